@@ -1,0 +1,1 @@
+"""The ports on real clients: Key Vault, the Kubernetes API and the clusters' credentials."""
