@@ -1,0 +1,49 @@
+"""What may go wrong, by what the caller should do about it.
+
+SyncError
+├── Permanent     repeating it changes nothing: somebody has to act
+├── Transient     may pass by itself: the caller tries again
+│   └── Conflict  the Secret changed while we looked: read again, write again
+├── NotOurs       nothing went wrong: the vault or the event is not this app's business
+└── Unexpected    a bug: neither of the above was thought of
+
+Messages are for operators: what is wrong, where, and what to do. They never hold a secret's value,
+and an exception of a client library is never quoted, since its text may.
+"""
+
+
+class SyncError(Exception):
+    """The root; `reason` is a stable CamelCase word for logs, counters and JSON."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    @property
+    def message(self) -> str:
+        """The sentence for the operator."""
+        return str(self.args[0])
+
+
+class Permanent(SyncError):
+    """Repeating the call changes nothing."""
+
+
+class Transient(SyncError):
+    """The same call may succeed later; `retry_after` is the server's own advice, in seconds."""
+
+    def __init__(self, reason: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(reason, message)
+        self.retry_after = retry_after
+
+
+class Conflict(Transient):
+    """The Secret was changed by somebody between our read and our write."""
+
+
+class NotOurs(SyncError):
+    """The vault or the event does not concern this app."""
+
+
+class Unexpected(SyncError):
+    """A bug; the message names the exception's type and place, never its text."""
