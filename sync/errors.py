@@ -2,6 +2,7 @@
 
 SyncError
 ├── Permanent     repeating it changes nothing: somebody has to act
+│   └── Malformed an event or a request that cannot be read
 ├── Transient     may pass by itself: the caller tries again
 │   └── Conflict  the Secret changed while we looked: read again, write again
 ├── NotOurs       nothing went wrong: the vault or the event is not this app's business
@@ -27,6 +28,10 @@ class SyncError(Exception):
 
 class Permanent(SyncError):
     """Repeating the call changes nothing."""
+
+
+class Malformed(Permanent):
+    """An event or a request that cannot be read, or contradicts itself."""
 
 
 class Transient(SyncError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum, StrEnum
 
 from sync.errors import SyncError
@@ -13,6 +14,11 @@ SECRET_TYPE = "Opaque"  # noqa: S105 - the type of a Kubernetes Secret
 
 CREATE_ONLY = "1"
 """A resourceVersion that no Secret has: the server creates what is absent and refuses the rest."""
+
+
+def moment(epoch: float) -> str:
+    """Write epoch seconds as ISO 8601 in UTC, whole seconds."""
+    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True, order=True)

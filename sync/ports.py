@@ -1,7 +1,7 @@
 """What the core needs of the outside: vaults to read, Secrets to write, a deadline to keep."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 from sync.errors import Transient
@@ -19,6 +19,10 @@ class Deadline:
     def after(cls, seconds: float, clock: Callable[[], float]) -> Self:
         """Set a deadline that many seconds from now."""
         return cls(clock() + seconds, clock)
+
+    def earlier(self, seconds: float) -> Self:
+        """Return a deadline that many seconds before this one."""
+        return replace(self, at=self.at - seconds)
 
     def remaining(self, at_most: float | None = None) -> float:
         """Return the seconds left, capped; raises Transient when there are none."""

@@ -1,0 +1,124 @@
+"""The five triggers of the app: decode, call, map the outcome."""
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+
+import azure.functions as func
+
+from sync import bootstrap, telemetry
+from sync.app import EVENT
+from sync.errors import NotOurs, Permanent, SyncError, Transient
+from sync.model import Failed, Outcome
+from sync.report import (
+    Json,
+    error_json,
+    errors,
+    http_status,
+    outcomes_json,
+    retry_after,
+)
+from sync.requests import Resync, parse_resync
+from sync.settings import DEFAULT_SCHEDULE, SettingsError
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+
+
+def _schedule() -> str:
+    """Return the timer's schedule; a wrong setting must not hide the functions that report it."""
+    try:
+        return bootstrap.settings().schedule
+    except SettingsError as fault:
+        telemetry.log_settings_fault(fault)
+        return DEFAULT_SCHEDULE
+
+
+@app.function_name("key_vault_event")
+@app.event_grid_trigger(arg_name="event")
+async def key_vault_event(event: str) -> None:
+    """Reconcile what an event points to; raises what Event Grid should deliver again."""
+    pending = asyncio.wrap_future(bootstrap.app().event(event))
+    try:
+        outcome = await asyncio.wait_for(pending, EVENT.total)
+    except TimeoutError:
+        outcome = Failed("event", Transient("DeadlineExceeded", "The reconcile took too long."))
+    telemetry.log_outcome("event", outcome)
+    _raise_redeliverable("event", [outcome])
+
+
+@app.function_name("reconcile_drift")
+@app.timer_trigger(arg_name="timer", schedule=_schedule(), run_on_startup=False)
+def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
+    """Reconcile every known vault; raises when a later pass may do better."""
+    outcomes = list(bootstrap.app().sweep())
+    telemetry.log_pass("timer", outcomes)
+    _raise_redeliverable("timer", outcomes)
+
+
+@app.function_name("resync")
+@app.route("resync", methods=["POST"])
+def resync(req: func.HttpRequest) -> func.HttpResponse:
+    """Reconcile what an operator asks for; one outcome a vault."""
+    try:
+        outcomes = list(bootstrap.app().resync(parse_resync(req.get_body())))
+    except (SyncError, SettingsError) as error:
+        return _refusal(error)
+    telemetry.log_pass("resync", outcomes)
+    return _answer(outcomes_json(outcomes), errors(outcomes))
+
+
+@app.function_name("status")
+@app.route("status", methods=["GET"])
+def status(req: func.HttpRequest) -> func.HttpResponse:
+    """Tell what the Secrets hold, by their own word."""
+    try:
+        told = list(bootstrap.app().status(Resync(vault=req.params.get("vault"))))
+    except (SyncError, SettingsError) as error:
+        return _refusal(error)
+    return _answer({"vaults": [vault for vault, _ in told]}, [e for _, e in told if e])
+
+
+@app.function_name("health")
+@app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the binding's name
+    """Tell whether the app can work at all, and nothing else."""
+    try:
+        bootstrap.settings()
+    except SettingsError:
+        return _json({"status": "misconfigured"}, HTTPStatus.SERVICE_UNAVAILABLE)
+    return _json({"status": "ok"}, HTTPStatus.OK)
+
+
+def _raise_redeliverable(trigger: str, outcomes: Iterable[Outcome]) -> None:
+    """Fail the invocation for what may pass and for bugs; a Permanent failure is only logged."""
+    failing = [e for e in errors(outcomes) if not isinstance(e, Permanent | NotOurs)]
+    if failing:
+        raise SyncError(failing[0].reason, f"{trigger}: {len(failing)} failed: {failing[0]}")
+
+
+def _refusal(error: SyncError | SettingsError) -> func.HttpResponse:
+    if isinstance(error, SettingsError):
+        return _json(
+            {"reason": "SettingsWrong", "faults": list(error.faults)},
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+        )
+    return _answer(error_json(error), [error])
+
+
+def _answer(body: Mapping[str, Json], failures: list[SyncError]) -> func.HttpResponse:
+    code = http_status(failures)
+    headers = (
+        {"Retry-After": str(retry_after(failures))}
+        if code == HTTPStatus.SERVICE_UNAVAILABLE
+        else {}
+    )
+    return _json(body, code, headers)
+
+
+def _json(
+    body: Mapping[str, Json], code: int, headers: Mapping[str, str] | None = None
+) -> func.HttpResponse:
+    return func.HttpResponse(
+        json.dumps(body) + "\n", status_code=code, headers=headers, mimetype="application/json"
+    )

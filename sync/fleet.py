@@ -1,0 +1,153 @@
+"""Many vaults at once: bursts for a target joined, passes bounded, a failure kept to its vault."""
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from threading import Lock
+from typing import Protocol
+
+from sync.errors import SyncError, Transient, Unexpected
+from sync.model import Converged, Failed, Outcome
+from sync.ports import Deadline
+from sync.reconcile import Reconciled, Work, first_cause
+
+
+class Reconcile(Protocol):
+    """The protocol for one target, `Reconciler.reconcile`."""
+
+    def __call__(self, work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+        """Bring one target in step."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """How much goes on at once in one process.
+
+    `lanes` targets are worked on, of which a pass over many vaults takes `sweep` at most, so that
+    events never queue behind it; `fetchers` gets are under way for all of them.
+    """
+
+    lanes: int = 24
+    sweep: int = 8
+    fetchers: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """What may share one reconcile: only the same target and the same manner."""
+
+    target: object
+    force: bool
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    work: Work
+    seconds: float
+    outcome: Future[Outcome]
+
+
+class Fleet:
+    """Runs reconciles on threads of its own.
+
+    Work for a target that arrives while one is under way waits for it and is then done as one: its
+    reads begin after all of it arrived, so nobody's change is missed.
+    """
+
+    def __init__(
+        self, reconcile: Reconcile, clock: Callable[[], float], threads: Threads = Threads()
+    ) -> None:
+        self._reconcile = reconcile
+        self._clock = clock
+        self._lanes = ThreadPoolExecutor(threads.lanes, "lane")
+        self._sweepers = ThreadPoolExecutor(threads.sweep, "sweep")
+        self._fetchers = ThreadPoolExecutor(threads.fetchers, "fetch")
+        self._lock = Lock()
+        self._waiting: dict[_Lane, list[_Waiting]] = {}
+
+    def submit(self, work: Work, seconds: float) -> Future[Outcome]:
+        """Reconcile soon, within that many seconds of starting; the future never raises."""
+        waiting = _Waiting(work, seconds, Future())
+        lane = _Lane(work.target, work.force, work.dry_run)
+        with self._lock:
+            if lane in self._waiting:
+                self._waiting[lane].append(waiting)
+                return waiting.outcome
+            self._waiting[lane] = [waiting]
+        self._lanes.submit(self._drain, lane)
+        return waiting.outcome
+
+    def sweep(
+        self, works: Iterable[Work], seconds: float, total_seconds: float
+    ) -> Iterator[Outcome]:
+        """Reconcile many targets, a few at a time; outcomes come in the order of the works.
+
+        Each has that many seconds; those whose turn has not come within the total are Transient.
+        """
+        end = Deadline.after(total_seconds, self._clock)
+
+        def reconcile(work: Work) -> Outcome:
+            try:
+                return self.submit(work, end.remaining(seconds)).result()
+            except Transient as late:
+                return Failed(work.target.vault.text, late, work.target)
+
+        return self._sweepers.map(reconcile, works)
+
+    def _drain(self, lane: _Lane) -> None:
+        while True:
+            with self._lock:
+                batch = self._waiting[lane]
+                if not batch:
+                    del self._waiting[lane]
+                    return
+                self._waiting[lane] = []
+            self._serve(batch)
+
+    def _serve(self, arrived: Sequence[_Waiting]) -> None:
+        batch = [waiting for waiting in arrived if waiting.outcome.set_running_or_notify_cancel()]
+        if not batch:  # nobody waits any more
+            return
+        works = [waiting.work for waiting in batch]
+        joined = replace(
+            works[0],
+            hints=tuple(dict.fromkeys(hint for work in works for hint in work.hints)),
+            whole=any(work.whole for work in works),
+            contested=any(work.contested for work in works),
+        )
+        deadline = Deadline.after(max(waiting.seconds for waiting in batch), self._clock)
+        try:
+            done: Reconciled | SyncError = self._reconcile(joined, deadline, self._fetchers)
+        except SyncError as error:
+            done = error
+        except Exception as error:  # noqa: BLE001 - the one boundary: a bug stays with its vault
+            done = _unexpected(error)
+        for waiting in batch:
+            waiting.outcome.set_result(_outcome(waiting.work, done))
+
+
+def _outcome(work: Work, done: Reconciled | SyncError) -> Outcome:
+    """Tell each of those who share a reconcile what became of their own part of it."""
+    vault = work.target.vault.text
+    if isinstance(done, SyncError):
+        return Failed(vault, done, work.target)
+    mine = {hint.secret.lower() for hint in work.hints}
+    unread = {
+        name: error for name, error in done.unread.items() if work.whole or name.lower() in mine
+    }
+    if unread:
+        return Failed(vault, first_cause(unread), work.target, done.changes)
+    return Converged(work.target, done.changes, done.keys, done.expired, work.dry_run)
+
+
+def _unexpected(error: Exception) -> Unexpected:
+    """Name the type and place of a bug: its text may hold anything."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(f"{PurePath(f.filename).name}:{f.lineno}" for f in reversed(frames[-4:]))
+    return Unexpected(
+        "Bug", f"{type(error).__name__} at {places}. This is a bug of Key Vault Sync: report it."
+    )

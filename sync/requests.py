@@ -1,0 +1,85 @@
+"""What an operator may ask for over HTTP or the command line, read from JSON."""
+
+import json
+import re
+from dataclasses import dataclass
+
+from sync.errors import Malformed
+
+MAX_BODY_LENGTH = 16 * 1024
+
+_SECRET_NAME = re.compile(r"[0-9a-zA-Z-]{1,127}", re.ASCII)
+_FIELDS = frozenset({"vault", "project", "stage", "all", "secret", "dry_run", "force"})
+_FORM = (
+    'Send JSON with one of {"vault": NAME}, {"project": P, "stage": S} or {"all": true}, and '
+    'optionally "secret": NAME, "dry_run": true, "force": true.'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """Which known vaults to reconcile, and how: a vault, a project's stage, or all (none named)."""
+
+    vault: str | None = None
+    project: str | None = None
+    stage: str | None = None
+    secret: str | None = None
+    dry_run: bool = False
+    force: bool = False
+
+
+def parse_resync(body: bytes) -> Resync:
+    """Read a resync request; raises Malformed."""
+    fields = _object(body)
+    if unknown := fields.keys() - _FIELDS:
+        raise Malformed("RequestMalformed", f"Unknown field {min(unknown)[:64]!r}. {_FORM}")
+    selectors = [
+        "vault" in fields,
+        "project" in fields or "stage" in fields,
+        "all" in fields,
+    ]
+    if selectors.count(True) != 1 or fields.get("all", True) is not True:
+        raise Malformed("RequestMalformed", f"Exactly one choice of vaults is needed. {_FORM}")
+    secret = _text(fields, "secret")
+    if secret is not None and not _SECRET_NAME.fullmatch(secret):
+        raise Malformed(
+            "RequestMalformed",
+            "secret is no Key Vault secret name (1 to 127 of 0-9, a-z, A-Z and '-').",
+        )
+    resync = Resync(
+        vault=_text(fields, "vault"),
+        project=_text(fields, "project"),
+        stage=_text(fields, "stage"),
+        secret=secret,
+        dry_run=_flag(fields, "dry_run"),
+        force=_flag(fields, "force"),
+    )
+    if (resync.project is None) != (resync.stage is None):
+        raise Malformed("RequestMalformed", f"project and stage go together. {_FORM}")
+    return resync
+
+
+def _object(body: bytes) -> dict[str, object]:
+    if len(body) > MAX_BODY_LENGTH:
+        raise Malformed("RequestMalformed", f"The body is over {MAX_BODY_LENGTH} bytes. {_FORM}")
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Malformed("RequestMalformed", f"The body is not JSON. {_FORM}") from None
+    if not isinstance(fields, dict):
+        raise Malformed("RequestMalformed", f"The body is not a JSON object. {_FORM}")
+    return fields
+
+
+def _text(fields: dict[str, object], name: str) -> str | None:
+    value = fields.get(name)
+    if name in fields and (not isinstance(value, str) or not value.strip()):
+        raise Malformed("RequestMalformed", f"{name} must be text that is not empty. {_FORM}")
+    return value.strip() if isinstance(value, str) else None
+
+
+def _flag(fields: dict[str, object], name: str) -> bool:
+    value = fields.get(name, False)
+    if not isinstance(value, bool):
+        raise Malformed("RequestMalformed", f"{name} must be true or false. {_FORM}")
+    return value

@@ -1,0 +1,197 @@
+"""The app's settings, read once from the environment; every fault is reported at once."""
+
+import json
+import re
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sync.adapters.clusters import ClusterConfig
+from sync.errors import NotOurs
+from sync.model import VaultName
+from sync.naming import DEFAULT_NAMESPACE, DEFAULT_PATTERN, PARTS, ClusterMatch, Naming
+
+DEFAULT_SCHEDULE = "0 */5 * * * *"
+DEFAULT_ONE_CLUSTER = (ClusterMatch("default"), ClusterConfig("default"))
+_DNS_SUFFIX = "vault.azure.net"
+PREFIX = "SYNC_"
+
+_DNS_SUFFIX = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,200})\.[a-z]{2,24}", re.ASCII)
+_NCRONTAB_FIELDS = 6
+
+
+class SettingsError(ValueError):
+    """One or more settings are wrong; `faults` has a sentence for each."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__(" ".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, parsed; the environment's names are in README."""
+
+    naming: Naming
+    vaults: tuple[VaultName, ...] = ()
+    subscriptions: frozenset[str] = frozenset()
+    dns_suffix: str = DEFAULT_DNS_SUFFIX
+    clusters: tuple[ClusterConfig, ...] = (ClusterConfig("default"),)
+    schedule: str = DEFAULT_SCHEDULE
+    prune: bool = True
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Parse the environment; raises SettingsError with all its faults. Empty means unset."""
+    given = {name: v.strip() for name, v in environment.items() if name.startswith(PREFIX)}
+    faults = [
+        f"{name} is not a setting of this app: correct its name or remove it "
+        f"(known are {', '.join(sorted(NAMES))})."
+        for name in sorted(given.keys() - NAMES)
+    ]
+
+    def parsed[T](name: str, parse: Callable[[str], T], default: T) -> T:
+        text = given.get(name, "")
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except ValueError as fault:
+            faults.append(f"{name} is wrong: {fault}.")
+            return default
+
+    pattern = parsed("SYNC_VAULT_PATTERN", _pattern, _pattern(DEFAULT_PATTERN))
+    namespace = parsed("SYNC_NAMESPACE", _template, DEFAULT_NAMESPACE)
+    clusters = parsed("SYNC_CLUSTERS", _clusters, [_ONE_CLUSTER])
+    naming = Naming(pattern, namespace, tuple(match for match, _ in clusters))
+    parsed("SYNC_DISCOVERY", _no_discovery, None)
+    settings = Settings(
+        naming=naming,
+        vaults=parsed("SYNC_VAULTS", lambda text: _vaults(text, naming), ()),
+        subscriptions=parsed("SYNC_SUBSCRIPTIONS", _subscriptions, frozenset()),
+        dns_suffix=parsed("SYNC_VAULT_DNS_SUFFIX", _dns_suffix, DEFAULT_DNS_SUFFIX),
+        clusters=tuple(config for _, config in clusters),
+        schedule=parsed("SYNC_SCHEDULE", _schedule, DEFAULT_SCHEDULE),
+        prune=parsed("SYNC_PRUNE", _prune, default=True),
+    )
+    if faults:
+        raise SettingsError(tuple(faults))
+    return settings
+
+
+NAMES = frozenset(
+    {
+        "SYNC_VAULTS",
+        "SYNC_DISCOVERY",
+        "SYNC_SUBSCRIPTIONS",
+        "SYNC_VAULT_PATTERN",
+        "SYNC_VAULT_DNS_SUFFIX",
+        "SYNC_NAMESPACE",
+        "SYNC_CLUSTERS",
+        "SYNC_SCHEDULE",
+        "SYNC_PRUNE",
+    }
+)
+
+
+def _list(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _vaults(text: str, naming: Naming) -> tuple[VaultName, ...]:
+    try:
+        return tuple(dict.fromkeys(naming.vault(name) for name in _list(text)))
+    except NotOurs as fault:
+        raise ValueError(f"it is a comma-separated list of vault names, and {fault}") from None
+
+
+def _subscriptions(text: str) -> frozenset[str]:
+    try:
+        return frozenset(str(UUID(item)) for item in _list(text))
+    except ValueError:
+        raise ValueError(
+            "it must be a comma-separated list of subscription ids, each as "
+            "00000000-0000-0000-0000-000000000000"
+        ) from None
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        pattern = re.compile(text, re.IGNORECASE | re.ASCII)
+    except re.error as fault:
+        raise ValueError(f"it is no regular expression ({fault.msg} at {fault.pos})") from None
+    if missing := PARTS - pattern.groupindex.keys():
+        raise ValueError(f"it lacks the named groups {', '.join(sorted(missing))}, as (?P<name>…)")
+    return pattern
+
+
+def _template(text: str) -> str:
+    form = "it must be a template over {region}, {project}, {stage} and {number}, nothing else"
+    try:
+        fields = list(string.Formatter().parse(text))
+    except ValueError:
+        raise ValueError(form) from None
+    for _, field, spec, conversion in fields:
+        if field is not None and (field not in PARTS or spec or conversion):
+            raise ValueError(form)
+    return text
+
+
+def _dns_suffix(text: str) -> str:
+    if not _DNS_SUFFIX.fullmatch(text.lower()):
+        raise ValueError("it must be a DNS suffix without scheme or slash, as vault.azure.net")
+    return text.lower()
+
+
+def _schedule(text: str) -> str:
+    if len(text.split()) != _NCRONTAB_FIELDS:
+        raise ValueError(
+            "it must be an NCRONTAB expression of six fields (second minute hour day month "
+            f"day-of-week), as {DEFAULT_SCHEDULE}"
+        )
+    return text
+
+
+def _prune(text: str) -> bool:
+    if text not in {"owned", "never"}:
+        raise ValueError("it must be owned or never")
+    return text == "owned"
+
+
+def _no_discovery(text: str) -> None:
+    if text != "none":
+        raise ValueError("it must be none; name the vaults in SYNC_VAULTS")
+
+
+def _clusters(text: str) -> list[tuple[ClusterMatch, ClusterConfig]]:
+    try:
+        items = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("it is not JSON; it must be a list of clusters") from None
+    if not isinstance(items, list) or not items:
+        raise ValueError("it must be a JSON list with at least one cluster")
+    clusters = [_cluster(item, place) for place, item in enumerate(items, 1)]
+    if len({config.name for _, config in clusters}) != len(clusters):
+        raise ValueError("two clusters have the same name")
+    return clusters
+
+
+def _cluster(item: object, place: int) -> tuple[ClusterMatch, ClusterConfig]:
+    form = (
+        f"cluster {place} must be an object with name, and optionally match (an object with region "
+        "and stage, shell patterns), kubeconfig (a path) and context, all of them text"
+    )
+    if not isinstance(item, dict) or item.keys() - {"name", "match", "kubeconfig", "context"}:
+        raise ValueError(form)
+    match = item.get("match", {})
+    if not isinstance(match, dict) or match.keys() - {"region", "stage"}:
+        raise ValueError(form)
+    texts = [*match.values(), *(item[key] for key in item.keys() - {"match"})]
+    if not all(isinstance(text, str) and text for text in texts) or "name" not in item:
+        raise ValueError(form)
+    name = item["name"]
+    return (
+        ClusterMatch(name, match.get("region", "*").lower(), match.get("stage", "*").lower()),
+        ClusterConfig(name, item.get("kubeconfig"), item.get("context")),
+    )
