@@ -13,12 +13,12 @@ from sync.model import VaultName
 from sync.naming import DEFAULT_NAMESPACE, DEFAULT_PATTERN, PARTS, ClusterMatch, Naming
 
 DEFAULT_SCHEDULE = "0 */5 * * * *"
-DEFAULT_ONE_CLUSTER = (ClusterMatch("default"), ClusterConfig("default"))
-_DNS_SUFFIX = "vault.azure.net"
+DEFAULT_DNS_SUFFIX = "vault.azure.net"
 PREFIX = "SYNC_"
 
 _DNS_SUFFIX = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,200})\.[a-z]{2,24}", re.ASCII)
 _NCRONTAB_FIELDS = 6
+_ONE_CLUSTER = (ClusterMatch("default"), ClusterConfig("default"))
 
 
 class SettingsError(ValueError):
