@@ -4,14 +4,20 @@ import asyncio
 import socket
 import ssl
 import threading
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from aiohttp import web
 
 LOOPBACK = "127.0.0.1"
 _STOP_SECONDS = 5.0
+
+type StreamHandler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class _Running(Protocol):
+    async def cleanup(self) -> None: ...
 
 
 class Servers:
@@ -23,7 +29,7 @@ class Servers:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="servers", daemon=True)
-        self._runners: dict[int, web.AppRunner] = {}
+        self._runners: dict[int, _Running] = {}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -37,6 +43,7 @@ class Servers:
     ) -> None:
         for port in list(self._runners):
             self.stop(port)
+        self.run(_end_tasks())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -54,7 +61,20 @@ class Servers:
             listener = socket.create_server((LOOPBACK, port), backlog=512)
             bound: int = listener.getsockname()[1]
             await web.SockSite(runner, listener, ssl_context=tls).start()
-            self._runners[bound] = runner
+            self._runners[bound] = _Website(runner)
+            return bound
+
+        return self.run(start())
+
+    def listen(self, handler: StreamHandler, port: int = 0) -> int:
+        """Give each connection to the handler's streams; return the port as `serve` does."""
+
+        async def start() -> int:
+            streams = _Streams(handler)
+            listener = socket.create_server((LOOPBACK, port), backlog=512)
+            bound: int = listener.getsockname()[1]
+            await streams.start(listener)
+            self._runners[bound] = streams
             return bound
 
         return self.run(start())
@@ -62,3 +82,59 @@ class Servers:
     def stop(self, port: int) -> None:
         """Stop the server on that port: its connections break, as when a server dies."""
         self.run(asyncio.wait_for(self._runners.pop(port).cleanup(), _STOP_SECONDS))
+
+
+async def _end_tasks() -> None:
+    """Cancel what still runs on the loop, such as an answer whose client has gone."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+
+
+class _Website:
+    """A served application."""
+
+    def __init__(self, runner: web.AppRunner) -> None:
+        self._runner = runner
+
+    async def cleanup(self) -> None:
+        assert self._runner.server is not None
+        transports = [handler.transport for handler in self._runner.server.connections]
+        await self._runner.cleanup()
+        for transport in transports:
+            if transport is not None:
+                transport.abort()  # TLS would wait for the client's farewell, and the loop ends
+        await asyncio.sleep(0)
+
+
+class _Streams:
+    """A server of plain streams, and the connections it has open."""
+
+    def __init__(self, handler: StreamHandler) -> None:
+        self._handler = handler
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.Task[None]] = set()
+
+    async def start(self, listener: socket.socket) -> None:
+        self._server = await asyncio.start_server(self._accept, sock=listener)
+
+    async def cleanup(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._open:
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+        self._server.abort_clients()
+        await self._server.wait_closed()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._handler(reader, writer)
+        finally:
+            writer.close()

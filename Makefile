@@ -1,0 +1,65 @@
+# `make demo` shows the sync at work, `make test` tests it; both set up what they need.
+
+SHELL := /bin/bash
+BIN := .venv/bin
+UV_VERSION := 0.13.9
+UV := $(BIN)/uv
+
+# The first Python 3.13 of: the PATH, pyenv, uv.
+FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)" \
+	"$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python3.13 "$$(uv python find 3.13 2>/dev/null)"; do \
+	if [ -x "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
+	then echo "$$python"; exit; fi; done
+
+.PHONY: help demo up test check lint format bench requirements clean
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: .venv/ready ## Show the sync at work on this machine, end to end
+	@$(BIN)/python -m local demo
+
+up: .venv/ready ## Start the local stack and leave it running; prints what to type
+	@$(BIN)/python -m local up
+
+test: .venv/ready ## Run the tests
+	@$(BIN)/python -m pytest
+
+check: lint ## All that CI checks: lint, types, layers, and the tests with branch coverage
+	@$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: .venv/ready
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
+	@$(UV) lock --check --quiet
+	@$(UV) $(EXPORT) | diff requirements.txt - || { echo "requirements.txt is stale: make requirements"; exit 1; }
+
+format: .venv/ready ## Format the code
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+bench: .venv/ready ## Measure against floors of the same run
+	@$(BIN)/python -m bench
+
+EXPORT = export --quiet --locked --no-dev --no-emit-project --no-header --no-annotate --format requirements-txt
+
+requirements: .venv/ready ## Compile requirements.txt, what Azure installs, from the lock
+	@$(UV) $(EXPORT) > requirements.txt
+
+clean: ## Remove what was set up and cached
+	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+
+.venv/ready: pyproject.toml uv.lock .python-version
+	@python=$$($(FIND_PYTHON)); \
+	if [ -z "$$python" ]; then \
+		echo "Python 3.13 was not found on the PATH, in pyenv or in uv. Install it, for example with" >&2; \
+		echo "  pyenv install 3.13     or     uv python install 3.13     or     apt-get install python3.13-venv" >&2; \
+		exit 1; \
+	fi; \
+	echo "Setting up .venv with $$python …"; \
+	"$$python" -m venv --clear .venv && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) && \
+	$(UV) sync --quiet --locked --inexact --python $(BIN)/python
+	@touch $@

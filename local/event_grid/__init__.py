@@ -1,0 +1,19 @@
+"""Event Grid on one machine: a topic that publishers post to, and delivery at least once."""
+
+from local.event_grid.faults import Faults
+from local.event_grid.grid import Counts, DeadLetter, EventGrid, Subscription
+from local.event_grid.ingress import event_grid_app
+from local.event_grid.publisher import Publisher
+from local.event_grid.schema import MalformedError, Schema
+
+__all__ = [
+    "Counts",
+    "DeadLetter",
+    "EventGrid",
+    "Faults",
+    "MalformedError",
+    "Publisher",
+    "Schema",
+    "Subscription",
+    "event_grid_app",
+]

@@ -1,0 +1,187 @@
+"""The topic's state: its subscriptions, the deliveries under way, dead letters and counts."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from local.event_grid import retry
+from local.event_grid.faults import Faults, FaultyChannel
+from local.event_grid.schema import Event, Schema, event_type, read_event
+
+_JITTER = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A webhook and the event types it wants; no types means all of them."""
+
+    name: str
+    url: str
+    schema: Schema = Schema.EVENT_GRID
+    event_types: frozenset[str] = frozenset()
+    max_attempts: int = retry.MAX_ATTEMPTS
+    time_to_live: float = retry.TIME_TO_LIVE
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One event on its way to one subscription."""
+
+    event: Event
+    subscription: Subscription
+    expires: float
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event given up; `status` is the last answer, None where there was none."""
+
+    event: Event
+    subscription: str
+    attempts: int
+    status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Events accepted and dropped, and deliveries by how they went.
+
+    `pending` are the events held and the deliveries under way or waiting for a retry.
+    """
+
+    accepted: int
+    dropped: int
+    attempts: int
+    delivered: int
+    dead_lettered: int
+    pending: int
+
+
+type Courier = Callable[[list[Delivery], float], None]
+"""Starts the deliveries one after the other, after so many seconds; must not block."""
+
+
+class EventGrid:
+    """One topic. Every method may be called from any thread.
+
+    `time_scale` multiplies the retry schedule and the time to live, so that a local run need not
+    wait as Azure does. Deliveries run while the application made of the grid is served.
+    """
+
+    def __init__(self, topic: str, key: str, *, time_scale: float = 1.0) -> None:
+        self.topic = topic
+        self.key = key
+        self._time_scale = time_scale
+        self._changed = threading.Condition()
+        self._subscriptions: dict[str, Subscription] = {}
+        self._channel = FaultyChannel(Faults())
+        self._courier: Courier | None = None
+        self._under_way = 0
+        self._counter: Counter[str] = Counter()
+        self._dead: list[DeadLetter] = []
+
+    def connect(self, courier: Courier | None) -> None:
+        """Hand deliveries to that courier from now on; what another had under way is forgotten."""
+        with self._changed:
+            self._courier = courier
+            self._under_way = 0
+            self._changed.notify_all()
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Deliver to that webhook from now on; a subscription of the same name is replaced."""
+        with self._changed:
+            self._subscriptions[subscription.name] = subscription
+
+    def unsubscribe(self, name: str) -> None:
+        """Start no more deliveries there."""
+        with self._changed:
+            del self._subscriptions[name]
+
+    def inject(self, faults: Faults) -> None:
+        """Let those faults happen instead of the present ones; held events are let go."""
+        with self._changed:
+            held, self._channel = self._channel.release(), FaultyChannel(faults)
+            self._start(held)
+
+    def accept(self, events: Iterable[object]) -> None:
+        """Take events of either schema, all or none, and return at once; raise MalformedError."""
+        checked = [read_event(event, self.topic) for event in events]
+        with self._changed:
+            for event in checked:
+                self._counter["accepted"] += 1
+                batches = self._channel.take(event)
+                if batches is None:
+                    self._counter["dropped"] += 1
+                else:
+                    self._start(batches)
+
+    def settle(self, delivery: Delivery, status: int | None) -> float | None:
+        """Note an attempt's answer; return the seconds until the next one, None for no more."""
+        with self._changed:
+            delivery.attempts += 1
+            self._counter["attempts"] += 1
+            if retry.accepted(status):
+                self._counter["delivered"] += 1
+            else:
+                jitter = random.uniform(1, 1 + _JITTER)  # noqa: S311 - no cryptography
+                pause = retry.pause(delivery.attempts, status) * self._time_scale * jitter
+                if not self._hopeless(delivery, status, pause):
+                    return pause
+                name = delivery.subscription.name
+                self._dead.append(DeadLetter(delivery.event, name, delivery.attempts, status))
+            self._under_way -= 1
+            self._changed.notify_all()
+            return None
+
+    def counts(self) -> Counts:
+        """Return the counts of this moment."""
+        with self._changed:
+            return Counts(
+                accepted=self._counter["accepted"],
+                dropped=self._counter["dropped"],
+                attempts=self._counter["attempts"],
+                delivered=self._counter["delivered"],
+                dead_lettered=len(self._dead),
+                pending=self._pending(),
+            )
+
+    def dead_letters(self) -> tuple[DeadLetter, ...]:
+        """Return the events given up, oldest first."""
+        with self._changed:
+            return tuple(self._dead)
+
+    def wait_idle(self, seconds: float) -> bool:
+        """Wait until nothing is pending; return False where that takes longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._pending(), seconds)
+
+    def _pending(self) -> int:
+        return self._under_way + self._channel.held
+
+    def _start(self, batches: list[list[Event]]) -> None:
+        now = time.monotonic()
+        for batch in batches:
+            for subscription in self._subscriptions.values():
+                expires = now + subscription.time_to_live * self._time_scale
+                deliveries = [
+                    Delivery(event, subscription, expires)
+                    for event in batch
+                    if not subscription.event_types or event_type(event) in subscription.event_types
+                ]
+                if self._courier is None:
+                    raise RuntimeError("nothing delivers: the grid's application is not served")
+                self._under_way += len(deliveries)
+                self._courier(deliveries, self._channel.faults.delay)
+        self._changed.notify_all()
+
+    @staticmethod
+    def _hopeless(delivery: Delivery, status: int | None, pause: float) -> bool:
+        return (
+            retry.futile(status)
+            or delivery.attempts >= delivery.subscription.max_attempts
+            or time.monotonic() + pause > delivery.expires
+        )

@@ -1,0 +1,70 @@
+"""The two event schemas: what a topic accepts, and what a subscription gets."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+type Event = Mapping[str, object]
+
+_EVENT_GRID_FIELDS = ("id", "subject", "eventType", "eventTime", "dataVersion")
+_CLOUD_FIELDS = ("id", "source", "type", "specversion")
+
+
+class Schema(StrEnum):
+    """A subscription's event delivery schema, as Azure spells it."""
+
+    EVENT_GRID = "EventGridSchema"
+    CLOUD_EVENTS = "CloudEventSchemaV1_0"
+
+
+class MalformedError(Exception):
+    """The event is none of either schema; the message names the field."""
+
+
+def read_event(raw: object, topic: str) -> Event:
+    """Check an event and stamp what the service adds; raise MalformedError.
+
+    A topic in the event stays: the system topic of a vault carries the vault's resource id.
+    """
+    if not isinstance(raw, Mapping):
+        raise MalformedError("an event must be an object")
+    cloud = "specversion" in raw
+    for field in _CLOUD_FIELDS if cloud else _EVENT_GRID_FIELDS:
+        value = raw.get(field)
+        if not isinstance(value, str) or not value:
+            raise MalformedError(f"an event needs the string field {field}")
+    if cloud:
+        if raw["specversion"] != "1.0":
+            raise MalformedError("specversion must be 1.0")
+        return dict(raw)
+    if "data" not in raw:
+        raise MalformedError("an event needs the field data")
+    return {**raw, "topic": raw.get("topic") or topic, "metadataVersion": "1"}
+
+
+def event_type(event: Event) -> str:
+    """Return the event's type, in whichever schema it is."""
+    return str(event["type"] if "specversion" in event else event["eventType"])
+
+
+def deliverable(event: Event, schema: Schema) -> tuple[object, str]:
+    """Return body and content type of a delivery.
+
+    What came as a CloudEvent is delivered as one, as the service has no way back.
+    """
+    if schema is Schema.EVENT_GRID and "specversion" not in event:
+        return [event], "application/json; charset=utf-8"
+    return _cloud_event(event), "application/cloudevents+json; charset=utf-8"
+
+
+def _cloud_event(event: Event) -> Event:
+    if "specversion" in event:
+        return event
+    return {
+        "specversion": "1.0",
+        "id": event["id"],
+        "source": event["topic"],
+        "type": event["eventType"],
+        "subject": event["subject"],
+        "time": event["eventTime"],
+        "data": event["data"],
+    }

@@ -1,0 +1,94 @@
+"""Runs the host as a process: `python -m local.functions_host --app DIR --port N`."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from aiohttp import web
+
+from local.functions_host.app import HostJson, host_app
+from local.functions_host.keys import Keys
+from local.functions_host.worker import IndexingError, Worker, current_invocation
+from local.serving import LOOPBACK
+
+_GRACE_SECONDS = 5.0
+_ANSWER_SECONDS = 0.5
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; return 1 where the app cannot be served."""
+    options = _options()
+    _log_to_stderr()
+    try:
+        return asyncio.run(_serve(options))
+    except (IndexingError, OSError, ValueError) as error:
+        print(f"cannot serve {options.app}: {error}", file=sys.stderr)
+        return 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.functions_host")
+    parser.add_argument("--app", type=Path, required=True, help="folder of function_app.py")
+    parser.add_argument("--port", type=int, default=0, help="a free one by default")
+    parser.add_argument("--no-timer", action="store_true", help="timers run by admin call alone")
+    for name in Keys.__slots__:
+        parser.add_argument(f"--{name.replace('_', '-')}-key", help="made and printed by default")
+    return parser.parse_args()
+
+
+async def _serve(options: argparse.Namespace) -> int:
+    folder = options.app.resolve()
+    host_json = HostJson.read(folder)
+    worker = await Worker.index(folder, host_json.concurrency)
+    given = {name: getattr(options, f"{name}_key") for name in Keys.__slots__}
+    keys = Keys(**{name: key for name, key in given.items() if key})
+    app = host_app(worker, keys, host_json.route_prefix, timer=not options.no_timer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_ANSWER_SECONDS)
+    await runner.setup()
+    listener = socket.create_server((LOOPBACK, options.port), backlog=512)
+    site = web.SockSite(runner, listener)
+    await site.start()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    print(f"listening on http://{LOOPBACK}:{listener.getsockname()[1]}", flush=True)
+    for name in (name for name, key in given.items() if not key):
+        print(f"{name} key: {getattr(keys, name)}", flush=True)
+    await stopped.wait()
+    await site.stop()
+    assert runner.server is not None
+    runner.server.pre_shutdown()
+    if not await worker.drain(_GRACE_SECONDS):
+        print("stopped with invocations still running", file=sys.stderr, flush=True)
+        os._exit(0)  # a sync function's thread would keep the interpreter from leaving
+    await runner.cleanup()
+    return 0
+
+
+def _log_to_stderr() -> None:
+    def name_invocation(record: logging.LogRecord) -> bool:
+        match current_invocation():
+            case (function, invocation):
+                record.function, record.invocation = function, invocation
+            case None:
+                record.function, record.invocation = "-", "-"
+        return True
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(name_invocation)
+    handler.setFormatter(
+        logging.Formatter(
+            "%(asctime)s %(levelname)s [%(function)s %(invocation)s] %(name)s: %(message)s"
+        )
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("azure.functions").setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""The host as one web application: routes, webhook, admin and the running timers."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import sys
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from aiohttp import web
+
+from local.functions_host.admin import add_admin
+from local.functions_host.http_trigger import add_http_routes
+from local.functions_host.keys import Keys
+from local.functions_host.timer import Timer
+from local.functions_host.triggers import TimerTrigger, UnservedTrigger
+from local.functions_host.webhook import add_webhook
+from local.functions_host.worker import Worker
+
+_log = logging.getLogger("host")
+_BODY_LIMIT = 100 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HostJson:
+    """What this host honours of an app's host.json."""
+
+    route_prefix: str
+    concurrency: int
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read `extensions.http`; raise OSError or ValueError where the file cannot be read."""
+        settings = json.loads((folder / "host.json").read_text())
+        http = settings.get("extensions", {}).get("http", {})
+        bound: int = http.get("maxConcurrentRequests", 100)
+        return cls(http.get("routePrefix", "api").strip("/"), bound if bound > 0 else sys.maxsize)
+
+
+def host_app(worker: Worker, keys: Keys, route_prefix: str, *, timer: bool) -> web.Application:
+    """Make the application; without `timer` the timers run only when the admin asks.
+
+    Raises ValueError for a route or a schedule that cannot be served.
+    """
+    timers = {
+        function.name: Timer(worker, function, function.trigger, os.environ)
+        for function in worker.functions.values()
+        if isinstance(function.trigger, TimerTrigger)
+    }
+    for function in worker.functions.values():
+        if isinstance(function.trigger, UnservedTrigger):
+            _log.warning("nothing will start %s: no %s here", function.name, function.trigger.kind)
+    app = web.Application(client_max_size=_BODY_LIMIT)
+    add_admin(app, worker, keys, timers)
+    add_webhook(app, worker, keys)
+    add_http_routes(app, worker, keys, route_prefix)
+    if timer:
+        app.cleanup_ctx.append(lambda _: _run_timers(timers.values()))
+    return app
+
+
+async def _run_timers(timers: Iterable[Timer]) -> AsyncGenerator[None]:
+    tasks = [asyncio.create_task(timer.keep()) for timer in timers]
+    yield
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,113 @@
+"""Drives an app through `azure-functions-runtime`: indexes its folder and invokes its functions."""
+
+import asyncio
+import logging
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Self
+
+import azure_functions_runtime as runtime  # type: ignore[import-untyped]  # it ships no types
+from azure_functions_runtime.bindings.datumdef import (  # type: ignore[import-untyped]  # as above
+    Datum,
+)
+from azure_functions_runtime.native_invocation import (  # type: ignore[import-untyped]  # as above
+    invocation_request_native,
+)
+
+from local.functions_host import protos
+from local.functions_host.triggers import Function, read_function
+
+_log = logging.getLogger("host")
+_running: dict[str, str] = {}  # the function's name by invocation
+
+
+class IndexingError(Exception):
+    """The folder holds no app that can be indexed; the message is the runtime's."""
+
+
+class InvocationFailedError(Exception):
+    """The function raised, or returned what its bindings cannot carry; the log has the reason."""
+
+
+class Worker:
+    """One app's functions. The runtime keeps its registry in globals: one app per process."""
+
+    def __init__(self, functions: Mapping[str, Function], concurrency: int) -> None:
+        self.functions = functions
+        self._slots = asyncio.Semaphore(concurrency)
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @classmethod
+    async def index(cls, folder: Path, concurrency: int) -> Self:
+        """Index the app in the folder; raise IndexingError with the reason where that fails."""
+        sys.path.insert(0, str(folder))
+        runtime.start_threadpool_executor()
+        request = SimpleNamespace(
+            request=SimpleNamespace(
+                worker_init_request=SimpleNamespace(
+                    capabilities={}, function_app_directory=str(folder)
+                )
+            ),
+            properties={"host": "127.0.0.1", "protos": protos},
+        )
+        started: protos.WorkerInitResponse = await runtime.worker_init_request(request)
+        if started.result.status != protos.StatusResult.Success:
+            fault = started.result.exception
+            raise IndexingError(f"{fault.message}\n{fault.stack_trace}")
+        answer: protos.FunctionMetadataResponse = await runtime.functions_metadata_request(None)
+        if not answer.function_metadata_results:
+            raise IndexingError(f"no function_app.py with functions in {folder}")
+        found = (read_function(metadata) for metadata in answer.function_metadata_results)
+        return cls({function.name: function for function in found}, concurrency)
+
+    async def invoke(self, function: Function, payload: Datum) -> Datum | None:
+        """Invoke the function and return its `$return`; raise InvocationFailedError if it fails.
+
+        At most `concurrency` run at a time, the others wait for their turn.
+        """
+        async with self._slots:
+            invocation = str(uuid.uuid4())
+            _running[invocation] = function.name
+            self._idle.clear()
+            current = runtime.invocation_id_cv.set(invocation)
+            began = time.monotonic()
+            try:
+                succeeded, answer, *_ = await invocation_request_native(
+                    invocation, function.id, [(function.parameter, payload)], {}
+                )
+                _log.info(
+                    "executed %s: %s in %d ms",
+                    function.name,
+                    "succeeded" if succeeded else "failed",
+                    (time.monotonic() - began) * 1000,
+                )
+            finally:
+                runtime.invocation_id_cv.reset(current)
+                del _running[invocation]
+                if not _running:
+                    self._idle.set()
+        if not succeeded:
+            raise InvocationFailedError(function.name)
+        return answer
+
+    async def drain(self, seconds: float) -> bool:
+        """Wait until nothing runs; return False where that takes longer than the seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+def current_invocation() -> tuple[str, str] | None:
+    """Name the function and the invocation that the calling thread or task works for."""
+    invocation: str | None = runtime.invocation_id_cv.get()
+    if invocation is None or invocation not in _running:
+        return None
+    return _running[invocation], invocation
