@@ -22,6 +22,7 @@ from sync.report import (
 from sync.requests import Resync, parse_resync
 from sync.settings import DEFAULT_SCHEDULE, SettingsError
 
+telemetry.quiet_sdks()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 

@@ -10,7 +10,7 @@ from azure.identity import DefaultAzureCredential
 from sync import settings as settings_of
 from sync.adapters.clusters import Clusters
 from sync.adapters.key_vault import KeyVaults
-from sync.adapters.kubernetes import KubernetesCluster
+from sync.adapters.kubernetes import KubernetesSecrets
 from sync.app import App, claims
 from sync.fleet import Fleet
 from sync.reconcile import Reconciler
@@ -38,7 +38,7 @@ def _app() -> App:
 
 def build(given: Settings) -> App:
     """Build an app on real clients."""
-    cluster = KubernetesCluster(Clusters(given.clusters))
+    cluster = KubernetesSecrets(Clusters(given.clusters))
     vaults = KeyVaults(DefaultAzureCredential(), given.dns_suffix)
     reconciler = Reconciler(vaults, cluster, time.time, given.prune)
     return App(

@@ -10,6 +10,11 @@ _NAMED = 20  # how many changes a line names
 _OPERATORS_CONCERN = frozenset({"SubscriptionsUnset", "SecretNearExpiry", "SecretExpired"})
 
 
+def quiet_sdks() -> None:
+    """Keep the Azure SDK from logging each request: it costs time, and tells an operator nothing."""
+    logging.getLogger("azure").setLevel(logging.WARNING)
+
+
 def log_outcome(trigger: str, outcome: Outcome) -> None:
     """Log one outcome: quiet ones at debug, failures that need somebody at error."""
     match outcome:

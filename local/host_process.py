@@ -1,0 +1,155 @@
+"""The Functions host as a process of its own, with the app's environment and no other."""
+
+import json
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import urllib3
+
+_READY = "listening on "
+_STOP_SECONDS = 10
+_ANSWER_SECONDS = 240.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer; `body` is parsed JSON, or None where there is none."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: dict[str, object]
+
+
+@dataclass(slots=True)
+class HostProcess:
+    """`with HostProcess(app, environment, log) as host`: the app, served on loopback.
+
+    `log` receives what the app and the host write to stderr.
+    """
+
+    app: Path
+    environment: Mapping[str, str]
+    log: Path
+    timer: bool = True
+    port: int = 0
+    master_key: str = field(default_factory=secrets.token_hex, repr=False)
+    function_key: str = field(default_factory=secrets.token_hex, repr=False)
+    event_grid_key: str = field(default_factory=secrets.token_hex, repr=False)
+    url: str = ""
+    _process: subprocess.Popen[str] | None = None
+    _http: urllib3.PoolManager = field(
+        default_factory=lambda: urllib3.PoolManager(maxsize=32, retries=False)
+    )
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        self._http.clear()
+
+    def start(self) -> None:
+        """Start the process and wait until it serves; raises RuntimeError with its last words."""
+        command = [sys.executable, "-m", "local.functions_host", "--app", str(self.app)]
+        command += ["--port", str(self.port)] + ([] if self.timer else ["--no-timer"])
+        command += ["--master-key", self.master_key, "--function-key", self.function_key]
+        command += ["--event-grid-key", self.event_grid_key]
+        with self.log.open("a") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own module
+                command,
+                env=dict(self.environment),
+                cwd=Path(__file__).parent.parent,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,  # a Ctrl-C is for us to pass on
+            )
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(_READY):
+                self.url = line.removeprefix(_READY).strip()
+                break
+        else:
+            process.wait()
+            process.stdout.close()
+            raise RuntimeError(f"the Functions host did not start; see {self.log}")
+        self.port = int(self.url.rpartition(":")[2])
+        threading.Thread(target=_drain, args=(process,), daemon=True).start()
+        self._process = process
+
+    def stop(self) -> None:
+        """Ask the process to leave and see it go."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def webhook(self, function: str) -> str:
+        """Return the URL to which Event Grid delivers a function's events."""
+        return (
+            f"{self.url}/runtime/webhooks/eventgrid?functionName={function}"
+            f"&code={self.event_grid_key}"
+        )
+
+    def fire(self, function: str) -> int:
+        """Run a timer's function now and wait for it; return 202, or 500 where it raised."""
+        return self._call(
+            "POST", f"/admin/functions/{function}?wait=true", {}, self.master_key
+        ).status
+
+    def deliver(self, function: str, event: Mapping[str, object]) -> int:
+        """Post one event of the Event Grid schema as Event Grid would; return the status."""
+        answer = self._http.request(
+            "POST",
+            self.webhook(function),
+            body=json.dumps([event]),
+            headers={"aeg-event-type": "Notification", "Content-Type": "application/json"},
+            timeout=_ANSWER_SECONDS,
+        )
+        return answer.status
+
+    def get(self, path: str) -> Answer:
+        """GET a route of the app with its function key."""
+        return self._call("GET", path, None, self.function_key)
+
+    def post(self, path: str, body: object) -> Answer:
+        """POST JSON, or bytes as they are, to a route of the app with its function key."""
+        return self._call("POST", path, body, self.function_key)
+
+    def _call(self, method: str, path: str, body: object, key: str) -> Answer:
+        content = body if isinstance(body, bytes) else None if body is None else json.dumps(body)
+        answer = self._http.request(
+            method,
+            self.url + path,
+            body=content,
+            headers={"x-functions-key": key, "Content-Type": "application/json"},
+            timeout=_ANSWER_SECONDS,
+        )
+        told = json.loads(answer.data) if answer.data.startswith(b"{") else {}
+        return Answer(answer.status, dict(answer.headers), told)
+
+
+def _drain(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    with process.stdout:
+        for _ in process.stdout:
+            pass

@@ -1,0 +1,178 @@
+"""The local stack: vaults, a cluster, Event Grid and the app between them, on loopback ports."""
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.authority import Authority
+from local.event_grid import EventGrid, Publisher, Subscription, event_grid_app
+from local.host_process import HostProcess
+from local.identity import Identity, identity_app
+from local.key_vault import KeyVaults, Vault, key_vault_app
+from local.kubernetes import Cluster, Rule, kubeconfig, kubernetes_app
+from local.proxy import Proxy
+from local.serving import LOOPBACK, Servers
+
+ROOT = Path(__file__).parent.parent
+SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
+TENANT = "00000000-0000-4000-8000-000000000002"
+KEY_VAULT = "https://vault.azure.net"
+APP_USER = "keyvault-sync"
+
+_TOPIC_HOST = "keyvaults.westeurope-1.eventgrid.azure.net"
+_RETRY_SCALE = 0.02  # Event Grid's first retry comes after 0.2 s instead of 10 s
+_SECRETS = ("keyvault-project", *(f"keyvault-{number}" for number in range(2, 100)))
+
+
+@dataclass(slots=True)
+class Stack:
+    """Everything but the app; `environment` is what the app, or any client, needs to reach it.
+
+    `admin_kubeconfig` may do everything in the cluster, `app_kubeconfig` what the app's Role lets.
+    """
+
+    folder: Path
+    servers: Servers
+    vaults: KeyVaults
+    cluster: Cluster
+    cluster_port: int
+    grid: EventGrid
+    publisher: Publisher
+    identity: Identity
+    authority: Authority
+    environment: Mapping[str, str] = field(repr=False)
+    admin_kubeconfig: Path
+    app_kubeconfig: Path
+
+    def vault(self, name: str) -> Vault:
+        """Make a vault whose events are published."""
+        return self.vaults.create(name, subscription=SUBSCRIPTION, tenant=TENANT)
+
+    def namespace(self, name: str) -> None:
+        """Make a namespace in which the app may do what its Role lets."""
+        self.cluster.create_namespace(name)
+        verbs = ("get", "create", "patch")
+        self.cluster.grant(APP_USER, Rule(verbs, ("secrets",), _SECRETS, (name,)))
+
+    def app_environment(self, vaults: Sequence[str] = (), **settings: str) -> dict[str, str]:
+        """Return the app's environment: the stack's, and its own settings."""
+        return {
+            **self.environment,
+            "KUBECONFIG": str(self.app_kubeconfig),
+            "SYNC_VAULTS": ",".join(vaults),
+            "SYNC_SUBSCRIPTIONS": SUBSCRIPTION,
+            **settings,
+        }
+
+    def host(self, environment: Mapping[str, str], *, timer: bool = True) -> HostProcess:
+        """Return the project's app on the Functions host, to be entered."""
+        return HostProcess(ROOT, environment, self.folder / "host.log", timer=timer)
+
+    def subscribe(self, host: HostProcess) -> None:
+        """Deliver the vaults' events to the app."""
+        self.grid.subscribe(Subscription("key-vault-sync", host.webhook("key_vault_event")))
+
+    def settle(self, seconds: float = 30) -> bool:
+        """Wait until every event so far has been delivered; False where it takes longer."""
+        return self.publisher.wait_sent(seconds) and self.grid.wait_idle(seconds)
+
+    def stop_cluster(self) -> None:
+        """Let the Kubernetes API server die; its state stays."""
+        self.servers.stop(self.cluster_port)
+
+    def start_cluster(self) -> None:
+        """Start it again where it was."""
+        context = self.authority.server_context(LOOPBACK, "localhost")
+        self.servers.serve(kubernetes_app(self.cluster), context, self.cluster_port)
+
+    def command(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run `keyvault-sync` with those arguments, as an operator with the app's rights."""
+        return subprocess.run(  # noqa: S603 - our own module
+            [sys.executable, "-m", "sync", *arguments],
+            env=self.app_environment(**settings),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@contextmanager
+def local_stack(folder: Path) -> Iterator[Stack]:
+    """Start the stack's servers; what clients need to know of it is written to the folder."""
+    with ExitStack() as stack:
+        servers = stack.enter_context(Servers())
+        authority = Authority.create()
+        identity = Identity()
+        grid = EventGrid("keyvaults", secrets.token_hex(), time_scale=_RETRY_SCALE)
+        admin_token, app_token = secrets.token_hex(), secrets.token_hex()
+        cluster = Cluster({admin_token: "admin", app_token: APP_USER})
+        proxy = Proxy()
+        proxy_port = servers.listen(proxy.handle)
+        ca = folder / "ca.pem"
+        ca.write_bytes(authority.pem)
+        publisher = stack.enter_context(
+            Publisher(
+                f"https://{_TOPIC_HOST}/api/events",
+                grid.key,
+                ca=ca,
+                proxy=f"http://{LOOPBACK}:{proxy_port}",
+            )
+        )
+        vaults = KeyVaults(
+            publish=publisher.publish, token_valid=lambda token: identity.valid(token, KEY_VAULT)
+        )
+        loopback = authority.server_context(LOOPBACK, "localhost")
+        vault_port = servers.serve(
+            key_vault_app(vaults), authority.server_context("*.vault.azure.net")
+        )
+        grid_port = servers.serve(event_grid_app(grid), authority.server_context(_TOPIC_HOST))
+        cluster_port = servers.serve(kubernetes_app(cluster), loopback)
+        identity_port = servers.serve(identity_app(identity))
+        proxy.route("*.vault.azure.net", vault_port, vaults.exists)
+        proxy.route(_TOPIC_HOST, grid_port)
+        url = f"https://{LOOPBACK}:{cluster_port}"
+        yield Stack(
+            folder=folder,
+            servers=servers,
+            vaults=vaults,
+            cluster=cluster,
+            cluster_port=cluster_port,
+            grid=grid,
+            publisher=publisher,
+            identity=identity,
+            authority=authority,
+            environment=_environment(proxy_port, ca, identity.environment(identity_port)),
+            admin_kubeconfig=_written(
+                folder / "kubeconfig", kubeconfig(url, authority.pem, admin_token)
+            ),
+            app_kubeconfig=_written(
+                folder / "app.kubeconfig", kubeconfig(url, authority.pem, app_token)
+            ),
+        )
+
+
+def _environment(proxy_port: int, ca: Path, identity: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    proxy = f"http://{LOOPBACK}:{proxy_port}"
+    return {
+        **kept,
+        **identity,
+        "HTTPS_PROXY": proxy,
+        "https_proxy": proxy,
+        "NO_PROXY": f"{LOOPBACK},localhost",
+        "no_proxy": f"{LOOPBACK},localhost",
+        "REQUESTS_CA_BUNDLE": str(ca),
+        "CURL_CA_BUNDLE": str(ca),
+    }
+
+
+def _written(path: Path, text: str) -> Path:
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return path
