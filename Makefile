@@ -11,7 +11,7 @@ FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)"
 	if [ -x "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
 	then echo "$$python"; exit; fi; done
 
-.PHONY: help demo up test check lint format bench requirements clean
+.PHONY: help demo up down test check lint format bench requirements clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,6 +21,9 @@ demo: .venv/ready ## Show the sync at work on this machine, end to end
 
 up: .venv/ready ## Start the local stack and leave it running; prints what to type
 	@$(BIN)/python -m local up
+
+down: .venv/ready ## Stop the local stack
+	@$(BIN)/python -m local down
 
 test: .venv/ready ## Run the tests
 	@$(BIN)/python -m pytest

@@ -114,13 +114,18 @@ class _Streams:
     def __init__(self, handler: StreamHandler) -> None:
         self._handler = handler
         self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
         self._open: set[asyncio.Task[None]] = set()
 
     async def start(self, listener: socket.socket) -> None:
+        self._listener = listener
         self._server = await asyncio.start_server(self._accept, sock=listener)
 
     async def cleanup(self) -> None:
         assert self._server is not None
+        assert self._listener is not None
+        asyncio.get_running_loop().remove_reader(self._listener)
+        await asyncio.sleep(0)  # a connection accepted just now would leak from a closed server
         self._server.close()
         for task in self._open:
             task.cancel()

@@ -1,0 +1,199 @@
+"""The main job shown on the local stack, with times: every step is checked, not only printed."""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from azure.identity import ManagedIdentityCredential
+from azure.keyvault.secrets import SecretClient
+from rich.console import Console
+from rich.table import Table
+
+from local.event_grid import Faults
+from local.host_process import HostProcess
+from local.kubernetes.status import ApiError
+from local.stack import Stack, local_stack
+
+VAULTS = ("weu-DS-AKV-shop-dev-1", "weu-DS-AKV-shop-dev-2")
+NAMESPACE = "shop-dev"
+PROJECT, SECOND = "keyvault-project", "keyvault-2"
+
+_SCHEDULE = "*/2 * * * * *"
+_PATIENCE_SECONDS = 30.0
+_POLL_SECONDS = 0.002
+
+
+class DemoFailedError(Exception):
+    """The world is not as the step promises."""
+
+
+class Demo:
+    """The steps, each on the world that the one before has left."""
+
+    def __init__(self, stack: Stack, host: HostProcess, console: Console) -> None:
+        self._stack = stack
+        self._host = host
+        self._console = console
+        credential = ManagedIdentityCredential()
+        self._vaults = [
+            SecretClient(f"https://{name.lower()}.vault.azure.net", credential) for name in VAULTS
+        ]
+
+    def run(self) -> None:
+        """Go through all steps; raises DemoFailedError at the first that does not hold."""
+        self._new_secrets()
+        self._new_version()
+        self._doubled_and_reordered()
+        self._tampered()
+        self._disabled_and_deleted()
+        self._resync()
+        self._compare()
+
+    def _new_secrets(self) -> None:
+        project, second = self._vaults
+        with self._step("Two new secrets, in the vaults with number 1 and number 2"):
+            project.set_secret("db-password", "correct horse")
+            second.set_secret("smtp-password", "battery staple")
+            self._await(
+                "db-password in keyvault-project", PROJECT, {"db-password": "correct horse"}
+            )
+            self._await("smtp-password in keyvault-2", SECOND, {"smtp-password": "battery staple"})
+
+    def _new_version(self) -> None:
+        project, _ = self._vaults
+        with self._step("A new version of a secret"):
+            project.set_secret("db-password", "tr0ub4dor&3")
+            self._await("the new value", PROJECT, {"db-password": "tr0ub4dor&3"})
+
+    def _doubled_and_reordered(self) -> None:
+        project, _ = self._vaults
+        with self._step("Three versions whose six events arrive doubled and last one first"):
+            project.set_secret("api-key", "zero")
+            self._await("the key", PROJECT, {"api-key": "zero"})
+            self._stack.grid.inject(Faults(double=True, reorder=6))
+            for value in ("one", "two", "three"):
+                project.set_secret("api-key", value)
+            self._await("the newest value", PROJECT, {"api-key": "three"})
+            if not self._stack.settle():
+                raise DemoFailedError("the six events were not all taken")
+            self._stack.grid.inject(Faults())
+            self._await("still the newest, after all six", PROJECT, {"api-key": "three"})
+
+    def _tampered(self) -> None:
+        cluster = self._stack.cluster
+        with self._step("A key changed and another removed in the cluster: no event tells of that"):
+            tampered = {"db-password": b"mallory", "api-key": None, "team-note": b"ours"}
+            cluster.patch_data(NAMESPACE, PROJECT, tampered, manager="kubectl-edit")
+            wanted = {"db-password": "tr0ub4dor&3", "api-key": "three", "team-note": "ours"}
+            self._await("repaired by the timer; the team's own key stays", PROJECT, wanted)
+
+    def _disabled_and_deleted(self) -> None:
+        project, _ = self._vaults
+        with self._step("One secret disabled, one deleted: no event tells of these either"):
+            project.set_secret("feature-flag", "on")
+            self._await("feature-flag is in", PROJECT, {"feature-flag": "on"})
+            project.update_secret_properties("api-key", enabled=False)
+            project.begin_delete_secret("feature-flag").wait()
+            gone = {"api-key": None, "feature-flag": None, "db-password": "tr0ub4dor&3"}
+            self._await("both keys gone with the timer's pass", PROJECT, gone)
+
+    def _resync(self) -> None:
+        project, _ = self._vaults
+        with self._step("Enabled again (no event), and a manual resync over HTTP"):
+            project.update_secret_properties("api-key", enabled=True)
+            body = {"vault": VAULTS[0], "secret": "api-key"}
+            answer = self._host.post("/api/resync", body)
+            outcomes = answer.body.get("outcomes")
+            if answer.status != 200 or not isinstance(outcomes, list):  # noqa: PLR2004
+                raise DemoFailedError(f"the resync answered {answer.status}: {answer.body}")
+            self._console.print(f"    POST /api/resync → {answer.status} {outcomes[0]['outcome']}")
+            self._await("api-key is back", PROJECT, {"api-key": "three"})
+
+    def _compare(self) -> None:
+        table = Table("vault", "secret", "version", "enabled", "Secret", "in the cluster")
+        right = True
+        for name, client, secret in zip(VAULTS, self._vaults, (PROJECT, SECOND), strict=True):
+            data = self._stack.cluster.data(NAMESPACE, secret)
+            for listed in client.list_properties_of_secrets():
+                assert listed.name is not None
+                if listed.enabled:
+                    found = client.get_secret(listed.name)
+                    same = data.get(listed.name) == (found.value or "").encode()
+                    version = (found.properties.version or "")[:8]
+                else:
+                    same, version = listed.name not in data, "-"
+                right &= same
+                told = ("same value" if listed.enabled else "absent") if same else "WRONG"
+                place = f"{NAMESPACE}/{secret}"
+                table.add_row(name, listed.name, version, str(listed.enabled), place, told)
+        self._console.print()
+        self._console.print(table)
+        if not right:
+            raise DemoFailedError("vault and cluster differ")
+
+    @contextmanager
+    def _step(self, title: str) -> Iterator[None]:
+        self._console.print(f"\n[bold]▸ {title}[/bold]")
+        self._started = time.monotonic()
+        yield
+
+    def _await(self, what: str, secret: str, wanted: Mapping[str, str | None]) -> None:
+        """Wait until the Secret holds these values (None: no such key), and print how long."""
+
+        def there() -> bool:
+            try:
+                data = self._stack.cluster.data(NAMESPACE, secret)
+            except ApiError:
+                return False
+            return all(
+                key not in data if value is None else data.get(key) == value.encode()
+                for key, value in wanted.items()
+            )
+
+        if not _wait(there):
+            raise DemoFailedError(f"not within {_PATIENCE_SECONDS:.0f} s: {what}")
+        took = (time.monotonic() - self._started) * 1000
+        self._console.print(f"  [green]✓[/green] {what} [dim]after {took:,.0f} ms[/dim]")
+
+
+def main() -> int:
+    """Run the demo; return 0 when every step held."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+    console.print("[bold]Key Vault Sync[/bold] on this machine: real SDKs, real Functions runtime")
+    console.print("library; Key Vault, Kubernetes and Event Grid as servers on loopback.")
+    with (
+        tempfile.TemporaryDirectory(prefix="key-vault-sync-") as folder,
+        local_stack(Path(folder)) as stack,
+    ):
+        os.environ.update(stack.environment)
+        for name in VAULTS:
+            stack.vault(name)
+        stack.namespace(NAMESPACE)
+        environment = stack.app_environment(VAULTS, SYNC_SCHEDULE=_SCHEDULE)
+        try:
+            with stack.host(environment) as host:
+                stack.subscribe(host)
+                Demo(stack, host, console).run()
+        except (DemoFailedError, RuntimeError) as failure:
+            console.print(f"\n[red]✗ {failure}[/red]\nThe app's log:")
+            console.print((Path(folder) / "host.log").read_text(), markup=False)
+            return 1
+    console.print("\nWhat the vaults hold is what the cluster holds. Nothing is left running.")
+    return 0
+
+
+def _wait(done: Callable[[], bool]) -> bool:
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while not done():
+        if time.monotonic() > until:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

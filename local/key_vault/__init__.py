@@ -1,0 +1,23 @@
+"""A Key Vault on loopback: vaults as state machines, and the data plane's HTTP in front of them."""
+
+from local.key_vault.faults import Faults, Kind
+from local.key_vault.paging import Page, Quirks
+from local.key_vault.refusals import Refused
+from local.key_vault.secret import Attributes, Secret, Version
+from local.key_vault.server import key_vault_app
+from local.key_vault.vault import Vault
+from local.key_vault.vaults import KeyVaults
+
+__all__ = [
+    "Attributes",
+    "Faults",
+    "KeyVaults",
+    "Kind",
+    "Page",
+    "Quirks",
+    "Refused",
+    "Secret",
+    "Vault",
+    "Version",
+    "key_vault_app",
+]

@@ -1,0 +1,41 @@
+"""Who may do what in a vault, as its role assignments would say."""
+
+from dataclasses import dataclass
+
+from local.key_vault.faults import Kind
+from local.key_vault.refusals import forbidden
+
+_ACTIONS: dict[Kind, str] = {
+    "list": "readMetadata/action",
+    "versions": "readMetadata/action",
+    "list_deleted": "readMetadata/action",
+    "get_deleted": "readMetadata/action",
+    "get": "getSecret/action",
+    "set": "setSecret/action",
+    "update": "update/action",
+    "delete": "delete",
+    "recover": "recover/action",
+    "purge": "purge/action",
+}
+
+
+@dataclass(slots=True)
+class Access:
+    """The requests that one vault refuses to every caller; none at first."""
+
+    _resource_id: str
+    _denied: frozenset[Kind] = frozenset()
+
+    def deny(self, *kinds: Kind) -> None:
+        """Refuse these kinds of request over HTTP with 403, or all where none is named."""
+        self._denied = frozenset(kinds or _ACTIONS)
+
+    def allow(self) -> None:
+        """Lift what `deny` refused."""
+        self._denied = frozenset()
+
+    def check(self, kind: Kind, name: str) -> None:
+        """Raise `Refused` where the caller may not."""
+        if kind in self._denied:
+            action = f"Microsoft.KeyVault/vaults/secrets/{_ACTIONS[kind]}"
+            raise forbidden(action, f"{self._resource_id}/secrets/{name}".rstrip("/"))

@@ -1,0 +1,174 @@
+"""What may go wrong with a vault's answers, on demand of a test."""
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from local.key_vault.refusals import Refused, throttled
+
+type Kind = Literal[
+    "list",
+    "get",
+    "versions",
+    "set",
+    "update",
+    "delete",
+    "recover",
+    "purge",
+    "list_deleted",
+    "get_deleted",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens to one request instead of, or before, its answer."""
+
+    refusal: Refused | None = None
+    delay: float = 0.0
+    reset: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    fault: Fault
+    requests: float
+    kind: Kind | None
+    name: str | None
+
+    def fits(self, kind: Kind, name: str) -> bool:
+        return self.kind in (None, kind) and (
+            self.name is None or self.name.lower() == name.lower()
+        )
+
+
+@dataclass(slots=True)
+class _Window:
+    allowed: int
+    seconds: float
+    ends: float = 0.0
+    taken: int = 0
+
+
+@dataclass(slots=True)
+class Faults:
+    """The faults planned for one vault; they meet HTTP requests only, except for stale reads.
+
+    Each plan takes the next `requests` requests (None: all, until `clear`), of one kind and for
+    one secret if those are named. Of several plans that fit, the oldest goes first.
+    """
+
+    _clock: Callable[[], float]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _planned: list[_Planned] = field(default_factory=list)
+    _window: _Window | None = None
+    _lag: float | None = None
+    _hidden_until: dict[str, float] = field(default_factory=dict)
+
+    def throttle(
+        self,
+        requests: int | None = 1,
+        retry_after: int = 1,
+        kind: Kind | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Answer 429 with Retry-After in seconds."""
+        self._plan(Fault(throttled(retry_after)), requests, kind, name)
+
+    def limit(self, requests: int, seconds: float) -> None:
+        """Serve so many requests in a window of so many seconds, and answer 429 to the others."""
+        with self._lock:
+            self._window = _Window(requests, seconds)
+
+    def fail(
+        self,
+        status: int = 500,
+        requests: int | None = 1,
+        kind: Kind | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Answer with that status and an error body."""
+        refusal = Refused(status, "InternalServerError", "An unexpected error occurred.")
+        self._plan(Fault(refusal), requests, kind, name)
+
+    def delay(
+        self,
+        seconds: float,
+        requests: int | None = 1,
+        kind: Kind | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Answer so much later."""
+        self._plan(Fault(delay=seconds), requests, kind, name)
+
+    def reset(
+        self, requests: int | None = 1, kind: Kind | None = None, name: str | None = None
+    ) -> None:
+        """Break the connection off instead of an answer."""
+        self._plan(Fault(reset=True), requests, kind, name)
+
+    def stale_reads(self, seconds: float = math.inf) -> None:
+        """Hide each version made from now on from get for so long, or until `release`.
+
+        A get of the secret meanwhile serves the version before it, or 404 where there is none.
+        Listings show the new version at once.
+        """
+        with self._lock:
+            self._lag = seconds
+
+    def release(self) -> None:
+        """End stale reads: every version is visible."""
+        with self._lock:
+            self._lag = None
+            self._hidden_until.clear()
+
+    def clear(self) -> None:
+        """Forget every fault."""
+        self.release()
+        with self._lock:
+            self._planned.clear()
+            self._window = None
+
+    def take(self, kind: Kind, name: str) -> Fault | None:
+        """Return what happens to this request, and use it up."""
+        with self._lock:
+            for index, planned in enumerate(self._planned):
+                if planned.fits(kind, name):
+                    if planned.requests > 1:
+                        self._planned[index] = replace(planned, requests=planned.requests - 1)
+                    else:
+                        del self._planned[index]
+                    return planned.fault
+            return self._beyond_window()
+
+    def made(self, version: str) -> None:
+        """Note a new version, so that stale reads can hide it."""
+        with self._lock:
+            if self._lag is not None:
+                self._hidden_until[version] = self._clock() + self._lag
+
+    def hides(self, version: str) -> bool:
+        """Whether reads do not see that version yet."""
+        with self._lock:
+            return self._hidden_until.get(version, 0.0) > self._clock()
+
+    def _plan(
+        self, fault: Fault, requests: int | None, kind: Kind | None, name: str | None
+    ) -> None:
+        with self._lock:
+            self._planned.append(
+                _Planned(fault, math.inf if requests is None else requests, kind, name)
+            )
+
+    def _beyond_window(self) -> Fault | None:
+        window, now = self._window, self._clock()
+        if window is None:
+            return None
+        if now >= window.ends:
+            window.ends, window.taken = now + window.seconds, 0
+        window.taken += 1
+        if window.taken <= window.allowed:
+            return None
+        return Fault(throttled(max(1, math.ceil(window.ends - now))))

@@ -1,0 +1,67 @@
+"""How a vault cuts its listings into pages, with the quirks the service has at it."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from local.key_vault.refusals import bad_parameter
+
+PAGE_SIZE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """What the real service does now and then, and this one on demand.
+
+    `port_in_next_link`: nextLink names the host with `:443`. `empty_pages`: before each page
+    comes an empty one that has a nextLink. `repeated_entry`: the first entry of a listing comes
+    once more at its end, in the other case.
+    """
+
+    port_in_next_link: bool = False
+    empty_pages: bool = False
+    repeated_entry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page[T]:
+    """One page; `skiptoken` asks for the next, None says that this is the last."""
+
+    entries: tuple[T, ...]
+    skiptoken: str | None
+
+
+def cut[T](
+    rows: Sequence[tuple[str, T]], size: int, skiptoken: str | None, *, empty_pages: bool
+) -> Page[T]:
+    """Return the page after the token of rows (sort key, entry), whatever came or went meanwhile.
+
+    Raises `Refused` for a size outside of 1 to 25 and for a token of another make.
+    """
+    if not 1 <= size <= PAGE_SIZE:
+        raise bad_parameter(f"Parameter 'maxresults' must be between 1 and {PAGE_SIZE}.")
+    after, is_announced = _read(skiptoken)
+    if empty_pages and not is_announced:
+        return Page((), _token(after, is_announced=True))
+    rest = sorted((row for row in rows if row[0] > after), key=lambda row: row[0])
+    taken = rest[:size]
+    has_more = len(rest) > size
+    return Page(
+        tuple(entry for _, entry in taken),
+        _token(taken[-1][0], is_announced=False) if has_more else None,
+    )
+
+
+def _token(after: str, *, is_announced: bool) -> str:
+    return base64.urlsafe_b64encode(f"{int(is_announced)}{after}".encode()).decode()
+
+
+def _read(skiptoken: str | None) -> tuple[str, bool]:
+    if skiptoken is None:
+        return "", False
+    try:
+        text = base64.urlsafe_b64decode(skiptoken).decode("ascii")
+    except (binascii.Error, ValueError) as error:
+        raise bad_parameter("The $skiptoken is not one that this vault gave.") from error
+    return text[1:], text[:1] == "1"

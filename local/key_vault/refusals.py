@@ -1,0 +1,98 @@
+"""The answers by which Key Vault says no, with its own codes and messages."""
+
+
+class Refused(Exception):
+    """A request the vault does not carry out; `inner` is the innererror's code."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        inner: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.inner = inner
+        self.retry_after = retry_after
+
+    def body(self) -> dict[str, object]:
+        """Return the JSON body of the answer."""
+        error: dict[str, object] = {"code": self.code, "message": self.message}
+        if self.inner is not None:
+            error["innererror"] = {"code": self.inner}
+        return {"error": error}
+
+
+def bad_parameter(message: str) -> Refused:
+    """400: something in the request is off the rules."""
+    return Refused(400, "BadParameter", message)
+
+
+def secret_not_found(name_or_id: str) -> Refused:
+    """404: no such secret, or no such version of it."""
+    return Refused(
+        404,
+        "SecretNotFound",
+        f"A secret with (name/id) {name_or_id} was not found in this key vault. If you recently "
+        "deleted this secret you may be able to recover it using the correct recovery command.",
+    )
+
+
+def deleted_secret_not_found(name: str) -> Refused:
+    """404: nothing of that name is soft-deleted."""
+    return Refused(404, "SecretNotFound", f"Deleted Secret not found: {name}")
+
+
+def secret_disabled() -> Refused:
+    """403: the version exists, and is disabled."""
+    return Refused(
+        403, "Forbidden", "Operation get is not allowed on a disabled secret.", "SecretDisabled"
+    )
+
+
+def name_taken(name: str) -> Refused:
+    """409: the name belongs to a soft-deleted secret."""
+    return Refused(
+        409,
+        "Conflict",
+        f"Secret {name} is currently in a deleted but recoverable state, and its name cannot be "
+        "reused; in this state, the secret can only be recovered or purged.",
+        "ObjectIsDeletedButRecoverable",
+    )
+
+
+def in_transition(name: str, state: str) -> Refused:
+    """409: a delete or a recovery has begun and does not show yet."""
+    return Refused(
+        409,
+        "Conflict",
+        f"Secret {name} is currently being {state}.",
+        f"ObjectIsBeing{state.title()}",
+    )
+
+
+def forbidden(action: str, resource: str) -> Refused:
+    """403: the caller's roles do not cover the action."""
+    return Refused(
+        403,
+        "Forbidden",
+        "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny "
+        "assignments or role definitions were changed recently, please observe propagation time."
+        f"\r\nAction: '{action}'\r\nResource: '{resource}'\r\nAssignment: (not found)",
+        "ForbiddenByRbac",
+    )
+
+
+def throttled(retry_after: int) -> Refused:
+    """429: too many requests for this vault."""
+    return Refused(
+        429,
+        "Throttled",
+        "Request was not processed because too many requests were received. "
+        "Reason: VaultRequestTypeLimitReached",
+        retry_after=retry_after,
+    )

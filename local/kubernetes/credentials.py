@@ -1,0 +1,31 @@
+"""How a client reaches a cluster: kubeconfig files."""
+
+import base64
+import json
+
+
+def kubeconfig(server: str, ca_pem: bytes, token: str, namespace: str = "default") -> str:
+    """Return a kubeconfig for a server's URL, its CA and a bearer token.
+
+    It is JSON, thus YAML, because a YAML namespace `n` would be a boolean to kubectl.
+    """
+    name = "local"
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {
+                "name": name,
+                "cluster": {
+                    "server": server,
+                    "certificate-authority-data": base64.b64encode(ca_pem).decode(),
+                },
+            }
+        ],
+        "users": [{"name": name, "user": {"token": token}}],
+        "contexts": [
+            {"name": name, "context": {"cluster": name, "user": name, "namespace": namespace}}
+        ],
+        "current-context": name,
+    }
+    return json.dumps(document, indent=2) + "\n"

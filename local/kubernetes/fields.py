@@ -1,0 +1,236 @@
+"""Field sets: which fields a document has, how two documents differ, and merging by field.
+
+A path is a tuple of elements spelled as FieldsV1 spells them: `f:name`, `k:{"uid":"…"}`, `v:"…"`.
+The rules are those of structured merge-diff, for the structures that `kinds` knows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from local.kubernetes.documents import Document, Json, array, dump
+from local.kubernetes.kinds import Keyed, Leaf, Map, Members, Node, Struct
+
+type Path = tuple[str, ...]
+type Paths = frozenset[Path]
+
+_SELF = "."
+
+
+class TypeMismatchError(ValueError):
+    """A document that does not have its kind's structure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The fields that came, went, and took another value."""
+
+    added: set[Path] = field(default_factory=set)
+    removed: set[Path] = field(default_factory=set)
+    modified: set[Path] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    element: str
+    key: str
+    node: Node
+    value: Json
+
+
+def _children(node: Node, value: Json) -> Iterator[_Item]:
+    """Yield what the value is made of; nothing for a leaf."""
+    match node, value:
+        case Struct(fields), dict():
+            for key, item in value.items():
+                yield _Item(f"f:{key}", key, fields.get(key, _UNKNOWN), item)
+        case Map(element), dict():
+            for key, item in value.items():
+                yield _Item(f"f:{key}", key, element, item)
+        case Keyed(key), list():
+            for item in value:
+                if isinstance(item, dict):
+                    element_name = "k:" + dump({key: item.get(key)}).decode()
+                    yield _Item(element_name, element_name, _UNKNOWN, item)
+        case Members(), list():
+            for item in value:
+                element_name = "v:" + dump(item).decode()
+                yield _Item(element_name, element_name, _UNKNOWN, item)
+        case _:
+            return
+
+
+_UNKNOWN = Leaf()
+
+
+def field_set(node: Node, value: Json, path: Path = ()) -> Iterator[Path]:
+    """Yield the fields that an applied document claims."""
+    if isinstance(node, Leaf):
+        yield path
+        return
+    in_list = isinstance(node, Keyed | Members)
+    for item in _children(node, value):
+        below = (*path, item.element)
+        if isinstance(item.node, Leaf) or item.value is None or item.value == {}:
+            yield below
+        else:
+            if in_list or isinstance(node, Map):
+                yield below
+            yield from field_set(item.node, item.value, below)
+
+
+def compare(node: Node, old: Json, new: Json) -> Comparison:
+    """Compare two documents field by field."""
+    found = Comparison()
+    _compare(node, old, new, (), found)
+    return found
+
+
+def _compare(node: Node, old: Json, new: Json, path: Path, found: Comparison) -> None:
+    if isinstance(node, Leaf) or (not old and not new):
+        if old != new:
+            found.modified.add(path)
+        return
+    before = {item.element: item for item in _children(node, old)}
+    after = {item.element: item for item in _children(node, new)}
+    for element, item in before.items():
+        other = after.get(element)
+        if other is None:
+            _collect(item.node, item.value, (*path, element), found.removed)
+        elif item.value is not other.value:
+            _compare(item.node, item.value, other.value, (*path, element), found)
+    for element, item in after.items():
+        if element not in before:
+            _collect(item.node, item.value, (*path, element), found.added)
+
+
+def _collect(node: Node, value: Json, path: Path, into: set[Path]) -> None:
+    into.add(path)
+    for item in _children(node, value):
+        _collect(item.node, item.value, (*path, item.element), into)
+
+
+def merge(node: Node, live: Json, applied: Json) -> Json:
+    """Lay the applied document over the live one."""
+    match node, live, applied:
+        case Struct() | Map(), dict(), dict():
+            merged = dict(live)
+            for item in _children(node, applied):
+                if item.key in live:
+                    merged[item.key] = merge(item.node, live[item.key], item.value)
+                else:
+                    merged[item.key] = item.value
+            return merged
+        case Keyed() | Members(), list(), list():
+            by_element = {item.element: item.value for item in _children(node, live)}
+            by_element |= {item.element: item.value for item in _children(node, applied)}
+            return array(by_element.values())
+        case Leaf(), _, _:
+            return applied
+        case _:
+            return live if applied is None else applied
+
+
+def remove(node: Node, value: Json, paths: Paths, path: Path = ()) -> Json:
+    """Return the value without those fields; a mapping or list that loses its last is None."""
+    if isinstance(node, Leaf) or not value:
+        return value
+    kept = [
+        (item.key, remove(item.node, item.value, paths, below))
+        for item in _children(node, value)
+        if (below := (*path, item.element)) not in paths
+    ]
+    kept = [(key, item) for key, item in kept if item is not None]
+    if not kept:
+        return None
+    return dict(kept) if isinstance(value, dict) else array(item for _, item in kept)
+
+
+def with_named_parents(node: Node, paths: Paths) -> Paths:
+    """Return the paths and, of each, the known fields above it."""
+    parents: set[Path] = set()
+    for above in {path[:-1] for path in paths}:
+        here: Node = node
+        for depth, element in enumerate(above):
+            if not isinstance(here, Struct) or element[2:] not in here.fields:
+                break
+            parents.add(above[: depth + 1])
+            here = here.fields[element[2:]]
+    return paths | parents
+
+
+def encode(paths: Paths) -> Document:
+    """Return the paths as FieldsV1."""
+    root: Document = {}
+    for path in sorted(paths):
+        here = root
+        for element in path:
+            step = here.setdefault(element, {})
+            assert isinstance(step, dict)
+            here = step
+        here[_SELF] = {}
+    return _without_lone_self(root)
+
+
+def _without_lone_self(tree: Document) -> Document:
+    """FieldsV1 marks membership by `.` only where a field has others below it."""
+    return {
+        key: {} if value == {_SELF: {}} else _without_lone_self(value)
+        for key, value in tree.items()
+        if isinstance(value, dict)
+    }
+
+
+def decode(tree: Json) -> Paths:
+    """Return the paths that FieldsV1 holds; raise ValueError where it is none."""
+    found: set[Path] = set()
+    _decode(tree, (), found)
+    return frozenset(found)
+
+
+def _decode(tree: Json, path: Path, found: set[Path]) -> None:
+    if not isinstance(tree, dict):
+        raise TypeMismatchError("a field set is a mapping")
+    if not tree and path:
+        found.add(path)
+    for element, below in tree.items():
+        if element == _SELF:
+            found.add(path)
+        elif element[:2] in {"f:", "k:", "v:", "i:"}:
+            _decode(below, (*path, element), found)
+        else:
+            raise TypeMismatchError(f"unknown path element {element!r}")
+
+
+def check_structure(node: Node, value: Json, path: str = "") -> None:
+    """Raise `TypeMismatchError` with structured merge-diff's words on an undeclared or odd field."""
+    match node, value:
+        case _, None:
+            return
+        case Struct(fields), dict():
+            for key, item in value.items():
+                if key not in fields:
+                    raise TypeMismatchError(f"{path}.{key}: field not declared in schema")
+                check_structure(fields[key], item, f"{path}.{key}")
+        case Map(element), dict():
+            for key, item in value.items():
+                check_structure(element, item, f"{path}.{key}")
+        case Struct() | Map(), _:
+            raise TypeMismatchError(f"{path}: expected map, got {_described(value)}")
+        case ((Keyed() | Members() | Leaf("list")), list()):
+            return
+        case ((Keyed() | Members() | Leaf("list")), _):
+            raise TypeMismatchError(f"{path}: expected list, got {_described(value)}")
+        case Leaf("boolean"), bool():
+            return
+        case Leaf("boolean"), _:
+            raise TypeMismatchError(f"{path}: expected boolean, got {_described(value)}")
+        case Leaf("integer"), int():
+            return
+        case Leaf("string" | "bytes"), str():
+            return
+        case _:
+            raise TypeMismatchError(f"{path}: expected string, got {_described(value)}")
+
+
+def _described(value: Json) -> str:
+    return f"&{{{value!r}}}"

@@ -1,0 +1,113 @@
+"""The kinds this server has, with the structure that merging and ownership follow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A value that is owned and replaced as a whole; `type` is its Go name in messages."""
+
+    type: str = "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """A mapping whose fields are known."""
+
+    fields: Mapping[str, "Node"]
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A mapping with keys of the user's, each owned by itself."""
+
+    element: Leaf = field(default_factory=Leaf)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A list of mappings told apart by one key; an item is owned as a whole."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A list of strings that is a set."""
+
+
+type Node = Leaf | Struct | Map | Keyed | Members
+
+_STRING = Leaf()
+_METADATA = Struct(
+    {
+        "name": _STRING,
+        "generateName": _STRING,
+        "namespace": _STRING,
+        "selfLink": _STRING,
+        "uid": _STRING,
+        "resourceVersion": _STRING,
+        "generation": Leaf("integer"),
+        "creationTimestamp": _STRING,
+        "deletionTimestamp": _STRING,
+        "deletionGracePeriodSeconds": Leaf("integer"),
+        "labels": Map(),
+        "annotations": Map(),
+        "ownerReferences": Keyed("uid"),
+        "finalizers": Members(),
+        "managedFields": Leaf("list"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of object: its names, and where it lives."""
+
+    name: str
+    plural: str
+    singular: str
+    namespaced: bool
+    short_names: tuple[str, ...]
+    schema: Struct
+    reset: str = ""
+    """The field that only the server writes, and that nobody owns."""
+
+
+SECRET = Kind(
+    name="Secret",
+    plural="secrets",
+    singular="secret",
+    namespaced=True,
+    short_names=(),
+    schema=Struct(
+        {
+            "apiVersion": _STRING,
+            "kind": _STRING,
+            "metadata": _METADATA,
+            "data": Map(Leaf("bytes")),
+            "stringData": Map(),
+            "type": _STRING,
+            "immutable": Leaf("boolean"),
+        }
+    ),
+)
+NAMESPACE = Kind(
+    name="Namespace",
+    plural="namespaces",
+    singular="namespace",
+    namespaced=False,
+    short_names=("ns",),
+    schema=Struct(
+        {
+            "apiVersion": _STRING,
+            "kind": _STRING,
+            "metadata": _METADATA,
+            "spec": Struct({"finalizers": Leaf("list")}),
+            "status": Struct({"phase": _STRING, "conditions": Leaf("list")}),
+        }
+    ),
+    reset="status",
+)
+KINDS: Mapping[str, Kind] = {kind.plural: kind for kind in (NAMESPACE, SECRET)}

@@ -1,0 +1,276 @@
+"""Who owns which field: the bookkeeping behind server-side apply.
+
+The rules are those of the real server's field manager: an update takes what it changes, an apply
+claims what it names, and whoever loses a last field vanishes.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from local.kubernetes.documents import Document, Json, array, child, items, text
+from local.kubernetes.fields import (
+    Comparison,
+    Path,
+    Paths,
+    compare,
+    decode,
+    encode,
+    field_set,
+    merge,
+    remove,
+    with_named_parents,
+)
+from local.kubernetes.kinds import Kind
+
+APPLY = "Apply"
+UPDATE = "Update"
+BEFORE_FIRST_APPLY = "before-first-apply"
+_ANCIENT = "ancient-changes"
+_MOST_UPDATERS = 10
+_NOTHING: Paths = frozenset()
+_SERVERS_OWN: Paths = frozenset(
+    {("f:apiVersion",), ("f:kind",), ("f:metadata",)}
+    | {
+        ("f:metadata", f"f:{name}")
+        for name in (
+            "name",
+            "namespace",
+            "creationTimestamp",
+            "selfLink",
+            "uid",
+            "clusterName",
+            "generation",
+            "managedFields",
+            "resourceVersion",
+        )
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """Who writes: the name and the kind of operation."""
+
+    name: str
+    operation: str
+    subresource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """What a manager owns, and when that last changed (RFC 3339; empty where unknown)."""
+
+    paths: Paths
+    time: str = ""
+
+
+type Owners = Mapping[Manager, Owned]
+
+
+class FieldConflictError(Exception):
+    """An apply without force would take fields from other managers."""
+
+    def __init__(self, conflicts: Mapping[Manager, Paths]) -> None:
+        super().__init__("apply conflicts")
+        self.conflicts = conflicts
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an apply makes of an object."""
+
+    document: Document
+    owners: Owners
+
+
+def update(
+    kind: Kind, old: Document, new: Document, owners: Owners, manager: Manager, now: str
+) -> Owners:
+    """Return the owners after a manager replaced the old document by the new one."""
+    if not owners and child(old, "metadata").get("uid"):
+        return {}
+    difference = _difference(kind, old, new)
+    taken = frozenset(difference.added | difference.modified) - _SERVERS_OWN
+    left = _take(owners, difference)
+    if taken:
+        before = left.get(manager)
+        left[manager] = Owned(taken | before.paths if before else taken, now)
+    return _capped({owner: owned for owner, owned in left.items() if owned.paths})
+
+
+def apply(  # noqa: PLR0913 - the six things an apply depends on
+    kind: Kind,
+    live: Document,
+    config: Document,
+    owners: Owners,
+    manager: Manager,
+    now: str,
+    *,
+    force: bool,
+    yielded: Paths = _NOTHING,
+) -> Applied:
+    """Merge an applied configuration; raise `FieldConflictError` where others own its fields.
+
+    Conflicts about nothing but `yielded` fields are taken as forced.
+    """
+    if not owners and live:
+        first = Manager(BEFORE_FIRST_APPLY, UPDATE)
+        owners = update(kind, {}, live, {}, first, now)
+    merged = merge(kind.schema, live, config)
+    claimed = frozenset(field_set(kind.schema, config))
+    claimed = frozenset(p for p in claimed if not _is_reset(kind, p))
+    last = owners[manager].paths if manager in owners else _NOTHING
+    claims = {**owners, manager: Owned(claimed)}
+    new = _pruned(kind, merged, claims, last) if last else merged
+    assert isinstance(new, dict)
+    difference = _difference(kind, live, new)
+    others = {owner: owned for owner, owned in owners.items() if owner != manager}
+    changed = difference.added | difference.modified
+    conflicts = {owner: lost for owner, owned in others.items() if (lost := owned.paths & changed)}
+    refused = {owner: rest for owner, lost in conflicts.items() if (rest := lost - yielded)}
+    if refused and not force:
+        raise FieldConflictError(refused)
+    after = {owner: owned for owner, owned in _take(others, difference).items() if owned.paths}
+    mine = claimed - _SERVERS_OWN
+    if mine:
+        same = new == live and mine == last
+        after[manager] = replace(owners[manager]) if same else Owned(mine, now)
+    return Applied(new, after)
+
+
+def _difference(kind: Kind, old: Document, new: Document) -> Comparison:
+    found = compare(kind.schema, old, new)
+    if not kind.reset:
+        return found
+    return Comparison(
+        *(
+            {path for path in paths if not _is_reset(kind, path)}
+            for paths in (found.added, found.removed, found.modified)
+        )
+    )
+
+
+def _is_reset(kind: Kind, path: Path) -> bool:
+    return bool(kind.reset) and path[:1] == (f"f:{kind.reset}",)
+
+
+def _take(owners: Owners, difference: Comparison) -> dict[Manager, Owned]:
+    gone = difference.added | difference.modified | difference.removed
+    return {
+        owner: owned if gone.isdisjoint(owned.paths) else replace(owned, paths=owned.paths - gone)
+        for owner, owned in owners.items()
+    }
+
+
+def _pruned(kind: Kind, merged: Json, claims: Owners, last: Paths) -> Json:
+    """Return the merged document without what the manager no longer applies and nobody owns."""
+    schema = kind.schema
+    last = with_named_parents(schema, last)
+    owned = with_named_parents(schema, _union(claim.paths for claim in claims.values()))
+    in_merged = with_named_parents(schema, frozenset(field_set(schema, merged)))
+    without = remove(schema, merged, last)
+    in_without = with_named_parents(schema, frozenset(field_set(schema, without)))
+    kept = remove(schema, merged, in_merged - (in_without | owned))
+    in_kept = with_named_parents(schema, frozenset(field_set(schema, kept)))
+    return remove(schema, merged, (in_merged - in_kept) & last)
+
+
+def _union(sets: Iterable[Paths]) -> Paths:
+    return _NOTHING.union(*sets)
+
+
+def _capped(owners: Owners) -> Owners:
+    """Melt the oldest updaters into one entry where there are too many."""
+    updaters = sorted(
+        (owner for owner in owners if owner.operation == UPDATE),
+        key=lambda owner: (owners[owner].time, owner.name),
+    )
+    surplus = len(updaters) - _MOST_UPDATERS
+    if surplus <= 0:
+        return owners
+    melted = updaters[: surplus + 1]
+    paths = _union(owners[owner].paths for owner in melted)
+    kept = {owner: owned for owner, owned in owners.items() if owner not in melted}
+    return kept | {Manager(_ANCIENT, UPDATE): Owned(paths, owners[melted[-1]].time)}
+
+
+def render(owners: Owners) -> list[Json]:
+    """Return `metadata.managedFields`, in the server's order."""
+    ordered = sorted(
+        owners.items(), key=lambda item: (item[0].operation, item[1].time, item[0].name)
+    )
+    return array(_entry(manager, owned) for manager, owned in ordered)
+
+
+def _entry(manager: Manager, owned: Owned) -> Document:
+    entry: Document = {
+        "manager": manager.name,
+        "operation": manager.operation,
+        "apiVersion": "v1",
+    }
+    if owned.time:
+        entry["time"] = owned.time
+    entry |= {"fieldsType": "FieldsV1", "fieldsV1": encode(owned.paths)}
+    if manager.subresource:
+        entry["subresource"] = manager.subresource
+    return entry
+
+
+def requested(document: Document, live: Owners) -> Owners:
+    """Return the owners a write starts from: those its document names, or else the live ones.
+
+    An empty list or one empty entry resets them; a list that cannot be read is as if not sent.
+    """
+    listed = child(document, "metadata").get("managedFields")
+    if listed in ([], [{}]):
+        return {}
+    if not isinstance(listed, list):
+        return live
+    try:
+        named = {
+            Manager(
+                text(entry, "manager"), text(entry, "operation"), text(entry, "subresource")
+            ): Owned(decode(entry.get("fieldsV1")), text(entry, "time"))
+            for entry in items(child(document, "metadata"), "managedFields")
+        }
+    except ValueError:
+        return live
+    return named or live
+
+
+def conflict_causes(conflicts: Mapping[Manager, Paths]) -> tuple[str, list[tuple[str, str]]]:
+    """Return the real server's message and its causes: what each says, and the field."""
+    causes = sorted(
+        (f'conflict with "{owner.name}"' + _using(owner), dotted(path))
+        for owner, paths in conflicts.items()
+        for path in paths
+    )
+    if len(causes) == 1:
+        said, field = causes[0]
+        return f"Apply failed with 1 conflict: {said}: {field}", causes
+    blocks: dict[str, list[str]] = {}
+    for said, field in causes:
+        blocks.setdefault(said.replace("conflict with", "conflicts with", 1), []).append(field)
+    listed = "\n".join(
+        f"{said}:\n" + "\n".join(f"- {field}" for field in fields)
+        for said, fields in blocks.items()
+    )
+    return f"Apply failed with {len(causes)} conflicts: {listed}", causes
+
+
+def _using(owner: Manager) -> str:
+    return " using v1" if owner.operation == UPDATE else ""
+
+
+def dotted(path: Path) -> str:
+    """Return the path as the real server's messages spell it."""
+    return "".join(
+        f".{element[2:]}" if element.startswith("f:") else _bracketed(element) for element in path
+    )
+
+
+def _bracketed(element: str) -> str:
+    kind, inner = element[:1], element[2:]
+    if kind == "k":
+        return "[" + inner[1:-1].replace('":', "=", 1).lstrip('"') + "]"
+    return f"[={inner}]"

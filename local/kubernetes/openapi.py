@@ -1,0 +1,125 @@
+"""The OpenAPI documents: as much as kubectl reads of them."""
+
+from local.kubernetes.discovery import VERSION
+from local.kubernetes.documents import Document, Json, array
+from local.kubernetes.kinds import KINDS, Keyed, Kind, Leaf, Map, Members, Node, Struct
+
+_PATCHES = (
+    "application/apply-patch+yaml",
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+)
+_OPTIONS = ("dryRun", "fieldManager", "fieldValidation", "force")
+
+
+def _title(kind: Kind) -> str:
+    return f"io.k8s.api.core.v1.{kind.name}"
+
+
+def _type(kind: Kind) -> Document:
+    return {"group": "", "version": "v1", "kind": kind.name}
+
+
+def _schema(node: Node) -> Document:
+    match node:
+        case Struct(fields):
+            properties: Document = {name: _schema(field) for name, field in fields.items()}
+            return {"type": "object", "properties": properties}
+        case Map(element):
+            return {"type": "object", "additionalProperties": _schema(element)}
+        case Keyed(key):
+            return {
+                "type": "array",
+                "items": {"type": "object"},
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": [key],
+                "x-kubernetes-patch-merge-key": key,
+                "x-kubernetes-patch-strategy": "merge",
+            }
+        case Members():
+            return {
+                "type": "array",
+                "items": {"type": "string"},
+                "x-kubernetes-list-type": "set",
+                "x-kubernetes-patch-strategy": "merge",
+            }
+        case Leaf("list"):
+            return {"type": "array", "items": {"type": "object"}}
+        case Leaf("bytes"):
+            return {"type": "string", "format": "byte"}
+        case Leaf(name):
+            return {"type": name}
+
+
+def _kind_schema(kind: Kind) -> Document:
+    return {**_schema(kind.schema), "x-kubernetes-group-version-kind": [_type(kind)]}
+
+
+def _path(kind: Kind) -> str:
+    return f"/api/v1/namespaces/{{namespace}}/{kind.plural}" if kind.namespaced else (
+        f"/api/v1/{kind.plural}"
+    )  # fmt: skip
+
+
+def _option(name: str, *, v3: bool) -> Document:
+    option: Document = {"name": name, "in": "query"}
+    plain: Document = {"type": "boolean" if name == "force" else "string"}
+    return {**option, "schema": plain} if v3 else {**option, **plain}
+
+
+def _operations(kind: Kind, *, v3: bool) -> Document:
+    common: Document = {
+        "x-kubernetes-group-version-kind": _type(kind),
+        "parameters": array(_option(name, v3=v3) for name in _OPTIONS),
+        "responses": {"200": {"description": "OK"}},
+    }
+    if v3:
+        content: Document = {media: {"schema": {"type": "object"}} for media in _PATCHES}
+        patch: Json = {
+            **common,
+            "x-kubernetes-action": "patch",
+            "requestBody": {"content": content},
+        }
+    else:
+        patch = {**common, "x-kubernetes-action": "patch", "consumes": array(_PATCHES)}
+    return {
+        _path(kind): {"post": {**common, "x-kubernetes-action": "post"}},
+        f"{_path(kind)}/{{name}}": {
+            "get": {**common, "x-kubernetes-action": "get"},
+            "put": {**common, "x-kubernetes-action": "put"},
+            "patch": patch,
+            "delete": {**common, "x-kubernetes-action": "delete"},
+        },
+    }
+
+
+_TITLE: Document = {"title": "Kubernetes", "version": VERSION["gitVersion"]}
+_SCHEMAS: Document = {_title(kind): _kind_schema(kind) for kind in KINDS.values()}
+
+V2: Document = {
+    "swagger": "2.0",
+    "info": _TITLE,
+    "paths": {
+        path: operations
+        for kind in KINDS.values()
+        for path, operations in _operations(kind, v3=False).items()
+    },
+    "definitions": _SCHEMAS,
+}
+V3_INDEX: Document = {"paths": {"api/v1": {"serverRelativeURL": "/openapi/v3/api/v1"}}}
+V3: Document = {
+    "openapi": "3.0.0",
+    "info": _TITLE,
+    "paths": {
+        path: operations
+        for kind in KINDS.values()
+        for path, operations in _operations(kind, v3=True).items()
+    },
+    "components": {"schemas": _SCHEMAS},
+}
+OPENAPI: dict[str, Document] = {
+    "/openapi/v2": V2,
+    "/openapi/v3": V3_INDEX,
+    "/openapi/v3/api/v1": V3,
+}

@@ -1,0 +1,119 @@
+"""What is stored: objects by kind, namespace and name, one resource version, and the changes."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from local.kubernetes.documents import Document, child, dump
+from local.kubernetes.kinds import Kind
+from local.kubernetes.managed_fields import Owners, render
+from local.kubernetes.status import ApiError
+
+_FIRST_VERSION = 100
+"""High enough that a made-up resource version, such as "1", is never an object's."""
+_CHANGES_KEPT = 2000
+
+type Key = tuple[str, str]
+type Deliver = Callable[["Change"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object: bare, who owns its fields, and its JSON as it is served."""
+
+    bare: Document = field(repr=False)
+    owners: Owners = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, bare: Document, owners: Owners) -> "Stored":
+        """Render an object."""
+        return cls(bare, owners, dump(served(bare, owners)))
+
+    @property
+    def metadata(self) -> Document:
+        """The object's metadata, without managedFields."""
+        return child(self.bare, "metadata")
+
+    @property
+    def document(self) -> Document:
+        """The object as it is served."""
+        return served(self.bare, self.owners)
+
+
+def served(bare: Document, owners: Owners) -> Document:
+    """Return the object with `metadata.managedFields`."""
+    if not owners:
+        return bare
+    metadata = {**child(bare, "metadata"), "managedFields": render(owners)}
+    return {**bare, "metadata": metadata}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one object, as a watch reports it."""
+
+    version: int
+    type: Literal["ADDED", "MODIFIED", "DELETED"]
+    kind: Kind
+    namespace: str
+    after: Stored
+    before: Stored | None
+
+
+class Store:
+    """The objects; every change takes the next resource version and is told to the watchers."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, dict[Key, Stored]] = {}
+        self._changes: deque[Change] = deque(maxlen=_CHANGES_KEPT)
+        self._watchers: list[Deliver] = []
+        self.version = _FIRST_VERSION
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Stored | None:
+        """Return the object, if it is there."""
+        return self._objects.get(kind.plural, {}).get((namespace, name))
+
+    def all(self, kind: Kind, namespace: str) -> Iterator[Stored]:
+        """Yield the namespace's objects by name; every namespace's where none is given."""
+        for (its_namespace, _), stored in sorted(
+            self._objects.get(kind.plural, {}).items(), key=lambda item: item[0]
+        ):
+            if namespace in ("", its_namespace):
+                yield stored
+
+    def next_version(self) -> int:
+        """Return the next resource version."""
+        self.version += 1
+        return self.version
+
+    def put(self, kind: Kind, key: Key, stored: Stored) -> None:
+        """Store the object under the version taken last."""
+        objects = self._objects.setdefault(kind.plural, {})
+        before = objects.get(key)
+        objects[key] = stored
+        kind_of_change: Literal["ADDED", "MODIFIED"] = "MODIFIED" if before else "ADDED"
+        self._tell(Change(self.version, kind_of_change, kind, key[0], stored, before))
+
+    def drop(self, kind: Kind, key: Key, last: Stored) -> None:
+        """Remove the object; `last` is what watchers see of it."""
+        before = self._objects[kind.plural].pop(key)
+        self._tell(Change(self.version, "DELETED", kind, key[0], last, before))
+
+    def watch(self, since: int | None, deliver: Deliver) -> Callable[[], None]:
+        """Deliver each change after that version; return what ends it. 410 if it is too old."""
+        if since is not None and since < self.version:
+            oldest = self._changes[0].version if self._changes else self.version + 1
+            if since < oldest - 1:
+                raise ApiError(410, "Expired", f"too old resource version: {since} ({oldest - 1})")
+            for change in self._changes:
+                if change.version > since:
+                    deliver(change)
+        self._watchers.append(deliver)
+        return lambda: self._watchers.remove(deliver)
+
+    def _tell(self, change: Change) -> None:
+        self._changes.append(change)
+        for deliver in self._watchers:
+            deliver(change)

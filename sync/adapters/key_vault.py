@@ -1,0 +1,221 @@
+"""Reads Key Vaults through the Azure SDK: one client for each vault, one transport for all."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import requests
+from azure.core.credentials import TokenCredential
+from azure.core.pipeline.policies import RedirectPolicy, SansIOHTTPPolicy
+from azure.core.pipeline.transport import RequestsTransport
+from azure.keyvault.secrets import KeyVaultSecret, SecretClient, SecretProperties
+from requests.adapters import HTTPAdapter
+
+from sync.adapters.bounded_retry import READ_SECONDS, BoundedRetry
+from sync.adapters.credential import Credential
+from sync.adapters.vault_errors import FAULTS, broken, explain, unserved, untrusted
+from sync.errors import Transient
+from sync.model import ListedSecret, Unserved, VaultName, VaultSecret
+from sync.ports import Deadline
+
+_API_VERSION = "7.4"
+_CONNECT_SECONDS = 3.0
+_VAULTS_KEPT_OPEN = 64
+_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
+_VERSION = re.compile(r"[0-9A-Za-z]{1,64}")
+
+
+class KeyVaults:
+    """The port Vaults over azure-keyvault-secrets; for any number of threads.
+
+    `concurrency` is how many connections to one vault are kept; `now` gives epoch seconds.
+    """
+
+    def __init__(
+        self,
+        credential: TokenCredential,
+        dns_suffix: str,
+        concurrency: int = 16,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._credential = Credential(credential)
+        self._suffix = dns_suffix
+        self._now = now
+        self._session = _session(concurrency)
+        self._transport = RequestsTransport(
+            session=self._session,
+            session_owner=False,
+            connection_timeout=_CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+        )
+        self._doors: dict[str, _Door] = {}
+
+    def list(self, vault: VaultName, deadline: Deadline) -> Sequence[ListedSecret]:
+        """Return every secret of the vault, enabled or not, as its pages name them."""
+        listed: list[ListedSecret] = []
+        links: set[str] = set()
+        link: str | None = None
+        while True:
+            page, link = self._page(vault, link, deadline)
+            listed += page
+            if link is None:
+                return listed
+            if link in links:
+                raise broken(self._host(vault), "its list of secrets never ends")
+            links.add(link)
+
+    def get(
+        self, vault: VaultName, name: str, deadline: Deadline, version: str | None = None
+    ) -> VaultSecret | Unserved:
+        """Return the current version of a secret, or the one that is asked for."""
+        if not _NAME.fullmatch(name) or (version and not _VERSION.fullmatch(version)):
+            return Unserved.MISSING  # no vault can hold it, and no such text goes into a URL
+        read_at = self._now()
+        try:
+            with self._door(vault).open(deadline) as client:
+                found = client.get_secret(name, version, timeout=deadline.remaining())
+            secret = _secret(found, read_at)
+        except FAULTS as error:
+            outcome = unserved(error) or explain(error, vault, self._host(vault))
+        else:
+            if secret.name.casefold() == name.casefold():
+                return secret
+            outcome = untrusted(self._host(vault), "it answered with another secret")
+        if isinstance(outcome, Unserved):
+            return outcome
+        raise outcome  # outside the except clause: the SDK's exception may hold a body
+
+    def close(self) -> None:
+        """Close the connections to every vault."""
+        self._session.close()
+
+    def _page(
+        self, vault: VaultName, link: str | None, deadline: Deadline
+    ) -> tuple[Sequence[ListedSecret], str | None]:
+        """Return a page of the listing, and the link to the next one."""
+        try:
+            with self._door(vault).open(deadline) as client:
+                listing = client.list_properties_of_secrets(timeout=deadline.remaining())
+                pages = listing.by_page(link)
+                page = [_listed(properties) for properties in next(pages)]
+            following: str | None = getattr(pages, "continuation_token", None)
+        except FAULTS as error:
+            failure = explain(error, vault, self._host(vault))
+        else:
+            if not following or _leads_to(self._host(vault), following):
+                return page, following or None
+            failure = untrusted(self._host(vault), "its list goes on at another host")
+        raise failure  # outside the except clause: the SDK's exception may hold a body
+
+    def _host(self, vault: VaultName) -> str:
+        return f"{vault.text}.{self._suffix}"
+
+    def _door(self, vault: VaultName) -> "_Door":
+        door = self._doors.get(vault.text)
+        # Two threads may both make one; setdefault keeps the same for either.
+        return door or self._doors.setdefault(vault.text, _Door(self._client(vault)))
+
+    def _client(self, vault: VaultName) -> SecretClient:
+        return SecretClient(
+            f"https://{self._host(vault)}",
+            self._credential,
+            api_version=_API_VERSION,
+            transport=self._transport,
+            retry_policy=BoundedRetry(),
+            redirect_policy=RedirectPolicy.no_redirects(),  # a token goes to no other host
+            logging_policy=SansIOHTTPPolicy(),  # the SDK's own can log bodies
+        )
+
+
+class _Door:
+    """A vault's client, which one thread uses first.
+
+    The SDK's challenge policy drops its token on every 401 and reads it without a lock, so that
+    threads which all meet the vault's first challenge fail each other with AttributeError.
+    """
+
+    def __init__(self, client: SecretClient) -> None:
+        self._client = client
+        self._first = threading.Lock()
+        self._opened = False
+
+    @contextmanager
+    def open(self, deadline: Deadline) -> Iterator[SecretClient]:
+        """Give the client, to one thread alone until a call of its went well."""
+        if not self._opened:
+            if not self._first.acquire(timeout=deadline.remaining()):
+                raise Transient("DeadlineExceeded", "No time was left for this vault in this run.")
+            try:
+                if not self._opened:
+                    yield self._client
+                    self._opened = True
+                    return
+            finally:
+                self._first.release()
+        yield self._client
+
+
+def _session(concurrency: int) -> requests.Session:
+    session = requests.Session()
+    session.auth = _as_it_is
+    session.mount(
+        "https://",
+        HTTPAdapter(pool_connections=_VAULTS_KEPT_OPEN, pool_maxsize=concurrency, max_retries=0),
+    )
+    return session
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep requests from replacing the token by what a .netrc has for the host."""
+    return request
+
+
+def _leads_to(host: str, link: str) -> bool:
+    try:
+        url = urlsplit(link)
+        port = url.port or 443
+    except ValueError:
+        return False
+    return (url.scheme, url.hostname, port) == ("https", host, 443)
+
+
+def _listed(properties: SecretProperties) -> ListedSecret:
+    name = properties.name
+    if not name:
+        raise KeyError("id")
+    return ListedSecret(
+        name=name,
+        enabled=properties.enabled is not False,
+        updated=_seconds(properties.updated_on),
+        expires=_expiry(properties.expires_on),
+    )
+
+
+def _secret(found: KeyVaultSecret, read_at: float) -> VaultSecret:
+    properties = found.properties
+    name, version, value = properties.name, properties.version, found.value
+    if not name or not version or not isinstance(value, str):
+        raise KeyError("id")
+    return VaultSecret(
+        name=name,
+        version=version,
+        value=value,
+        created=_seconds(properties.created_on),
+        updated=_seconds(properties.updated_on),
+        read_at=read_at,
+    )
+
+
+def _seconds(moment: datetime | None) -> int:
+    if moment is None:
+        raise KeyError("attributes")
+    return int(moment.timestamp())
+
+
+def _expiry(moment: object) -> int | None:
+    """Return epoch seconds; a time beyond the calendar, which the SDK leaves a number, is none."""
+    return int(moment.timestamp()) if isinstance(moment, datetime) else None
