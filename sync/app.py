@@ -56,15 +56,17 @@ class App:
 
     def event(self, payload: str) -> Future[Outcome]:
         """Reconcile what one Event Grid or CloudEvents payload points to."""
+        subject = "event"
         try:
             event = parse(payload, self.subscriptions)
+            subject = event.vault
             if isinstance(event, Expiring):
-                return _settled(Ignored(event.vault, _expiry(event)))
+                raise _expiry(event)
             target = self.naming.target(self.naming.vault(event.vault))
         except NotOurs as reason:
-            return _settled(Ignored("event", reason))
+            return _settled(Ignored(subject, reason))
         except SyncError as error:
-            return _settled(Failed("event", error))
+            return _settled(Failed(subject, error))
         return self.fleet.submit(self._work(target, (event.hint,), whole=False), EVENT.target)
 
     def sweep(self) -> Iterator[Outcome]:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -109,7 +110,8 @@ class _Parser(argparse.ArgumentParser):
 class _Version(argparse.Action):
     @override
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        parser.exit(message=f"keyvault-sync {metadata.version('keyvault-sync')}\n")
+        sys.stdout.write(f"{parser.prog} {metadata.version('keyvault-sync')}\n")
+        parser.exit()
 
 
 def _parser() -> _Parser:
