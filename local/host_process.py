@@ -21,11 +21,12 @@ _ANSWER_SECONDS = 240.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer; `body` is parsed JSON, or None where there is none."""
+    """An HTTP answer; `body` is its text parsed, and empty where that is no JSON object."""
 
     status: int
     headers: Mapping[str, str]
     body: dict[str, object]
+    text: str
 
 
 @dataclass(slots=True)
@@ -116,8 +117,8 @@ class HostProcess:
             "POST", f"/admin/functions/{function}?wait=true", {}, self.master_key
         ).status
 
-    def deliver(self, function: str, event: Mapping[str, object]) -> int:
-        """Post one event of the Event Grid schema as Event Grid would; return the status."""
+    def deliver(self, function: str, event: object) -> int:
+        """Post one event of either schema as Event Grid would; return the status."""
         answer = self._http.request(
             "POST",
             self.webhook(function),
@@ -144,8 +145,9 @@ class HostProcess:
             headers={"x-functions-key": key, "Content-Type": "application/json"},
             timeout=_ANSWER_SECONDS,
         )
-        told = json.loads(answer.data) if answer.data.startswith(b"{") else {}
-        return Answer(answer.status, dict(answer.headers), told)
+        text = answer.data.decode(errors="replace")
+        told = json.loads(text) if text.startswith("{") else {}
+        return Answer(answer.status, dict(answer.headers), told, text)
 
 
 def _drain(process: subprocess.Popen[str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import yaml
 
-type Json = None | bool | int | float | str | list[Json] | dict[str, Json]
+type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 type Document = dict[str, Json]
 
 

@@ -6,6 +6,7 @@ The rules are those of structured merge-diff, for the structures that `kinds` kn
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from local.kubernetes.documents import Document, Json, array, dump
 from local.kubernetes.kinds import Keyed, Leaf, Map, Members, Node, Struct
@@ -29,8 +30,7 @@ class Comparison:
     modified: set[Path] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
+class _Item(NamedTuple):
     element: str
     key: str
     node: Node
@@ -161,23 +161,16 @@ def with_named_parents(node: Node, paths: Paths) -> Paths:
 def encode(paths: Paths) -> Document:
     """Return the paths as FieldsV1."""
     root: Document = {}
+    parents = {path[:depth] for path in paths for depth in range(1, len(path))}
     for path in sorted(paths):
         here = root
         for element in path:
             step = here.setdefault(element, {})
             assert isinstance(step, dict)
             here = step
-        here[_SELF] = {}
-    return _without_lone_self(root)
-
-
-def _without_lone_self(tree: Document) -> Document:
-    """FieldsV1 marks membership by `.` only where a field has others below it."""
-    return {
-        key: {} if value == {_SELF: {}} else _without_lone_self(value)
-        for key, value in tree.items()
-        if isinstance(value, dict)
-    }
+        if path in parents:
+            here[_SELF] = {}
+    return root
 
 
 def decode(tree: Json) -> Paths:
@@ -202,7 +195,7 @@ def _decode(tree: Json, path: Path, found: set[Path]) -> None:
 
 
 def check_structure(node: Node, value: Json, path: str = "") -> None:
-    """Raise `TypeMismatchError` with structured merge-diff's words on an undeclared or odd field."""
+    """Raise `TypeMismatchError`, in structured merge-diff's words, on a field that does not fit."""
     match node, value:
         case _, None:
             return
@@ -214,22 +207,23 @@ def check_structure(node: Node, value: Json, path: str = "") -> None:
         case Map(element), dict():
             for key, item in value.items():
                 check_structure(element, item, f"{path}.{key}")
-        case Struct() | Map(), _:
-            raise TypeMismatchError(f"{path}: expected map, got {_described(value)}")
-        case ((Keyed() | Members() | Leaf("list")), list()):
-            return
-        case ((Keyed() | Members() | Leaf("list")), _):
-            raise TypeMismatchError(f"{path}: expected list, got {_described(value)}")
-        case Leaf("boolean"), bool():
-            return
-        case Leaf("boolean"), _:
-            raise TypeMismatchError(f"{path}: expected boolean, got {_described(value)}")
-        case Leaf("integer"), int():
-            return
-        case Leaf("string" | "bytes"), str():
-            return
-        case _:
-            raise TypeMismatchError(f"{path}: expected string, got {_described(value)}")
+        case _ if not isinstance(value, _expected(node)[1]):
+            name = _expected(node)[0]
+            raise TypeMismatchError(f"{path}: expected {name}, got {_described(value)}")
+
+
+def _expected(node: Node) -> tuple[str, type]:
+    match node:
+        case Struct() | Map():
+            return "map", dict
+        case Keyed() | Members() | Leaf("list"):
+            return "list", list
+        case Leaf("boolean"):
+            return "boolean", bool
+        case Leaf("integer"):
+            return "numeric", int
+        case Leaf():
+            return "string", str
 
 
 def _described(value: Json) -> str:

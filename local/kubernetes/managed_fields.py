@@ -83,7 +83,7 @@ class Applied:
     owners: Owners
 
 
-def update(
+def update(  # noqa: PLR0913, PLR0917 - all that an update depends on
     kind: Kind, old: Document, new: Document, owners: Owners, manager: Manager, now: str
 ) -> Owners:
     """Return the owners after a manager replaced the old document by the new one."""
@@ -98,7 +98,7 @@ def update(
     return _capped({owner: owned for owner, owned in left.items() if owned.paths})
 
 
-def apply(  # noqa: PLR0913 - the six things an apply depends on
+def apply(  # noqa: PLR0913, PLR0917 - all that an apply depends on
     kind: Kind,
     live: Document,
     config: Document,

@@ -45,37 +45,52 @@ def decode(kind: Kind, document: Json) -> Decoded:
 def _known(node: Node, value: Json, path: str, where: str, unknown: list[str]) -> Json:
     """Return the value without unknown fields and without what Go would leave out as empty."""
     match node, value:
-        case Struct(fields), dict():
-            kept: Document = {}
-            for key, item in value.items():
-                below = f"{path}.{key}" if path else key
-                if key not in fields:
-                    unknown.append(below)
-                elif item is not None:
-                    known = _known(fields[key], item, below, f"{where}.{key}", unknown)
-                    if known not in ({}, [], "", False):
-                        kept[key] = known
-            return kept
+        case Struct(), dict():
+            return _known_fields(node, value, path, where, unknown)
         case Map(element), dict():
-            return {
-                key: _known(element, item, f"{path}.{key}", where, unknown)
-                for key, item in value.items()
-            }
-        case Keyed() | Members() | Leaf("list"), list():
+            return {key: _scalar(element, item, where) for key, item in value.items()}
+        case Keyed() | Members(), list():
             return value
-        case Leaf("integer"), int() if not isinstance(value, bool):
-            return value
-        case Leaf("boolean"), bool():
-            return value
-        case Leaf("bytes"), str() | None:
-            return _base64(value or "")
-        case Leaf("string"), str() | None:
-            return value or ""
+        case Leaf(), _:
+            return _scalar(node, value, where)
         case _:
-            raise DecodeError(
-                f"json: cannot unmarshal {_json_type(value)} into Go struct field {where} "
-                f"of type {_go_type(node)}"
-            )
+            raise _wrong_type(node, value, where)
+
+
+def _known_fields(
+    node: Struct, value: Document, path: str, where: str, unknown: list[str]
+) -> Document:
+    kept: Document = {}
+    for key, item in value.items():
+        below = f"{path}.{key}" if path else key
+        if key not in node.fields:
+            unknown.append(below)
+        elif item is not None:
+            known = _known(node.fields[key], item, below, f"{where}.{key}", unknown)
+            if known not in ({}, [], "", False):
+                kept[key] = known
+    return kept
+
+
+def _scalar(node: Leaf, value: Json, where: str) -> Json:
+    match node.type, value:
+        case "bytes", str() | None:
+            return _base64(value or "")
+        case "string", str() | None:
+            return value or ""
+        case ("list", list()) | ("boolean", bool()):
+            return value
+        case "integer", int() if not isinstance(value, bool):
+            return value
+        case _:
+            raise _wrong_type(node, value, where)
+
+
+def _wrong_type(node: Node, value: Json, where: str) -> DecodeError:
+    return DecodeError(
+        f"json: cannot unmarshal {_json_type(value)} into Go struct field {where} "
+        f"of type {_go_type(node)}"
+    )
 
 
 def _base64(value: str) -> str:

@@ -21,7 +21,7 @@ def _type(kind: Kind) -> Document:
     return {"group": "", "version": "v1", "kind": kind.name}
 
 
-def _schema(node: Node) -> Document:
+def _schema(node: Node) -> Document:  # noqa: PLR0911 - one for each node
     match node:
         case Struct(fields):
             properties: Document = {name: _schema(field) for name, field in fields.items()}

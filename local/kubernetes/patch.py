@@ -64,7 +64,7 @@ def _strategic_value(before: Json, value: Json, path: tuple[str, ...]) -> Json:
         return _strategic(before if isinstance(before, dict) else {}, value, path)
     if isinstance(value, list) and path in _SETS:
         known = before if isinstance(before, list) else []
-        return array([*(item for item in value if item not in known), *known])
+        return array([*value, *(item for item in known if item not in value)])
     if isinstance(value, list) and path in _MERGE_KEYS:
         return _merge_list(before if isinstance(before, list) else [], value, path)
     return value

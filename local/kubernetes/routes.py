@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from local.kubernetes.authorization import Attempt
-from local.kubernetes.cluster import PatchType, Write
 from local.kubernetes.kinds import KINDS, NAMESPACE, SECRET, Kind
+from local.kubernetes.registry import PatchType, Write
 from local.kubernetes.selectors import name_asked
 from local.kubernetes.status import ApiError, Cause, invalid_options, not_allowed, required
 

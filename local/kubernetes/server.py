@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 from aiohttp import web
 
@@ -25,7 +26,14 @@ from local.kubernetes.protobuf import MEDIA_TYPE, parse_protobuf
 from local.kubernetes.routes import PATCH_TYPES, Call, dry_run, route, write_options
 from local.kubernetes.selectors import Selector
 from local.kubernetes.selectors import parse as parse_selectors
-from local.kubernetes.status import ApiError, bad_request, forbidden, unauthorized
+from local.kubernetes.status import (
+    ApiError,
+    bad_request,
+    forbidden,
+    invalid_options,
+    not_allowed,
+    unauthorized,
+)
 from local.kubernetes.store import Stored
 from local.kubernetes.tables import table
 from local.kubernetes.watching import events
@@ -35,6 +43,9 @@ _HEALTH = ("/healthz", "/livez", "/readyz")
 _REVIEWS = f"/apis/{REVIEWS_GROUP}/v1/selfsubjectaccessreviews"
 _JSON = "application/json"
 _WATCH_SECONDS = 1800.0
+_NO_WATCH_LIST = (
+    "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
+)
 _UNSUPPORTED = "the body of the request was in an unknown format - accepted media types include: "
 
 type _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -121,6 +132,8 @@ def _list(cluster: Cluster, request: web.Request, call: Call) -> web.Response:
 
 
 async def _watch(cluster: Cluster, request: web.Request, call: Call) -> web.StreamResponse:
+    if "sendInitialEvents" in request.query:
+        raise invalid_options("ListOptions", not_allowed("sendInitialEvents", _NO_WATCH_LIST))
     since = request.query.get("resourceVersion", "")
     if since and not since.isdigit():
         raise bad_request(f'resourceVersion: Invalid value: "{since}": it is no number')
@@ -131,7 +144,7 @@ async def _watch(cluster: Cluster, request: web.Request, call: Call) -> web.Stre
         cluster, call, _selector(request, call), int(since) if since not in ("", "0") else None
     )
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds), aclosing(changes):
             await response.prepare(request)
             async for kind_of_change, stored in changes:
                 shown = _shown(request, call, stored)

@@ -122,7 +122,8 @@ def modified(kind: Kind, name: str) -> ApiError:
     return conflict(
         kind,
         name,
-        "the object has been modified; please apply your changes to the latest version and try again",
+        "the object has been modified; "
+        "please apply your changes to the latest version and try again",
     )
 
 

@@ -1,7 +1,7 @@
 """One watch: the changes of the selected objects, in the order they happened."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Literal
 
 from local.kubernetes.cluster import Cluster
@@ -14,7 +14,7 @@ type Event = tuple[Literal["ADDED", "MODIFIED", "DELETED"], Stored]
 
 async def events(
     cluster: Cluster, call: Call, selector: Selector, since: int | None
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event]:
     """Yield each event; without a version to start from, first one for each object there is."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[Change] = asyncio.Queue()
