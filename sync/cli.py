@@ -35,14 +35,14 @@ class Screen:
     progress: bool
 
     @classmethod
-    def of_process(cls, *, as_json: bool) -> "Screen":
-        """Look at what this process's streams are."""
+    def of_process(cls, command: Command) -> "Screen":
+        """Look at what this process's streams are; a log leaves no room for progress."""
         return cls(
             out=sys.stdout,
             err=sys.stderr,
             width=shutil.get_terminal_size().columns,
-            tables=sys.stdout.isatty() and not as_json,
-            progress=sys.stderr.isatty(),
+            tables=sys.stdout.isatty() and not command.json,
+            progress=sys.stderr.isatty() and not command.verbose,
         )
 
     def follow[T](self, steps: Iterable[T], total: int) -> list[T]:
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         command = parse(argv)
         _log(verbose=command.verbose)
-        return _run_on_clients(command, Screen.of_process(as_json=command.json))
+        return _run_on_clients(command, Screen.of_process(command))
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted: no Secret is half-written; run it again for the rest.\n")
         sys.stderr.flush()

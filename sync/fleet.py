@@ -140,7 +140,8 @@ def _outcome(work: Work, done: Reconciled | SyncError) -> Outcome:
         name: error for name, error in done.unread.items() if work.whole or name.lower() in mine
     }
     if unread:
-        return Failed(vault, first_cause(unread), work.target, done.changes)
+        written = () if work.dry_run else done.changes
+        return Failed(vault, first_cause(unread), work.target, written)
     return Converged(work.target, done.changes, done.keys, done.expired, work.dry_run)
 
 

@@ -18,14 +18,15 @@ def quiet_sdks() -> None:
 def log_outcome(trigger: str, outcome: Outcome) -> None:
     """Log one outcome: quiet ones at debug, failures that need somebody at error."""
     match outcome:
-        case Converged(target, changes, keys, expired):
+        case Converged(target, changes, keys, expired, dry_run):
             named = ", ".join(f"{c.act} {c.key} {c.version}".rstrip() for c in changes[:_NAMED])
             more = f" and {len(changes) - _NAMED} more" if len(changes) > _NAMED else ""
             _LOG.log(
                 logging.INFO if changes else logging.DEBUG,
-                "%s: %s in step with %s (%d keys): %s%s",
+                "%s: %s %s %s (%d keys): %s%s",
                 trigger,
                 target,
+                "compared with" if dry_run else "in step with",
                 target.vault,
                 keys,
                 named or "no change",

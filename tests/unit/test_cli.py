@@ -1,0 +1,517 @@
+"""The command line on an app in memory: what it prints where, and what its exit code says."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+import pytest
+
+from sync.app import App, claims
+from sync.arguments import parse
+from sync.cli import Screen, main, run
+from sync.errors import NotOurs, Permanent, SyncError, Transient
+from sync.fleet import Fleet, Reconcile
+from sync.model import (
+    STATE_ANNOTATION,
+    Act,
+    Actual,
+    Change,
+    Desired,
+    Failed,
+    Ignored,
+    ListedSecret,
+    Target,
+    Unserved,
+    VaultName,
+    VaultSecret,
+)
+from sync.naming import DEFAULT_PATTERN, Naming
+from sync.ports import Deadline
+from sync.reconcile import Reconciled, Reconciler, Work
+from sync.report import outcomes_json
+from sync.requests import Resync
+from sync.state import Record, State, encode
+from sync.tables import outcomes_text
+
+NAMING = Naming(re.compile(DEFAULT_PATTERN, re.IGNORECASE))
+SHOP, SHOP_2, BILLING = (
+    "we-ds-akv-shop-prod-1",
+    "we-ds-akv-shop-prod-2",
+    "we-ds-akv-billing-dev-1",
+)
+PLANTED = "hunter2-of-the-planted-value"
+VERSION = "0123456789abcdef0123456789abcdef"
+
+IN_STEP = Reconciled((), 3, (), {})
+CHANGED = Reconciled(
+    (
+        Change("api-key", Act.CREATE, VERSION),
+        Change("db-password", Act.REPAIR, VERSION),
+        Change("old-key", Act.REMOVE),
+    ),
+    2,
+    ("db-password",),
+    {},
+)
+REFUSED = Permanent("NamespaceMissing", "Namespace billing-dev is missing: create it.")
+BUSY = Transient("ClusterUnavailable", "The cluster did not answer: try again.")
+
+RESYNC = """\
+VAULT                    SECRET                                RESULT   KEYS  NOTES
+we-ds-akv-shop-prod-1    default/shop-prod/keyvault-project    changed  2     create 1, repair 1,
+                                                                              remove 1; expired: db-
+                                                                              password
+we-ds-akv-shop-prod-2    default/shop-prod/keyvault-2          in step  3
+we-ds-akv-billing-dev-1  default/billing-dev/keyvault-project  failed   -     NamespaceMissing
+
+VAULT                  KEY          CHANGE  VERSION
+we-ds-akv-shop-prod-1  api-key      create  0123456789abcdef0123456789abcdef
+we-ds-akv-shop-prod-1  db-password  repair  0123456789abcdef0123456789abcdef
+we-ds-akv-shop-prod-1  old-key      remove  -
+
+3 vaults: 1 changed, 1 failed, 1 in step
+"""
+
+STATUS = """\
+VAULT                 SECRET                 STATE    KEYS  WRITTEN               NOTES
+we-ds-akv-shop-       default/shop-          drifted  2     2026-01-02 03:04:05Z  out of step: b
+prod-1                prod/keyvault-project
+we-ds-akv-shop-       default/shop-          absent   0     -
+prod-2                prod/keyvault-2
+we-ds-akv-billing-    -                      unknown  -     -                     ClusterUnavailable
+dev-1
+
+3 vaults: 1 absent, 1 drifted, 1 unknown
+"""
+
+STATUS_OF_ONE = """\
+VAULT                  SECRET                    STATE    KEYS  WRITTEN               NOTES
+we-ds-akv-shop-prod-1  default/shop-             drifted  2     2026-01-02 03:04:05Z  out of step: b
+                       prod/keyvault-project
+
+KEY  VERSION                           UPDATED               STATE
+a    0123456789abcdef0123456789abcdef  2023-11-14 22:13:20Z  in step
+b    0123456789abcdef0123456789abcdef  2023-11-14 22:13:20Z  out of step
+
+1 vault: 1 drifted
+"""
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """Reconciles as the script says for each vault."""
+
+    script: Mapping[str, Reconciled | SyncError]
+
+    def __call__(self, work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+        """Look the vault up."""
+        del deadline, fetchers
+        told = self.script[work.target.vault.text]
+        if isinstance(told, SyncError):
+            raise told
+        return told
+
+
+@dataclass
+class Secrets:
+    """The clusters' Secrets by vault; one that is an error cannot be read."""
+
+    secrets: dict[str, Actual | SyncError] = field(default_factory=dict)
+
+    def read(self, target: Target, deadline: Deadline) -> Actual | None:
+        """Look the Secret up."""
+        deadline.remaining()
+        actual = self.secrets.get(target.vault.text)
+        if isinstance(actual, SyncError):
+            raise actual
+        return actual
+
+    def apply(
+        self, target: Target, desired: Desired, resource_version: str, deadline: Deadline
+    ) -> None:
+        """Replace the Secret."""
+        del deadline
+        self.secrets[target.vault.text] = Actual(
+            resource_version + "0",
+            "Opaque",
+            immutable=False,
+            data=desired.data,
+            labels=desired.labels,
+            annotations=desired.annotations,
+            owned=frozenset(desired.data),
+            owns_state=True,
+        )
+
+    def evict(
+        self, target: Target, keys: frozenset[str], resource_version: str, deadline: Deadline
+    ) -> None:
+        """Refuse: no test here needs it."""
+        raise NotImplementedError(target, keys, resource_version, deadline)
+
+
+class PlantedVaults:
+    """Every vault holds one secret, whose value is planted."""
+
+    def list(self, vault: VaultName, deadline: Deadline) -> list[ListedSecret]:
+        """List the one secret."""
+        del vault, deadline
+        return [ListedSecret("db-password", enabled=True, updated=1_700_000_000)]
+
+    def get(
+        self, vault: VaultName, name: str, deadline: Deadline, version: str | None = None
+    ) -> VaultSecret | Unserved:
+        """Serve the one secret."""
+        del vault, deadline
+        return VaultSecret(
+            name, version or VERSION, PLANTED, 1_700_000_000, 1_700_000_000, 1_800_000_000
+        )
+
+
+def app(reconcile: Reconcile, vaults: Iterable[str] = (), secrets: Secrets | None = None) -> App:
+    """Build an app that knows these vaults."""
+    known = [NAMING.vault(vault) for vault in vaults]
+    return App(
+        naming=NAMING,
+        vaults=known,
+        claims=claims(NAMING, known),
+        subscriptions=frozenset(),
+        fleet=Fleet(reconcile, lambda: 0.0),
+        cluster=secrets or Secrets(),
+        clock=lambda: 0.0,
+    )
+
+
+def scripted(**outcomes: Reconciled | SyncError) -> App:
+    """Build an app whose vaults are those of the script, `shop` for SHOP and so on."""
+    names = {"shop": SHOP, "shop_2": SHOP_2, "billing": BILLING}
+    script = {names[name]: told for name, told in outcomes.items()}
+    return app(Scripted(script), script)
+
+
+def holding(vault: str, *keys: str, owned: Iterable[str] | None = None) -> Actual:
+    """Make a Secret as the sync wrote it, of whose keys it still owns those that are named."""
+    records = {key: Record(VERSION, 1_700_000_000, settled=True) for key in keys}
+    state = encode(State(vault, "2026-01-02T03:04:05+00:00", records))
+    return Actual(
+        "7",
+        "Opaque",
+        immutable=False,
+        data={key: PLANTED.encode() for key in keys},
+        labels={},
+        annotations={STATE_ANNOTATION: state},
+        owned=frozenset(keys if owned is None else owned),
+        owns_state=True,
+    )
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+def say(given: App, *argv: str, width: int = 120, tables: bool = True) -> Said:
+    """Run a command on an app, on a terminal of that width or into a pipe."""
+    out, err = io.StringIO(), io.StringIO()
+    code = run(given, parse(argv), Screen(out, err, width, tables, progress=tables))
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+def test_a_resync_shows_vaults_then_changes_then_the_sum() -> None:
+    """On a terminal each vault and each change has a row, and the columns are aligned."""
+    said = say(
+        scripted(shop=CHANGED, shop_2=IN_STEP, billing=REFUSED), "resync", "--all", width=100
+    )
+    assert said.out == RESYNC
+    assert said.code == 1
+
+
+def test_a_plan_speaks_of_what_is_to_do() -> None:
+    """A plan calls a vault out of step, where a resync calls it changed."""
+    said = say(scripted(shop=CHANGED, shop_2=IN_STEP), "plan", "--all")
+    assert "out of step  2" in said.out
+    assert said.out.endswith("\n2 vaults: 1 in step, 1 out of step\n")
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_what_is_too_wide_is_folded_and_nothing_is_cut(width: int) -> None:
+    """No line is wider than the terminal, and the folds hold all characters."""
+    wide = say(scripted(shop=CHANGED), "resync", "--all", width=500).out
+    folded = say(scripted(shop=CHANGED), "resync", "--all", width=width).out
+    assert max(map(len, folded.splitlines())) <= width
+    assert sorted("".join(folded.split())) == sorted("".join(wide.split()))
+
+
+def test_a_narrow_terminal_still_gets_a_table() -> None:
+    """Where not even the narrowest columns fit, the table is as narrow as it can be."""
+    assert (
+        "3 vaults:"
+        in say(
+            scripted(shop=CHANGED, shop_2=IN_STEP, billing=REFUSED), "plan", "--all", width=1
+        ).out
+    )
+
+
+def test_a_status_shows_each_secret_by_its_own_word() -> None:
+    """On a terminal a status has a row a vault: how it stands, since when, and what is off."""
+    secrets = Secrets({SHOP: holding(SHOP, "a", "b", owned="a"), BILLING: BUSY})
+    said = say(app(Scripted({}), [SHOP, SHOP_2, BILLING], secrets), "status", width=100)
+    assert said.out == STATUS
+
+
+def test_the_status_of_a_named_vault_shows_its_keys() -> None:
+    """A vault that is asked for by name has a row a key."""
+    secrets = Secrets({SHOP: holding(SHOP, "a", "b", owned="a")})
+    said = say(app(Scripted({}), [], secrets), "status", SHOP.upper(), width=100)
+    assert said.out == STATUS_OF_ONE
+
+
+def test_outcomes_without_a_target_have_a_row_too() -> None:
+    """A vault that leads nowhere, or is not ours, shows why and no Secret."""
+    outcomes = (Failed(SHOP, REFUSED), Ignored("event", NotOurs("EventTypeIgnored", "Not ours.")))
+    assert outcomes_text(outcomes, 80) == (
+        "VAULT                  SECRET  RESULT   KEYS  NOTES\n"
+        "we-ds-akv-shop-prod-1  -       failed   -     NamespaceMissing\n"
+        "event                  -       ignored  -     EventTypeIgnored\n"
+        "\n"
+        "2 vaults: 1 failed, 1 ignored\n"
+    )
+
+
+def test_a_long_list_of_keys_is_summed_up_in_the_notes() -> None:
+    """A note names a few keys and counts the rest."""
+    keys = [f"key-{number}" for number in range(8)]
+    secrets = Secrets({SHOP: holding(SHOP, *keys, owned=())})
+    said = say(app(Scripted({}), [SHOP], secrets), "status", width=200)
+    assert "out of step: key-0, key-1, key-2, key-3, key-4 and 3 more" in said.out
+
+
+@pytest.mark.parametrize(
+    ("given", "resync", "plan"),
+    [
+        ((IN_STEP, IN_STEP), 0, 0),
+        ((IN_STEP, CHANGED), 0, 2),
+        ((CHANGED, CHANGED), 0, 2),
+        ((IN_STEP, REFUSED), 1, 1),
+        ((CHANGED, REFUSED), 1, 1),
+        ((BUSY, CHANGED), 1, 1),
+    ],
+)
+@pytest.mark.parametrize("tables", [True, False])
+def test_the_exit_code_of_a_resync_and_of_a_plan(
+    given: tuple[Reconciled | SyncError, Reconciled | SyncError],
+    resync: int,
+    plan: int,
+    *,
+    tables: bool,
+) -> None:
+    """A failure wins over drift, and drift is told of by plan only, whatever the output."""
+    shown = scripted(shop=given[0], billing=given[1])
+    assert say(shown, "resync", "--all", tables=tables).code == resync
+    assert say(shown, "plan", "--all", tables=tables).code == plan
+    assert say(shown, "resync", "--all", "--dry-run", tables=tables).code == plan
+
+
+@pytest.mark.parametrize(
+    ("secret", "code"),
+    [
+        (holding(SHOP, "a"), 0),
+        (holding(SHOP, "a", owned=()), 2),
+        (holding(SHOP_2, "a"), 2),
+        (None, 2),
+        (BUSY, 1),
+    ],
+    ids=["converged", "drifted", "of another vault", "absent", "unreadable"],
+)
+def test_the_exit_code_of_a_status(secret: Actual | SyncError | None, code: int) -> None:
+    """Only a Secret that is there, ours and untouched is in step."""
+    secrets = Secrets({SHOP: secret} if secret else {})
+    assert say(app(Scripted({}), [SHOP], secrets), "status").code == code
+
+
+def test_a_pipe_gets_the_json_of_the_routes() -> None:
+    """What is no terminal gets the report's document, one line, and nothing else."""
+    given = scripted(shop=CHANGED, shop_2=IN_STEP, billing=REFUSED)
+    said = say(given, "resync", "--all", tables=False)
+    assert said.out == json.dumps(outcomes_json(given.resync(Resync()))) + "\n"
+    planned = say(given, "plan", "--all", tables=False)
+    assert planned.out == json.dumps(outcomes_json(given.resync(Resync(dry_run=True)))) + "\n"
+
+
+def test_a_pipe_gets_the_status_of_the_route() -> None:
+    """A status is the same document over HTTP and on the command line."""
+    secrets = Secrets({SHOP: holding(SHOP, "a", "b", owned="a"), BILLING: BUSY})
+    given = app(Scripted({}), [SHOP, SHOP_2, BILLING], secrets)
+    said = say(given, "status", tables=False)
+    assert json.loads(said.out) == {"vaults": [told for told, _ in given.status(Resync())]}
+    assert said.out.count("\n") == 1
+
+
+def test_failures_are_told_on_stderr_with_what_to_do() -> None:
+    """Each failure has a line with its vault, its reason and its remedy, tables or not."""
+    line = f"{BILLING}: NamespaceMissing: Namespace billing-dev is missing: create it.\n"
+    given = scripted(shop=IN_STEP, billing=REFUSED)
+    assert say(given, "resync", "--all", tables=False).err == line
+    assert say(given, "resync", "--all").err.endswith("\r" + line)
+    unreadable = app(Scripted({}), [BILLING], Secrets({BILLING: REFUSED}))
+    assert say(unreadable, "status", tables=False).err == line
+
+
+def test_progress_is_one_line_on_stderr_that_goes_away() -> None:
+    """Progress overwrites itself, ends blank, and is not in what was asked for."""
+    said = say(scripted(shop=IN_STEP, billing=IN_STEP), "resync", "--all")
+    blank = " " * len("2/2 vaults...")
+    assert said.err == f"\r0/2 vaults...\r1/2 vaults...\r2/2 vaults...\r{blank}\r"
+    assert "\r" not in said.out
+    assert "..." not in said.out
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (("resync", "not-a-vault"), "VaultNameOffPattern"),
+        (("plan", "--project", "nobody", "--stage", "prod"), "NoSuchProject"),
+        (("status", "--project", "nobody", "--stage", "prod"), "NoSuchProject"),
+        (("status", "not-a-vault"), "VaultNameOffPattern"),
+    ],
+)
+def test_what_is_not_known_is_refused(argv: tuple[str, ...], reason: str) -> None:
+    """A choice that means no vault fails, in words on stderr and as JSON in a pipe."""
+    given = scripted(shop=IN_STEP)
+    piped = say(given, *argv, tables=False)
+    assert piped.code == 1
+    assert json.loads(piped.out)["reason"] == reason
+    shown = say(given, *argv)
+    assert (shown.code, shown.out) == (1, "")
+    assert shown.err.startswith(f"keyvault-sync: {reason}: ")
+
+
+@pytest.mark.parametrize("argv", [("resync", "--all"), ("plan", "--all"), ("status",)])
+def test_no_vaults_are_not_a_success(argv: tuple[str, ...]) -> None:
+    """With no vault configured, all of them is an error that names the setting."""
+    said = say(app(Scripted({})), *argv)
+    assert said.code == 1
+    assert "SYNC_VAULTS" in said.err
+
+
+def test_a_project_and_stage_choose_their_vaults() -> None:
+    """Only the vaults of that project and stage are looked at, whatever the case."""
+    given = scripted(shop=IN_STEP, shop_2=IN_STEP, billing=REFUSED)
+    said = say(given, "resync", "--project", "SHOP", "--stage", "Prod", tables=False)
+    assert [told["vault"] for told in json.loads(said.out)["outcomes"]] == [SHOP, SHOP_2]
+
+
+@pytest.mark.parametrize(
+    ("argv", "request_"),
+    [
+        (("resync", SHOP), Resync(vault=SHOP)),
+        (("resync", "--all", "--force"), Resync(force=True)),
+        (("resync", SHOP, "--dry-run"), Resync(vault=SHOP, dry_run=True)),
+        (("plan", SHOP, "--secret", "a-b"), Resync(vault=SHOP, secret="a-b", dry_run=True)),
+        (("plan", "--project=p", "--stage=s"), Resync(project="p", stage="s", dry_run=True)),
+        (("status",), Resync()),
+        (("status", "--all"), Resync()),
+    ],
+)
+def test_arguments_are_the_request_of_the_route(argv: tuple[str, ...], request_: Resync) -> None:
+    """A command line asks for just what the JSON of the same names asks for."""
+    assert parse(argv).request == request_
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ((), "COMMAND"),
+        (("sync",), "invalid choice: 'sync'"),
+        (("resync",), "one of VAULT, --project with --stage, or --all"),
+        (("plan",), "one of VAULT, --project with --stage, or --all"),
+        (("resync", SHOP, "--all"), "one of VAULT, --project with --stage, or --all"),
+        (("status", SHOP, "--stage", "prod"), "one of VAULT"),
+        (("plan", "--project", "shop"), "--project and --stage go together"),
+        (("plan", "--project", " ", "--stage", "prod"), "--project: it is empty"),
+        (("plan", ""), "VAULT: it is empty"),
+        (("plan", "--all", "--secret", "../x"), "no Key Vault secret name"),
+        (("status", "--force"), "unrecognized arguments: --force"),
+        (("plan", "--al"), "unrecognized arguments: --al"),
+        (("plan", "--all", "--dry-run"), "unrecognized arguments: --dry-run"),
+    ],
+)
+def test_a_wrong_command_line_is_a_failure_and_no_drift(
+    argv: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A usage error exits 1, since 2 means out of step, and says what is wrong on stderr."""
+    with pytest.raises(SystemExit) as stopped:
+        parse(argv)
+    said = capsys.readouterr()
+    assert stopped.value.code == 1
+    assert said.out == ""
+    assert message in said.err
+    assert "--help" in said.err
+
+
+@pytest.mark.parametrize("tables", [True, False])
+@pytest.mark.parametrize(
+    "argv", [("plan", "--all"), ("resync", "--all"), ("status", SHOP), ("plan", SHOP)]
+)
+def test_no_value_is_ever_shown(argv: tuple[str, ...], *, tables: bool) -> None:
+    """The real reconcile over planted values leaves none of them on either stream."""
+    drifted = holding(SHOP, "db-password", owned=())
+    secrets = Secrets({SHOP: drifted, SHOP_2: holding(SHOP, "a")})
+    reconciler = Reconciler(PlantedVaults(), secrets, lambda: 1_800_000_000.0)
+    said = say(app(reconciler.reconcile, [SHOP, SHOP_2], secrets), *argv, tables=tables)
+    assert SHOP in said.out
+    assert PLANTED not in said.out + said.err
+
+
+def test_the_commands_fit_together() -> None:
+    """A plan shows what a resync then writes, after which plan and status are in step."""
+    secrets = Secrets()
+    reconciler = Reconciler(PlantedVaults(), secrets, lambda: 1_800_000_000.0)
+    given = app(reconciler.reconcile, [SHOP], secrets)
+    assert say(given, "status").code == 2
+    assert say(given, "plan", "--all").code == 2
+    assert secrets.secrets == {}
+    assert say(given, "resync", "--all").code == 0
+    assert say(given, "plan", "--all").code == 0
+    assert say(given, "status").code == 0
+
+
+@pytest.mark.parametrize("command", [(), ("resync",), ("plan",), ("status",)])
+def test_help_says_the_exit_codes(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every command's help lists the exit codes."""
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, "--help"])
+    assert stopped.value.code == 0
+    assert "exit codes:\n  0  " in capsys.readouterr().out
+
+
+def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
+    """--version needs no command and no settings."""
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert re.fullmatch(r"keyvault-sync \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
+
+
+def test_help_imports_no_sdk() -> None:
+    """What does not reach out to Azure or a cluster does not wait for their packages."""
+    script = (
+        "import sys, sync.cli\n"
+        "try: sync.cli.main(['--help'])\n"
+        "finally: print(*{'azure', 'kubernetes', 'urllib3', 'requests'} & sys.modules.keys())"
+    )
+    done = subprocess.run(  # noqa: S603 - our own interpreter and script
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("\n\n")
