@@ -11,7 +11,7 @@ _OPERATORS_CONCERN = frozenset({"SubscriptionsUnset", "SecretNearExpiry", "Secre
 
 
 def quiet_sdks() -> None:
-    """Keep the Azure SDK from logging each request: it costs time, and tells an operator nothing."""
+    """Keep the Azure SDK from logging each request, which costs time and tells nothing."""
     logging.getLogger("azure").setLevel(logging.WARNING)
 
 

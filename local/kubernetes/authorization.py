@@ -59,10 +59,6 @@ class Access:
         """Give the user these rules besides what they have."""
         self._grants[user] = (*self._grants.get(user, ()), *rules)
 
-    def revoke(self, user: str) -> None:
-        """Take every rule from the user."""
-        self._grants.pop(user, None)
-
     def deny(self, user: str, rule: Rule) -> None:
         """Refuse the user what the rule covers, whatever is granted."""
         self._denials[user] = (*self._denials.get(user, ()), rule)

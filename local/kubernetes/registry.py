@@ -82,13 +82,6 @@ class Written:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """What a delete answers: a `Status`, or the object where that outlives the call."""
-
-    answer: Document
-
-
 class Registry:
     """The stored objects; safe to use from several threads."""
 
@@ -176,8 +169,8 @@ class Registry:
 
     def delete(
         self, kind: Kind, namespace: str, name: str, options: Document, *, dry_run: bool = False
-    ) -> Deleted:
-        """DELETE an object; one with finalizers only gets its deletion time."""
+    ) -> Document:
+        """DELETE an object: return a `Status`, or the object where that outlives the call."""
         with self._lock:
             live = self.read(kind, namespace, name)
             at = Address(kind, namespace, name)
@@ -189,15 +182,15 @@ class Registry:
                 gone = _marked_deleted(live.bare) | {"status": {"phase": "Terminating"}}
                 if not dry_run:
                     self._drop_namespace(at, live)
-                return Deleted(gone)
+                return gone
             if words(live.metadata, "finalizers"):
                 marked = _marked_deleted(live.bare)
                 if not dry_run and marked != live.bare:
                     live = self._put(at, marked, live.owners)
-                return Deleted(live.document)
+                return live.document
             if not dry_run:
                 self._drop(at, live)
-            return Deleted(success(kind, name, uid))
+            return success(kind, name, uid)
 
     def _decoded(self, kind: Kind, body: Json, write: Write) -> Decoded:
         check_kind(kind, body)

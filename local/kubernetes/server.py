@@ -165,7 +165,7 @@ async def _delete(cluster: Cluster, request: web.Request, call: Call) -> web.Res
     dry = dry_run("DeleteOptions", request.query) or words(options, "dryRun") == ["All"]
     if call.verb == "delete":
         gone = cluster.delete(call.kind, call.namespace, call.name, options, dry_run=dry)
-        return _json(gone.answer)
+        return _json(gone)
     found, version = cluster.list(call.kind, call.namespace, _selector(request, call))
     for stored in found:
         cluster.delete(

@@ -1,0 +1,200 @@
+"""The port Vaults over the Azure SDK, credentials included, against the local Key Vault."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from azure.identity import ManagedIdentityCredential
+
+from local.authority import Authority
+from local.identity import Identity, identity_app
+from local.key_vault import KeyVaults as Emulator
+from local.key_vault import Quirks, Vault, key_vault_app
+from local.proxy import Proxy
+from local.serving import LOOPBACK, Servers
+from sync.adapters.key_vault import KeyVaults
+from sync.errors import Permanent, Transient
+from sync.model import Unserved, VaultName, VaultSecret
+from tests.unit.scripted import PLANTED, said, scripted_servers, soon
+
+SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
+NAME = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
+RESOURCE = "https://vault.azure.net"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The local vaults, and the identity that opens them."""
+
+    emulator: Emulator
+    identity: Identity
+    suffix: str = "vault.azure.net"
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    """One loop for all servers of this module."""
+    with scripted_servers() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    """One authority for all of them."""
+    return Authority.create()
+
+
+@pytest.fixture
+def stack(
+    servers: Servers, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stack]:
+    """Serve vaults and a managed identity, and set the environment that leads to them."""
+    identity, proxy = Identity(), Proxy()
+    emulator = Emulator(token_valid=lambda token: identity.valid(token, RESOURCE))
+    ports = [
+        servers.serve(key_vault_app(emulator), authority.server_context("*.vault.azure.net")),
+        servers.serve(identity_app(identity)),
+        servers.listen(proxy.handle),
+    ]
+    proxy.route("*.vault.azure.net", ports[0], emulator.exists)
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority.pem)
+    environment = identity.environment(ports[1]) | {
+        "REQUESTS_CA_BUNDLE": str(ca),
+        "HTTPS_PROXY": f"http://{LOOPBACK}:{ports[2]}",
+        "NO_PROXY": LOOPBACK,
+    }
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    yield Stack(emulator, identity)
+    for port in reversed(ports):
+        servers.stop(port)
+
+
+@pytest.fixture
+def vault(stack: Stack) -> Vault:
+    """Make the vault that the tests read."""
+    return stack.emulator.create(str(NAME), SUBSCRIPTION)
+
+
+@pytest.fixture
+def vaults(stack: Stack) -> Iterator[KeyVaults]:
+    """Make the adapter, with the credential that the app has in Azure."""
+    with ManagedIdentityCredential(retry_total=0) as credential:
+        vaults = KeyVaults(credential, stack.suffix)
+        yield vaults
+        vaults.close()
+
+
+def got(secret: VaultSecret | Unserved) -> VaultSecret:
+    """Return the secret, which is served."""
+    assert isinstance(secret, VaultSecret)
+    return secret
+
+
+def test_the_current_version_is_served(vault: Vault, vaults: KeyVaults) -> None:
+    """The current version is the newest, an older one is served by its version."""
+    first = vault.set_secret("Db-Url", "one")
+    second = vault.set_secret("db-url", "two ä\n")
+    current = got(vaults.get(NAME, "DB-URL", soon()))
+    assert (current.version, current.value) == (second.version, "two ä\n")
+    older = got(vaults.get(NAME, "db-url", soon(), version=first.version))
+    assert (older.version, older.value) == (first.version, "one")
+    assert older.name == current.name
+
+
+@pytest.mark.parametrize("quirks", [Quirks(), Quirks(port_in_next_link=True, empty_pages=True)])
+def test_a_listing_has_every_secret(vault: Vault, vaults: KeyVaults, quirks: Quirks) -> None:
+    """All pages are in the listing, whatever the service makes of them; disabled ones are told."""
+    names = {f"s-{number:02}" for number in range(60)}
+    for name in names:
+        vault.set_secret(name, PLANTED)
+    vault.disable("s-07")
+    vault.quirks = quirks
+    listed = vaults.list(NAME, soon())
+    assert {secret.name for secret in listed} == names
+    assert [secret.name for secret in listed if not secret.enabled] == ["s-07"]
+    current = got(vaults.get(NAME, "s-00", soon()))
+    assert current.updated == next(s.updated for s in listed if s.name == "s-00")
+
+
+def test_what_is_not_served(vault: Vault, vaults: KeyVaults) -> None:
+    """Unknown, deleted and disabled secrets are told apart from failures."""
+    for name in ("gone", "off"):
+        vault.set_secret(name, PLANTED)
+    vault.delete("gone")
+    vault.disable("off")
+    assert vaults.get(NAME, "never", soon()) is Unserved.MISSING
+    assert vaults.get(NAME, "gone", soon()) is Unserved.MISSING
+    assert vaults.get(NAME, "off", soon()) is Unserved.DISABLED
+    assert vaults.get(NAME, "off", soon(), version="0" * 32) is Unserved.MISSING
+
+
+def test_no_role_is_permanent(vault: Vault, vaults: KeyVaults) -> None:
+    """A missing role names itself, for get and for list."""
+    vault.set_secret("a", PLANTED)
+    vault.access.deny("get", "list")
+    for call in (lambda: vaults.get(NAME, "a", soon()), lambda: vaults.list(NAME, soon())):
+        with pytest.raises(Permanent, match="Key Vault Secrets User") as caught:
+            call()
+        assert PLANTED not in said(caught.value)
+
+
+def test_a_short_illness_is_not_noticed(vault: Vault, vaults: KeyVaults) -> None:
+    """One failure, one broken connection and one short throttling are tried again."""
+    vault.set_secret("a", "1")
+    vault.faults.fail(503)
+    assert got(vaults.get(NAME, "a", soon())).value == "1"
+    vault.faults.reset()
+    assert got(vaults.get(NAME, "a", soon())).value == "1"
+    vault.faults.throttle(retry_after=1)
+    assert got(vaults.get(NAME, "a", soon())).value == "1"
+
+
+def test_a_long_illness_is_the_caller_s(vault: Vault, vaults: KeyVaults) -> None:
+    """A vault that stays ill is Transient, with its own advice when to come back."""
+    vault.set_secret("a", PLANTED)
+    vault.faults.throttle(None, retry_after=30)
+    with pytest.raises(Transient) as caught:
+        vaults.get(NAME, "a", soon())
+    assert caught.value.retry_after == 30
+    vault.faults.clear()
+    vault.faults.reset(None)
+    with pytest.raises(Transient) as broken:
+        vaults.list(NAME, soon())
+    assert broken.value.reason == "VaultUnreachable"
+
+
+def test_a_vault_that_is_gone_is_a_failure(stack: Stack, vault: Vault, vaults: KeyVaults) -> None:
+    """A vault that nobody finds is not an empty vault."""
+    vault.set_secret("a", "1")
+    stack.emulator.remove(str(NAME))
+    with pytest.raises(Transient):
+        vaults.list(NAME, soon())
+
+
+def test_a_token_that_stays_refused(stack: Stack, vault: Vault, vaults: KeyVaults) -> None:
+    """Where the credential has no better token than the refused one, somebody has to act."""
+    vault.set_secret("a", "1")
+    assert got(vaults.get(NAME, "a", soon())).value == "1"
+    stack.identity.revoke()
+    with pytest.raises(Permanent) as caught:
+        vaults.get(NAME, "a", soon())
+    assert caught.value.reason == "VaultForbidden"
+
+
+def test_many_threads_share_it(vault: Vault, vaults: KeyVaults) -> None:
+    """Threads that start at once on a vault nobody has asked yet all get their secrets."""
+    for number in range(16):
+        vault.set_secret(f"s-{number}", str(number))
+    start = threading.Barrier(16)
+
+    def get(number: int) -> str:
+        start.wait()
+        return got(vaults.get(NAME, f"s-{number}", soon())).value
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(get, range(16))) == [str(number) for number in range(16)]
