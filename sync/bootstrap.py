@@ -39,7 +39,8 @@ def _app() -> App:
 def build(given: Settings) -> App:
     """Build an app on real clients."""
     cluster = KubernetesSecrets(Clusters(given.clusters))
-    vaults = KeyVaults(DefaultAzureCredential(), given.dns_suffix)
+    credential = DefaultAzureCredential(retry_total=1, connection_timeout=3, read_timeout=5)
+    vaults = KeyVaults(credential, given.dns_suffix)
     reconciler = Reconciler(vaults, cluster, time.time, given.prune)
     return App(
         naming=given.naming,

@@ -93,7 +93,8 @@ def _forbidden(target: Target, _status: int, told: _Status) -> Permanent:
     said = f" It says: {told.message[:_LONGEST_MESSAGE]}" if told.message else ""
     return Permanent(
         "ClusterForbidden",
-        f"The app may not read or write {target}. Grant its user get, create and patch: kubectl "
+        f"The app may not read or write {target}. If the namespace is missing, create it; then "
+        "grant the app's user get, create and patch: kubectl "
         f"create role keyvault-sync --namespace {target.namespace} --verb=get,create,patch "
         f"--resource=secrets --resource-name={target.secret}, and a rolebinding to it.{said}",
     )

@@ -1,5 +1,6 @@
 """Connects to the clusters, by the kubeconfigs that the kubernetes package loads."""
 
+import logging
 import ssl
 import threading
 from collections.abc import Callable, Iterable
@@ -13,6 +14,8 @@ from kubernetes.config import ConfigException, load_kube_config
 from urllib3.util.ssl_ import create_urllib3_context
 
 from sync.errors import Permanent
+
+_LOG = logging.getLogger("keyvault-sync")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +104,19 @@ def _connect(config: ClusterConfig, concurrency: int) -> Endpoint:
         problem = _weakness(configuration)
     if problem:
         raise _unusable(config, problem)  # outside the except clause: no text of the file
+    if not configuration.verify_ssl:
+        _LOG.warning(
+            "The kubeconfig of cluster %s turns the server's verification off "
+            "(insecure-skip-tls-verify): whoever answers there is given the secrets. "
+            "Give it the cluster's certificate-authority-data.",
+            config.name,
+        )
     return Endpoint(configuration.host, pool, _authorization(configuration))
 
 
 def _weakness(configuration: Configuration) -> str | None:
     if not configuration.host.startswith("https://"):
         return "names a server without https, which would show the token to anyone"
-    if not configuration.verify_ssl:
-        return (
-            "turns the server's verification off (insecure-skip-tls-verify): "
-            "give it the cluster's certificate-authority-data instead"
-        )
     return None
 
 
@@ -119,6 +124,9 @@ def _trust(configuration: Configuration) -> ssl.SSLContext:
     """Verify as kubectl does: Python 3.13 refuses authorities that old clusters made themselves."""
     context = create_urllib3_context()
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not configuration.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     if not configuration.ssl_ca_cert:
         context.load_default_certs()
     return context

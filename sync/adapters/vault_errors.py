@@ -27,13 +27,17 @@ _SERVER_ERROR = 500
 
 
 def unserved(error: Exception) -> Unserved | None:
-    """Return why the vault does not serve the secret, if that is what its answer says."""
+    """Return why the vault does not serve the secret, if that is what its answer says.
+
+    The service's code for a missing secret is SecretNotFound; that of another server that speaks
+    its protocol will do, since only a listing removes keys. A page without a code is no answer.
+    """
     if not isinstance(error, HttpResponseError):
         return None
     match error.status_code, *_codes(error):
-        case 404, "SecretNotFound", _:
+        case 404, str(code), _ if code != "VaultNotFound":
             return Unserved.MISSING
-        case 403, _, "SecretDisabled":
+        case (403, "SecretDisabled", _) | (403, _, "SecretDisabled"):
             return Unserved.DISABLED
         case _:
             return None

@@ -1,0 +1,108 @@
+"""A TLS server that answers what a test tells it to, for answers that no emulator gives."""
+
+import asyncio
+import json
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from local.serving import Servers
+from sync.errors import SyncError
+from sync.ports import Deadline
+
+PLANTED = "pl4nted-s3cret-VALUE"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client sent."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What it gets; `cut` closes the connection halfway through the body."""
+
+    status: int = 200
+    body: object = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: bool = False
+    content_type: str = "application/json"
+
+    @property
+    def raw(self) -> bytes:
+        """The body as it goes out: a str as it is, anything else as JSON."""
+        text = self.body if isinstance(self.body, str) else json.dumps(self.body)
+        return text.encode()
+
+
+type Script = Callable[[Request], Answer]
+
+
+@dataclass(slots=True)
+class Scripted:
+    """Answers the script's answers in turn, the last one again and again; keeps the requests."""
+
+    answers: list[Answer | Script] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+
+    def app(self) -> web.Application:
+        """Return the server's application."""
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        return app
+
+    async def _handle(self, sent: web.Request) -> web.StreamResponse:
+        request = Request(sent.method, sent.path_qs, dict(sent.headers), await sent.read())
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if not isinstance(answer, Answer):
+            answer = answer(request)
+        if not answer.cut:
+            return web.Response(
+                status=answer.status,
+                body=answer.raw,
+                headers={"Content-Type": answer.content_type} | answer.headers,
+            )
+        response = web.StreamResponse(
+            status=answer.status,
+            headers={"Content-Type": answer.content_type, "Content-Length": str(len(answer.raw))},
+        )
+        await response.prepare(sent)
+        await response.write(answer.raw[: len(answer.raw) // 2])
+        assert sent.transport is not None
+        sent.transport.close()
+        return response
+
+
+@contextmanager
+def scripted_servers() -> Iterator[Servers]:
+    """Make a loop of servers, and let it see the last clients go before it ends."""
+    with Servers() as servers:
+        yield servers
+        servers.run(_turns())
+
+
+async def _turns() -> None:
+    for _ in range(20):  # a closed TLS connection takes the loop a few turns
+        await asyncio.sleep(0)
+
+
+def soon(seconds: float = 20.0) -> Deadline:
+    """Return a deadline that no test should meet."""
+    return Deadline.after(seconds, time.monotonic)
+
+
+def said(error: SyncError) -> str:
+    """Return all that a log may make of an error: text, repr, traceback and what it came from."""
+    assert error.__cause__ is None
+    assert error.__context__ is None
+    return "".join([str(error), repr(error), repr(vars(error)), *traceback.format_exception(error)])

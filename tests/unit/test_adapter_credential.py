@@ -1,0 +1,121 @@
+"""The app's own credential: refused for good, or a token endpoint that is ill for a while."""
+
+from collections.abc import Iterator
+
+import pytest
+from azure.core.credentials import TokenCredential
+from azure.identity import ChainedTokenCredential, EnvironmentCredential, ManagedIdentityCredential
+
+from local.authority import Authority
+from local.serving import LOOPBACK, Servers
+from sync.adapters.credential import Credential
+from sync.errors import Permanent, SyncError, Transient
+from tests.unit.scripted import PLANTED, Answer, Scripted, said, scripted_servers
+
+SCOPE = "https://vault.azure.net/.default"
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    """One loop for all servers of this module."""
+    with scripted_servers() as servers:
+        yield servers
+
+
+@pytest.fixture
+def endpoint(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
+    """Serve a script where App Service has its managed identity."""
+    for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    scripted = Scripted()
+    port = servers.serve(scripted.app())
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://{LOOPBACK}:{port}/token")
+    monkeypatch.setenv("IDENTITY_HEADER", "h")
+    yield scripted
+    servers.stop(port)
+
+
+def failure(credential: TokenCredential) -> SyncError:
+    """Return what a request for a token ends in, and see that no secret is in it."""
+    with pytest.raises(SyncError) as caught:
+        Credential(credential).get_token(SCOPE)
+    assert PLANTED not in said(caught.value)
+    return caught.value
+
+
+def managed_identity() -> ManagedIdentityCredential:
+    """Make the credential that the app has in Azure, without its retries."""
+    return ManagedIdentityCredential(retry_total=0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (Answer(400, {"statusCode": 400, "message": f"no identity {PLANTED}"}), Permanent),
+        (Answer(500, {"statusCode": 500, "message": PLANTED}), Transient),
+        (Answer(429, {"statusCode": 429, "message": PLANTED}), Transient),
+        (Answer(200, f"<html>{PLANTED}", content_type="text/html"), Transient),
+        (Answer(200, f'{{"access_token": "{PLANTED}'), Transient),
+        (Answer(200, PLANTED * 9, cut=True), Transient),
+    ],
+    ids=["400", "500", "429", "html", "json", "cut"],
+)
+@pytest.mark.parametrize("chained", [False, True], ids=["alone", "chained"])
+def test_a_managed_identity_that_fails(
+    endpoint: Scripted, answer: Answer, kind: type[SyncError], *, chained: bool
+) -> None:
+    """An identity that is not assigned is permanent; an endpoint that is ill may recover."""
+    endpoint.answers = [answer]
+    with managed_identity() as alone:
+        credential = ChainedTokenCredential(EnvironmentCredential(), alone) if chained else alone
+        assert type(failure(credential)) is kind
+
+
+def test_an_endpoint_that_is_down(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token endpoint that refuses connections may come back."""
+    port = servers.serve(Scripted().app())
+    servers.stop(port)
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://{LOOPBACK}:{port}/token")
+    monkeypatch.setenv("IDENTITY_HEADER", "h")
+    with managed_identity() as credential:
+        assert failure(credential).reason == "CredentialUnavailable"
+
+
+def test_no_credential_is_permanent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is configured, the message says what to configure."""
+    monkeypatch.delenv("AZURE_CLIENT_ID", raising=False)
+    error = failure(EnvironmentCredential())
+    assert (type(error), error.reason) == (Permanent, "CredentialRefused")
+    assert "az login" in error.message
+
+
+def test_a_refused_service_principal(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Entra's refusal of a client secret is permanent; its outage is not."""
+    authority, scripted = Authority.create(), Scripted()
+    port = servers.serve(scripted.app(), authority.server_context(LOOPBACK))
+    ca = tmp_path_factory.mktemp("ca") / "ca.pem"
+    ca.write_bytes(authority.pem)
+    login = f"https://{LOOPBACK}:{port}"
+    for name, value in {
+        "REQUESTS_CA_BUNDLE": str(ca),
+        "AZURE_AUTHORITY_HOST": login,
+        "AZURE_TENANT_ID": "tenant",
+        "AZURE_CLIENT_ID": "client",
+        "AZURE_CLIENT_SECRET": PLANTED,
+    }.items():
+        monkeypatch.setenv(name, value)
+    discovery = Answer(
+        body={
+            "authorization_endpoint": f"{login}/tenant/oauth2/v2.0/authorize",
+            "token_endpoint": f"{login}/tenant/oauth2/v2.0/token",
+            "issuer": f"{login}/tenant/v2.0",
+        }
+    )
+    refusal = Answer(401, {"error": "invalid_client", "error_description": f"AADSTS {PLANTED}"})
+    for answer, kind in ((refusal, Permanent), (Answer(503, PLANTED), Transient)):
+        scripted.answers = [discovery, answer]
+        with EnvironmentCredential(retry_total=0, disable_instance_discovery=True) as credential:
+            assert type(failure(credential)) is kind
+    servers.stop(port)

@@ -1,0 +1,381 @@
+"""The vaults' port against every answer that Key Vault, or something in its place, gives."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from azure.core.credentials import AccessToken
+
+from local.authority import Authority
+from local.proxy import Proxy
+from local.serving import LOOPBACK, Servers
+from sync.adapters.key_vault import KeyVaults
+from sync.errors import Permanent, SyncError, Transient
+from sync.model import ListedSecret, Unserved, VaultName
+from tests.unit.scripted import (
+    PLANTED,
+    Answer,
+    Request,
+    Scripted,
+    said,
+    scripted_servers,
+    soon,
+)
+
+VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
+OTHER = VaultName("weu-ds-akv-shop-dev-2", "weu", "shop", "dev", 2)
+URL = f"https://{VAULT}.vault.azure.net"
+ATTRIBUTES = {"enabled": True, "created": 1_700_000_000, "updated": 1_700_000_001}
+BUNDLE = {"value": PLANTED, "id": f"{URL}/secrets/Db-Url/0a1b", "attributes": ATTRIBUTES}
+
+
+class Token:
+    """A credential that always has a token."""
+
+    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
+        """Return it."""
+        return AccessToken("t", int(time.time()) + 3600)
+
+
+def challenge(resource: str = "https://vault.azure.net") -> Answer:
+    """Return what a vault says to a caller without a token."""
+    parameters = f'authorization="https://login.example/tenant", resource="{resource}"'
+    return Answer(401, {}, {"WWW-Authenticate": f"Bearer {parameters}"})
+
+
+def refused(status: int, code: str, inner: str = "", **headers: str) -> Answer:
+    """Return an error as Key Vault words it, with a value where none should be."""
+    error: dict[str, object] = {"code": code, "message": PLANTED}
+    if inner:
+        error["innererror"] = {"code": inner}
+    return Answer(status, {"error": error}, {k.replace("_", "-"): v for k, v in headers.items()})
+
+
+def page(*names: str, link: str | None = None, **attributes: object) -> Answer:
+    """Return one page of a listing."""
+    entries = [{"id": f"{URL}/secrets/{n}", "attributes": ATTRIBUTES | attributes} for n in names]
+    return Answer(body={"value": entries, "nextLink": link})
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    """One loop for all servers of this module."""
+    with scripted_servers() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    """One authority for all of them."""
+    return Authority.create()
+
+
+@pytest.fixture
+def server(
+    servers: Servers, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Scripted]:
+    """Serve a script at every vault's own URL, as far as requests' environment leads there."""
+    scripted, proxy = Scripted(), Proxy()
+    port = servers.serve(scripted.app(), authority.server_context("*.vault.azure.net"))
+    proxy.route("*.vault.azure.net", port, lambda host: not host.startswith("gone"))
+    way = servers.listen(proxy.handle)
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority.pem)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca))
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{LOOPBACK}:{way}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    yield scripted
+    servers.stop(way)
+    servers.stop(port)
+
+
+@pytest.fixture
+def vaults() -> Iterator[KeyVaults]:
+    """Make the adapter."""
+    vaults = KeyVaults(Token(), "vault.azure.net", now=lambda: 1_800_000_000.5)
+    yield vaults
+    vaults.close()
+
+
+def answering(server: Scripted, *answers: Answer) -> None:
+    """Script the answers to callers with a token; those without get the challenge."""
+    rest = list(answers)
+
+    def script(request: Request) -> Answer:
+        if "Authorization" not in request.headers:
+            return challenge()
+        return rest.pop(0) if len(rest) > 1 else rest[0]
+
+    server.answers = [script]
+
+
+def asked(server: Scripted) -> list[str]:
+    """Return the paths of the requests with a token."""
+    return [request.path for request in server.requests if "Authorization" in request.headers]
+
+
+def failure(vaults: KeyVaults, vault: VaultName = VAULT, seconds: float = 20.0) -> SyncError:
+    """Return what a get ends in, and see that no value is in it."""
+    with pytest.raises(SyncError) as caught:
+        vaults.get(vault, "db-url", soon(seconds))
+    assert PLANTED not in said(caught.value)
+    return caught.value
+
+
+def test_get_returns_the_version_served(server: Scripted, vaults: KeyVaults) -> None:
+    """Name and version are those of the answer's id, and the time is that before the request."""
+    answering(server, Answer(body=BUNDLE))
+    secret = vaults.get(VAULT, "db-url", soon())
+    assert not isinstance(secret, Unserved)
+    assert (secret.name, secret.version, secret.value) == ("Db-Url", "0a1b", PLANTED)
+    assert (secret.created, secret.updated) == (1_700_000_000, 1_700_000_001)
+    assert secret.read_at == 1_800_000_000.5
+    assert asked(server) == ["/secrets/db-url/?api-version=7.4"]
+    vaults.get(VAULT, "db-url", soon(), version="0a1b")
+    assert asked(server)[1] == "/secrets/db-url/0a1b?api-version=7.4"
+
+
+@pytest.mark.parametrize("value", ["", "ä\u2028\0", "\ud800", " \n", "x" * 25_600], ids=range(5))
+def test_any_text_is_a_value(server: Scripted, vaults: KeyVaults, value: str) -> None:
+    """A value is handed on as the vault has it, be it empty or half a surrogate pair."""
+    answering(server, Answer(body=BUNDLE | {"value": value}))
+    secret = vaults.get(VAULT, "db-url", soon())
+    assert not isinstance(secret, Unserved)
+    assert secret.value == value
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (refused(404, "SecretNotFound"), Unserved.MISSING),
+        (refused(404, "NotFound"), Unserved.MISSING),
+        (refused(403, "Forbidden", "SecretDisabled"), Unserved.DISABLED),
+        (refused(403, "SecretDisabled"), Unserved.DISABLED),
+    ],
+)
+def test_unserved(server: Scripted, vaults: KeyVaults, answer: Answer, why: Unserved) -> None:
+    """A missing and a disabled secret are answers, not failures."""
+    answering(server, answer)
+    assert vaults.get(VAULT, "db-url", soon()) is why
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a?b", "ä", "x" * 128, "a\n"], ids=range(7))
+def test_an_impossible_name_is_not_asked_for(
+    server: Scripted, vaults: KeyVaults, name: str
+) -> None:
+    """What no vault can hold is missing, and gets into no URL."""
+    assert vaults.get(VAULT, name, soon()) is Unserved.MISSING
+    assert vaults.get(VAULT, "a", soon(), version="../b") is Unserved.MISSING
+    assert not server.requests
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "reason", "requests"),
+    [
+        (refused(403, "Forbidden", "AccessDenied"), Permanent, "VaultForbidden", 1),
+        (refused(403, "Forbidden", "ForbiddenByRbac"), Permanent, "VaultForbidden", 1),
+        (refused(403, "Forbidden", "ForbiddenByFirewall"), Permanent, "VaultFirewalled", 1),
+        (Answer(403, f"<html>{PLANTED}"), Permanent, "VaultForbidden", 1),
+        (refused(401, "Unauthorized"), Permanent, "VaultForbidden", 1),
+        (refused(400, "BadParameter"), Permanent, "VaultRefused", 1),
+        (refused(404, "VaultNotFound"), Transient, "VaultUnavailable", 1),
+        (Answer(404, f"<html>{PLANTED}", content_type="text/html"), Transient, None, 1),
+        (Answer(404, PLANTED, content_type="image/png"), Transient, None, 1),
+        (refused(409, "Conflict"), Transient, "VaultUnavailable", 1),
+        (refused(429, "Throttled"), Transient, "VaultThrottled", 3),
+        (refused(500, "InternalError"), Transient, "VaultUnavailable", 3),
+        (Answer(503, f"<html>{PLANTED}"), Transient, None, 3),
+        (Answer(302, "", {"Location": "https://elsewhere.example/"}), Transient, None, 1),
+        (Answer(200, f"<html>{PLANTED}"), Transient, "VaultAnswerBroken", 1),
+        (Answer(200, PLANTED, content_type="text/html"), Transient, "VaultAnswerBroken", 1),
+        (Answer(200, PLANTED, content_type="image/png"), Transient, "VaultAnswerBroken", 1),
+        (Answer(200, ""), Transient, "VaultAnswerBroken", 1),
+        (Answer(200, [PLANTED]), Transient, "VaultAnswerBroken", 1),
+        (Answer(200, "7"), Transient, "VaultAnswerBroken", 1),
+        (Answer(200, {}), Transient, "VaultAnswerBroken", 1),
+        (Answer(200, {**BUNDLE, "value": None}), Transient, "VaultAnswerBroken", 1),
+        (Answer(200, {**BUNDLE, "attributes": {}}), Transient, "VaultAnswerBroken", 1),
+        (Answer(200, {**BUNDLE, "id": PLANTED}), Permanent, "VaultUntrusted", 1),
+        (Answer(200, {**BUNDLE, "id": f"{URL}/secrets/b/1"}), Permanent, "VaultUntrusted", 1),
+        (Answer(200, BUNDLE, cut=True), Transient, None, 3),
+    ],
+    ids=lambda value: str(value.status) if isinstance(value, Answer) else None,
+)
+def test_a_failed_get(  # noqa: PLR0913, PLR0917 - a table's columns
+    server: Scripted,
+    vaults: KeyVaults,
+    answer: Answer,
+    kind: type[SyncError],
+    reason: str | None,
+    requests: int,
+) -> None:
+    """Each failure is permanent or may pass, is tried so often, and tells no value."""
+    answering(server, answer)
+    error = failure(vaults)
+    assert (type(error), error.reason) == (kind, reason or error.reason)
+    assert len(asked(server)) == requests
+
+
+def test_forbidden_names_the_role(server: Scripted, vaults: KeyVaults) -> None:
+    """Who may not read the vault is told which role to grant, and how."""
+    answering(server, refused(403, "Forbidden", "AccessDenied"))
+    assert 'az role assignment create --role "Key Vault Secrets User"' in failure(vaults).message
+
+
+def test_a_short_wait_is_waited(server: Scripted, vaults: KeyVaults) -> None:
+    """A Retry-After that fits into the call is kept to."""
+    answering(server, refused(429, "Throttled", Retry_After="1"), Answer(body=BUNDLE))
+    before = time.monotonic()
+    assert not isinstance(vaults.get(VAULT, "db-url", soon()), Unserved)
+    assert time.monotonic() - before >= 1
+
+
+@pytest.mark.parametrize(("wait", "seconds"), [("6", 20.0), ("4", 3.0), ("86400", 20.0)])
+def test_a_long_wait_is_the_caller_s(
+    server: Scripted, vaults: KeyVaults, wait: str, seconds: float
+) -> None:
+    """A Retry-After beyond five seconds or beyond the deadline is handed on, not slept."""
+    answering(server, refused(429, "Throttled", Retry_After=wait))
+    error = failure(vaults, seconds=seconds)
+    assert isinstance(error, Transient)
+    assert error.retry_after == float(wait)
+    assert len(asked(server)) == 1
+
+
+def test_retry_after_alone_repeats_nothing(server: Scripted, vaults: KeyVaults) -> None:
+    """A refusal does not become worth another try by a Retry-After."""
+    answering(server, refused(403, "Forbidden", "AccessDenied", Retry_After="1"))
+    failure(vaults)
+    assert len(asked(server)) == 1
+
+
+def test_list_follows_all_pages(server: Scripted, vaults: KeyVaults) -> None:
+    """Empty pages, a port in the link and a missing link are all the same listing."""
+    link = f"https://{VAULT}.vault.azure.net:443/secrets?api-version=7.4&$skiptoken="
+    answering(
+        server,
+        page(link=link + "1"),
+        page("a", "B", link=link + "2"),
+        page("c", enabled=False, exp=1_900_000_000, link=""),
+    )
+    assert vaults.list(VAULT, soon()) == [
+        ListedSecret("a", enabled=True, updated=1_700_000_001),
+        ListedSecret("B", enabled=True, updated=1_700_000_001),
+        ListedSecret("c", enabled=False, updated=1_700_000_001, expires=1_900_000_000),
+    ]
+    assert [path.partition("skiptoken=")[2] for path in asked(server)] == ["", "1", "2"]
+
+
+def test_an_expiry_beyond_the_calendar_is_none(server: Scripted, vaults: KeyVaults) -> None:
+    """One secret with an absurd expiry does not hide the others."""
+    answering(server, page("a", "b", exp=10**12))
+    assert [secret.expires for secret in vaults.list(VAULT, soon())] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://weu-ds-akv-evil-dev-1.vault.azure.net/secrets",
+        "http://weu-ds-akv-shop-dev-1.vault.azure.net/secrets",
+        "https://weu-ds-akv-shop-dev-1.vault.azure.net:8443/secrets",
+        "https://weu-ds-akv-shop-dev-1.vault.azure.net@evil.example/secrets",
+        "https://[",
+        "/secrets?x=1",
+    ],
+)
+def test_a_list_that_leads_elsewhere_is_not_followed(
+    server: Scripted, vaults: KeyVaults, link: str
+) -> None:
+    """A token goes to the vault's own host and nowhere else."""
+    answering(server, page("a", link=link), page("b"))
+    with pytest.raises(Permanent) as caught:
+        vaults.list(VAULT, soon())
+    assert caught.value.reason == "VaultUntrusted"
+    assert len(asked(server)) == 1
+
+
+def test_a_list_that_never_ends_is_broken(server: Scripted, vaults: KeyVaults) -> None:
+    """A link that was followed before ends the listing with a failure, and with no names."""
+    answering(server, page("a", link=f"{URL}/secrets?skiptoken=1"))
+    with pytest.raises(Transient, match="never ends"):
+        vaults.list(VAULT, soon())
+    assert len(asked(server)) == 2
+
+
+def test_a_failed_page_fails_the_list(server: Scripted, vaults: KeyVaults) -> None:
+    """Half a listing is none."""
+    answering(server, page("a", link=f"{URL}/secrets?skiptoken=1"), refused(503, "Busy"))
+    with pytest.raises(Transient):
+        vaults.list(VAULT, soon())
+
+
+def test_a_foreign_challenge_gets_no_token(server: Scripted, vaults: KeyVaults) -> None:
+    """A challenge that names another resource than the vault's suffix is not answered."""
+    server.answers = [challenge("https://evil.example")]
+    error = failure(vaults, VaultName("weu-ds-akv-odd-dev-1", "weu", "odd", "dev", 1))
+    assert (type(error), error.reason) == (Permanent, "VaultUntrusted")
+    assert not asked(server)
+
+
+def test_an_unknown_authority_is_refused(
+    server: Scripted, vaults: KeyVaults, tmp_path: Path
+) -> None:
+    """A certificate that nobody trusts is named as the cause, with the setting to look at."""
+    (tmp_path / "ca.pem").write_bytes(Authority.create().pem)
+    error = failure(vaults)
+    assert (type(error), error.reason) == (Transient, "VaultCertificateRefused")
+    assert not server.requests
+
+
+@pytest.mark.usefixtures("server")
+def test_a_vault_that_the_proxy_does_not_reach(vaults: KeyVaults) -> None:
+    """A deleted vault's name is a failure that may pass: no key goes for it."""
+    error = failure(vaults, VaultName("gone-ds-akv-shop-dev-1", "gone", "shop", "dev", 1))
+    assert (type(error), error.reason) == (Transient, "VaultUnreachable")
+
+
+def test_a_name_that_does_not_resolve(vaults: KeyVaults, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a proxy it is the name that does not resolve, and the message says so."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    unresolved = KeyVaults(Token(), "vault.invalid")
+    error = failure(unresolved)
+    assert (type(error), error.reason) == (Transient, "VaultNameUnresolved")
+    vaults.close()
+
+
+def test_nothing_is_sent_past_the_deadline(server: Scripted, vaults: KeyVaults) -> None:
+    """Without time left no request is made."""
+    with pytest.raises(Transient, match="No time"):
+        vaults.get(VAULT, "a", soon(-1))
+    assert not server.requests
+
+
+def test_the_first_calls_meet_one_challenge(server: Scripted, vaults: KeyVaults) -> None:
+    """Threads that come to a new vault at once learn its challenge once, and all succeed."""
+    answering(server, Answer(body=BUNDLE))
+    vault = VaultName("weu-ds-akv-fresh-dev-1", "weu", "fresh", "dev", 1)
+    start = threading.Barrier(8)
+
+    def get() -> object:
+        start.wait()
+        return vaults.get(vault, "db-url", soon())
+
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(get) for _ in range(8)]
+    assert all(not isinstance(call.result(), Unserved) for call in calls)
+    assert len(server.requests) == 9
+
+
+def test_a_netrc_does_not_replace_the_token(
+    server: Scripted, vaults: KeyVaults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password file on the machine has no say in what a vault is sent."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password anything\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    answering(server, Answer(body=BUNDLE))
+    vaults.get(OTHER, "db-url", soon())
+    assert server.requests[-1].headers["Authorization"] == "Bearer t"
