@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Protocol
 
 from sync.errors import SyncError, Transient, Unexpected
-from sync.model import Converged, Failed, Outcome
+from sync.model import Converged, Failed, Outcome, Target
 from sync.ports import Deadline
 from sync.reconcile import Reconciled, Work, first_cause
 
@@ -37,9 +37,13 @@ class Threads:
 
 @dataclass(frozen=True, slots=True)
 class _Lane:
-    """What may share one reconcile: only the same target and the same manner."""
+    """What may share one reconcile: only the same target and the same manner.
 
-    target: object
+    An event waits for no pass over its vault, and is not refused with one.
+    """
+
+    target: Target
+    whole: bool
     force: bool
     dry_run: bool
 
@@ -72,7 +76,7 @@ class Fleet:
     def submit(self, work: Work, seconds: float) -> Future[Outcome]:
         """Reconcile soon, within that many seconds of starting; the future never raises."""
         waiting = _Waiting(work, seconds, Future())
-        lane = _Lane(work.target, work.force, work.dry_run)
+        lane = _Lane(work.target, work.whole, work.force, work.dry_run)
         with self._lock:
             if lane in self._waiting:
                 self._waiting[lane].append(waiting)
@@ -116,7 +120,6 @@ class Fleet:
         joined = replace(
             works[0],
             hints=tuple(dict.fromkeys(hint for work in works for hint in work.hints)),
-            whole=any(work.whole for work in works),
             contested=any(work.contested for work in works),
         )
         deadline = Deadline.after(max(waiting.seconds for waiting in batch), self._clock)

@@ -44,7 +44,9 @@ class Naming:
     def vault(self, text: str) -> VaultName:
         """Read a vault's name; raises NotOurs for one that is off the pattern."""
         name = text.strip().lower()
-        match = self.pattern.fullmatch(name) if _AZURE_NAME.fullmatch(name) else None
+        match = (
+            self.pattern.fullmatch(name) if text.isascii() and _AZURE_NAME.fullmatch(name) else None
+        )
         if match is None or not _NUMBER.fullmatch(match["number"] or ""):
             raise NotOurs(
                 "VaultNameOffPattern",

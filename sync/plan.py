@@ -35,6 +35,10 @@ class Entry:
     record: Record
 
 
+UNREAD = Record(version="", updated=0, settled=False)
+"""The record of a key that we own and of which we no longer know the version."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where a Secret stands with us before a reconcile, an absent one included."""
@@ -74,9 +78,14 @@ class Standing:
         owned = self.actual.owned if self.actual else frozenset[str]()
         return frozenset((owned | self.records.keys()) & self.data.keys())
 
+    @property
+    def held(self) -> frozenset[str]:
+        """The keys that are there and ours, recorded or not: an apply without them drops them."""
+        return frozenset(self.actual.owned & self.data.keys()) if self.actual else frozenset()
+
     def entry(self, key: str) -> Entry:
-        """Return an intact key as it is."""
-        return Entry(self.data[key], self.records[key])
+        """Return a held key as it is."""
+        return Entry(self.data[key], self.records.get(key, UNREAD))
 
     def drifted(self) -> frozenset[str]:
         """Return the keys we recorded and no longer own, or that are gone."""
@@ -99,7 +108,9 @@ def refuse_foreign(target: Target, actual: Actual) -> None:
     """Raise Permanent for a Secret that another controller or another vault has."""
     manager = actual.labels.get(MANAGED_BY_LABEL, FIELD_MANAGER)
     state = decode(actual.annotations.get(STATE_ANNOTATION, ""))
-    if actual.owner_references:
+    if actual.owner_references and not (
+        actual.owns_state and state is not None and state.vault == target.vault.text
+    ):
         owner = f"it has the owner {', '.join(actual.owner_references)}"
     elif manager != FIELD_MANAGER:
         owner = f"its label {MANAGED_BY_LABEL} says {manager!r}"
@@ -184,7 +195,7 @@ def _change(standing: Standing, key: str, entry: Entry) -> Change | None:
     if recorded and key not in standing.intact:
         return Change(key, Act.REPAIR, version)
     same = standing.data[key] == entry.value
-    if same and recorded and recorded.version == version:
+    if same and (entry.record == UNREAD or (recorded and recorded.version == version)):
         return None
     return Change(key, Act.UPDATE, version)
 

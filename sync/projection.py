@@ -1,6 +1,7 @@
 """Vault secrets to the keys they should become: today one enabled secret, one key of its name."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from sync.errors import Permanent
 from sync.model import ListedSecret, VaultSecret
@@ -20,11 +21,10 @@ def listed_keys(listing: Iterable[ListedSecret]) -> Mapping[str, ListedSecret]:
 
 def value_bytes(secret: VaultSecret) -> bytes:
     """Return the key's value; raises Permanent for text that UTF-8 cannot carry."""
-    try:
+    with suppress(UnicodeEncodeError):
         return secret.value.encode()
-    except UnicodeEncodeError:
-        raise Permanent(
-            "ValueNotUnicode",
-            f"Secret {secret.name!r} holds characters that UTF-8 cannot encode (lone surrogates): "
-            "set a new version of it.",
-        ) from None
+    raise Permanent(  # outside of an except clause, whose error would hold the value
+        "ValueNotUnicode",
+        f"Secret {secret.name!r} holds characters that UTF-8 cannot encode (lone surrogates): "
+        "set a new version of it.",
+    )

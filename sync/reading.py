@@ -72,25 +72,40 @@ class Reader:
         spelling = {name.lower(): name for name in wanted}
         hinted = {spelling.get(hint.secret.lower(), hint.secret) for hint in hints}
         moved = {name for name, secret in wanted.items() if _moved(standing, secret)}
-        fetched = self._fetch(standing, hinted | moved, hints, deadline, fetchers)
-        kept = standing.intact & wanted.keys() if self.prune else standing.intact
-        entries = {key: standing.entry(key) for key in kept}
+        listed = {secret.name.lower() for secret in listing}
+        unlisted = {
+            key
+            for key in standing.intact
+            if key.lower() not in listed and self._fresh(standing.records[key].updated)
+        }
+        fetched = self._fetch(standing, hinted | moved | unlisted, hints, deadline, fetchers)
+        for name in wanted.keys() & fetched.keys():
+            if fetched[name] is Unserved.MISSING:
+                fetched[name] = _not_served_yet(name)
+        failed = {name.lower() for name, got in fetched.items() if isinstance(got, SyncError)}
+        entries = {
+            key: standing.entry(key)
+            for key in standing.held
+            if not self.prune or key.lower() in failed or (key in wanted and key in standing.intact)
+        }
         unread: dict[str, SyncError] = {}
         for name, got in fetched.items():
             if isinstance(got, _Got):
                 entries[name if name in wanted else got.name] = got.entry
             elif isinstance(got, SyncError):
                 unread[name] = got
-            elif got is Unserved.MISSING and name in wanted:
-                unread[name] = _not_served_yet(name)
             elif self.prune:
                 entries.pop(name, None)
         now = self.now()
         expired = (s.name for s in wanted.values() if s.expires is not None and s.expires <= now)
         return Reading(
             entries=entries,
-            carried={k: r for k, r in standing.records.items() if k in unread.keys() - entries},
-            unread=unread | _unknown(hints, standing, entries),
+            carried={
+                key: record
+                for key, record in standing.records.items()
+                if key not in entries and (not self.prune or key.lower() in failed)
+            },
+            unread=_unknown(hints, standing, entries) | unread,
             expired=tuple(sorted(expired)),
         )
 
@@ -115,7 +130,7 @@ class Reader:
         return Reading(
             entries=entries,
             carried={k: r for k, r in standing.records.items() if k not in entries},
-            unread=unread | _unknown(hints, standing, entries),
+            unread=_unknown(hints, standing, entries) | unread,
         )
 
     def _fetch(
@@ -125,10 +140,14 @@ class Reader:
         hints: Collection[Hint],
         deadline: Deadline,
         fetchers: Executor,
-    ) -> Mapping[str, _Fetched]:
+    ) -> dict[str, _Fetched]:
+        said: dict[str, list[Hint]] = {}
+        for hint in hints:
+            said.setdefault(hint.secret.lower(), []).append(hint)
+
         def get(name: str) -> _Fetched:
             try:
-                return self._get(standing, name, hints, deadline)
+                return self._get(standing, name, said.get(name.lower(), ()), deadline)
             except SyncError as error:
                 return error
 
@@ -142,8 +161,7 @@ class Reader:
         vault = standing.target.vault
         secret = self.vaults.get(vault, name, deadline)
         for hint in hints:
-            if hint.secret.lower() == name.lower():
-                self._refuse_lagging(standing, hint, secret, deadline)
+            self._refuse_lagging(standing, hint, secret, deadline)
         if isinstance(secret, Unserved):
             return secret
         record = standing.records.get(name)
@@ -173,7 +191,7 @@ class Reader:
             raise _older_version(hint.secret)
 
     def _fresh(self, moment: float) -> bool:
-        return self.now() - moment < FRESH_SECONDS
+        return abs(self.now() - moment) < FRESH_SECONDS
 
 
 def _moved(standing: Standing, secret: ListedSecret) -> bool:
@@ -188,7 +206,7 @@ def _moved(standing: Standing, secret: ListedSecret) -> bool:
 
 def _in_window(
     get: Callable[[str], _Fetched], names: Sequence[str], deadline: Deadline, fetchers: Executor
-) -> Mapping[str, _Fetched]:
+) -> dict[str, _Fetched]:
     """Get many, a window at a time, so that targets which share the threads take turns."""
     fetched: dict[str, _Fetched] = {}
     running: dict[Future[_Fetched], str] = {}

@@ -77,8 +77,10 @@ class Reconciler:
     ) -> Reconciled:
         standing = self._stand(work, deadline)
         reading = self._read(work, standing, deadline.earlier(WRITE_RESERVE_SECONDS), fetchers)
-        if standing.actual is None and reading.unread:
-            raise first_cause(reading.unread)
+        if standing.actual is None and any(
+            isinstance(e, Transient) for e in reading.unread.values()
+        ):
+            raise first_cause(reading.unread)  # a new Secret is whole, but for what never can be in
         plan = diff(standing, reading.entries, reading.carried, moment(self.now()))
         if plan.apply is not None and not work.dry_run:
             revision = standing.actual.resource_version if standing.actual else CREATE_ONLY
@@ -97,7 +99,8 @@ class Reconciler:
 
     def _stand(self, work: Work, deadline: Deadline) -> Standing:
         actual = self.cluster.read(work.target, deadline)
-        if actual is None and work.contested:
+        standing = Standing.of(work.target, actual)
+        if standing.state is None and work.contested:
             raise Permanent(
                 "TargetContested",
                 f"Secret {work.target} is not created for vault {work.target.vault}: another vault "
@@ -106,7 +109,7 @@ class Reconciler:
             )
         if actual is not None and not work.force:
             refuse_foreign(work.target, actual)
-        return Standing.of(work.target, actual)
+        return standing
 
     def _read(
         self, work: Work, standing: Standing, deadline: Deadline, fetchers: Executor

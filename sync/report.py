@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 
-from sync.errors import Malformed, NotOurs, SyncError, Transient, Unexpected
+from sync.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
 from sync.model import Actual, Change, Converged, Failed, Ignored, Outcome, Target, moment
-from sync.plan import Standing
+from sync.plan import Standing, refuse_foreign
 
 type Json = str | int | bool | Sequence["Json"] | Mapping[str, "Json"] | None
 
@@ -97,6 +97,10 @@ def _changes_json(changes: Iterable[Change]) -> Json:
 def _state(standing: Standing) -> str:
     if standing.actual is None:
         return "absent"
+    try:
+        refuse_foreign(standing.target, standing.actual)
+    except Permanent:
+        return "taken"
     if standing.state is None:
         return "unknown"
     return "drifted" if standing.drifted() else "converged"

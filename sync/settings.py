@@ -16,8 +16,11 @@ DEFAULT_SCHEDULE = "0 */5 * * * *"
 DEFAULT_DNS_SUFFIX = "vault.azure.net"
 PREFIX = "SYNC_"
 
-_DNS_SUFFIX = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,200})\.[a-z]{2,24}", re.ASCII)
+_DNS_SUFFIX = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}", re.ASCII)
 _NCRONTAB_FIELDS = 6
+_NCRONTAB_FIELD = re.compile(
+    r"(?:\*|[0-9]{1,2}|[a-z]{3,9})(?:-(?:[0-9]{1,2}|[a-z]{3,9}))?(?:/[0-9]{1,2})?", re.IGNORECASE
+)
 _ONE_CLUSTER = (ClusterMatch("default"), ClusterConfig("default"))
 
 
@@ -121,6 +124,8 @@ def _pattern(text: str) -> re.Pattern[str]:
         pattern = re.compile(text, re.IGNORECASE | re.ASCII)
     except re.error as fault:
         raise ValueError(f"it is no regular expression ({fault.msg} at {fault.pos})") from None
+    except (OverflowError, RecursionError):
+        raise ValueError("it is no regular expression that can be compiled") from None
     if missing := PARTS - pattern.groupindex.keys():
         raise ValueError(f"it lacks the named groups {', '.join(sorted(missing))}, as (?P<name>…)")
     return pattern
@@ -145,7 +150,9 @@ def _dns_suffix(text: str) -> str:
 
 
 def _schedule(text: str) -> str:
-    if len(text.split()) != _NCRONTAB_FIELDS:
+    fields = text.split()
+    items = [item for field in fields for item in field.split(",")]
+    if len(fields) != _NCRONTAB_FIELDS or not all(map(_NCRONTAB_FIELD.fullmatch, items)):
         raise ValueError(
             "it must be an NCRONTAB expression of six fields (second minute hour day month "
             f"day-of-week), as {DEFAULT_SCHEDULE}"

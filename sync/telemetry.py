@@ -2,7 +2,7 @@
 
 import logging
 
-from sync.errors import NotOurs, Permanent, SyncError
+from sync.errors import NotOurs, Permanent, SyncError, Unexpected
 from sync.model import Converged, Failed, Ignored, Outcome
 
 _LOG = logging.getLogger("keyvault-sync")
@@ -61,4 +61,4 @@ def log_settings_fault(fault: Exception) -> None:
 def _level(error: SyncError) -> int:
     if isinstance(error, NotOurs):
         return logging.WARNING if error.reason in _OPERATORS_CONCERN else logging.INFO
-    return logging.ERROR if isinstance(error, Permanent) else logging.WARNING
+    return logging.ERROR if isinstance(error, Permanent | Unexpected) else logging.WARNING

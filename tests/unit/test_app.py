@@ -1,0 +1,233 @@
+"""The use cases: what an event, a timer, a resync and a status come to."""
+
+import json
+import re
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import pytest
+
+from sync.app import App, claims
+from sync.errors import Malformed, NotOurs, Permanent, SyncError, Transient
+from sync.fleet import Fleet, Threads
+from sync.model import Converged, Failed, Hint, Ignored, Outcome
+from sync.naming import DEFAULT_PATTERN, Naming
+from sync.ports import Deadline
+from sync.reconcile import Reconciled, Work
+from sync.requests import Resync
+from tests.unit.world import World
+
+SUBSCRIPTION = str(UUID(int=15))
+PATTERN = re.compile(DEFAULT_PATTERN, re.IGNORECASE | re.ASCII)
+KNOWN = ("weu-ds-akv-shop-dev-1", "weu-ds-akv-shop-dev-2", "weu-ds-akv-shop-prod-1")
+
+
+@dataclass(slots=True)
+class Stage:
+    """An app over a world, and the works it asked for."""
+
+    world: World = field(default_factory=World.new)
+    namespace: str = "{project}-{stage}"
+    known: tuple[str, ...] = KNOWN
+    works: list[Work] = field(default_factory=list)
+
+    def app(self) -> App:
+        """Return the app."""
+        naming = Naming(PATTERN, self.namespace)
+        vaults = tuple(naming.vault(name) for name in self.known)
+
+        def reconcile(work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+            self.works.append(work)
+            return self.world.reconciler.reconcile(work, deadline, fetchers)
+
+        return App(
+            naming=naming,
+            vaults=vaults,
+            claims=claims(naming, vaults),
+            subscriptions=frozenset({SUBSCRIPTION}),
+            fleet=Fleet(reconcile, self.world.clock, Threads(lanes=2, sweep=1, fetchers=1)),
+            cluster=self.world.cluster,
+            clock=self.world.clock,
+        )
+
+    def put(self, vault: str, name: str, value: str) -> str:
+        """Set a secret in one of the vaults."""
+        return self.world.vaults.put(Naming(PATTERN).vault(vault), name, value)
+
+
+def event(vault: str, kind: str = "SecretNewVersionCreated", **data: object) -> str:
+    """Return an event of now."""
+    topic = (
+        f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.KeyVault/"
+        f"vaults/{vault}"
+    )
+    return json.dumps(
+        {
+            "topic": topic,
+            "eventType": f"Microsoft.KeyVault.{kind}",
+            "eventTime": "2026-01-01T12:00:00Z",
+            "data": {"VaultName": vault, "ObjectName": "a", **data},
+        }
+    )
+
+
+def of(outcome: Outcome) -> type[SyncError] | None:
+    """Return the kind of what went wrong."""
+    return None if isinstance(outcome, Converged) else type(outcome.error)
+
+
+def test_an_event_brings_its_secret_over() -> None:
+    """An event leads to a reconcile of its vault's target with its secret as hint."""
+    stage = Stage()
+    version = stage.put(KNOWN[0], "a", "new")
+    outcome = stage.app().event(event(KNOWN[0].upper(), Version=version)).result(20)
+    assert isinstance(outcome, Converged)
+    assert stage.world.data == {"a": "new"}
+    assert stage.works[0].hints == (Hint("a", version, stage.world.clock()),)
+    assert not stage.works[0].whole
+
+
+def test_an_event_of_a_vault_that_nobody_listed_is_taken_too() -> None:
+    """The list of vaults is the timer's; an event of an allowed subscription needs no entry."""
+    stage = Stage(known=())
+    stage.put(KNOWN[0], "a", "new")
+    assert isinstance(stage.app().event(event(KNOWN[0])).result(20), Converged)
+
+
+@pytest.mark.parametrize(
+    ("payload", "kind"),
+    [
+        (event("shop-vault-1"), NotOurs),
+        (event(KNOWN[0], "KeyNewVersionCreated"), NotOurs),
+        (event(KNOWN[0]).replace(SUBSCRIPTION, str(UUID(int=7))), NotOurs),
+        (event(KNOWN[0], "SecretExpired", EXP=1_767_268_800), NotOurs),
+        (event(KNOWN[0], "SecretNearExpiry", EXP=None), NotOurs),
+        (event(KNOWN[0], ObjectName="a/b"), Malformed),
+        ("{", Malformed),
+        (event("weu-ds-akv-kube-x-1"), Permanent),
+    ],
+    ids=["name", "type", "subscription", "expired", "near", "secret", "json", "namespace"],
+)
+def test_other_events_reach_no_vault(payload: str, kind: type[SyncError]) -> None:
+    """What is not ours is ignored, what cannot be read or leads nowhere fails; nobody is asked."""
+    stage = Stage()
+    outcome = stage.app().event(payload).result(0)
+    assert isinstance(outcome, Ignored if kind is NotOurs else Failed)
+    assert of(outcome) is kind
+    assert stage.works == []
+    assert stage.world.wire.calls == []
+
+
+def test_an_expiry_is_told_with_its_time() -> None:
+    """An expiry event says which secret of which vault expires and when."""
+    outcome = Stage().app().event(event(KNOWN[0], "SecretExpired", EXP="1767268800")).result(0)
+    assert isinstance(outcome, Ignored)
+    assert outcome.error.reason == "SecretExpired"
+    for word in ("'a'", KNOWN[0], "2026-01-01T12:00:00+00:00"):
+        assert word in outcome.error.message
+
+
+def test_a_sweep_covers_every_known_vault_in_order() -> None:
+    """The timer's pass has one outcome for each vault, and each one is whole."""
+    stage = Stage()
+    for name in KNOWN:
+        stage.put(name, "a", name)
+    outcomes = list(stage.app().sweep())
+    assert [o.target.vault.text for o in outcomes if isinstance(o, Converged)] == list(KNOWN)
+    assert all(work.whole and not work.force and not work.dry_run for work in stage.works)
+
+
+def test_a_vault_that_leads_nowhere_fails_alone() -> None:
+    """A vault without a safe target is Permanent in the report, and the others are done."""
+    stage = Stage(known=("weu-ds-akv-kube-x-1", *KNOWN))
+    stage.put(KNOWN[0], "a", "x")
+    outcomes = list(stage.app().sweep())
+    assert sorted(str(of(outcome)) for outcome in outcomes) == sorted(
+        [str(Permanent), *["None"] * 3]
+    )
+    assert stage.world.data == {"a": "x"}
+
+
+def test_a_failing_vault_leaves_the_others() -> None:
+    """A vault that is down is its own failure in a pass."""
+    stage = Stage()
+    for name in KNOWN:
+        stage.put(name, "a", name)
+    stage.world.wire.fail("list", Transient("VaultThrottled", "Throttled."), times=1)
+    assert [of(outcome) for outcome in stage.app().sweep()] == [Transient, None, None]
+
+
+@pytest.mark.parametrize(
+    ("request_", "covered"),
+    [
+        (Resync(vault="WEU-DS-AKV-shop-dev-2"), [1]),
+        (Resync(project="Shop", stage="DEV"), [0, 1]),
+        (Resync(), [0, 1, 2]),
+    ],
+    ids=["vault", "project", "all"],
+)
+def test_a_resync_covers_what_it_names(request_: Resync, covered: list[int]) -> None:
+    """A vault, a project's stage, or all known vaults, whatever the case."""
+    stage = Stage()
+    list(stage.app().resync(request_))
+    assert [work.target.vault.text for work in stage.works] == [KNOWN[each] for each in covered]
+
+
+def test_a_resync_may_name_a_vault_that_is_not_listed() -> None:
+    """A vault of the pattern can be resynced by its name."""
+    stage = Stage(known=())
+    stage.put(KNOWN[0], "a", "x")
+    assert [of(outcome) for outcome in stage.app().resync(Resync(vault=KNOWN[0]))] == [None]
+
+
+@pytest.mark.parametrize(
+    "request_", [Resync(vault="nonsense"), Resync(project="x", stage="y")], ids=["vault", "project"]
+)
+def test_a_resync_of_nothing_is_not_ours(request_: Resync) -> None:
+    """A name off the pattern and an unknown project are NotOurs, which is a 404."""
+    with pytest.raises(NotOurs):
+        list(Stage().app().resync(request_))
+
+
+def test_a_resync_hands_its_options_on() -> None:
+    """Secret, force and dry run reach the reconcile; a named secret needs no whole vault."""
+    stage = Stage()
+    list(stage.app().resync(Resync(vault=KNOWN[0], secret="a", dry_run=True, force=True)))
+    work = stage.works[0]
+    assert (work.hints, work.whole, work.force, work.dry_run) == ((Hint("a"),), False, True, True)
+
+
+def test_vaults_that_lead_to_one_secret_are_refused() -> None:
+    """Two known vaults of one target are refused, not merged, by pass, resync and event alike."""
+    stage = Stage(namespace="{project}", known=(KNOWN[0], KNOWN[2]))
+    for name in stage.known:
+        stage.put(name, "a", name)
+    app = stage.app()
+    outcomes = [
+        *app.sweep(),
+        *app.resync(Resync(vault=KNOWN[0], force=True)),
+        app.event(event(KNOWN[2])).result(20),
+    ]
+    assert [of(outcome) for outcome in outcomes] == [Permanent] * 4
+    assert stage.world.cluster.secrets == {}
+
+
+def test_the_status_tells_every_secret_and_every_failure() -> None:
+    """The status has one entry a vault: what its Secret says, or why it cannot be read."""
+    stage = Stage(known=("weu-ds-akv-kube-x-1", *KNOWN))
+    stage.put(KNOWN[0], "a", "pl4nted")
+    app = stage.app()
+    list(app.resync(Resync(vault=KNOWN[0])))
+    told = list(app.status(Resync()))
+    assert [entry["state"] for entry, _ in told] == ["unknown", "converged", "absent", "absent"]
+    assert [error.reason if error else None for _, error in told] == [
+        "NamespaceProtected",
+        None,
+        None,
+        None,
+    ]
+    stage.world.wire.fail("read", Transient("ClusterUnreachable", "Down."), times=1)
+    told = list(app.status(Resync(vault=KNOWN[0])))
+    assert told[0][0]["reason"] == "ClusterUnreachable"
+    assert "pl4nted" not in json.dumps([entry for entry, _ in told])

@@ -1,0 +1,310 @@
+"""Many vaults at once: who shares a reconcile, who gets which outcome, and in what order."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from threading import Barrier, Event, Lock
+
+import pytest
+
+from sync.errors import Permanent, SyncError, Transient, Unexpected
+from sync.fleet import Fleet, Threads
+from sync.model import Act, Change, Converged, Failed, Hint, Outcome
+from sync.ports import Deadline
+from sync.reconcile import Reconciled, Work
+from tests.unit.fakes import Clock, names, target_of, vault_name
+from tests.unit.world import World
+
+SECONDS = 20.0
+QUIET = Reconciled((), 0, (), {})
+
+
+def work(number: int = 1, *secrets: str, whole: bool = False) -> Work:
+    """Return work for a vault."""
+    hints = tuple(Hint(secret) for secret in secrets)
+    return Work(target_of(vault_name(f"weu-ds-akv-s-dev-{number}")), hints, whole=whole)
+
+
+@dataclass(slots=True)
+class Desk:
+    """A reconcile that keeps what it was asked, and waits at an open or closed gate."""
+
+    done: Callable[[Work], Reconciled] = lambda _: QUIET
+    gate: Event = field(default_factory=Event)
+    entered: Event = field(default_factory=Event)
+    works: list[Work] = field(default_factory=list)
+    budgets: list[float] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
+    running: int = 0
+    most: int = 0
+
+    def __call__(self, work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+        """Do as a test says."""
+        with self.lock:
+            self.works.append(work)
+            self.budgets.append(deadline.remaining())
+            self.running += 1
+            self.most = max(self.most, self.running)
+        self.entered.set()
+        assert self.gate.wait(SECONDS)
+        assert fetchers.submit(int, "7").result(SECONDS) == 7
+        try:
+            return self.done(work)
+        finally:
+            with self.lock:
+                self.running -= 1
+
+    def opened(self) -> "Desk":
+        """Open the gate for good."""
+        self.gate.set()
+        return self
+
+
+def fleet(desk: Desk, lanes: int = 4) -> Fleet:
+    """Return a fleet over a desk, whose sweeps take two lanes."""
+    return Fleet(desk, Clock(), Threads(lanes, sweep=2, fetchers=2))
+
+
+def results(futures: list[Future[Outcome]]) -> list[Outcome]:
+    """Wait for all."""
+    return [future.result(SECONDS) for future in futures]
+
+
+def test_a_burst_joins_the_next_write() -> None:
+    """What arrives while a reconcile is under way is done by one more, with every hint once."""
+    desk = Desk()
+    under_test = fleet(desk)
+    first = under_test.submit(work(1, "first"), 5)
+    assert desk.entered.wait(SECONDS)
+    burst = [under_test.submit(work(1, name), 5) for name in (*names("key", 499), "key00")]
+    desk.gate.set()
+    assert all(isinstance(outcome, Converged) for outcome in results([first, *burst]))
+    assert len(desk.works) == 2
+    assert [hint.secret for hint in desk.works[1].hints] == list(names("key", 499))
+    assert not desk.works[1].whole
+
+
+def test_what_joins_is_done_together() -> None:
+    """Those who join bring their hints; where one of them is contested, all are."""
+    desk = Desk()
+    under_test = fleet(desk)
+    target = work(1).target
+    works = [work(1, "a"), Work(target, (Hint("b"),), whole=False, contested=True)]
+    futures = [under_test.submit(work(1, "first"), 5)]
+    assert desk.entered.wait(SECONDS)
+    futures += [under_test.submit(each, 5) for each in works]
+    desk.gate.set()
+    results(futures)
+    assert desk.works[1] == Work(target, (Hint("a"), Hint("b")), whole=False, contested=True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Work(work(1).target, whole=True),
+        Work(work(1).target, whole=False, force=True),
+        Work(work(1).target, whole=False, dry_run=True),
+        Work(work(1).target, whole=False, force=True, dry_run=True),
+        work(2),
+    ],
+    ids=["whole", "force", "dry-run", "both", "target"],
+)
+def test_only_the_same_manner_and_target_join(other: Work) -> None:
+    """A pass, a forced or a dry run shares nothing with an event, nor does another target."""
+    desk = Desk()
+    under_test = fleet(desk)
+    first = under_test.submit(work(1), 5)
+    assert desk.entered.wait(SECONDS)
+    desk.entered.clear()
+    second = under_test.submit(other, 5)
+    assert desk.entered.wait(SECONDS)
+    desk.gate.set()
+    results([first, second])
+    assert desk.works == [work(1), other]
+
+
+def test_a_joined_reconcile_has_the_longest_budget() -> None:
+    """The deadline of a reconcile that is shared is that of the one who has most time."""
+    desk = Desk()
+    under_test = fleet(desk)
+    futures = [under_test.submit(work(1), 5)]
+    assert desk.entered.wait(SECONDS)
+    futures += [under_test.submit(work(1), seconds) for seconds in (3, 9, 6)]
+    desk.gate.set()
+    results(futures)
+    assert desk.budgets == [5, 9]
+
+
+def test_each_waiter_gets_its_own_outcome() -> None:
+    """A secret that could not be read fails those who asked for it, and those who want all."""
+    lost = Transient("VaultThrottled", "Throttled.")
+    change = Change("a", Act.UPDATE, "v2")
+    desk = Desk(lambda _: Reconciled((change,), 2, (), {"Bad": lost}))
+    under_test = fleet(desk)
+    futures = [under_test.submit(work(1, "first"), 5)]
+    assert desk.entered.wait(SECONDS)
+    futures += [
+        under_test.submit(each, 5) for each in (work(1, "a"), work(1, "bad"), work(1, whole=True))
+    ]
+    desk.gate.set()
+    _, good, bad, whole = results(futures)
+    target = work(1).target
+    assert good == Converged(target, (change,), 2)
+    assert bad == whole == Failed(target.vault.text, lost, target, (change,))
+
+
+@pytest.mark.parametrize(
+    "error", [Permanent("X", "No."), Transient("Y", "Later.")], ids=["permanent", "transient"]
+)
+def test_an_error_is_an_outcome(error: SyncError) -> None:
+    """What a reconcile raises is the outcome of all who share it; the future never raises."""
+
+    def refuse(_: Work) -> Reconciled:
+        raise error
+
+    outcome = fleet(Desk(refuse).opened()).submit(work(1), 5).result(SECONDS)
+    assert outcome == Failed(work(1).target.vault.text, error, work(1).target)
+
+
+def test_a_bug_is_named_without_its_text() -> None:
+    """An exception that nobody thought of is Unexpected: its type and place, not what it says."""
+
+    def stumble(_: Work) -> Reconciled:
+        raise ZeroDivisionError("pl4nted")
+
+    desk = Desk(stumble).opened()
+    under_test = fleet(desk)
+    outcome = under_test.submit(work(1), 5).result(SECONDS)
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, Unexpected)
+    assert "ZeroDivisionError at test_fleet.py:" in outcome.error.message
+    assert "pl4nted" not in repr(outcome) + outcome.error.message
+    assert outcome.error.__cause__ is None
+    assert outcome.error.__context__ is None
+    desk.done = lambda _: QUIET
+    assert isinstance(under_test.submit(work(1), 5).result(SECONDS), Converged)
+
+
+def test_those_who_no_longer_wait_are_left_out() -> None:
+    """A waiter that was cancelled costs nothing, and the others get their outcomes."""
+    desk = Desk()
+    under_test = fleet(desk)
+    first = under_test.submit(work(1, "first"), 5)
+    assert desk.entered.wait(SECONDS)
+    gone = under_test.submit(work(1, "gone"), 5)
+    stays = under_test.submit(work(1, "stays"), 5)
+    assert gone.cancel()
+    assert not first.cancel()
+    desk.gate.set()
+    results([first, stays])
+    assert desk.works[1].hints == (Hint("stays"),)
+    last = under_test.submit(work(1, "last"), 5)
+    assert isinstance(last.result(SECONDS), Converged)
+
+
+def test_a_batch_that_nobody_waits_for_is_not_done() -> None:
+    """Where all who joined have gone, the vault is not read for them."""
+    desk = Desk()
+    under_test = fleet(desk)
+    first = under_test.submit(work(1, "first"), 5)
+    assert desk.entered.wait(SECONDS)
+    assert under_test.submit(work(1, "gone"), 5).cancel()
+    desk.gate.set()
+    results([first, under_test.submit(work(1, "last"), 5)])
+    assert {hint.secret for each in desk.works for hint in each.hints} == {"first", "last"}
+
+
+def test_a_sweep_is_bounded_and_in_order() -> None:
+    """A sweep takes a few targets at a time; its outcomes have the order of its works."""
+    together = Barrier(2)
+
+    def meet(_: Work) -> Reconciled:
+        together.wait(SECONDS)
+        return QUIET
+
+    desk = Desk(meet).opened()
+    works = [work(number, whole=True) for number in range(1, 13)]
+    outcomes = list(fleet(desk).sweep(works, 5, 100))
+    assert [outcome.target for outcome in outcomes if isinstance(outcome, Converged)] == [
+        each.target for each in works
+    ]
+    assert desk.most == 2
+
+
+def test_an_event_never_queues_behind_a_sweep() -> None:
+    """While a sweep has all it may have, an event for another vault goes ahead."""
+    desk = Desk()
+    under_test = fleet(desk, lanes=3)
+    sweep = under_test.sweep([work(number, whole=True) for number in range(1, 9)], 5, 100)
+    deadline = time.monotonic() + SECONDS
+    while desk.running < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    event = under_test.submit(work(50, "a"), 5)
+    while desk.running < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    assert work(50, "a") in desk.works
+    desk.gate.set()
+    assert isinstance(event.result(SECONDS), Converged)
+    assert len(list(sweep)) == 8
+
+
+def test_one_vaults_failure_leaves_the_others() -> None:
+    """In a sweep a bug or an error of one vault is its own outcome."""
+
+    def some(work: Work) -> Reconciled:
+        match work.target.vault.number:
+            case 2:
+                raise Permanent("X", "No.")
+            case 3:
+                raise KeyError
+            case _:
+                return QUIET
+
+    works = [work(number) for number in range(1, 5)]
+    outcomes = list(fleet(Desk(some).opened()).sweep(works, 5, 100))
+    kinds = [o.error if isinstance(o, Failed) else None for o in outcomes]
+    assert [type(kind) for kind in kinds] == [type(None), Permanent, Unexpected, type(None)]
+
+
+def test_a_sweep_that_runs_out_of_time_says_so() -> None:
+    """Vaults whose turn does not come within the total are Transient, and are not touched."""
+    clock = Clock()
+
+    def pass_time(_: Work) -> Reconciled:
+        clock.tick(30)
+        return QUIET
+
+    desk = Desk(pass_time).opened()
+    under_test = Fleet(desk, clock, Threads(lanes=2, sweep=1, fetchers=1))
+    outcomes = list(under_test.sweep([work(number) for number in range(1, 6)], 50, 70))
+    assert [type(outcome) for outcome in outcomes] == [Converged] * 3 + [Failed] * 2
+    late = outcomes[-1]
+    assert isinstance(late, Failed)
+    assert isinstance(late.error, Transient)
+    assert desk.budgets == [50, 40, 10]
+
+
+def test_an_event_beside_an_unsafe_pass_still_brings_its_secret() -> None:
+    """An event is not refused with the pass that runs beside it."""
+    world = World.in_step(*names("key", 10))
+    for name in names("key", 5):
+        world.vaults.delete(world.vault, name)
+    entered, gate = Event(), Event()
+
+    def reconcile(work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+        entered.set()
+        assert gate.wait(SECONDS)
+        return world.reconciler.reconcile(work, deadline, fetchers)
+
+    under_test = Fleet(reconcile, world.clock, Threads(lanes=2, sweep=1, fetchers=1))
+    futures = [under_test.submit(Work(world.target, (Hint("key09"),), whole=False), 24)]
+    assert entered.wait(SECONDS)
+    version = world.put("key08", "new")
+    event = Work(world.target, (world.hint("key08", version),), whole=False)
+    futures += [under_test.submit(Work(world.target), 24), under_test.submit(event, 24)]
+    gate.set()
+    results(futures)
+    assert world.data["key08"] == "new"

@@ -1,0 +1,367 @@
+"""The pure plan: what an apply of it leaves, and what it refuses."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.errors import Permanent
+from sync.model import FIELD_MANAGER, STATE_ANNOTATION, Act, Actual, Plan
+from sync.plan import (
+    MAX_DATA_BYTES,
+    Entry,
+    Standing,
+    diff,
+    labels,
+    refuse_foreign,
+    refuse_unsafe,
+)
+from sync.ports import Deadline
+from sync.state import Record, State, decode, encode
+from tests.unit.fakes import Clock, FakeCluster, Wire, names, target_of, vault_name
+
+VAULT = vault_name()
+TARGET = target_of(VAULT)
+NOW = "2026-01-01T12:00:00+00:00"
+KEYS = ("a", "b", "c", "D")
+
+
+def deadline() -> Deadline:
+    """Return a deadline that is never met."""
+    return Deadline.after(10, Clock())
+
+
+def entry(value: str, version: str = "v1", *, settled: bool = True) -> Entry:
+    """Return an entry."""
+    return Entry(value.encode(), Record(version, 1_767_268_800, settled))
+
+
+def cluster_with(entries: Mapping[str, Entry], version: str = "1") -> FakeCluster:
+    """Return a cluster whose Secret was written from entries."""
+    cluster = FakeCluster(Wire())
+    plan = diff(Standing(TARGET, None, None), entries, {}, NOW)
+    if plan.apply is not None:
+        cluster.apply(TARGET, plan.apply, version, deadline())
+    return cluster
+
+
+def standing(cluster: FakeCluster) -> Standing:
+    """Read where the Secret stands."""
+    return Standing.of(TARGET, cluster.read(TARGET, deadline()))
+
+
+def carry_out(cluster: FakeCluster, plan: Plan) -> None:
+    """Write a plan: what has to be evicted first, then the apply."""
+    stored = cluster.secrets.get(TARGET.place)
+    if plan.evict:
+        assert stored is not None
+        cluster.evict(TARGET, plan.evict, str(stored.revision), deadline())
+    if plan.apply is not None:
+        revision = str(cluster.secrets[TARGET.place].revision) if stored else "1"
+        cluster.apply(TARGET, plan.apply, revision, deadline())
+
+
+@dataclass(frozen=True, slots=True)
+class Meddling:
+    """What others did to a Secret since we wrote it."""
+
+    changed: Mapping[str, bytes | None]
+    shared: frozenset[str]
+    state_lost: bool
+    wiped: bool
+
+    def do(self, cluster: FakeCluster) -> None:
+        """Do it, where there is a Secret at all."""
+        if TARGET.place not in cluster.secrets:
+            return
+        held = cluster.data(TARGET)
+        share = {("data", key): held[key] for key in self.shared & held.keys()}
+        cluster.edit(TARGET, share, "sharer", share=True)
+        cluster.edit(TARGET, {("data", key): value for key, value in self.changed.items()})
+        if self.state_lost:
+            cluster.edit(TARGET, {("annotation", STATE_ANNOTATION): None})
+        if self.wiped:
+            cluster.wipe_managers(TARGET)
+
+
+VALUES = st.sampled_from(["", "x", "y"])
+ENTRIES = st.dictionaries(
+    st.sampled_from(KEYS),
+    st.builds(entry, VALUES, st.sampled_from(["v1", "v2"]), settled=st.booleans()),
+)
+MEDDLING = st.builds(
+    Meddling,
+    changed=st.dictionaries(
+        st.sampled_from([*KEYS, "theirs"]), st.none() | VALUES.map(str.encode), max_size=3
+    ),
+    shared=st.frozensets(st.sampled_from(KEYS), max_size=2),
+    state_lost=st.booleans(),
+    wiped=st.booleans(),
+)
+
+
+@given(ENTRIES, MEDDLING, ENTRIES)
+def test_a_plan_carried_out_gives_exactly_the_entries(
+    written: Mapping[str, Entry], meddling: Meddling, entries: Mapping[str, Entry]
+) -> None:
+    """After the plan the Secret has the entries, and of the rest only what others put there."""
+    cluster = cluster_with(written)
+    meddling.do(cluster)
+    before = standing(cluster)
+    theirs = {k: v for k, v in before.data.items() if k not in before.ours | entries.keys()}
+    plan = diff(before, entries, {}, NOW)
+    carry_out(cluster, plan)
+    after = {key: each.value for key, each in entries.items()}
+    assert cluster.data(TARGET) == theirs | after
+    kept = standing(cluster)
+    assert not kept.drifted()
+    if plan or entries:
+        assert kept.records == {key: each.record for key, each in entries.items()}
+
+
+@given(ENTRIES, MEDDLING, ENTRIES)
+def test_a_plan_is_empty_exactly_when_in_step(
+    written: Mapping[str, Entry], meddling: Meddling, entries: Mapping[str, Entry]
+) -> None:
+    """Carrying a plan out leaves an empty plan, and an empty plan's Secret is as desired."""
+    cluster = cluster_with(written)
+    meddling.do(cluster)
+    before = standing(cluster)
+    plan = diff(before, entries, {}, NOW)
+    if not plan:
+        assert before.ours == entries.keys()
+        assert all(before.data[key] == each.value for key, each in entries.items())
+    carry_out(cluster, plan)
+    again = diff(standing(cluster), entries, {}, "2027-01-01T12:00:00+00:00")
+    assert not again
+    assert again == Plan()
+
+
+@given(ENTRIES, MEDDLING, ENTRIES)
+def test_changes_tell_what_happens_to_each_key(
+    written: Mapping[str, Entry], meddling: Meddling, entries: Mapping[str, Entry]
+) -> None:
+    """Each key whose bytes will differ has one change that says so; the changes are sorted."""
+    cluster = cluster_with(written)
+    meddling.do(cluster)
+    before = dict(cluster.data(TARGET))
+    plan = diff(standing(cluster), entries, {}, NOW)
+    acts = {change.key: change.act for change in plan.changes}
+    carry_out(cluster, plan)
+    after = cluster.data(TARGET)
+    assert len(acts) == len(plan.changes)
+    assert list(plan.changes) == sorted(plan.changes)
+    for key in before.keys() | after.keys():
+        if before.get(key) != after.get(key):
+            assert key in acts
+    assert {key for key, act in acts.items() if act is Act.REMOVE} == before.keys() - after.keys()
+
+
+@given(ENTRIES, MEDDLING, ENTRIES)
+def test_a_plan_depends_on_nothing_but_its_input(
+    written: Mapping[str, Entry], meddling: Meddling, entries: Mapping[str, Entry]
+) -> None:
+    """Planning twice, and in another order of the entries, gives the same plan."""
+    cluster = cluster_with(written)
+    meddling.do(cluster)
+    turned = dict(reversed(list(entries.items())))
+    before = standing(cluster)
+    assert diff(before, entries, {}, NOW) == diff(before, turned, {}, NOW)
+
+
+def test_carried_records_are_kept_and_their_keys_left_alone() -> None:
+    """A key that was not looked at keeps its record, and whatever is there of it stays."""
+    cluster = cluster_with({"a": entry("x"), "b": entry("y")})
+    cluster.edit(TARGET, {("data", "b"): b"tampered"})
+    carried = {"b": entry("y").record}
+    carry_out(cluster, diff(standing(cluster), {"a": entry("new", "v2")}, carried, NOW))
+    assert cluster.data(TARGET) == {"a": b"new", "b": b"tampered"}
+    assert standing(cluster).drifted() == {"b"}
+
+
+def test_written_moves_with_the_data_only() -> None:
+    """A record that settles is written down and does not move the time of the last change."""
+    cluster = cluster_with({"a": entry("x", settled=False)})
+    plan = diff(standing(cluster), {"a": entry("x")}, {}, "2027-01-01T12:00:00+00:00")
+    assert plan
+    assert plan.changes == ()
+    carry_out(cluster, plan)
+    state = standing(cluster).state
+    assert state is not None
+    assert state.written == NOW
+
+
+@pytest.mark.parametrize("label", sorted(labels(TARGET)))
+def test_labels_are_repaired(label: str) -> None:
+    """A label that was changed or removed is written again, and foreign labels stay."""
+    cluster = cluster_with({"a": entry("x")})
+    cluster.edit(TARGET, {("label", label): None, ("label", "team"): b"shop"})
+    plan = diff(standing(cluster), {"a": entry("x")}, {}, NOW)
+    assert plan
+    carry_out(cluster, plan)
+    actual = cluster.read(TARGET, deadline())
+    assert actual is not None
+    assert actual.labels == {**labels(TARGET), "team": "shop"}
+
+
+def full(size: int) -> Mapping[str, Entry]:
+    """Return entries of so many bytes in all."""
+    return {"a": entry("x" * (size // 2)), "b": entry("x" * (size - size // 2))}
+
+
+def test_a_secret_holds_a_mebibyte_of_values() -> None:
+    """The limit is on all values together, foreign ones included, and removed ones not."""
+    absent = Standing(TARGET, None, None)
+    assert diff(absent, full(MAX_DATA_BYTES), {}, NOW)
+    with pytest.raises(Permanent) as refused:
+        diff(absent, full(MAX_DATA_BYTES + 1), {}, NOW)
+    assert refused.value.reason == "SecretTooLarge"
+    cluster = cluster_with({"gone": entry("x" * 1000)})
+    assert diff(standing(cluster), full(MAX_DATA_BYTES), {}, NOW)
+    cluster.edit(TARGET, {("data", "theirs"): b"x"})
+    with pytest.raises(Permanent):
+        diff(standing(cluster), full(MAX_DATA_BYTES), {}, NOW)
+
+
+def test_annotations_are_limited_together_with_foreign_ones() -> None:
+    """Past 256 KiB of annotations there is a clear error and no half-written Secret."""
+    many = {f"{number:04}{'k' * 60}": entry("x", "f" * 32) for number in range(2000)}
+    assert diff(Standing(TARGET, None, None), many, {}, NOW)
+    cluster = cluster_with({"a": entry("x")})
+    cluster.edit(TARGET, {("annotation", "notes"): b"x" * 100 * 1024})
+    with pytest.raises(Permanent) as refused:
+        diff(standing(cluster), many, {}, NOW)
+    assert refused.value.reason == "TooManyKeys"
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ({"type": "kubernetes.io/tls"}, "SecretTypeMismatch"),
+        ({"immutable": True}, "SecretImmutable"),
+    ],
+)
+def test_what_the_server_would_refuse_is_refused(how: dict[str, bool | str], reason: str) -> None:
+    """Another type and immutability are named before anything is sent, and only if it matters."""
+    cluster = cluster_with({"a": entry("x")})
+    stored = cluster.secrets[TARGET.place]
+    stored.type = str(how.get("type", stored.type))
+    stored.immutable = bool(how.get("immutable"))
+    assert not diff(standing(cluster), {"a": entry("x")}, {}, NOW)
+    with pytest.raises(Permanent) as refused:
+        diff(standing(cluster), {"a": entry("y", "v2")}, {}, NOW)
+    assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("owned", "gone", "refused"),
+    [
+        (9, 8, False),
+        (10, 3, False),
+        (10, 4, True),
+        (20, 6, False),
+        (20, 7, True),
+        (11, 3, False),
+        (11, 4, True),
+    ],
+)
+def test_the_guard_at_its_bounds(owned: int, gone: int, *, refused: bool) -> None:
+    """From ten owned keys on, more than 30 % of them do not go at once; nine keys may."""
+    before = standing(cluster_with({name: entry("x") for name in names("k", owned)}))
+    left = frozenset(names("k", owned)) - frozenset(names("k", gone))
+    if not refused:
+        refuse_unsafe(before, left, listed=len(left))
+        return
+    with pytest.raises(Permanent) as error:
+        refuse_unsafe(before, left, listed=len(left))
+    assert error.value.reason == "UnsafePlan"
+
+
+def test_the_guard_counts_names_without_their_case() -> None:
+    """A secret that is listed in another case is not gone."""
+    before = standing(cluster_with({name: entry("x") for name in names("Key", 12)}))
+    refuse_unsafe(before, frozenset(names("kEY", 12)), listed=12)
+
+
+def test_the_guard_takes_an_empty_listing_for_an_accident() -> None:
+    """An empty listing takes not even one key; a listing of disabled secrets is not empty."""
+    before = standing(cluster_with({"a": entry("x")}))
+    with pytest.raises(Permanent):
+        refuse_unsafe(before, frozenset(), listed=0)
+    refuse_unsafe(before, frozenset(), listed=1)
+    refuse_unsafe(Standing(TARGET, None, None), frozenset(), listed=0)
+
+
+def test_the_guard_counts_owned_keys_without_state_too() -> None:
+    """Losing the state annotation opens no way around the guard, and foreign keys do not count."""
+    cluster = cluster_with({name: entry("x") for name in names("k", 10)})
+    cluster.edit(TARGET, {("annotation", STATE_ANNOTATION): None})
+    with pytest.raises(Permanent):
+        refuse_unsafe(standing(cluster), frozenset(names("k", 6)), listed=6)
+    theirs = FakeCluster(Wire())
+    theirs.edit(TARGET, {("data", name): b"x" for name in names("k", 20)})
+    refuse_unsafe(standing(theirs), frozenset(), listed=0)
+
+
+BARE = Actual("7", "Opaque", immutable=False, data={}, labels={}, annotations={})
+
+
+def annotated(vault: str) -> Mapping[str, str]:
+    """Return the state annotation of a vault."""
+    return {STATE_ANNOTATION: encode(State(vault, NOW, {}))}
+
+
+@pytest.mark.parametrize(
+    "actual",
+    [
+        replace(BARE, owner_references=("ExternalSecret/x",)),
+        replace(BARE, labels={"app.kubernetes.io/managed-by": "Helm"}),
+        replace(BARE, annotations=annotated("neu-ds-akv-shop-dev-1")),
+    ],
+    ids=["owner", "label", "vault"],
+)
+def test_foreign_secrets_are_refused(actual: Actual) -> None:
+    """An owner, another manager's label or another vault's annotation makes it foreign."""
+    with pytest.raises(Permanent) as refused:
+        refuse_foreign(TARGET, actual)
+    assert refused.value.reason == "TargetTaken"
+
+
+@pytest.mark.parametrize(
+    "actual",
+    [
+        BARE,
+        replace(BARE, labels={"app.kubernetes.io/managed-by": FIELD_MANAGER}),
+        replace(BARE, annotations=annotated(VAULT.text)),
+        replace(BARE, annotations={STATE_ANNOTATION: "garbage"}),
+    ],
+    ids=["bare", "our-label", "our-vault", "garbage"],
+)
+def test_secrets_that_nobody_has_are_adopted(actual: Actual) -> None:
+    """What was made by hand, or is ours, is not foreign."""
+    refuse_foreign(TARGET, actual)
+
+
+def test_the_state_of_another_manager_is_not_believed() -> None:
+    """An annotation that somebody else wrote last is not read as our state."""
+    cluster = cluster_with({"a": entry("x")})
+    text = cluster.secrets[TARGET.place].part("annotation")[STATE_ANNOTATION]
+    forged = text.replace(b"v1", b"v9")
+    cluster.edit(TARGET, {("annotation", STATE_ANNOTATION): forged})
+    assert decode(forged.decode()) is not None
+    assert standing(cluster).state is None
+
+
+def test_no_repr_shows_a_value() -> None:
+    """Whatever of a plan is printed, values are not."""
+    planted = "pl4nted"
+    cluster = cluster_with({"a": entry(planted)})
+    cluster.edit(TARGET, {("annotation", "note"): planted.encode()})
+    before = standing(cluster)
+    plan = diff(before, {"a": entry(planted), "b": entry(planted)}, {}, NOW)
+    shown = f"{before!r} {plan!r} {entry(planted)!r} {before.actual!r}"
+    assert planted not in shown
+    assert base64.b64encode(planted.encode()).decode() not in shown

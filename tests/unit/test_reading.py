@@ -1,0 +1,132 @@
+"""Reading many secrets on threads: the window, the failures and the deadline."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Lock
+
+import pytest
+
+from sync.errors import Transient
+from sync.model import ListedSecret
+from sync.plan import Standing
+from sync.ports import Deadline
+from sync.projection import listed_keys
+from sync.reading import FAILURES_TO_STOP, FETCH_WINDOW, Reader
+from tests.unit.fakes import Call, Inline, names
+from tests.unit.world import World
+
+
+@pytest.fixture
+def fetchers() -> Iterator[ThreadPoolExecutor]:
+    """Give more threads than a window uses."""
+    with ThreadPoolExecutor(2 * FETCH_WINDOW) as executor:
+        yield executor
+
+
+def test_gets_of_one_target_stay_within_their_window(fetchers: ThreadPoolExecutor) -> None:
+    """However many secrets moved, only so many are under way at once, and all come over."""
+    world = World.new()
+    for name in names("key", 99):
+        world.put(name, name)
+    most, running, lock = 0, 0, Lock()
+    full = Barrier(FETCH_WINDOW)
+
+    def count(call: Call) -> None:
+        nonlocal running, most
+        if call.verb != "get":
+            return
+        with lock:
+            running += 1
+            most = max(most, running)
+        if int(call.subject[3:]) < FETCH_WINDOW:
+            full.wait(20)
+        with lock:
+            running -= 1
+
+    world.wire.before = count
+    reading = Reader(world.vaults, world.clock, prune=True).whole(
+        Standing(world.target, None, None), (), world.deadline(), fetchers, force=False
+    )
+    assert reading.entries.keys() == set(names("key", 99))
+    assert most == FETCH_WINDOW
+
+
+def test_a_deadline_that_runs_out_leaves_the_rest_unread() -> None:
+    """What could not be read in time is Transient, and what was read in time is there."""
+    world = World.new()
+    for name in names("key", 60):
+        world.put(name, name)
+
+    def pass_time(call: Call) -> None:
+        if call.verb == "get":
+            world.clock.tick(0.3)
+
+    world.wire.before = pass_time
+    reading = Reader(world.vaults, world.clock, prune=True).whole(
+        Standing(world.target, None, None),
+        (),
+        Deadline.after(10.5, world.clock),
+        Inline(),
+        force=False,
+    )
+    assert 0 < len(reading.entries) < 60
+    assert len(reading.entries) + len(reading.unread) == 60
+    assert all(isinstance(error, Transient) for error in reading.unread.values())
+
+
+def test_a_few_failures_stop_nothing(fetchers: ThreadPoolExecutor) -> None:
+    """Fewer failures than say that the vault is down leave all other secrets read."""
+    world = World.new()
+    for name in names("key", 60):
+        world.put(name, name)
+    for name in names("key", FAILURES_TO_STOP - 1):
+        world.wire.fail("get", Transient("VaultThrottled", "Throttled."), name)
+    reading = Reader(world.vaults, world.clock, prune=True).whole(
+        Standing(world.target, None, None), (), world.deadline(), fetchers, force=False
+    )
+    assert len(reading.entries) == 60 - (FAILURES_TO_STOP - 1)
+
+
+def test_a_bug_in_a_get_is_not_taken_for_a_failure_of_the_vault() -> None:
+    """What is no SyncError is raised, on whichever thread it happened."""
+    world = World.new()
+    for name in names("key", 3):
+        world.put(name, name)
+
+    def break_down(call: Call) -> None:
+        if call.subject == "key01":
+            raise ZeroDivisionError
+
+    world.wire.before = break_down
+    with pytest.raises(ZeroDivisionError):
+        world.sweep()
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_names_that_differ_by_case_are_one_secret(turn: int) -> None:
+    """The latest spelling of a listing counts, in whatever order the listing has them."""
+    listing = [
+        ListedSecret("Key", enabled=True, updated=1),
+        ListedSecret("KEY", enabled=True, updated=3),
+        ListedSecret("key", enabled=True, updated=2),
+        ListedSecret("Other", enabled=True, updated=1),
+        ListedSecret("OTHER", enabled=False, updated=2),
+    ]
+    assert list(listed_keys(listing[::turn])) == ["KEY"]
+
+
+def test_a_secret_that_vanishes_between_list_and_get_is_waited_for() -> None:
+    """A listed secret that is then not served is Transient, and its key stays meanwhile."""
+    world = World.in_step("a", "b")
+    world.put("a", "new")
+
+    def vanish(call: Call) -> None:
+        if call == Call("get", "a"):
+            world.vaults.delete(world.vault, "a")
+            world.wire.before = lambda _: None
+
+    world.wire.before = vanish
+    assert isinstance(world.sweep().unread["a"], Transient)
+    assert world.data == {"a": "a's value", "b": "b's value"}
+    world.sweep()
+    assert world.data == {"b": "b's value"}

@@ -1,0 +1,648 @@
+"""The protocol for one target: what the Secret holds after each kind of change and of failure."""
+
+import pytest
+
+from sync.errors import Conflict, Permanent, SyncError, Transient
+from sync.model import STATE_ANNOTATION, Act, Hint
+from sync.reconcile import Work
+from tests.unit.fakes import Call, names
+from tests.unit.world import World
+
+THROTTLED = Transient("VaultThrottled", "The vault throttles.")
+STATE = ("annotation", STATE_ANNOTATION)
+
+
+def acts(world: World, **how: bool) -> dict[str, Act]:
+    """Sweep and return what was done with each key."""
+    return {change.key: change.act for change in world.sweep(**how).changes}
+
+
+def test_a_first_pass_brings_every_enabled_secret_over() -> None:
+    """Every enabled secret of the vault is in the Secret, and no other."""
+    world = World.new()
+    for name in ("a", "b"):
+        world.put(name, f"{name}'s value")
+    world.vaults.put(world.vault, "off", "x", enabled=False)
+    assert acts(world) == {"a": Act.CREATE, "b": Act.CREATE}
+    assert world.data == {"a": "a's value", "b": "b's value"}
+
+
+def test_a_quiet_pass_reads_the_secret_and_lists_the_vault() -> None:
+    """Where nothing moved a pass gets nothing and writes nothing."""
+    world = World.in_step(*names("key", 100))
+    revision = world.cluster.secrets[world.target.place].revision
+    assert world.sweep().changes == ()
+    assert world.wire.calls == [Call("read"), Call("list")]
+    assert world.cluster.secrets[world.target.place].revision == revision
+
+
+def test_an_empty_vault_makes_no_secret() -> None:
+    """A vault without secrets leads to no Secret, and that is in step."""
+    world = World.new()
+    assert world.sweep().changes == ()
+    assert world.cluster.secrets == {}
+
+
+def test_an_event_costs_one_get_and_no_list() -> None:
+    """The event path is one read, one get and one apply."""
+    world = World.in_step("a", "b")
+    version = world.put("a", "new")
+    world.event(world.hint("a", version))
+    assert world.wire.calls == [Call("read"), Call("get", "a"), Call("apply")]
+    assert world.data == {"a": "new", "b": "b's value"}
+
+
+@pytest.mark.parametrize("spelling", ["Key", "KEY", "key"])
+def test_an_event_may_spell_the_name_in_any_case(spelling: str) -> None:
+    """Names that differ only by case are one secret, kept under the key it has."""
+    world = World.in_step("Key")
+    version = world.put("Key", "new")
+    world.event(world.hint(spelling, version))
+    assert world.data == {"Key": "new"}
+
+
+def test_an_event_for_a_new_secret_adds_its_key() -> None:
+    """A secret that the Secret does not have yet comes over without a listing."""
+    world = World.in_step("a")
+    world.event(world.hint("b", world.put("b", "new")))
+    assert world.data == {"a": "a's value", "b": "new"}
+    assert world.wire.count("list") == 0
+
+
+def test_two_versions_within_one_second_are_both_seen() -> None:
+    """`updated` has whole seconds: what was read in its second is read again by the next pass."""
+    world = World.in_step("a")
+    first = world.put("a", "first")
+    world.event(world.hint("a", first))
+    world.put("a", "second")
+    assert world.data["a"] == "first"
+    world.clock.tick(300)
+    assert acts(world) == {"a": Act.UPDATE}
+    assert world.data["a"] == "second"
+
+
+def test_an_unsettled_secret_is_confirmed_once() -> None:
+    """A secret read in its own second is read once more, and then trusted."""
+    world = World.in_step("a")
+    world.event(world.hint("a", world.put("a", "new")))
+    written = world.cluster.secrets[world.target.place].fields[STATE]
+    world.clock.tick(300)
+    assert world.sweep().changes == ()
+    assert world.cluster.secrets[world.target.place].fields[STATE] != written
+    world.wire.calls.clear()
+    world.sweep()
+    assert world.wire.calls == [Call("read"), Call("list")]
+
+
+def test_a_tag_change_writes_no_value() -> None:
+    """A moved `updated` without a new version changes no key."""
+    world = World.in_step("a")
+    world.vaults.touch(world.vault, "a")
+    world.clock.tick(300)
+    assert world.sweep().changes == ()
+    assert world.data == {"a": "a's value"}
+
+
+def test_doubled_and_reordered_events_do_no_harm() -> None:
+    """Whatever the order and number of events, the Secret has the current version."""
+    world = World.in_step("a")
+    old = world.hint("a", world.put("a", "old"))
+    world.clock.tick(2)
+    new = world.hint("a", world.put("a", "new"))
+    for hint in (new, old, new, old, old):
+        world.event(hint)
+        assert world.data == {"a": "new"}
+
+
+def test_a_vault_that_serves_an_older_version_is_waited_for() -> None:
+    """Within a minute of the event an older version is Transient and is not written."""
+    world = World.in_step("a")
+    hint = world.hint("a", world.put("a", "new"))
+    world.vaults.lag(world.vault, "a", 1)
+    outcome = world.event(hint)
+    assert isinstance(outcome.unread["a"], Transient)
+    assert world.data == {"a": "a's value"}
+    world.vaults.lag(world.vault, "a", 0)
+    assert world.event(hint).unread == {}
+    assert world.data == {"a": "new"}
+
+
+def test_a_vault_that_does_not_know_its_secret_is_waited_for() -> None:
+    """Within a minute of the event a secret that is not served is Transient."""
+    world = World.in_step("a")
+    hint = world.hint("b", world.put("b", "new"))
+    world.vaults.lag(world.vault, "b", 1)
+    assert isinstance(world.event(hint).unread["b"], Transient)
+    world.clock.tick(61)
+    assert world.event(hint).unread == {}
+
+
+def test_a_lagging_read_replaces_nothing_newer() -> None:
+    """A pass that the vault serves an older version than it did before leaves the newer one."""
+    world = World.in_step("a")
+    world.clock.tick(10)
+    world.event(world.hint("a", world.put("a", "new")))
+    world.clock.tick(10)
+    world.vaults.lag(world.vault, "a", 1)
+    assert isinstance(world.sweep().unread["a"], Transient)
+    assert world.data == {"a": "new"}
+
+
+def test_a_listing_that_lags_removes_nothing_new() -> None:
+    """Within a minute of its change a secret that a listing leaves out keeps its key."""
+    world = World.in_step("a")
+    world.event(world.hint("b", world.put("b", "new")))
+    world.vaults.unlist("b")
+    world.clock.tick(5)
+    world.sweep()
+    assert world.data == {"a": "a's value", "b": "new"}
+
+
+def test_an_event_from_the_future_is_not_waited_for() -> None:
+    """Only the minute after an event is waited out, whatever time an event claims."""
+    world = World.in_step("a")
+    hint = Hint("a", "00000000000000000000000000000000", world.clock() + 10 * 365 * 86400)
+    assert world.event(hint).unread == {}
+
+
+def test_a_disabled_secret_loses_its_key() -> None:
+    """A secret whose current version is disabled is out at the next pass."""
+    world = World.in_step("a", "b")
+    world.vaults.enable(world.vault, "b", enabled=False)
+    assert acts(world) == {"b": Act.REMOVE}
+    assert world.data == {"a": "a's value"}
+    world.vaults.enable(world.vault, "b", enabled=True)
+    assert acts(world) == {"b": Act.CREATE}
+
+
+def test_a_deleted_secret_loses_its_key() -> None:
+    """A secret that the vault no longer has is out at the next pass."""
+    world = World.in_step("a", "b")
+    world.vaults.delete(world.vault, "b")
+    assert acts(world) == {"b": Act.REMOVE}
+    assert world.data == {"a": "a's value"}
+
+
+def test_a_hinted_secret_that_is_gone_asks_for_a_listing() -> None:
+    """An event for a secret that the Secret has and the vault does not is settled by a listing."""
+    world = World.in_step("a", "b")
+    world.vaults.delete(world.vault, "b")
+    world.event(Hint("b", "v9", world.clock() - 61))
+    assert world.wire.count("list") == 1
+    assert world.data == {"a": "a's value"}
+
+
+def test_an_expired_secret_stays_and_is_named() -> None:
+    """Expired secrets keep their key and are reported."""
+    world = World.new()
+    world.vaults.put(world.vault, "a", "x", expires=int(world.clock()) - 1)
+    world.vaults.put(world.vault, "b", "y", expires=int(world.clock()) + 100)
+    assert world.sweep().expired == ("a",)
+    assert world.data == {"a": "x", "b": "y"}
+
+
+def test_a_partial_failure_keeps_the_last_good_value_and_writes_the_rest() -> None:
+    """A secret that cannot be read for now stays as it is; the others come over."""
+    world = World.in_step("a", "b", "c")
+    for name in ("a", "b"):
+        world.put(name, "new")
+    world.wire.fail("get", THROTTLED, "a")
+    outcome = world.sweep()
+    assert outcome.unread == {"a": THROTTLED}
+    assert world.data == {"a": "a's value", "b": "new", "c": "c's value"}
+    world.wire.recover()
+    assert acts(world) == {"a": Act.UPDATE}
+
+
+def test_a_drifted_key_that_cannot_be_read_is_repaired_later() -> None:
+    """A key that somebody changed and whose secret is unread stays drifted until it is read."""
+    world = World.in_step("a", "b")
+    world.cluster.edit(world.target, {("data", "a"): b"tampered"})
+    world.put("b", "new")
+    world.wire.fail("get", THROTTLED, "a")
+    world.sweep()
+    assert world.data == {"a": "tampered", "b": "new"}
+    world.wire.recover()
+    assert acts(world)["a"] is Act.REPAIR
+    assert world.data == {"a": "a's value", "b": "new"}
+
+
+def test_nothing_is_created_of_half_a_vault() -> None:
+    """A Secret is not created while anything of the vault is unread."""
+    world = World.new()
+    for name in ("a", "b"):
+        world.put(name, "x")
+    world.wire.fail("get", THROTTLED, "a")
+    with pytest.raises(Transient):
+        world.sweep()
+    assert world.cluster.secrets == {}
+
+
+def test_a_lost_state_and_a_failed_get_remove_nothing() -> None:
+    """A secret that cannot be read keeps its key, also where the state annotation was touched."""
+    world = World.in_step("a", "b")
+    world.cluster.edit(world.target, {STATE: b"touched"})
+    world.wire.fail("get", THROTTLED, "a")
+    world.sweep()
+    assert world.data == {"a": "a's value", "b": "b's value"}
+
+
+def test_a_respelled_secret_that_cannot_be_read_keeps_its_value() -> None:
+    """A secret listed in another case keeps its old key until the new one is there."""
+    world = World.in_step("Key", "b")
+    world.vaults.respell(world.vault, "KEY")
+    world.wire.fail("get", THROTTLED, "KEY")
+    world.sweep()
+    assert "Key's value" in world.data.values()
+
+
+def test_a_respelled_secret_moves_to_its_new_key() -> None:
+    """The key is spelled as Key Vault spells the secret, and a respelling is no removal."""
+    world = World.in_step(*names("key", 12))
+    for name in names("KEY", 12):
+        world.vaults.respell(world.vault, name)
+    world.sweep()
+    assert sorted(world.data) == list(names("KEY", 12))
+
+
+def test_a_hinted_secret_that_is_unlisted_and_unread_keeps_its_key() -> None:
+    """What could not be read stays, also where the listing does not show it."""
+    world = World.in_step("a", "b")
+    world.vaults.unlist("b")
+    world.put("a", "new")
+    world.wire.fail("get", THROTTLED, "b")
+    world.run(Work(world.target, (world.hint("b"),)))
+    assert world.data == {"a": "new", "b": "b's value"}
+
+
+def test_an_operators_secret_that_cannot_be_read_now_is_not_called_unknown() -> None:
+    """A secret asked for by name that fails for now is Transient, not a wrong name."""
+    world = World.in_step("a")
+    world.put("b", "new")
+    world.wire.fail("get", THROTTLED, "b")
+    assert world.event(Hint("b")).unread == {"b": THROTTLED}
+
+
+def test_an_operators_wrong_name_is_said_to_be_wrong() -> None:
+    """A secret asked for by name that nobody knows is Permanent."""
+    error = World.in_step("a").event(Hint("nope")).unread["nope"]
+    assert isinstance(error, Permanent)
+    assert error.reason == "NoSuchSecret"
+
+
+def test_a_lost_race_is_run_again() -> None:
+    """After a 409 the Secret and the vault are read again, and both writes are there."""
+    world = World.in_step("a")
+    world.put("a", "new")
+    foreign = iter([b"1", b"2"])
+
+    def meddle(call: Call) -> None:
+        if call.verb == "apply" and (value := next(foreign, None)):
+            world.cluster.edit(world.target, {("data", "foreign"): value})
+
+    world.wire.before = meddle
+    world.sweep()
+    assert world.data == {"a": "new", "foreign": "2"}
+    assert world.wire.count("apply") == 3
+
+
+def test_races_that_are_always_lost_end_as_a_conflict() -> None:
+    """The turns are bounded; then it is a Conflict, and the Secret is the other's."""
+    world = World.in_step("a")
+    world.put("a", "new")
+    turn = iter(range(1000))
+
+    def meddle(call: Call) -> None:
+        if call.verb == "apply":
+            world.cluster.edit(world.target, {("data", "foreign"): str(next(turn)).encode()})
+
+    world.wire.before = meddle
+    with pytest.raises(Conflict):
+        world.sweep()
+    assert world.data["a"] == "a's value"
+    assert world.wire.count("apply") <= 10
+
+
+def test_a_secret_created_by_somebody_in_between_is_looked_at_again() -> None:
+    """Creation is refused where a Secret appeared since the read; a foreign one is not taken."""
+    world = World.new()
+    world.put("a", "x")
+
+    def meddle(call: Call) -> None:
+        if call.verb == "apply" and not world.cluster.secrets:
+            world.cluster.edit(world.target, {("label", "app.kubernetes.io/managed-by"): b"helm"})
+
+    world.wire.before = meddle
+    with pytest.raises(Permanent) as refused:
+        world.sweep()
+    assert refused.value.reason == "TargetTaken"
+    assert world.data == {}
+
+
+def test_a_dry_run_tells_and_writes_nothing() -> None:
+    """A dry run gives the changes of the run after it and leaves the Secret alone."""
+    world = World.in_step("a", "b", "c")
+    world.put("a", "new")
+    world.vaults.delete(world.vault, "b")
+    world.cluster.edit(world.target, {("data", "b"): b"taken over", ("data", "c"): None})
+    before = world.cluster.secrets[world.target.place].revision
+    planned = world.sweep(dry_run=True).changes
+    assert world.cluster.secrets[world.target.place].revision == before
+    assert planned == world.sweep().changes
+    assert world.data == {"a": "new", "c": "c's value"}
+    assert {change.key: change.act for change in planned} == {
+        "a": Act.UPDATE,
+        "b": Act.REMOVE,
+        "c": Act.REPAIR,
+    }
+
+
+def test_without_pruning_keys_stay() -> None:
+    """Where pruning is off a deleted or disabled secret keeps its key and its last value."""
+    world = World.in_step("a", "b", "c", prune=False)
+    world.vaults.delete(world.vault, "a")
+    world.vaults.enable(world.vault, "b", enabled=False)
+    world.event(Hint("a", "v9", world.clock() - 61))
+    world.put("c", "new")
+    world.sweep()
+    assert world.data == {"a": "a's value", "b": "b's value", "c": "new"}
+
+
+def test_without_pruning_a_key_somebody_took_over_stays() -> None:
+    """Where pruning is off no key goes, whoever changed it last."""
+    world = World.in_step("a", "b", prune=False)
+    world.vaults.delete(world.vault, "a")
+    world.cluster.edit(world.target, {("data", "a"): b"taken over"})
+    world.sweep()
+    assert world.data == {"a": "taken over", "b": "b's value"}
+
+
+def test_without_pruning_a_lost_state_removes_nothing() -> None:
+    """Where pruning is off no key goes, also where the state annotation was touched."""
+    world = World.in_step("a", "b", prune=False)
+    world.vaults.delete(world.vault, "a")
+    world.cluster.edit(world.target, {STATE: None})
+    world.sweep()
+    assert world.data == {"a": "a's value", "b": "b's value"}
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [
+        {("data", "a"): b"tampered"},
+        {("data", "a"): None},
+        {STATE: b"{}"},
+        {STATE: None},
+        {("label", "keyvault-sync/stage"): b"prod"},
+        {("label", "app.kubernetes.io/managed-by"): None},
+        {("data", "a"): b"tampered", ("data", "b"): None, STATE: None},
+    ],
+    ids=["changed", "removed", "state-changed", "state-removed", "label", "managed-by", "all"],
+)
+def test_one_pass_repairs_each_drift(drift: dict[tuple[str, str], bytes | None]) -> None:
+    """Whatever somebody changed of ours is as it was after one pass, and the next is quiet."""
+    world = World.in_step("a", "b")
+    stored = world.cluster.secrets[world.target.place]
+    fields, managers = dict(stored.fields), dict(stored.managers)
+    world.cluster.edit(world.target, drift)
+    world.sweep()
+    assert {k: v for k, v in stored.fields.items() if k != STATE} == {
+        k: v for k, v in fields.items() if k != STATE
+    }
+    assert stored.managers == managers
+    revision = stored.revision
+    world.wire.calls.clear()
+    assert world.sweep().changes == ()
+    assert world.wire.calls == [Call("read"), Call("list")]
+    assert stored.revision == revision
+
+
+def test_wiped_field_managers_are_claimed_again() -> None:
+    """Where the managed fields were wiped, one pass claims all, and a later removal works."""
+    world = World.in_step("a", "b")
+    world.cluster.wipe_managers(world.target)
+    world.sweep()
+    world.wire.calls.clear()
+    world.sweep()
+    assert world.wire.calls == [Call("read"), Call("list")]
+    world.vaults.delete(world.vault, "b")
+    assert acts(world) == {"b": Act.REMOVE}
+    assert world.data == {"a": "a's value"}
+
+
+def test_a_key_that_somebody_shares_is_removed_all_the_same() -> None:
+    """A pruned key goes although another manager applied the same value, and is reported once."""
+    world = World.in_step("a", "b")
+    world.cluster.edit(world.target, {("data", "b"): b"b's value"}, "argocd", share=True)
+    world.vaults.delete(world.vault, "b")
+    assert acts(world) == {"b": Act.REMOVE}
+    assert world.data == {"a": "a's value"}
+
+
+def test_foreign_keys_survive() -> None:
+    """Keys that others added are theirs, and stay."""
+    world = World.in_step("a")
+    world.cluster.edit(world.target, {("data", "theirs"): b"x"})
+    world.put("a", "new")
+    world.sweep()
+    assert world.data == {"a": "new", "theirs": "x"}
+
+
+def test_the_event_path_leaves_another_keys_drift_to_the_timer() -> None:
+    """An event writes its own key and neither loses nor hides the drift of the others."""
+    world = World.in_step("a", "b", "c")
+    world.cluster.edit(world.target, {("data", "b"): b"tampered", ("data", "c"): None})
+    world.event(world.hint("a", world.put("a", "new")))
+    assert world.data == {"a": "new", "b": "tampered"}
+    world.clock.tick(300)
+    assert acts(world) == {"b": Act.REPAIR, "c": Act.REPAIR}
+    assert world.data == {"a": "new", "b": "b's value", "c": "c's value"}
+
+
+def test_a_deleted_secret_of_the_cluster_is_made_again() -> None:
+    """A Secret that somebody deleted is whole again after the next event or pass."""
+    world = World.in_step("a", "b")
+    del world.cluster.secrets[world.target.place]
+    world.event(world.hint("a", world.put("a", "new")))
+    assert world.data == {"a": "new", "b": "b's value"}
+
+
+def take(world: World, how: str) -> None:
+    """Let somebody else have the Secret."""
+    if how == "owner":
+        world.cluster.edit(world.target, {("data", "theirs"): b"x"})
+        world.cluster.secrets[world.target.place].owners = ("ExternalSecret/shop",)
+    elif how == "label":
+        label = ("label", "app.kubernetes.io/managed-by")
+        world.cluster.edit(world.target, {label: b"Helm", ("data", "theirs"): b"x"})
+    else:
+        rival = world.rival()
+        rival.put("theirs", "x")
+        rival.sweep()
+
+
+@pytest.mark.parametrize("how", ["owner", "label", "vault"])
+def test_a_foreign_secret_is_refused(how: str) -> None:
+    """A Secret that another controller or vault has is not touched, and nothing is read for it."""
+    world = World.new()
+    world.put("a", "x")
+    take(world, how)
+    before = world.cluster.secrets[world.target.place].revision
+    world.wire.calls.clear()
+    with pytest.raises(Permanent) as refused:
+        world.sweep()
+    assert refused.value.reason == "TargetTaken"
+    assert world.cluster.secrets[world.target.place].revision == before
+    assert world.wire.calls == [Call("read")]
+
+
+@pytest.mark.parametrize("how", ["owner", "label", "vault"])
+def test_force_takes_a_foreign_secret(how: str) -> None:
+    """Forced, the Secret gets our keys; the other vault's keys go, anybody else's stay."""
+    world = World.new()
+    world.put("a", "x")
+    take(world, how)
+    world.sweep(force=True)
+    assert world.data == ({"a": "x"} if how == "vault" else {"a": "x", "theirs": "x"})
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(
+            "owner",
+        ),
+        "label",
+        "vault",
+    ],
+)
+def test_what_was_taken_by_force_stays_ours(how: str) -> None:
+    """After a forced resync the timer carries on without force."""
+    world = World.new()
+    world.put("a", "x")
+    take(world, how)
+    world.sweep(force=True)
+    world.clock.tick(300)
+    world.put("a", "new")
+    world.sweep()
+    assert world.data["a"] == "new"
+
+
+def test_a_contested_target_is_not_created() -> None:
+    """Where two known vaults lead to one Secret none creates it."""
+    world = World.new()
+    world.put("a", "x")
+    with pytest.raises(Permanent) as refused:
+        world.run(Work(world.target, contested=True))
+    assert refused.value.reason == "TargetContested"
+    assert world.cluster.secrets == {}
+
+
+def test_a_contested_target_goes_on_for_whose_it_is() -> None:
+    """Where a rival vault turns up later, the vault whose Secret it is keeps it in step."""
+    world = World.in_step("a")
+    world.put("a", "new")
+    world.run(Work(world.target, contested=True))
+    assert world.data == {"a": "new"}
+
+
+def test_a_contested_target_that_nobody_has_is_not_taken() -> None:
+    """Two vaults that map to one Secret are refused as well where somebody made it beforehand."""
+    world = World.new()
+    world.put("a", "x")
+    world.cluster.edit(world.target, {("data", "theirs"): b"x"})
+    with pytest.raises(Permanent):
+        world.run(Work(world.target, contested=True))
+
+
+@pytest.mark.parametrize(
+    ("gone", "refused"), [(3, False), (4, True)], ids=["30-percent", "40-percent"]
+)
+def test_the_guard_holds_a_pass_back_and_force_lets_it_go(gone: int, *, refused: bool) -> None:
+    """More than 30 % of ten keys go only by force; until then nothing at all is written."""
+    world = World.in_step(*names("key", 10))
+    for name in names("key", gone):
+        world.vaults.delete(world.vault, name)
+    if refused:
+        with pytest.raises(Permanent) as error:
+            world.sweep()
+        assert error.value.reason == "UnsafePlan"
+        assert len(world.data) == 10
+    world.sweep(force=refused)
+    assert len(world.data) == 10 - gone
+
+
+def test_a_listing_that_fails_changes_nothing() -> None:
+    """Where the vault cannot be listed the Secret stays as it is."""
+    world = World.in_step("a")
+    world.cluster.edit(world.target, {("data", "a"): b"tampered"})
+    world.wire.fail("list", THROTTLED)
+    with pytest.raises(Transient):
+        world.sweep()
+    assert world.data == {"a": "tampered"}
+
+
+def test_a_listing_that_is_empty_changes_nothing() -> None:
+    """An empty listing is an unsafe plan, however few keys there are."""
+    world = World.in_step("a")
+    world.vaults.delete(world.vault, "a")
+    with pytest.raises(Permanent) as refused:
+        world.sweep()
+    assert refused.value.reason == "UnsafePlan"
+    assert world.data == {"a": "a's value"}
+    world.sweep(force=True)
+    assert world.data == {}
+
+
+def test_a_vault_that_is_down_is_not_asked_for_every_secret() -> None:
+    """After a few gets that failed the rest is left for later, and counted as unread."""
+    world = World.in_step(*names("key", 40))
+    for name in names("key", 40):
+        world.put(name, "new")
+        world.wire.fail("get", THROTTLED, name)
+    outcome = world.sweep()
+    assert len(outcome.unread) == 40
+    assert all(isinstance(error, Transient) for error in outcome.unread.values())
+    assert world.wire.count("get") < 40
+    assert world.wire.count("apply") == 0
+
+
+def test_a_value_that_utf8_cannot_carry_keeps_to_itself() -> None:
+    """One secret that cannot be a key is Permanent for itself and holds no other back."""
+    world = World.in_step("a", "b")
+    world.put("a", "pl4nted\ud800")
+    world.put("b", "new")
+    outcome = world.sweep()
+    assert isinstance(outcome.unread["a"], Permanent)
+    assert world.data == {"a": "a's value", "b": "new"}
+
+
+def test_the_error_of_such_a_value_does_not_hold_it() -> None:
+    """No exception, and none that it came from, holds a secret's value."""
+    world = World.in_step("a")
+    world.put("a", "pl4nted\ud800")
+    seen: BaseException | None = world.sweep().unread["a"]
+    while seen is not None:
+        assert "pl4nted" not in repr(seen)
+        seen = seen.__context__
+
+
+def test_a_secret_without_a_namespace_fails_as_the_cluster_says() -> None:
+    """The namespace is never created, and its absence is Permanent."""
+    world = World.new()
+    world.cluster.namespaces = set()
+    world.put("a", "x")
+    with pytest.raises(Permanent):
+        world.sweep()
+
+
+def test_every_error_of_the_ports_passes_through() -> None:
+    """What a port raises reaches the caller as it is, at any of the calls."""
+    for verb, subject in (("read", ""), ("list", ""), ("apply", "")):
+        world = World.new()
+        world.put("a", "x")
+        error: SyncError = Permanent("Forbidden", "No.")
+        world.wire.fail(verb, error, subject)
+        with pytest.raises(Permanent) as raised:
+            world.sweep()
+        assert raised.value is error

@@ -1,0 +1,109 @@
+"""What a resync request may say."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.errors import Malformed
+from sync.requests import MAX_BODY_LENGTH, Resync, parse_resync
+
+VAULT = "weu-ds-akv-shop-dev-1"
+
+
+@pytest.mark.parametrize(
+    ("body", "resync"),
+    [
+        ({"vault": f" {VAULT} "}, Resync(vault=VAULT)),
+        ({"project": "shop", "stage": "dev"}, Resync(project="shop", stage="dev")),
+        ({"all": True}, Resync()),
+        (
+            {"vault": VAULT, "secret": "db-Key", "dry_run": True, "force": True},
+            Resync(vault=VAULT, secret="db-Key", dry_run=True, force=True),
+        ),
+        ({"all": True, "dry_run": False, "force": False}, Resync()),
+    ],
+    ids=["vault", "project", "all", "options", "defaults"],
+)
+def test_each_choice_is_read(body: object, resync: Resync) -> None:
+    """A vault, a project's stage or all, with the options."""
+    assert parse_resync(json.dumps(body).encode()) == resync
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"all"',
+        b"{}",
+        b"{",
+        b"\xff\xfe\xff",
+        b"[" * 10_000,
+        b"1" * 5000,
+        b'{"all": true}' + b" " * MAX_BODY_LENGTH,
+        b'{"all": false}',
+        b'{"all": 1}',
+        b'{"all": "true"}',
+        b'{"vault": ""}',
+        b'{"vault": "  "}',
+        b'{"vault": null}',
+        b'{"vault": 7}',
+        b'{"vault": ["x"]}',
+        b'{"vault": "x", "all": true}',
+        b'{"vault": "x", "project": "p", "stage": "s"}',
+        b'{"project": "p"}',
+        b'{"stage": "s"}',
+        b'{"project": "p", "stage": null}',
+        b'{"dry_run": true}',
+        b'{"all": true, "dry_run": "true"}',
+        b'{"all": true, "dry_run": null}',
+        b'{"all": true, "force": 1}',
+        b'{"all": true, "secret": "a/b"}',
+        b'{"all": true, "secret": ""}',
+        b'{"all": true, "secret": null}',
+        b'{"all": true, "dryrun": true}',
+        b'{"all": true, "value": "x"}',
+    ],
+    ids=range(32),
+)
+def test_anything_else_is_malformed(body: bytes) -> None:
+    """What is not exactly one choice with well-formed options is refused with the form to send."""
+    with pytest.raises(Malformed) as refused:
+        parse_resync(body)
+    assert refused.value.reason == "RequestMalformed"
+
+
+def test_a_refusal_quotes_no_value() -> None:
+    """A refusal names the field and never what was in it, which may have been pasted by mistake."""
+    planted = "pl4nted"
+    bodies: list[dict[str, object]] = [
+        {"vault": [planted]},
+        {"all": planted},
+        {"all": True, "secret": f"{planted}!"},
+        {"all": True, "force": planted},
+        {"all": True, "extra": planted},
+    ]
+    for body in bodies:
+        with pytest.raises(Malformed) as refused:
+            parse_resync(json.dumps(body).encode())
+        assert planted not in refused.value.message
+
+
+@given(
+    st.binary()
+    | st.dictionaries(
+        st.sampled_from(["vault", "project", "stage", "all", "secret", "dry_run", "force", "x"]),
+        st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text()),
+    ).map(lambda fields: json.dumps(fields).encode())
+)
+def test_any_body_is_read_or_malformed(body: bytes) -> None:
+    """No body raises anything but Malformed, and what is read names one choice."""
+    try:
+        resync = parse_resync(body)
+    except Malformed:
+        return
+    assert (resync.project is None) == (resync.stage is None)
+    assert resync.vault is None or resync.project is None

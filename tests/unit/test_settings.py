@@ -1,0 +1,190 @@
+"""The settings: their defaults, their faults, and what a fault may say."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.settings import DEFAULT_SCHEDULE, NAMES, SettingsError, read
+from tests.unit.fakes import vault_name
+
+SUBSCRIPTION = "8D2F3C1A-0000-4000-8000-00000000000F"
+
+
+def faults(**environment: str) -> tuple[str, ...]:
+    """Return the faults of an environment that has some."""
+    with pytest.raises(SettingsError) as refused:
+        read(environment)
+    return refused.value.faults
+
+
+@pytest.mark.parametrize(
+    "environment", [{}, {"PATH": "/bin", "sync_x": "y"}, dict.fromkeys(NAMES, " ")]
+)
+def test_all_has_a_default(environment: Mapping[str, str]) -> None:
+    """Without settings, or with empty ones, the defaults hold; other names are not looked at."""
+    settings = read(environment)
+    assert settings.vaults == ()
+    assert settings.subscriptions == frozenset()
+    assert settings.dns_suffix == "vault.azure.net"
+    assert settings.schedule == DEFAULT_SCHEDULE
+    assert settings.prune
+    assert [config.name for config in settings.clusters] == ["default"]
+    target = settings.naming.target(settings.naming.vault("weu-ds-akv-shop-dev-2"))
+    assert (target.cluster, target.namespace, target.secret) == (
+        "default",
+        "shop-dev",
+        "keyvault-2",
+    )
+
+
+def test_every_setting_is_read() -> None:
+    """Each setting arrives where it belongs."""
+    settings = read(
+        {
+            "SYNC_VAULTS": "weu-ds-akv-shop-dev-1, WEU-ds-akv-shop-dev-1 ,,weu-ds-akv-shop-dev-2",
+            "SYNC_SUBSCRIPTIONS": f" {SUBSCRIPTION},",
+            "SYNC_VAULT_DNS_SUFFIX": "Vault.Azure.CN",
+            "SYNC_NAMESPACE": "{project}-{stage}-x",
+            "SYNC_SCHEDULE": "*/30 * * * * *",
+            "SYNC_PRUNE": "never",
+            "SYNC_DISCOVERY": "none",
+            "SYNC_CLUSTERS": json.dumps(
+                [
+                    {"name": "prod", "match": {"stage": "PROD*"}, "context": "p"},
+                    {"name": "rest", "kubeconfig": "/etc/k", "context": "r"},
+                ]
+            ),
+        }
+    )
+    assert settings.vaults == (vault_name(), vault_name("weu-ds-akv-shop-dev-2"))
+    assert settings.subscriptions == {SUBSCRIPTION.lower()}
+    assert settings.dns_suffix == "vault.azure.cn"
+    assert settings.schedule == "*/30 * * * * *"
+    assert not settings.prune
+    assert [(c.name, c.kubeconfig, c.context) for c in settings.clusters] == [
+        ("prod", None, "p"),
+        ("rest", "/etc/k", "r"),
+    ]
+    prod = settings.naming.target(vault_name("weu-ds-akv-shop-prod1-1"))
+    assert (prod.cluster, prod.namespace) == ("prod", "shop-prod1-x")
+    assert settings.naming.target(vault_name()).cluster == "rest"
+
+
+def test_another_pattern_is_used_for_the_vaults_too() -> None:
+    """SYNC_VAULTS is read by SYNC_VAULT_PATTERN, whole and without case."""
+    pattern = r"kv-(?P<region>x)?(?P<project>[a-z]+)-(?P<stage>[a-z]+)-(?P<number>\d+)"
+    settings = read({"SYNC_VAULT_PATTERN": pattern, "SYNC_VAULTS": "KV-shop-dev-3"})
+    assert settings.vaults[0].project == "shop"
+    assert len(faults(SYNC_VAULT_PATTERN=pattern, SYNC_VAULTS="weu-ds-akv-shop-dev-1")) == 1
+
+
+def test_all_faults_are_told_at_once() -> None:
+    """Every fault has its sentence, with the setting's name, in one error."""
+    told = faults(
+        SYNC_VAULT="x",
+        SYNC_TYPO="y",
+        SYNC_VAULTS="nonsense",
+        SYNC_SUBSCRIPTIONS="nonsense",
+        SYNC_VAULT_DNS_SUFFIX="https://vault.azure.net/",
+        SYNC_NAMESPACE="{vault}",
+        SYNC_SCHEDULE="* * * * *",
+        SYNC_PRUNE="maybe",
+        SYNC_CLUSTERS="{",
+        SYNC_DISCOVERY="all",
+        SYNC_VAULT_PATTERN="(",
+    )
+    assert len(told) == 11
+    for name in NAMES | {"SYNC_VAULT", "SYNC_TYPO"}:
+        assert sum(fault.startswith(f"{name} is ") for fault in told) == 1
+    assert all(fault.endswith(".") for fault in told)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SYNC_UNKNOWN", ""),
+        ("SYNC_VAULT_PATTERN", r"(?P<region>a)(?P<project>b)(?P<stage>c)"),
+        ("SYNC_VAULT_PATTERN", "(?P<region>a"),
+        pytest.param(
+            "SYNC_VAULT_PATTERN",
+            "a{99999999999999999999}",
+        ),
+        ("SYNC_NAMESPACE", "{project"),
+        ("SYNC_NAMESPACE", "{project!r}"),
+        ("SYNC_NAMESPACE", "{project:>40}"),
+        ("SYNC_NAMESPACE", "{project.__class__}"),
+        ("SYNC_NAMESPACE", "{}"),
+        ("SYNC_NAMESPACE", "{0}"),
+        ("SYNC_SUBSCRIPTIONS", "8d2f3c1a"),
+        ("SYNC_VAULT_DNS_SUFFIX", "vault.azure.net/x"),
+        ("SYNC_VAULT_DNS_SUFFIX", "vault.azure.net:443"),
+        ("SYNC_VAULT_DNS_SUFFIX", "a@vault.azure.net"),
+        ("SYNC_VAULT_DNS_SUFFIX", "net"),
+        ("SYNC_VAULT_DNS_SUFFIX", "vault.azure.net\nx"),
+        pytest.param(
+            "SYNC_VAULT_DNS_SUFFIX",
+            "vault..azure.net",
+        ),
+        ("SYNC_SCHEDULE", "0 */5 * * *"),
+        pytest.param(
+            "SYNC_SCHEDULE",
+            "every five minutes or so please",
+        ),
+        ("SYNC_PRUNE", "Owned"),
+        ("SYNC_CLUSTERS", "[]"),
+        ("SYNC_CLUSTERS", "{}"),
+        ("SYNC_CLUSTERS", "[1]"),
+        ("SYNC_CLUSTERS", "[{}]"),
+        ("SYNC_CLUSTERS", '[{"name": ""}]'),
+        ("SYNC_CLUSTERS", '[{"name": 7}]'),
+        ("SYNC_CLUSTERS", '[{"name": "a"}, {"name": "a"}]'),
+        ("SYNC_CLUSTERS", '[{"name": "a", "match": []}]'),
+        ("SYNC_CLUSTERS", '[{"name": "a", "match": {"project": "x"}}]'),
+        ("SYNC_CLUSTERS", '[{"name": "a", "match": {"stage": null}}]'),
+        ("SYNC_CLUSTERS", '[{"name": "a", "token": "x"}]'),
+        ("SYNC_CLUSTERS", "[" * 60_000),
+    ],
+    ids=range(32),
+)
+def test_what_does_not_parse_is_a_fault(name: str, value: str) -> None:
+    """A value that is not understood is one fault that names its setting, never a guess."""
+    told = faults(**{name: value})
+    assert len(told) == 1
+    assert told[0].startswith(f"{name} is ")
+
+
+@pytest.mark.parametrize(
+    "clusters",
+    [
+        '[{"name": "a", "token": "pl4nted"}]',
+        '[{"name": "a", "pl4nted": "x"}]',
+        '[{"name": "pl4nted"}, {"name": "pl4nted"}]',
+        '[{"name": "a", "match": {"pl4nted": "x"}}]',
+        '[{"name": "pl4nted", "context": 7}]',
+        '["pl4nted"',
+        "pl4nted",
+    ],
+    ids=range(7),
+)
+def test_faults_do_not_echo_the_clusters(clusters: str) -> None:
+    """What was pasted into SYNC_CLUSTERS is told nowhere, neither in what the error came from."""
+    with pytest.raises(SettingsError) as refused:
+        read({"SYNC_CLUSTERS": clusters, "SYNC_PRUNE": "pl4nted", "SYNC_SCHEDULE": "pl4nted"})
+    assert "pl4nted" not in repr(refused.value) + str(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.__context__ is None
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(NAMES - {"SYNC_VAULT_PATTERN"})), st.text(max_size=30), max_size=4
+    )
+)
+def test_any_values_are_settings_or_faults(environment: Mapping[str, str]) -> None:
+    """Whatever the values are, the answer is settings or a SettingsError."""
+    with suppress(SettingsError):
+        read(environment)

@@ -1,0 +1,85 @@
+"""One vault, one target, one clock and the real Reconciler between them."""
+
+from dataclasses import dataclass, replace
+
+from sync.model import Hint, Target, VaultName
+from sync.ports import Deadline
+from sync.reconcile import Reconciled, Reconciler, Work
+from tests.unit.fakes import (
+    Clock,
+    FakeCluster,
+    FakeVaults,
+    Inline,
+    Wire,
+    no_wait_turns,
+    target_of,
+    vault_name,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a test of the protocol stands on."""
+
+    clock: Clock
+    wire: Wire
+    vaults: FakeVaults
+    cluster: FakeCluster
+    vault: VaultName
+    target: Target
+    reconciler: Reconciler
+
+    @classmethod
+    def new(cls, *, prune: bool = True) -> "World":
+        """Return an empty vault and no Secret."""
+        clock, wire = Clock(), Wire()
+        vaults, cluster = FakeVaults(clock, wire), FakeCluster(wire)
+        vault = vault_name()
+        reconciler = Reconciler(vaults, cluster, clock, prune, no_wait_turns)
+        return cls(clock, wire, vaults, cluster, vault, target_of(vault), reconciler)
+
+    @classmethod
+    def in_step(cls, *names: str, prune: bool = True) -> "World":
+        """Return a vault of settled secrets, each `NAME's value`, and the Secret that has them."""
+        world = cls.new(prune=prune)
+        for name in names:
+            world.vaults.put(world.vault, name, f"{name}'s value")
+        world.clock.tick(100)
+        world.sweep()
+        world.clock.tick(300)
+        world.wire.calls.clear()
+        return world
+
+    def put(self, name: str, value: str) -> str:
+        """Set a new version in the vault."""
+        return self.vaults.put(self.vault, name, value)
+
+    def hint(self, name: str, version: str | None = None) -> Hint:
+        """Return what an event of this very moment says."""
+        return Hint(name, version, self.clock())
+
+    def sweep(self, *, force: bool = False, dry_run: bool = False) -> Reconciled:
+        """Reconcile the whole vault, as the timer does."""
+        return self.run(Work(self.target, force=force, dry_run=dry_run))
+
+    def event(self, *hints: Hint) -> Reconciled:
+        """Reconcile what events point to."""
+        return self.run(Work(self.target, hints, whole=False))
+
+    def run(self, work: Work) -> Reconciled:
+        """Reconcile."""
+        return self.reconciler.reconcile(work, self.deadline(), Inline())
+
+    def deadline(self) -> Deadline:
+        """Return a deadline 24 s from now."""
+        return Deadline.after(24, self.clock)
+
+    def rival(self) -> "World":
+        """Return the same world seen from another vault that leads to the same Secret."""
+        vault = vault_name("neu-ds-akv-shop-dev-1")
+        return replace(self, vault=vault, target=replace(self.target, vault=vault))
+
+    @property
+    def data(self) -> dict[str, str]:
+        """What the Secret holds."""
+        return {key: value.decode() for key, value in self.cluster.data(self.target).items()}
