@@ -141,13 +141,11 @@ class Reader:
         deadline: Deadline,
         fetchers: Executor,
     ) -> dict[str, _Fetched]:
-        said: dict[str, list[Hint]] = {}
-        for hint in hints:
-            said.setdefault(hint.secret.lower(), []).append(hint)
+        latest = {hint.secret.lower(): hint for hint in sorted(hints, key=lambda h: h.at or 0)}
 
         def get(name: str) -> _Fetched:
             try:
-                return self._get(standing, name, said.get(name.lower(), ()), deadline)
+                return self._get(standing, name, latest.get(name.lower()), deadline)
             except SyncError as error:
                 return error
 
@@ -156,11 +154,11 @@ class Reader:
         return _in_window(get, sorted(names), deadline, fetchers)
 
     def _get(
-        self, standing: Standing, name: str, hints: Collection[Hint], deadline: Deadline
+        self, standing: Standing, name: str, hint: Hint | None, deadline: Deadline
     ) -> _Got | Unserved:
         vault = standing.target.vault
         secret = self.vaults.get(vault, name, deadline)
-        for hint in hints:
+        if hint is not None:
             self._refuse_lagging(standing, hint, secret, deadline)
         if isinstance(secret, Unserved):
             return secret
@@ -175,7 +173,11 @@ class Reader:
     def _refuse_lagging(
         self, standing: Standing, hint: Hint, secret: VaultSecret | Unserved, deadline: Deadline
     ) -> None:
-        """Raise Transient when the vault has not caught up with the event that the hint is from."""
+        """Raise Transient when the vault has not caught up with the event that the hint is from.
+
+        A version made in the event's own second may be the one before or the one after: it is
+        taken, and as it is not settled, the next pass looks again.
+        """
         if hint.at is None or not self._fresh(hint.at):
             return
         if secret is Unserved.MISSING:
