@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
-from sync.errors import Transient
+from sync.errors import SyncError, Transient
 from sync.model import Actual, Desired, ListedSecret, Target, Unserved, VaultName, VaultSecret
 
 
@@ -43,6 +43,22 @@ class Vaults(Protocol):
         self, vault: VaultName, name: str, deadline: Deadline, version: str | None = None
     ) -> VaultSecret | Unserved:
         """Return the current version of a secret, or the one that is asked for."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The vaults that are known by now; `fault` says why there may be more."""
+
+    vaults: tuple[VaultName, ...]
+    fault: SyncError | None = None
+
+
+class Directory(Protocol):
+    """Where the vaults of the platform are looked up."""
+
+    def known(self, deadline: Deadline) -> Known:
+        """Return every vault known; never raises, and never forgets one because a search failed."""
         ...
 
 
