@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Protocol
 
 from sync.errors import SyncError, Transient, Unexpected
-from sync.model import Converged, Failed, Outcome, Target
+from sync.model import Converged, Failed, Hint, Outcome, Target
 from sync.ports import Deadline
 from sync.reconcile import Reconciled, Work, first_cause
 
@@ -58,8 +58,8 @@ class _Waiting:
 class Fleet:
     """Runs reconciles on threads of its own.
 
-    Work for a target that arrives while one is under way waits for it and is then done as one: its
-    reads begin after all of it arrived, so nobody's change is missed.
+    Work for a target that arrives while one is under way is read with it, if that has not begun to
+    write, and else with the next: the reads begin after it arrived, so nobody's change is missed.
     """
 
     def __init__(
@@ -105,22 +105,29 @@ class Fleet:
     def _drain(self, lane: _Lane) -> None:
         while True:
             with self._lock:
-                batch = self._waiting[lane]
-                if not batch:
+                arrived = self._waiting[lane]
+                if not arrived:
                     del self._waiting[lane]
                     return
                 self._waiting[lane] = []
-            self._serve(batch)
+            self._serve(lane, _still_wanted(arrived))
 
-    def _serve(self, arrived: Sequence[_Waiting]) -> None:
-        batch = [waiting for waiting in arrived if waiting.outcome.set_running_or_notify_cancel()]
+    def _serve(self, lane: _Lane, batch: list[_Waiting]) -> None:
         if not batch:  # nobody waits any more
             return
-        works = [waiting.work for waiting in batch]
+        first = len(batch)
+
+        def late() -> Sequence[Hint]:
+            with self._lock:
+                arrived, self._waiting[lane] = self._waiting[lane], []
+            batch.extend(_still_wanted(arrived))
+            return _hints(batch[first:])
+
         joined = replace(
-            works[0],
-            hints=tuple(dict.fromkeys(hint for work in works for hint in work.hints)),
-            contested=any(work.contested for work in works),
+            batch[0].work,
+            hints=_hints(batch),
+            late=late,
+            contested=any(waiting.work.contested for waiting in batch),
         )
         deadline = Deadline.after(max(waiting.seconds for waiting in batch), self._clock)
         try:
@@ -131,6 +138,14 @@ class Fleet:
             done = _unexpected(error)
         for waiting in batch:
             waiting.outcome.set_result(_outcome(waiting.work, done))
+
+
+def _still_wanted(arrived: Iterable[_Waiting]) -> list[_Waiting]:
+    return [waiting for waiting in arrived if waiting.outcome.set_running_or_notify_cancel()]
+
+
+def _hints(batch: Iterable[_Waiting]) -> tuple[Hint, ...]:
+    return tuple(dict.fromkeys(hint for waiting in batch for hint in waiting.work.hints))
 
 
 def _outcome(work: Work, done: Reconciled | SyncError) -> Outcome:

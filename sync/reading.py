@@ -21,6 +21,9 @@ FRESH_SECONDS = 60
 FETCH_WINDOW = 16
 """How many gets for one target are under way at once."""
 
+JOINING_ROUNDS = 4
+"""How often hints may join a reading: each round is at least a vault's get later than the last."""
+
 FAILURES_TO_STOP = 5
 """After so many gets that failed for now, the vault is down and the rest is not asked for."""
 
@@ -110,17 +113,30 @@ class Reader:
         )
 
     def hinted(
-        self, standing: Standing, hints: Collection[Hint], deadline: Deadline, fetchers: Executor
+        self,
+        standing: Standing,
+        hints: Callable[[], Sequence[Hint]],
+        deadline: Deadline,
+        fetchers: Executor,
     ) -> Reading | None:
         """Get the hinted secrets and leave the rest as it stands.
 
+        `hints` gives those so far; what joins while others are read is read as well, a few times.
         None when the vault no longer serves one that the Secret has: a listing decides what goes.
         """
         spelling = {name.lower(): name for name in standing.records}
-        names = {spelling.get(hint.secret.lower(), hint.secret) for hint in hints}
+        fetched: dict[str, _Fetched] = {}
+        asked: Sequence[Hint] = ()
+        for _ in range(JOINING_ROUNDS):
+            known = len(asked)
+            asked = hints()
+            names = {spelling.get(hint.secret.lower(), hint.secret) for hint in asked[known:]}
+            fetched |= self._fetch(standing, names, asked[known:], deadline, fetchers)
+            if len(asked) == known:
+                break
         entries = {key: standing.entry(key) for key in standing.intact}
         unread: dict[str, SyncError] = {}
-        for name, got in self._fetch(standing, names, hints, deadline, fetchers).items():
+        for name, got in fetched.items():
             if isinstance(got, _Got):
                 entries[spelling.get(got.name.lower(), got.name)] = got.entry
             elif isinstance(got, SyncError):
@@ -130,7 +146,7 @@ class Reader:
         return Reading(
             entries=entries,
             carried={k: r for k, r in standing.records.items() if k not in entries},
-            unread=_unknown(hints, standing, entries) | unread,
+            unread=_unknown(asked, standing, entries) | unread,
         )
 
     def _fetch(

@@ -4,9 +4,9 @@ The order is what makes it right. The write is accepted only if nobody wrote sin
 Secret, and the vault was read after that: an older value never replaces a newer one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -27,6 +27,7 @@ class Work:
     """What to reconcile: the whole vault, or the hinted secrets where the rest is known to be in.
 
     `contested` says that another known vault leads to the same Secret: then none is created.
+    `late` takes in and returns the hints that have come since this work began, all of them.
     """
 
     target: Target
@@ -35,6 +36,7 @@ class Work:
     force: bool = False
     dry_run: bool = False
     contested: bool = False
+    late: Callable[[], Sequence[Hint]] = field(default=tuple, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +116,15 @@ class Reconciler:
     def _read(
         self, work: Work, standing: Standing, deadline: Deadline, fetchers: Executor
     ) -> Reading:
+        def hints() -> Sequence[Hint]:
+            return (*work.hints, *work.late())
+
         reader = Reader(self.vaults, self.now, self.prune)
         if not work.whole and standing.state is not None:
-            reading = reader.hinted(standing, work.hints, deadline, fetchers)
+            reading = reader.hinted(standing, hints, deadline, fetchers)
             if reading is not None:
                 return reading
-        return reader.whole(standing, work.hints, deadline, fetchers, force=work.force)
+        return reader.whole(standing, hints(), deadline, fetchers, force=work.force)
 
 
 def first_cause(unread: Mapping[str, SyncError]) -> SyncError:

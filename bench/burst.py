@@ -1,0 +1,60 @@
+"""Measures many events of one vault at once."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from threading import Barrier
+
+from bench.single_event import Floor, Place, timed
+from bench.site import Line, Site, secret_path
+
+
+def deliver(site: Site, events: Sequence[object], connections: int) -> float:
+    """Post each event in a delivery of its own; return the seconds until all are acknowledged."""
+    bodies = [json.dumps([event]).encode() for event in events]
+
+    def post(line: Line, body: bytes) -> None:
+        line.ask("POST", site.webhook, body)
+
+    return _share(bodies, [site.host() for _ in range(connections)], post)
+
+
+def floor(site: Site, place: Place, names: Sequence[str], connections: int) -> float:
+    """Get each secret and apply them once, on as many connections; return the seconds."""
+    lines = [site.vault(place.vault) for _ in range(connections)]
+    write = Floor(lines[0], site.cluster(), place).write(str(time.time_ns()))
+
+    def get(line: Line, name: str) -> None:
+        line.ask("GET", secret_path(name))
+
+    return _share(names, lines, get) + timed(write)
+
+
+def _share[Item](
+    items: Sequence[Item], lines: Sequence[Line], ask: Callable[[Line, Item], None]
+) -> float:
+    """Work off the items on a thread a connection; return the seconds that it takes."""
+    queue: SimpleQueue[Item] = SimpleQueue()
+    for item in items:
+        queue.put(item)
+    ready = Barrier(len(lines) + 1)
+
+    def work(line: Line) -> float:
+        ready.wait()
+        while True:
+            try:
+                item = queue.get_nowait()
+            except Empty:
+                return time.perf_counter()
+            ask(line, item)
+
+    with ThreadPoolExecutor(len(lines)) as pool:
+        workers = [pool.submit(work, line) for line in lines]
+        ready.wait()
+        began = time.perf_counter()
+        took = max(worker.result() for worker in workers) - began
+    for line in lines:
+        line.close()
+    return took

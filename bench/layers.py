@@ -1,0 +1,96 @@
+"""Measures what each layer of the app adds to the bare calls that it makes."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from azure.identity import DefaultAzureCredential
+
+from bench.single_event import KEY, Floor, Place, event, timed
+from bench.site import Site, kubernetes_path, put_secret, secret_path
+from bench.timing import Times
+from sync import bootstrap, telemetry
+from sync.adapters.key_vault import KeyVaults
+from sync.model import Converged, Desired, Target
+from sync.ports import Cluster, Deadline
+
+_SECONDS = 20
+_WARM_UP = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A call of the app's, and the bare one."""
+
+    name: str
+    called: Times
+    bare: Times
+
+
+def measure(site: Site, place: Place, repeats: int) -> Sequence[Layer]:
+    """Let the app's layers, in this process, and bare calls take turns."""
+    telemetry.quiet_sdks()
+    settings = bootstrap.settings()
+    app = bootstrap.build(settings)
+    target = settings.naming.target(settings.naming.vault(place.vault))
+    vaults = KeyVaults(DefaultAzureCredential(), settings.dns_suffix)
+    door, cluster = site.vault(place.vault), site.cluster()
+    floor = Floor(door, cluster, place)
+    aside = _Aside(app.cluster, replace(target, namespace=place.spare))
+
+    def handled(turn: int) -> Callable[[], None]:
+        version = put_secret(door, KEY, f"value-{turn}").rpartition("/")[2]
+        payload = json.dumps(event(place.vault, KEY, version))
+
+        def call() -> None:
+            outcome = app.event(payload).result()
+            assert isinstance(outcome, Converged), outcome
+
+        return call
+
+    taken = [
+        (
+            timed(lambda: vaults.get(target.vault, KEY, _deadline())),
+            timed(lambda: door.ask("GET", secret_path(KEY))),
+            timed(aside.read),
+            timed(lambda: cluster.ask("GET", kubernetes_path(place.spare))),
+            timed(aside.apply(f"aside-{turn}".encode())),
+            timed(floor.write(f"bare-{turn}")),
+            timed(handled(turn)),
+            timed(floor.turn(f"floor-{turn}")),
+        )
+        for turn in range(_WARM_UP + repeats)
+    ]
+    columns = [Times(column) for column in zip(*taken[_WARM_UP:], strict=True)]
+    names = ("vault get", "Secret read", "Secret apply", "event handled, without the host")
+    return [
+        Layer(name, called, bare)
+        for name, called, bare in zip(names, columns[::2], columns[1::2], strict=True)
+    ]
+
+
+class _Aside:
+    """The app's Kubernetes adapter on a Secret that is not the vault's."""
+
+    def __init__(self, cluster: Cluster, target: Target) -> None:
+        self._cluster = cluster
+        self._target = target
+
+    def read(self) -> None:
+        self._cluster.read(self._target, _deadline())
+
+    def apply(self, value: bytes) -> Callable[[], None]:
+        """Prepare an apply of what is there, with that value."""
+        actual = self._cluster.read(self._target, _deadline())
+        assert actual is not None
+        desired = Desired({**actual.data, KEY: value}, actual.labels, actual.annotations)
+
+        def call() -> None:
+            self._cluster.apply(self._target, desired, actual.resource_version, _deadline())
+
+        return call
+
+
+def _deadline() -> Deadline:
+    return Deadline.after(_SECONDS, time.monotonic)

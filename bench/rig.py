@@ -1,0 +1,94 @@
+"""What the measures run on: the servers in this process, the app and the load in one each."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from bench.single_event import KEY, Place
+from bench.site import Site
+from local.host_process import HostProcess
+from local.key_vault import Vault, key_vault_app
+from local.stack import APP_USER, KEY_VAULT, Stack, local_stack
+
+EVENT = Place("weu-DS-AKV-event-dev-1", "event-dev", "spare-dev")
+QUIET = Place("weu-DS-AKV-quiet-dev-1", "quiet-dev", "spare-dev")
+BURST = Place("weu-DS-AKV-burst-dev-1", "burst-dev", "spare-dev")
+
+_CLUSTER_TOKEN = "bench"  # noqa: S105 - of a server that lives as long as this process
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """The stack, the app on its host, and the process that the load comes from.
+
+    Events are not delivered by themselves: `published` collects them.
+    """
+
+    stack: Stack
+    host: HostProcess
+    site: Site
+    load: ProcessPoolExecutor
+    published: list[dict[str, object]]
+
+    def fill(self, place: Place, count: int) -> tuple[Vault, list[str]]:
+        """Make a vault of so many secrets and its Secret; return the secrets' names, too."""
+        vault = self.stack.vault(place.vault)
+        names = [KEY, *(f"secret-{number:03}" for number in range(1, count))]
+        for name in names:
+            vault.set_secret(name, f"first of {name}")
+        answer = self.host.post("/api/resync", {"vault": place.vault})
+        if answer.status != HTTPStatus.OK:
+            raise RuntimeError(f"resync of {place.vault}: {answer.body}")
+        return vault, names
+
+    def run[**P, T](self, measure: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+        """Run a measure in the load's process, which has the app's environment."""
+        return self.load.submit(measure, *arguments, **options).result()
+
+
+@contextmanager
+def rig(folder: Path) -> Iterator[Rig]:
+    """Start it all; the quiet vault is the one that the app's timer knows."""
+    with local_stack(folder) as stack:
+        published: list[dict[str, object]] = []
+        stack.vaults.publish = published.append
+        for namespace in {name for place in (EVENT, QUIET, BURST) for name in _namespaces(place)}:
+            stack.namespace(namespace)
+        stack.cluster.add_token(_CLUSTER_TOKEN, APP_USER)
+        environment = stack.app_environment([QUIET.vault])
+        with (
+            stack.host(environment, timer=False) as host,
+            ProcessPoolExecutor(
+                1, multiprocessing.get_context("spawn"), _adopt, (environment,)
+            ) as load,
+        ):
+            yield Rig(stack, host, _site(stack, host), load, published)
+
+
+def _adopt(environment: Mapping[str, str]) -> None:
+    os.environ.update(environment)
+
+
+def _namespaces(place: Place) -> tuple[str, str]:
+    return place.namespace, place.spare
+
+
+def _site(stack: Stack, host: HostProcess) -> Site:
+    """Open a way to the vaults past the proxy, and describe all the ways."""
+    context = stack.authority.server_context("*.vault.azure.net")
+    return Site(
+        ca=stack.folder / "ca.pem",
+        proxy_port=int(stack.environment["HTTPS_PROXY"].rpartition(":")[2]),
+        vault_port=stack.servers.serve(key_vault_app(stack.vaults), context),
+        cluster_port=stack.cluster_port,
+        host_port=host.port,
+        vault_token=stack.identity.issue(KEY_VAULT).secret,
+        cluster_token=_CLUSTER_TOKEN,
+        webhook=host.webhook("key_vault_event").removeprefix(host.url),
+        master_key=host.master_key,
+    )

@@ -1,0 +1,64 @@
+"""The app as Microsoft's runtime library indexes it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from local.stack import ROOT
+
+_INDEX = """
+import asyncio, json
+from dataclasses import asdict
+from pathlib import Path
+from local.functions_host.worker import Worker
+worker = asyncio.run(Worker.index(Path.cwd(), 1))
+print(json.dumps({f.name: [type(f.trigger).__name__, asdict(f.trigger)]
+                  for f in worker.functions.values()}))
+"""
+
+
+def indexed(**settings: str) -> dict[str, list[object]]:
+    """Index the app in a fresh process with those settings alone; return its triggers by name."""
+    done = subprocess.run(  # noqa: S603 - our own interpreter and script
+        [sys.executable, "-W", "error::SyntaxWarning", "-c", _INDEX],
+        env=settings,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    triggers: dict[str, list[object]] = json.loads(done.stdout)
+    return triggers
+
+
+@pytest.mark.parametrize(
+    ("settings", "schedule"),
+    [
+        ({}, "0 */5 * * * *"),
+        ({"SYNC_SCHEDULE": "30 0 4 * * *"}, "30 0 4 * * *"),
+        ({"SYNC_SCHEDULE": "often"}, "0 */5 * * * *"),
+        ({"SYNC_SCHEDULE": "0 */2 * * * *", "SYNC_TYPO": "x"}, "0 */5 * * * *"),
+    ],
+    ids=["default", "own", "wrong", "another wrong"],
+)
+def test_the_app_has_its_five_functions(settings: dict[str, str], schedule: str) -> None:
+    """Indexing finds the contract's five functions, whatever the settings are."""
+    assert indexed(**settings) == {
+        "key_vault_event": ["EventGridTrigger", {}],
+        "reconcile_drift": ["TimerTrigger", {"schedule": schedule, "run_on_startup": False}],
+        "resync": [
+            "HttpTrigger",
+            {"route": "resync", "methods": ["POST"], "auth_level": "FUNCTION"},
+        ],
+        "status": [
+            "HttpTrigger",
+            {"route": "status", "methods": ["GET"], "auth_level": "FUNCTION"},
+        ],
+        "health": [
+            "HttpTrigger",
+            {"route": "health", "methods": ["GET"], "auth_level": "ANONYMOUS"},
+        ],
+    }

@@ -1,0 +1,47 @@
+"""Many changes at once in one vault: every one arrives, and the cluster sees few writes."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.functional.world import World, value
+
+CHANGES = 500
+
+
+def test_a_burst_of_new_versions_costs_a_handful_of_writes(world: World) -> None:
+    """500 events at once bring 500 keys, with some 500 gets and 15 writes at most."""
+    place = world.place(silent=True)
+    place.vault.set_secret("first", value())
+    assert world.resync(place).status == 200
+    place.vault.reset_requests()
+    place.stack.cluster.requests.reset()
+    made = [place.vault.set_secret(f"key-{number}", value()) for number in range(CHANGES)]
+    events = [place.event(version.name, version.version) for version in made]
+    with ThreadPoolExecutor(CHANGES) as senders:
+        statuses = set(senders.map(world.deliver, events))
+    assert statuses == {202}
+    assert place.data() == place.wanted()
+    assert place.stack.cluster.requests.count("patch", "secrets") <= 15
+    assert CHANGES <= place.vault.requests()["get"] <= CHANGES * 1.1
+    assert place.vault.requests()["list"] <= 1
+
+
+def test_a_burst_through_event_grid_loses_nothing(world: World) -> None:
+    """A stream of events, as Event Grid delivers it, ends with every newest version in."""
+    place = world.place()
+    for number in range(60):
+        place.vault.set_secret(f"key-{number % 20}", value())
+    world.settle()
+    assert place.data() == place.wanted()
+    assert world.stack.grid.counts().dead_lettered == 0
+
+
+def test_bursts_in_many_vaults_keep_apart(world: World) -> None:
+    """Events of several vaults at once end in each one's own Secret, number 2 beside number 1."""
+    first = world.place("weu-DS-AKV-{}-dev-1")
+    project = first.name.split("-")[3]
+    places = [first, world.place(f"weu-DS-AKV-{project}-dev-2"), world.place(), world.place()]
+    for number in range(10):
+        for place in places:
+            place.vault.set_secret(f"key-{number}", value())
+    world.settle()
+    assert [place.data() for place in places] == [place.wanted() for place in places]

@@ -1,0 +1,125 @@
+"""What keeps a pass from taking away more than it should, and one vault from holding up others."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from tests.functional.world import Place, World, changes, outcome, value
+
+
+def filled(world: World, keys: int) -> Place:
+    """Return a vault in step, with that many secrets, of which no event comes."""
+    place = world.place(age=600, silent=True)
+    for number in range(keys):
+        place.vault.set_secret(f"key-{number}", value())
+    assert world.resync(place).status == 200
+    assert place.data() == place.wanted()
+    return place
+
+
+def delete(place: Place, names: Iterable[str]) -> None:
+    """Delete those secrets of the vault."""
+    for name in names:
+        place.vault.delete(name)
+
+
+def test_an_empty_listing_removes_nothing_until_forced(world: World) -> None:
+    """A vault that is suddenly empty is refused, and the answer says how to go on."""
+    place = filled(world, 2)
+    before, revision = place.data(), place.revision()
+    delete(place, place.vault.names())
+    answer = world.resync(place)
+    assert answer.status == 422
+    assert outcome(answer)["reason"] == "UnsafePlan"
+    assert "force" in str(outcome(answer)["message"])
+    assert (place.data(), place.revision()) == (before, revision)
+    assert world.logged("ERROR", "UnsafePlan", place.name)
+    assert world.resync(place, force=True).status == 200
+    assert place.data() == {}
+
+
+@pytest.mark.parametrize(("keys", "gone", "status"), [(10, 4, 422), (10, 3, 200), (9, 8, 200)])
+def test_a_listing_may_take_three_tenths_of_ten_or_more(
+    world: World, keys: int, gone: int, status: int
+) -> None:
+    """More than 30 % of ten or more keys go only by force."""
+    place = filled(world, keys)
+    before = place.data()
+    delete(place, place.vault.names()[:gone])
+    assert world.resync(place).status == status
+    assert place.data() == (before if status == 422 else place.wanted())
+    assert world.resync(place, force=True).status == 200
+    assert place.data() == place.wanted()
+
+
+def test_an_event_still_arrives_while_a_plan_is_unsafe(world: World) -> None:
+    """New versions are not held up by a removal that waits for an operator."""
+    place = filled(world, 10)
+    delete(place, place.vault.names()[:5])
+    newest = place.vault.set_secret("key-9", value())
+    assert world.deliver(place.event("key-9", newest.version)) == 202
+    assert (place.data() or {})["key-9"] == newest.value
+    assert len(place.data() or {}) == 10
+
+
+def test_a_failed_listing_changes_nothing(world: World) -> None:
+    """Where a page of the listing fails, no key goes and none comes."""
+    place = filled(world, 30)
+    before = place.data()
+    delete(place, ["key-1"])
+    place.vault.faults.fail(500, None, "list")
+    assert world.resync(place).status == 503
+    assert place.data() == before
+    place.vault.faults.clear()
+    assert changes(world.resync(place)) == {"key-1": "remove"}
+
+
+def test_prune_never_keeps_what_the_vault_lost(world: World) -> None:
+    """With SYNC_PRUNE=never disabled and deleted secrets keep their keys, and updates go on."""
+    place = filled(world, 4)
+    before = place.data() or {}
+    place.clock.ahead = -300
+    with world.app(place, SYNC_PRUNE="never") as app:
+        place.vault.delete("key-0")
+        place.vault.disable("key-1")
+        changed = place.vault.set_secret("key-2", value())
+        assert app.timer == 202
+        assert place.data() == before | {"key-2": changed.value}
+        assert app.resync(place, secret="key-1").status == 200
+        assert place.data() == before | {"key-2": changed.value}
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_one_failing_vault_does_not_hold_back_the_others(world: World, *, lasting: bool) -> None:
+    """The pass serves the others first; it then raises for what may pass, not for what lasts."""
+    places = [world.place(silent=True) for _ in range(3)]
+    for place in places:
+        place.vault.set_secret("key", value())
+    failing = places[0].vault
+    if lasting:
+        failing.access.deny()
+    else:
+        failing.faults.fail(503, None)
+    with world.app(*places) as app:
+        assert app.timer == (202 if lasting else 500)
+        assert [place.data() for place in places] == [
+            None,
+            places[1].wanted(),
+            places[2].wanted(),
+        ]
+        assert world.logged("INFO", "timer: 3 vaults, 1 of them failed")
+        failing.access.allow()
+        failing.faults.clear()
+        assert app.timer == 202
+    assert places[0].data() == places[0].wanted()
+
+
+def test_the_timer_says_what_keeps_a_vault_from_converging(world: World) -> None:
+    """A lasting failure is at error in every pass, with the command that mends it."""
+    place = world.place(namespace=False)
+    place.stack.cluster.create_namespace(place.namespace)
+    with world.app(place) as app:
+        for _ in range(2):
+            assert app.timer == 202
+    assert world.log().count("ERROR") == 2
+    assert world.logged("ERROR", "timer", place.name, "kubectl create role")

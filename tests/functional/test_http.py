@@ -1,0 +1,314 @@
+"""What operators get over HTTP: outcomes and status as names and versions, never values."""
+
+import json
+from http import HTTPStatus
+
+import pytest
+import urllib3
+
+from local.kubernetes import Rule
+from local.stack import APP_USER
+from tests.functional.world import Place, World, changes, outcome, value
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b"[]",
+        b'"all"',
+        b"\xff\xfe",
+        b"[" * 9_000,
+        b'{"all": true, "padding": "' + b"x" * 20_000 + b'"}',
+        {},
+        {"vault": ""},
+        {"vault": 7},
+        {"vault": None},
+        {"vault": ["weu-ds-akv-shop-dev-1"]},
+        {"project": "shop"},
+        {"stage": "dev"},
+        {"all": False},
+        {"all": "true"},
+        {"all": True, "vault": "weu-ds-akv-shop-dev-1"},
+        {"project": "shop", "stage": "dev", "all": True},
+        {"all": True, "secret": "a/b"},
+        {"all": True, "secret": ""},
+        {"all": True, "dry_run": "yes"},
+        {"all": True, "force": 1},
+        {"all": True, "dryrun": True},
+    ],
+    ids=lambda body: str(body)[:40],
+)
+def test_a_malformed_request_is_told_what_to_send(world: World, body: object) -> None:
+    """Whatever is wrong with a body gets 400 and a sentence that says what is expected."""
+    answer = world.post("/api/resync", body)
+    assert answer.status == 400
+    assert answer.body["reason"] == "RequestMalformed"
+    assert "Send JSON with" in answer.text or "Key Vault secret name" in answer.text
+    assert len(answer.text) < 1000
+
+
+@pytest.mark.parametrize("vault", ["shop", "weu-akv-shop-dev-1", "../../etc/passwd", "ü" * 30])
+def test_a_vault_off_the_pattern_is_not_found(world: World, vault: str) -> None:
+    """Resync and status of a name that no vault of the platform can have get 404."""
+    answer = world.post("/api/resync", {"vault": vault})
+    assert answer.status == 404
+    assert answer.body["reason"] == "VaultNameOffPattern"
+    assert "SYNC_VAULT_PATTERN" in answer.text
+
+
+def test_status_of_a_vault_off_the_pattern_is_not_found(world: World) -> None:
+    """Status asks the same of a vault's name as resync does."""
+    assert world.get("/api/status?vault=shop").status == 404
+
+
+def test_a_vault_that_does_not_exist_says_so(world: World) -> None:
+    """A well-formed name without a vault behind it is told from one that is merely slow."""
+    world.stack.namespace("nosuch-dev")
+    answer = world.post("/api/resync", {"vault": "weu-ds-akv-nosuch-dev-1"})
+    assert answer.status == 503
+    assert "weu-ds-akv-nosuch-dev-1" in answer.text
+
+
+def test_resync_by_project_and_by_all(world: World) -> None:
+    """A project's stage means its known vaults, all means every known vault, in their order."""
+    one = world.place(silent=True)
+    project = one.namespace.partition("-")[0]
+    second = world.place(f"weu-DS-AKV-{project}-dev-2", silent=True)
+    other = world.place(silent=True)
+    places = [one, second, other]
+    for place in places:
+        place.vault.set_secret("key", value())
+    with world.app(*places) as app:
+        answer = app.post("/api/resync", {"project": project.upper(), "stage": "DEV"})
+        assert answer.status == 200
+        assert vaults_of(answer.body) == [one.name, second.name]
+        assert other.data() is None
+        assert [place.data() for place in (one, second)] == [one.wanted(), second.wanted()]
+        answer = app.post("/api/resync", {"all": True})
+        assert vaults_of(answer.body) == [place.name for place in places]
+        assert other.data() == other.wanted()
+        answer = app.post("/api/resync", {"project": project, "stage": "prod"})
+        assert answer.status == 404
+        assert "SYNC_VAULTS" in answer.text
+
+
+def test_all_of_no_vault_has_no_outcome(world: World) -> None:
+    """An app that knows no vault by name has nothing to tell of them all."""
+    answer = world.post("/api/resync", {"all": True})
+    assert answer.status == 200
+    assert answer.body == {"outcomes": []}
+
+
+def vaults_of(body: dict[str, object]) -> list[str]:
+    """Return the vaults that outcomes speak of, in their order."""
+    outcomes = body["outcomes"]
+    assert isinstance(outcomes, list)
+    return [each["vault"] for each in outcomes]
+
+
+def test_the_worst_outcome_decides_the_status(world: World) -> None:
+    """One vault that may recover makes the whole answer 503, though others failed for good."""
+    well, lasting, passing = (world.place(silent=True) for _ in range(3))
+    for place in (well, lasting, passing):
+        place.vault.set_secret("key", value())
+    lasting.vault.access.deny()
+    with world.app(well, lasting, passing) as app:
+        assert app.post("/api/resync", {"all": True}).status == 422
+        passing.vault.faults.throttle(None, retry_after=77)
+        answer = app.post("/api/resync", {"all": True})
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "77"
+    outcomes = answer.body["outcomes"]
+    assert isinstance(outcomes, list)
+    assert [each["outcome"] for each in outcomes] == ["converged", "failed", "failed"]
+    assert [each.get("transient") for each in outcomes] == [None, False, True]
+
+
+def test_a_dry_run_tells_the_plan_and_writes_nothing(world: World) -> None:
+    """`dry_run` reports what a resync would do to each key, for a new and an existing Secret."""
+    place = world.place(age=600, silent=True)
+    made = place.vault.set_secret("a", value())
+    answer = world.resync(place, dry_run=True)
+    assert answer.status == 200
+    assert outcome(answer)["outcome"] == "planned"
+    assert outcome(answer)["changes"] == [{"key": "a", "action": "create", "version": made.version}]
+    assert place.data() is None
+    place.vault.set_secret("b", value())
+    assert world.resync(place).status == 200
+    before = place.document()
+    place.clock.ahead = -300
+    place.vault.delete("b")
+    place.vault.set_secret("a", value())
+    place.vault.set_secret("c", value())
+    answer = world.resync(place, dry_run=True)
+    assert changes(answer) == {"a": "update", "b": "remove", "c": "create"}
+    assert place.document() == before
+    assert changes(world.resync(place)) == changes(answer)
+    assert place.data() == place.wanted()
+    assert changes(world.resync(place, dry_run=True)) == {}
+
+
+def test_a_dry_run_meets_the_refusals_of_a_real_one(world: World) -> None:
+    """What would be refused is refused in a dry run as well."""
+    place = world.place(silent=True)
+    place.vault.set_secret("a", value())
+    place.stack.cluster.put_secret(place.namespace, place.secret, {}, immutable=True)
+    assert world.resync(place, dry_run=True).status == 422
+
+
+def test_one_secret_is_resynced_alone(world: World) -> None:
+    """With `secret` only that one is read; the others stay as they were."""
+    place = world.place(age=600, silent=True)
+    for name in ("a", "b"):
+        place.vault.set_secret(name, value())
+    assert world.resync(place).status == 200
+    before = place.data() or {}
+    place.clock.ahead = -300
+    fresh = place.vault.set_secret("a", value())
+    place.vault.set_secret("b", value())
+    place.vault.reset_requests()
+    answer = world.resync(place, secret="A")
+    assert answer.status == 200
+    assert changes(answer) == {"a": "update"}
+    assert place.data() == before | {"a": fresh.value}
+    assert place.vault.requests() == {"get": 1}
+
+
+def test_one_disabled_secret_loses_its_key(world: World) -> None:
+    """With `secret` a disabled or deleted one is removed."""
+    place = world.place(age=600, silent=True)
+    for name in ("a", "b", "c"):
+        place.vault.set_secret(name, value())
+    assert world.resync(place).status == 200
+    place.vault.disable("a")
+    assert changes(world.resync(place, secret="a")) == {"a": "remove"}
+    place.vault.delete("b")
+    assert changes(world.resync(place, secret="b")) == {"b": "remove"}
+    assert place.data() == place.wanted()
+
+
+def test_an_unknown_secret_is_told(world: World) -> None:
+    """With a `secret` that the vault does not have the answer is 422, with its name."""
+    place = world.place(silent=True)
+    place.vault.set_secret("a", value())
+    assert world.resync(place).status == 200
+    answer = world.resync(place, secret="typo")
+    assert answer.status == 422
+    assert outcome(answer)["reason"] == "NoSuchSecret"
+    assert "'typo'" in str(outcome(answer)["message"])
+    assert place.data() == place.wanted()
+
+
+def test_a_throttled_vault_says_when_to_come_back(world: World) -> None:
+    """503 carries the vault's own Retry-After, and a default of 30 s where it has none."""
+    place = world.place(silent=True)
+    place.vault.set_secret("a", value())
+    place.vault.faults.throttle(None, retry_after=42)
+    answer = world.resync(place)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "42")
+    assert outcome(answer)["reason"] == "VaultThrottled"
+    place.vault.faults.clear()
+    place.stack.cluster.faults.fail(503, None)
+    answer = world.resync(place)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "30")
+    place.stack.cluster.faults.clear()
+    assert world.resync(place).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/api/resync"), ("GET", "/api/status"), ("GET", "/api/status?x")]
+)
+@pytest.mark.parametrize("key", ["", "wrong"])
+def test_resync_and_status_need_the_key(world: World, method: str, path: str, key: str) -> None:
+    """Without the function key nothing is done and nothing is told."""
+    answer = urllib3.request(
+        method, world.host.url + path, headers={"x-functions-key": key}, retries=False
+    )
+    assert answer.status == HTTPStatus.UNAUTHORIZED
+    assert answer.data == b""
+
+
+def test_health_needs_no_key(world: World) -> None:
+    """Anyone may ask whether the app is well, and learns nothing else."""
+    answer = urllib3.request("GET", world.host.url + "/api/health", retries=False)
+    assert answer.status == HTTPStatus.OK
+    assert json.loads(answer.data) == {"status": "ok"}
+
+
+def status_of(world: World, place: Place) -> dict[str, object]:
+    """Return what status tells of one vault."""
+    answer = world.get(f"/api/status?vault={place.name.upper()}")
+    assert answer.status == 200
+    vaults = answer.body["vaults"]
+    assert isinstance(vaults, list)
+    (told,) = vaults
+    assert isinstance(told, dict)
+    return told
+
+
+def test_status_tells_names_versions_and_times(world: World) -> None:
+    """Status shows what the Secret holds by its own word, without asking the vault."""
+    place = world.place(age=600, silent=True)
+    assert status_of(world, place)["state"] == "absent"
+    made = place.vault.set_secret("a", value())
+    world.resync(place)
+    place.vault.access.deny()
+    told = status_of(world, place)
+    assert told["vault"] == place.name
+    assert told["target"] == {
+        "cluster": "default",
+        "namespace": place.namespace,
+        "secret": place.secret,
+    }
+    assert told["state"] == "converged"
+    assert str(told["written"]).endswith("+00:00")
+    secrets = told["secrets"]
+    assert isinstance(secrets, list)
+    (secret,) = secrets
+    assert (secret["name"], secret["version"]) == ("a", made.version)
+    assert (secret["in_step"], secret["confirmed"]) == (True, True)
+    assert told["out_of_step"] == told["foreign_keys"] == []
+
+
+def test_status_tells_what_is_out_of_step(world: World) -> None:
+    """A key changed or removed in the cluster shows as out of step until the next pass."""
+    place = world.place(age=600, silent=True)
+    for name in ("a", "b", "c"):
+        place.vault.set_secret(name, value())
+    world.resync(place)
+    place.stack.cluster.patch_data(
+        place.namespace,
+        place.secret,
+        {"a": b"tampered", "b": None, "mine": value().encode()},
+    )
+    told = status_of(world, place)
+    assert told["state"] == "drifted"
+    assert told["out_of_step"] == ["a", "b"]
+    assert told["foreign_keys"] == ["mine"]
+    world.resync(place)
+    assert status_of(world, place)["out_of_step"] == []
+
+
+def test_status_of_a_secret_that_cannot_be_read(world: World) -> None:
+    """A vault whose Secret the app may not read is told as unknown, with the reason."""
+    place, other = world.place(silent=True), world.place(silent=True)
+    for each in (place, other):
+        each.vault.set_secret("a", value())
+        world.resync(each)
+    rule = Rule(("get",), ("secrets",), (), (place.namespace,))
+    place.stack.cluster.deny(APP_USER, rule)
+    with world.app(place, other) as app:
+        answer = app.get("/api/status")
+    assert answer.status == 422
+    vaults = answer.body["vaults"]
+    assert isinstance(vaults, list)
+    assert [vault["state"] for vault in vaults] == ["unknown", "converged"]
+    assert vaults[0]["reason"] == "ClusterForbidden"
+
+
+def test_routes_answer_their_method_only(world: World) -> None:
+    """A resync is never run by following a link."""
+    assert world.get("/api/resync").status in {404, 405}
+    assert world.post("/api/status", {}).status in {404, 405}

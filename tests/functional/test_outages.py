@@ -1,0 +1,238 @@
+"""What outages do to the sync: nothing is lost, nothing waits beyond Event Grid's patience."""
+
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from local.identity import identity_app
+from local.serving import LOOPBACK
+from tests.functional.world import World, outcome, value, wait_until
+
+EVENT_GRID_WAITS = 30.0
+
+
+def test_a_cluster_that_dies_under_load_loses_nothing(world: World) -> None:
+    """Events that come while the API server is down arrive after it is back."""
+    places = [world.place() for _ in range(2)]
+    stack = world.stack
+    ended = threading.Event()
+
+    def change() -> None:
+        number = 0
+        while not ended.is_set():
+            for place in places:
+                place.vault.set_secret(f"key-{number % 12}", value())
+            number += 1
+            ended.wait(0.05)
+
+    with ThreadPoolExecutor(1) as threads:
+        changing = threads.submit(change)
+        try:
+            for _ in range(2):
+                wait_until(lambda: places[0].data() is not None)
+                stack.stop_cluster()
+                attempts = stack.grid.counts().attempts
+                wait_until(lambda: stack.grid.counts().attempts > attempts + 20)  # noqa: B023 - at once
+                stack.start_cluster()
+        finally:
+            ended.set()
+            changing.result()
+    world.settle()
+    assert world.logged("WARNING", "ClusterUnreachable")
+    assert stack.grid.counts().dead_lettered == 0
+    assert [place.data() for place in places] == [place.wanted() for place in places]
+
+
+def test_an_app_that_dies_under_load_loses_nothing(world: World) -> None:
+    """Events that come while the app is away arrive once it is back, at the same address."""
+    place = world.place()
+    with world.app() as app:
+        place.vault.set_secret("before", value())
+        world.settle()
+        app.host.stop()
+        for number in range(5):
+            place.vault.set_secret(f"key-{number}", value())
+        attempts = world.stack.grid.counts().attempts
+        wait_until(lambda: world.stack.grid.counts().attempts > attempts)
+        app.host.start()
+        world.settle()
+    assert place.data() == place.wanted()
+
+
+def test_a_throttled_vault_is_served_when_it_recovers(world: World) -> None:
+    """429 with Retry-After fails the event at once; Event Grid brings it again."""
+    place = world.place()
+    place.vault.faults.throttle(None, retry_after=60)
+    attempts = world.stack.grid.counts().attempts
+    place.vault.set_secret("key", value())
+    wait_until(lambda: world.stack.grid.counts().attempts > attempts)
+    assert world.logged("WARNING", "VaultThrottled", place.name)
+    assert place.data() is None
+    place.vault.faults.clear()
+    world.settle()
+    assert place.data() == place.wanted()
+
+
+def test_a_vault_that_fails_midway_keeps_what_was_written(world: World) -> None:
+    """What could be read is written, what could not is told; the next pass brings the rest."""
+    place = world.place(silent=True)
+    place.vault.set_secret("first", value())
+    assert world.resync(place).status == 200
+    for name in ("a", "b", "c"):
+        place.vault.set_secret(name, value())
+    place.vault.faults.fail(500, None, "get", "b")
+    answer = world.resync(place)
+    assert answer.status == 503
+    assert {change["key"] for change in _changes(outcome(answer))} == {"a", "c"}
+    wanted = place.wanted()
+    assert place.data() == {key: wanted[key] for key in ("first", "a", "c")}
+    place.vault.faults.clear()
+    assert world.resync(place).status == 200
+    assert place.data() == wanted
+
+
+def _changes(told: object) -> list[dict[str, object]]:
+    assert isinstance(told, dict)
+    changes: list[dict[str, object]] = told["changes"]
+    return changes
+
+
+def test_a_vault_with_a_small_allowance_converges(world: World) -> None:
+    """A vault that serves few requests a second is brought over within a few passes."""
+    place = world.place(silent=True)
+    place.vault.set_secret("first", value())
+    assert world.resync(place).status == 200
+    for number in range(60):
+        place.vault.set_secret(f"key-{number}", value())
+    place.vault.faults.limit(30, 0.3)
+    wait_until(lambda: world.resync(place).status == 200)
+    assert place.data() == place.wanted()
+
+
+def test_broken_connections_are_tried_again(world: World) -> None:
+    """A connection that breaks once, on either side, costs nothing but a second try."""
+    place = world.place(silent=True)
+    place.vault.set_secret("key", value())
+    place.vault.faults.reset(1, "list")
+    place.vault.faults.reset(1, "get")
+    place.stack.cluster.faults.reset(1, verb="get")
+    place.stack.cluster.faults.reset(1, verb="patch")
+    assert world.resync(place).status == 200
+    assert place.data() == place.wanted()
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_ill_api_server_fails_for_now(world: World, status: int) -> None:
+    """What the API server answers when it is ill is raised for events, 503 for requests."""
+    place = world.place(silent=True)
+    place.vault.set_secret("key", value())
+    place.stack.cluster.faults.fail(status, None, retry_after=9)
+    assert world.deliver(place.event("key")) == 500
+    answer = world.resync(place)
+    assert answer.status == 503
+    assert outcome(answer)["reason"] == "ClusterUnavailable"
+    place.stack.cluster.faults.clear()
+    assert world.deliver(place.event("key")) == 202
+    assert place.data() == place.wanted()
+
+
+def test_conflicts_without_end_are_given_up(world: World) -> None:
+    """A write that loses its race in every turn is raised, and a later one goes through."""
+    place = world.place(silent=True)
+    place.vault.set_secret("key", value())
+    place.stack.cluster.faults.fail(409, None, verb="patch")
+    assert world.deliver(place.event("key")) == 500
+    assert world.logged("WARNING", "Conflict", place.namespace)
+    place.stack.cluster.faults.clear()
+    assert world.resync(place).status == 200
+    assert place.data() == place.wanted()
+
+
+def test_a_rival_writer_does_not_keep_changes_out(world: World) -> None:
+    """While somebody else writes the Secret again and again, every change still arrives."""
+    place = world.place()
+    place.vault.set_secret("key-0", value())
+    world.settle()
+    ended = threading.Event()
+
+    def rival() -> None:
+        number = 0
+        while not ended.wait(0.03):
+            number += 1
+            text = {"theirs": str(number).encode()}
+            place.stack.cluster.patch_data(place.namespace, place.secret, text)
+
+    with ThreadPoolExecutor(1) as threads:
+        rivalry = threads.submit(rival)
+        try:
+            for number in range(15):
+                place.vault.set_secret(f"key-{number}", value())
+            world.settle()
+        finally:
+            ended.set()
+            rivalry.result()
+    held = place.data() or {}
+    assert held.pop("theirs")
+    assert held == place.wanted()
+
+
+def test_hanging_servers_are_answered_for_in_time(world: World) -> None:
+    """A vault or an API server that never answers fails the event before Event Grid gives up."""
+    vault_hangs, cluster_hangs = world.place(silent=True), world.place(silent=True)
+    for place in (vault_hangs, cluster_hangs):
+        place.vault.set_secret("key", value())
+    vault_hangs.vault.faults.delay(60, None)
+    world.stack.cluster.faults.delay(60, None, verb="patch")
+    began = time.monotonic()
+    with ThreadPoolExecutor(2) as senders:
+        events = [place.event("key") for place in (vault_hangs, cluster_hangs)]
+        statuses = list(senders.map(world.deliver, events))
+    assert statuses == [500, 500]
+    assert time.monotonic() - began < EVENT_GRID_WAITS  # the contract, not a measure of speed
+    assert world.logged("WARNING", "VaultUnreachable")
+    assert world.logged("WARNING", "ClusterUnreachable")
+    vault_hangs.vault.faults.clear()
+    world.stack.cluster.faults.clear()
+    for place in (vault_hangs, cluster_hangs):
+        assert world.resync(place).status == 200
+        assert place.data() == place.wanted()
+
+
+def test_a_slow_vault_holds_up_no_other(world: World) -> None:
+    """Another vault's event is served while a slow one's is still under way."""
+    slow, quick = world.place(silent=True), world.place(silent=True)
+    for place in (slow, quick):
+        place.vault.set_secret("key", value())
+    slow.vault.faults.delay(2, 1, "list")
+    with ThreadPoolExecutor(1) as sender:
+        waiting = sender.submit(world.deliver, slow.event("key"))
+        assert world.deliver(quick.event("key")) == 202
+        assert not waiting.done()
+        assert quick.data() == quick.wanted()
+        assert waiting.result() == 202
+    assert slow.data() == slow.wanted()
+
+
+def test_an_identity_endpoint_that_is_down_fails_for_now(world: World) -> None:
+    """Without tokens events are raised and requests get 503; nothing is written until it is up."""
+    place = world.place(silent=True)
+    place.vault.set_secret("key", value())
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        port: int = taken.getsockname()[1]
+    stack = world.stack
+    with world.app(place, **stack.identity.environment(port)) as app:
+        assert app.deliver(place.event("key")) == 500
+        answer = app.resync(place)
+        assert answer.status == 503
+        assert outcome(answer)["reason"] == "CredentialUnavailable"
+        assert app.timer == 500
+        assert place.data() is None
+        stack.servers.serve(identity_app(stack.identity), port=port)
+        try:
+            assert app.deliver(place.event("key")) == 202
+        finally:
+            stack.servers.stop(port)
+    assert place.data() == place.wanted()

@@ -1,0 +1,109 @@
+"""What settings lead to; with wrong ones the app starts, says all that is wrong and idles."""
+
+from local.kubernetes import kubeconfig
+from tests.functional.world import World, value
+
+
+def test_wrong_settings_are_all_told_at_once(world: World) -> None:
+    """The functions are there, health is 503, resync lists every fault, and the log has them."""
+    place = world.place(silent=True)
+    place.vault.set_secret("key", value())
+    wrong = {
+        "SYNC_VAULT": "weu-ds-akv-shop-dev-1",
+        "SYNC_SCHEDULE": "*/5 * * * *",
+        "SYNC_SUBSCRIPTIONS": "all",
+        "SYNC_CLUSTERS": "{",
+        "SYNC_PRUNE": "yes",
+        "SYNC_NAMESPACE": "{team}",
+        "SYNC_VAULT_PATTERN": "(",
+        "SYNC_VAULT_DNS_SUFFIX": "https://vault.azure.net/",
+        "SYNC_DISCOVERY": "magic",
+    }
+    with world.app(**wrong) as app:
+        health = app.get("/api/health")
+        assert (health.status, health.body) == (503, {"status": "misconfigured"})
+        answer = app.post("/api/resync", {"vault": place.name})
+        assert answer.status == 500
+        faults = answer.body["faults"]
+        assert isinstance(faults, list)
+        assert [fault.partition(" ")[0] for fault in faults].count("SYNC_VAULT") == 1
+        assert {fault.partition(" ")[0] for fault in faults} == wrong.keys()
+        assert app.get("/api/status").body["faults"] == faults
+        assert app.timer == 500
+        assert app.deliver(place.event("key")) == 500
+    assert world.logged("ERROR", *wrong)
+    assert place.data() is None
+
+
+def test_wrong_vault_names_are_told(world: World) -> None:
+    """A name off the pattern in SYNC_VAULTS is a fault that quotes it."""
+    with world.app(SYNC_VAULTS="weu-ds-akv-shop-dev-1, shop") as app:
+        answer = app.post("/api/resync", {"all": True})
+    assert answer.status == 500
+    assert "SYNC_VAULTS" in answer.text
+    assert "'shop'" in answer.text
+
+
+def test_a_template_of_ones_own(world: World) -> None:
+    """SYNC_NAMESPACE leads to other namespaces, and to no other."""
+    place = world.place("weu-DS-AKV-{}-dev-1", silent=True)
+    place.vault.set_secret("key", value())
+    project = place.namespace.partition("-")[0]
+    world.stack.namespace(f"team-{project}-weu")
+    with world.app(place, SYNC_NAMESPACE="team-{project}-{region}") as app:
+        assert app.timer == 202
+    assert place.data() is None
+    data = world.stack.cluster.data(f"team-{project}-weu", "keyvault-project")
+    assert {key: text.decode() for key, text in data.items()} == place.wanted()
+
+
+def test_clusters_are_chosen_by_region_and_stage(world: World) -> None:
+    """SYNC_CLUSTERS leads a stage to its own cluster, and a vault of no cluster is refused."""
+    dev = world.place("weu-DS-AKV-{}-dev-1", silent=True)
+    prod = world.place("weu-DS-AKV-{}-prod-1", silent=True)
+    neither = world.place("weu-DS-AKV-{}-qa-1", silent=True)
+    for place in (dev, prod, neither):
+        place.vault.set_secret("key", value())
+    nowhere = world.stack.folder / "nowhere.kubeconfig"
+    nowhere.write_text(kubeconfig("https://127.0.0.1:1", world.stack.authority.pem, "token"))
+    clusters = (
+        f'[{{"name": "one", "match": {{"stage": "DEV"}}, '
+        f'"kubeconfig": "{world.stack.app_kubeconfig}"}},'
+        f' {{"name": "two", "match": {{"stage": "p*"}}, "kubeconfig": "{nowhere}"}}]'
+    )
+    with world.app(dev, prod, neither, SYNC_CLUSTERS=clusters) as app:
+        answer = app.post("/api/resync", {"all": True})
+    assert answer.status == 503
+    outcomes = answer.body["outcomes"]
+    assert isinstance(outcomes, list)
+    assert {each["vault"]: each.get("reason") for each in outcomes} == {
+        dev.name: None,
+        prod.name: "ClusterUnreachable",
+        neither.name: "NoCluster",
+    }
+    assert dev.data() == dev.wanted()
+    assert prod.data() is None
+
+
+def test_a_kubeconfig_that_is_no_good_is_told(world: World) -> None:
+    """Without a usable kubeconfig each vault is refused for good, with how to try it."""
+    place = world.place(silent=True)
+    with world.app(place, KUBECONFIG=str(world.stack.folder / "missing")) as app:
+        answer = app.post("/api/resync", {"all": True})
+        assert app.get("/api/status").status == 422
+    assert answer.status == 422
+    assert "kubectl" in answer.text
+
+
+def test_a_pattern_of_ones_own(world: World) -> None:
+    """SYNC_VAULT_PATTERN lets vaults in that are named otherwise, and keeps the usual ones out."""
+    usual = world.place(silent=True)
+    vault = world.stack.vault("kv-own-test-weu-3")
+    world.stack.namespace("own-test")
+    made = vault.set_secret("key", value())
+    pattern = r"kv-(?P<project>\w+)-(?P<stage>\w+)-(?P<region>\w+)-(?P<number>\d)"
+    with world.app(SYNC_VAULT_PATTERN=pattern) as app:
+        assert app.resync(usual).status == 404
+        assert app.post("/api/resync", {"vault": "KV-own-test-weu-3"}).status == 200
+    data = world.stack.cluster.data("own-test", "keyvault-3")
+    assert data == {"key": made.value.encode()}
