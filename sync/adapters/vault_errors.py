@@ -88,6 +88,13 @@ def _refusal(error: HttpResponseError, vault: VaultName, host: str) -> SyncError
         return Permanent(
             "VaultRefused", f"https://{host} refused the request with HTTP status {status}."
         )
+    if status == _UNAUTHORIZED:
+        return Permanent(
+            "VaultUnauthorized",
+            f"Vault {vault} does not accept the token of the app's identity (HTTP status {status}):"
+            " check that both are of the same tenant. A token that was revoked is renewed when it "
+            "expires, or when the app is restarted.",
+        )
     inner = _codes(error)[1]
     if inner in {"ForbiddenByFirewall", "ForbiddenByConnection"}:
         return Permanent(

@@ -179,7 +179,7 @@ def test_an_impossible_name_is_not_asked_for(
         (refused(403, "Forbidden", "ForbiddenByRbac"), Permanent, "VaultForbidden", 1),
         (refused(403, "Forbidden", "ForbiddenByFirewall"), Permanent, "VaultFirewalled", 1),
         (Answer(403, f"<html>{PLANTED}"), Permanent, "VaultForbidden", 1),
-        (refused(401, "Unauthorized"), Permanent, "VaultForbidden", 1),
+        (refused(401, "Unauthorized"), Permanent, "VaultUnauthorized", 1),
         (refused(400, "BadParameter"), Permanent, "VaultRefused", 1),
         (refused(404, "VaultNotFound"), Transient, "VaultUnavailable", 1),
         (Answer(404, f"<html>{PLANTED}", content_type="text/html"), Transient, None, 1),
