@@ -183,7 +183,7 @@ def test_a_token_that_stays_refused(stack: Stack, vault: Vault, vaults: KeyVault
     stack.identity.revoke()
     with pytest.raises(Permanent) as caught:
         vaults.get(NAME, "a", soon())
-    assert caught.value.reason == "VaultForbidden"
+    assert caught.value.reason == "VaultUnauthorized"
 
 
 def test_many_threads_share_it(vault: Vault, vaults: KeyVaults) -> None:
