@@ -57,6 +57,7 @@ def site(stack: Stack, tmp_path: Path, api_server: ApiServer, namespace: str) ->
     with stack.host(environment, timer=False) as host:
         subscribe(stack, host)
         yield Site(stack, host, api_server, vault, namespace)
+        assert stack.settle()  # before the host goes, which would leave events behind
 
 
 def test_the_main_job(site: Site) -> None:
@@ -121,7 +122,7 @@ def test_what_the_role_does_not_cover_is_refused(site: Site) -> None:
 def test_a_secret_of_others_is_left_alone(site: Site) -> None:
     """A Secret that Helm manages keeps its data and its labels until somebody forces it."""
     path = f"/api/v1/namespaces/{site.namespace}/secrets"
-    labels = {"app.kubernetes.io/managed-by": "Helm"}
+    labels: Document = {"app.kubernetes.io/managed-by": "Helm"}
     metadata: Document = {"name": SECRET, "labels": labels}
     body: Document = {"metadata": metadata, "stringData": {"theirs": "1"}}
     assert site.server.call("POST", path, body).status == 201

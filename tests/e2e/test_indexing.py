@@ -34,6 +34,16 @@ def indexed(**settings: str) -> dict[str, list[object]]:
     return triggers
 
 
+def test_behind_app_service_authentication_no_route_asks_for_a_key() -> None:
+    """Where the platform authenticates, the host lets callers pass and the app asks for them."""
+    levels = {
+        name: trigger["auth_level"]
+        for name, (_, trigger) in indexed(WEBSITE_AUTH_ENABLED="True", SYNC_TYPO="x").items()
+        if isinstance(trigger, dict) and "auth_level" in trigger
+    }
+    assert levels == dict.fromkeys(("resync", "status", "health"), "ANONYMOUS")
+
+
 @pytest.mark.parametrize(
     ("settings", "schedule"),
     [
