@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
@@ -9,8 +10,9 @@ import azure.functions as func
 
 from sync import bootstrap, telemetry
 from sync.app import EVENT
+from sync.callers import UnknownCaller, entra_principal
 from sync.errors import NotOurs, Permanent, SyncError, Transient
-from sync.model import Failed, Outcome
+from sync.model import Failed, Ignored, Outcome
 from sync.report import (
     Json,
     error_json,
@@ -23,7 +25,12 @@ from sync.requests import Resync, parse_resync
 from sync.settings import DEFAULT_SCHEDULE, SettingsError
 
 telemetry.quiet_sdks()
-app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+app = func.FunctionApp(
+    http_auth_level=func.AuthLevel.ANONYMOUS  # for the host: `_trigger` asks who it is
+    if bootstrap.platform_authenticates()
+    else func.AuthLevel.FUNCTION
+)
+_refusals = telemetry.Refusals(time.monotonic)
 
 
 def _schedule() -> str:
@@ -44,7 +51,7 @@ async def key_vault_event(event: str) -> None:
         outcome = await asyncio.wait_for(pending, EVENT.total)
     except TimeoutError:
         outcome = Failed("event", Transient("DeadlineExceeded", "The reconcile took too long."))
-    telemetry.log_outcome("event", outcome)
+    _refusals.log("event", outcome)
     _raise_redeliverable("event", [outcome])
 
 
@@ -54,6 +61,7 @@ def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the bin
     """Reconcile every known vault; raises when a later pass may do better."""
     outcomes = list(bootstrap.app().sweep())
     telemetry.log_pass("timer", outcomes)
+    _refusals.report("timer")
     _raise_redeliverable("timer", outcomes)
 
 
@@ -62,10 +70,11 @@ def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the bin
 def resync(req: func.HttpRequest) -> func.HttpResponse:
     """Reconcile what an operator asks for; one outcome a vault."""
     try:
+        trigger = _trigger("resync", req)
         outcomes = list(bootstrap.app().resync(parse_resync(req.get_body())))
     except (SyncError, SettingsError) as error:
         return _refusal(error)
-    telemetry.log_pass("resync", outcomes)
+    telemetry.log_pass(trigger, outcomes)
     return _answer(outcomes_json(outcomes), errors(outcomes))
 
 
@@ -74,9 +83,12 @@ def resync(req: func.HttpRequest) -> func.HttpResponse:
 def status(req: func.HttpRequest) -> func.HttpResponse:
     """Tell what the Secrets hold, by their own word."""
     try:
-        told = list(bootstrap.app().status(Resync(vault=req.params.get("vault"))))
+        trigger = _trigger("status", req)
+        asked = bootstrap.app()
+        told = list(asked.status(asked.select(Resync(vault=req.params.get("vault")))))
     except (SyncError, SettingsError) as error:
         return _refusal(error)
+    telemetry.log_status(trigger, [error for _, error in told])
     return _answer({"vaults": [vault for vault, _ in told]}, [e for _, e in told if e])
 
 
@@ -98,7 +110,21 @@ def _raise_redeliverable(trigger: str, outcomes: Iterable[Outcome]) -> None:
         raise SyncError(failing[0].reason, f"{trigger}: {len(failing)} failed: {failing[0]}")
 
 
+def _trigger(route: str, req: func.HttpRequest) -> str:
+    """Name a call for the log; raises UnknownCaller where the platform should know who it is.
+
+    Without App Service authentication the host has asked for a key, and anybody may send headers.
+    """
+    if not bootstrap.platform_authenticates():
+        return route
+    return f"{route} by {entra_principal(req.headers)}"
+
+
 def _refusal(error: SyncError | SettingsError) -> func.HttpResponse:
+    if isinstance(error, UnknownCaller):
+        _refusals.log("http", Ignored("caller", error))
+        headers = {"WWW-Authenticate": "Bearer"}
+        return _json(error_json(error), HTTPStatus.UNAUTHORIZED, headers)
     if isinstance(error, SettingsError):
         return _json(
             {"reason": "SettingsWrong", "faults": list(error.faults)},

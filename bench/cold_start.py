@@ -55,11 +55,12 @@ assert json.loads(answer.data)["data"]["a"] == "MQ=="
 """,
     "this app's adapter": """
 import os, time
-from sync.adapters.clusters import ClusterConfig, Clusters
+from sync.adapters.cluster_config import ClusterConfig, KubeconfigFile
+from sync.adapters.clusters import Clusters
 from sync.adapters.kubernetes import KubernetesSecrets
 from sync.model import Target, VaultName
 from sync.ports import Deadline
-clusters = Clusters([ClusterConfig("c", os.environ["KUBECONFIG"])])
+clusters = Clusters([ClusterConfig("c", KubeconfigFile(os.environ["KUBECONFIG"]))])
 target = Target(VaultName("v", "r", "p", "s", 1), "c", "default", "s")
 actual = KubernetesSecrets(clusters).read(target, Deadline.after(20, time.monotonic))
 assert actual is not None and actual.data == {"a": b"1"}

@@ -1,5 +1,6 @@
 """The main job shown on the local stack, with times: every step is checked, not only printed."""
 
+import json
 import os
 import sys
 import tempfile
@@ -13,17 +14,23 @@ from azure.keyvault.secrets import SecretClient
 from rich.console import Console
 from rich.table import Table
 
+from local.api_server import ApiServer
 from local.event_grid import Faults
 from local.host_process import HostProcess
 from local.kubernetes.status import ApiError
-from local.stack import Stack, local_stack
+from local.stack import SUBSCRIPTION, Stack, local_stack
 
-VAULTS = ("weu-DS-AKV-shop-dev-1", "weu-DS-AKV-shop-dev-2")
-NAMESPACE = "shop-dev"
+VAULTS = ("weu-DS-AKV-shop-dev-1", "weu-DS-AKV-shop-dev-2", "weu-DS-AKV-shop-prod-1")
+NAMESPACE, PRODUCTION = "shop-dev", "shop-prod"
 PROJECT, SECOND = "keyvault-project", "keyvault-2"
 
 _SCHEDULE = "*/2 * * * * *"
+_AKS = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/platform"
+    "/providers/Microsoft.ContainerService/managedClusters/prod"
+)
 _PATIENCE_SECONDS = 30.0
+_LAST_LINES = 40
 _POLL_SECONDS = 0.002
 
 
@@ -34,8 +41,11 @@ class DemoFailedError(Exception):
 class Demo:
     """The steps, each on the world that the one before has left."""
 
-    def __init__(self, stack: Stack, host: HostProcess, console: Console) -> None:
+    def __init__(
+        self, stack: Stack, production: ApiServer, host: HostProcess, console: Console
+    ) -> None:
         self._stack = stack
+        self._clusters = {NAMESPACE: stack.cluster, PRODUCTION: production.cluster}
         self._host = host
         self._console = console
         credential = ManagedIdentityCredential()
@@ -47,6 +57,7 @@ class Demo:
         """Go through all steps; raises DemoFailedError at the first that does not hold."""
         self._new_secrets()
         self._new_version()
+        self._other_cluster()
         self._doubled_and_reordered()
         self._tampered()
         self._disabled_and_deleted()
@@ -54,7 +65,7 @@ class Demo:
         self._compare()
 
     def _new_secrets(self) -> None:
-        project, second = self._vaults
+        project, second, _ = self._vaults
         with self._step("Two new secrets, in the vaults with number 1 and number 2"):
             project.set_secret("db-password", "correct horse")
             second.set_secret("smtp-password", "battery staple")
@@ -64,13 +75,23 @@ class Demo:
             self._await("smtp-password in keyvault-2", SECOND, {"smtp-password": "battery staple"})
 
     def _new_version(self) -> None:
-        project, _ = self._vaults
+        project, *_ = self._vaults
         with self._step("A new version of a secret"):
             project.set_secret("db-password", "tr0ub4dor&3")
             self._await("the new value", PROJECT, {"db-password": "tr0ub4dor&3"})
 
+    def _other_cluster(self) -> None:
+        *_, production = self._vaults
+        with self._step(
+            "A secret for prod, whose vaults lead to another cluster, an AKS by its id"
+        ):
+            production.set_secret("db-password", "for production only")
+            wanted = {"db-password": "for production only"}
+            self._await("there, by an Entra token of the app", PROJECT, wanted, PRODUCTION)
+            self._await("and dev has its own still", PROJECT, {"db-password": "tr0ub4dor&3"})
+
     def _doubled_and_reordered(self) -> None:
-        project, _ = self._vaults
+        project, *_ = self._vaults
         with self._step("Three versions whose six events arrive doubled and last one first"):
             project.set_secret("api-key", "zero")
             self._await("the key", PROJECT, {"api-key": "zero"})
@@ -92,7 +113,7 @@ class Demo:
             self._await("repaired by the timer; the team's own key stays", PROJECT, wanted)
 
     def _disabled_and_deleted(self) -> None:
-        project, _ = self._vaults
+        project, *_ = self._vaults
         with self._step("One secret disabled, one deleted: no event tells of these either"):
             project.set_secret("feature-flag", "on")
             self._await("feature-flag is in", PROJECT, {"feature-flag": "on"})
@@ -102,7 +123,7 @@ class Demo:
             self._await("both keys gone with the timer's pass", PROJECT, gone)
 
     def _resync(self) -> None:
-        project, _ = self._vaults
+        project, *_ = self._vaults
         with self._step("Enabled again (no event), and a manual resync over HTTP"):
             project.update_secret_properties("api-key", enabled=True)
             body = {"vault": VAULTS[0], "secret": "api-key"}
@@ -116,8 +137,9 @@ class Demo:
     def _compare(self) -> None:
         table = Table("vault", "secret", "version", "enabled", "Secret", "in the cluster")
         right = True
-        for name, client, secret in zip(VAULTS, self._vaults, (PROJECT, SECOND), strict=True):
-            data = self._stack.cluster.data(NAMESPACE, secret)
+        places = ((NAMESPACE, PROJECT), (NAMESPACE, SECOND), (PRODUCTION, PROJECT))
+        for name, client, (namespace, secret) in zip(VAULTS, self._vaults, places, strict=True):
+            data = self._clusters[namespace].data(namespace, secret)
             for listed in client.list_properties_of_secrets():
                 assert listed.name is not None
                 if listed.enabled:
@@ -128,7 +150,7 @@ class Demo:
                     same, version = listed.name not in data, "-"
                 right &= same
                 told = ("same value" if listed.enabled else "absent") if same else "WRONG"
-                place = f"{NAMESPACE}/{secret}"
+                place = f"{namespace}/{secret}"
                 table.add_row(name, listed.name, version, str(listed.enabled), place, told)
         self._console.print()
         self._console.print(table)
@@ -141,12 +163,18 @@ class Demo:
         self._started = time.monotonic()
         yield
 
-    def _await(self, what: str, secret: str, wanted: Mapping[str, str | None]) -> None:
+    def _await(
+        self,
+        what: str,
+        secret: str,
+        wanted: Mapping[str, str | None],
+        namespace: str = NAMESPACE,
+    ) -> None:
         """Wait until the Secret holds these values (None: no such key), and print how long."""
 
         def there() -> bool:
             try:
-                data = self._stack.cluster.data(NAMESPACE, secret)
+                data = self._clusters[namespace].data(namespace, secret)
             except ApiError:
                 return False
             return all(
@@ -173,14 +201,23 @@ def main() -> int:
         for name in VAULTS:
             stack.vault(name)
         stack.namespace(NAMESPACE)
-        environment = stack.app_environment(VAULTS, SYNC_SCHEDULE=_SCHEDULE)
+        production = stack.another_cluster()
+        production.namespace(PRODUCTION)
+        stack.resource_manager.put_cluster(_AKS, production.url, production.authority.pem)
+        clusters = [
+            {"name": "dev", "match": {"stage": "dev"}, "kubeconfig": str(stack.app_kubeconfig)},
+            {"name": "prod", "match": {"stage": "prod"}, "aks": _AKS},
+        ]
+        settings = {"SYNC_SCHEDULE": _SCHEDULE, "SYNC_CLUSTERS": json.dumps(clusters)}
+        environment = stack.app_environment(VAULTS, **settings)
         try:
             with stack.host(environment) as host:
                 stack.subscribe(host)
-                Demo(stack, host, console).run()
+                Demo(stack, production, host, console).run()
         except (DemoFailedError, RuntimeError) as failure:
-            console.print(f"\n[red]✗ {failure}[/red]\nThe app's log:")
-            console.print((Path(folder) / "host.log").read_text(), markup=False)
+            console.print(f"\n[red]✗ {failure}[/red]\nThe end of the app's log:")
+            lines = (Path(folder) / "host.log").read_text().splitlines()
+            console.print("\n".join(lines[-_LAST_LINES:]), markup=False)
             return 1
     console.print("\nWhat the vaults hold is what the cluster holds. Nothing is left running.")
     return 0

@@ -73,6 +73,13 @@ class Identity:
             else:
                 self._tokens.pop(token, None)
 
+    def revoke_for(self, resource: str) -> None:
+        """Make every token for the resource worthless."""
+        with self._lock:
+            for token in list(self._tokens.values()):
+                if token.resource == _canonical(resource):
+                    del self._tokens[token.secret]
+
 
 def identity_app(identity: Identity) -> web.Application:
     """Return the application that hands out the identity's tokens.

@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local import arm
+from local.api_server import AKS_AUDIENCE, ApiServer
 from local.authority import Authority
 from local.event_grid import EventGrid, Publisher, Subscription, event_grid_app
 from local.host_process import HostProcess
@@ -44,20 +46,27 @@ class Stack:
     grid: EventGrid
     publisher: Publisher
     identity: Identity
+    resource_manager: arm.ResourceManager
     authority: Authority
     environment: Mapping[str, str] = field(repr=False)
     admin_kubeconfig: Path
     app_kubeconfig: Path
 
-    def vault(self, name: str) -> Vault:
-        """Make a vault whose events are published."""
-        return self.vaults.create(name, subscription=SUBSCRIPTION, tenant=TENANT)
+    def vault(self, name: str, subscription: str = SUBSCRIPTION) -> Vault:
+        """Make a vault whose events are published, and that Resource Graph shows."""
+        vault = self.vaults.create(name, subscription=subscription, tenant=TENANT)
+        self.resource_manager.show_vault(vault.resource_id)
+        return vault
 
     def namespace(self, name: str) -> None:
         """Make a namespace in which the app may do what its Role lets."""
         self.cluster.create_namespace(name)
         verbs = ("get", "create", "patch")
         self.cluster.grant(APP_USER, Rule(verbs, ("secrets",), _SECRETS, (name,)))
+
+    def another_cluster(self, audience: str = AKS_AUDIENCE) -> ApiServer:
+        """Start a further cluster, which takes the app identity's tokens for the audience."""
+        return ApiServer.start_for(self.identity, self.servers, audience)
 
     def app_environment(self, vaults: Sequence[str] = (), **settings: str) -> dict[str, str]:
         """Return the app's environment: the stack's, and its own settings."""
@@ -127,6 +136,9 @@ def local_stack(folder: Path) -> Iterator[Stack]:
         vaults = KeyVaults(
             publish=publisher.publish, token_valid=lambda token: identity.valid(token, KEY_VAULT)
         )
+        resource_manager = arm.ResourceManager(
+            token_valid=lambda token: identity.valid(token, arm.RESOURCE)
+        )
         loopback = authority.server_context(LOOPBACK, "localhost")
         vault_port = servers.serve(
             key_vault_app(vaults), authority.server_context("*.vault.azure.net")
@@ -136,6 +148,10 @@ def local_stack(folder: Path) -> Iterator[Stack]:
         identity_port = servers.serve(identity_app(identity))
         proxy.route("*.vault.azure.net", vault_port, vaults.exists)
         proxy.route(_TOPIC_HOST, grid_port)
+        arm_port = servers.serve(
+            arm.resource_manager_app(resource_manager), authority.server_context(arm.HOST)
+        )
+        proxy.route(arm.HOST, arm_port)
         url = f"https://{LOOPBACK}:{cluster_port}"
         yield Stack(
             folder=folder,
@@ -146,6 +162,7 @@ def local_stack(folder: Path) -> Iterator[Stack]:
             grid=grid,
             publisher=publisher,
             identity=identity,
+            resource_manager=resource_manager,
             authority=authority,
             environment=_environment(proxy_port, ca, identity.environment(identity_port)),
             admin_kubeconfig=_written(

@@ -1,6 +1,6 @@
 """What the app can be asked for: take an event, sweep the vaults, resync, tell the status."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,7 @@ from sync.events import Expiring, parse
 from sync.fleet import Fleet
 from sync.model import Failed, Hint, Ignored, Outcome, Target, VaultName, moment
 from sync.naming import Naming
-from sync.ports import Cluster, Deadline
+from sync.ports import Cluster, Deadline, Directory, Known
 from sync.reconcile import Work
 from sync.report import Json, error_json, secret_json
 from sync.requests import Resync
@@ -26,6 +26,12 @@ class Budget:
 EVENT = Budget(target=24, total=27)  # Event Grid waits 30 s
 REQUEST = Budget(target=24, total=200)  # App Service's front end waits 230 s
 PASS = Budget(target=120, total=270)  # the next pass is due after 300 s, by default
+_SEARCH_SECONDS = 20  # before a total begins
+
+DISCOVERY = "discovery"
+"""The subject of an outcome that tells of the search for vaults."""
+
+type Status = tuple[Mapping[str, Json], SyncError | None]
 
 type Claims = Mapping[tuple[str, str, str], frozenset[VaultName]]
 
@@ -42,13 +48,38 @@ def claims(naming: Naming, vaults: Iterable[VaultName]) -> Claims:
     return found
 
 
+class Survey:
+    """The vaults that are known and their claims; events go by the last look, and wait for none.
+
+    `listed` are known before anybody looks.
+    """
+
+    def __init__(self, naming: Naming, directory: Directory, listed: Iterable[VaultName]) -> None:
+        self._naming = naming
+        self._directory = directory
+        vaults = tuple(listed)
+        self._last = vaults, claims(naming, vaults)
+
+    def look(self, deadline: Deadline) -> Known:
+        """Ask the directory; never raises."""
+        known = self._directory.known(deadline)
+        vaults, _ = self._last
+        if known.vaults != vaults:
+            self._last = known.vaults, claims(self._naming, known.vaults)
+        return known
+
+    def contested(self, target: Target) -> bool:
+        """Tell whether another vault that is known leads to the same place."""
+        _, claimed = self._last
+        return bool(claimed.get(target.place, frozenset()) - {target.vault})
+
+
 @dataclass(frozen=True, slots=True)
 class App:
-    """The use cases over one fleet; `vaults` are the known ones, `clock` is monotonic seconds."""
+    """The use cases over one fleet; `clock` is monotonic seconds."""
 
     naming: Naming
-    vaults: Sequence[VaultName]
-    claims: Claims
+    survey: Survey
     subscriptions: frozenset[str]
     fleet: Fleet
     cluster: Cluster
@@ -70,45 +101,40 @@ class App:
         return self.fleet.submit(self._work(target, (event.hint,), whole=False), EVENT.target)
 
     def sweep(self) -> Iterator[Outcome]:
-        """Reconcile every known vault; one outcome a vault."""
-        return self._each(self.vaults, Resync(), PASS)
+        """Reconcile every known vault; one outcome a vault, and one for a search that failed."""
+        return self.reconcile(self._look(), Resync(), PASS)
 
-    def resync(self, request: Resync, budget: Budget = REQUEST) -> Iterator[Outcome]:
-        """Reconcile what an operator asks for; one outcome a vault. Raises NotOurs for none."""
-        return self._each(self.select(request), request, budget)
+    def resync(self, request: Resync) -> Iterator[Outcome]:
+        """Reconcile what an operator asks for, with outcomes as a sweep's. Raises NotOurs."""
+        return self.reconcile(self.select(request), request, REQUEST)
 
-    def select(self, request: Resync) -> Sequence[VaultName]:
-        """Return the vaults that a request means; raises NotOurs where there is none."""
+    def select(self, request: Resync) -> Known:
+        """Return the vaults that a request means; raises NotOurs where there is none.
+
+        A vault that is named is not searched for.
+        """
         if request.vault is not None:
-            return [self.naming.vault(request.vault)]
+            return Known((self.naming.vault(request.vault),))
+        known = self._look()
         if request.project is None or request.stage is None:
-            return self.vaults
+            return known
         wanted = (request.project.lower(), request.stage.lower())
-        vaults = [vault for vault in self.vaults if (vault.project, vault.stage) == wanted]
-        if not vaults:
+        vaults = tuple(vault for vault in known.vaults if (vault.project, vault.stage) == wanted)
+        if not vaults and known.fault is None:
             raise NotOurs(
                 "NoSuchProject",
                 f"No known vault is of project {wanted[0][:64]!r} and stage {wanted[1][:64]!r}: "
                 "name it in SYNC_VAULTS, or resync it by its own name.",
             )
-        return vaults
+        return Known(vaults, known.fault)
 
-    def status(self, request: Resync) -> Iterator[tuple[Mapping[str, Json], SyncError | None]]:
-        """Tell of each vault's Secret what it says of itself, or why it could not be read."""
-        deadline = Deadline.after(REQUEST.target, self.clock)
-        for vault in self.select(request):
-            try:
-                target = self.naming.target(vault)
-                yield secret_json(target, self.cluster.read(target, deadline)), None
-            except SyncError as error:
-                yield {"vault": vault.text, "state": "unknown", **error_json(error)}, error
-
-    def _each(
-        self, vaults: Sequence[VaultName], request: Resync, budget: Budget
-    ) -> Iterator[Outcome]:
+    def reconcile(self, known: Known, request: Resync, budget: Budget) -> Iterator[Outcome]:
+        """Reconcile vaults in the request's manner; a search that failed is an outcome too."""
+        if known.fault is not None:
+            yield Failed(DISCOVERY, known.fault)
         works: list[Work] = []
         hints = (Hint(request.secret),) if request.secret else ()
-        for vault in vaults:
+        for vault in known.vaults:
             try:
                 target = self.naming.target(vault)
             except Permanent as error:
@@ -118,9 +144,27 @@ class App:
             works.append(replace(work, force=request.force, dry_run=request.dry_run))
         yield from self.fleet.sweep(works, budget.target, budget.total)
 
+    def status(self, known: Known, budget: Budget = REQUEST) -> Iterator[Status]:
+        """Tell of each vault's Secret what it says of itself, or why it could not be read."""
+        if known.fault is not None:
+            yield _unknown(DISCOVERY, known.fault)
+        answers = self.fleet.ask(known.vaults, self._secret, budget.target, budget.total)
+        for vault, told in zip(known.vaults, answers, strict=True):
+            yield _unknown(vault.text, told) if isinstance(told, SyncError) else (told, None)
+
+    def _secret(self, vault: VaultName, deadline: Deadline) -> Mapping[str, Json]:
+        target = self.naming.target(vault)
+        return secret_json(target, self.cluster.read(target, deadline))
+
+    def _look(self) -> Known:
+        return self.survey.look(Deadline.after(_SEARCH_SECONDS, self.clock))
+
     def _work(self, target: Target, hints: tuple[Hint, ...], *, whole: bool) -> Work:
-        rivals = self.claims.get(target.place, frozenset()) - {target.vault}
-        return Work(target, hints, whole, contested=bool(rivals))
+        return Work(target, hints, whole, contested=self.survey.contested(target))
+
+
+def _unknown(subject: str, error: SyncError) -> Status:
+    return {"vault": subject, "state": "unknown", **error_json(error)}, error
 
 
 def _settled(outcome: Outcome) -> Future[Outcome]:

@@ -26,7 +26,8 @@ _EXIT_CODES = """\
 exit codes:
   0    everything asked about is in step
   1    something failed, or the command line or a setting is wrong
-  2    plan, status: something is out of step, and nothing failed
+  2    plan, status: something is out of step, and nothing failed;
+       adopt: the answer was no
   130  interrupted
 """
 
@@ -60,6 +61,23 @@ plan. With VAULT it also shows each key; without any choice it means --all.
 {_VAULTS}"""
 
 
+_ADOPT = """\
+Takes over the Secret of a vault whose former owner (External Secrets Operator,
+Helm and others) has let go of it. Shows what becomes of each key, asks, and
+writes. No key is removed: those that the vault does not have stay as they are.
+VAULT need not be in SYNC_VAULTS. How each owner lets go: docs/handover.md.
+"""
+
+
+_DOCTOR = """\
+Examines what the sync needs, with your log-in and kubeconfig or as the app: the
+settings, the token, each vault, each cluster, and in it the rights on exactly
+the Secrets it keeps. Every check that fails names the command that helps.
+Changes nothing. Exit 0: all is well, warnings aside. Without any choice of
+vaults it means --all.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """What one call of the command line asks for; a plan is a resync that is a dry run."""
@@ -68,11 +86,17 @@ class Command:
     request: Resync
     json: bool
     verbose: bool
+    yes: bool = False
 
     @property
     def is_status(self) -> bool:
         """Tell whether only the cluster is asked."""
         return self.name == "status"
+
+    @property
+    def is_doctor(self) -> bool:
+        """Tell whether nothing is synced or told of, but examined."""
+        return self.name == "doctor"
 
 
 def parse(argv: Sequence[str] | None) -> Command:
@@ -81,10 +105,11 @@ def parse(argv: Sequence[str] | None) -> Command:
     refuse: _Parser = given.pop("parser")
     fields = {name: value for name, value in given.items() if value not in (None, False)}
     name, as_json, verbose = (fields.pop(key, False) for key in ("command", "json", "verbose"))
+    yes = bool(fields.pop("yes", False))
     if name == "plan":
         fields["dry_run"] = True
     chosen = ("vault" in fields) + bool(fields.keys() & {"project", "stage"}) + ("all" in fields)
-    if name == "status" and not chosen:
+    if name in {"status", "doctor"} and not chosen:
         fields["all"] = True
     elif chosen != 1:
         refuse.error("say which vaults: one of VAULT, --project with --stage, or --all")
@@ -94,7 +119,7 @@ def parse(argv: Sequence[str] | None) -> Command:
         request = parse_resync(json.dumps(fields).encode())
     except Malformed as fault:
         refuse.error(fault.message)
-    return Command(name, request, bool(as_json), bool(verbose))
+    return Command(name, request, bool(as_json), bool(verbose), yes)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -130,6 +155,7 @@ def _parser() -> _Parser:
         ("resync", "write what differs", _RESYNC),
         ("plan", "show what resync would write, and write nothing", _PLAN),
         ("status", "show what the Secrets hold, without asking the vaults", _STATUS),
+        ("doctor", "examine settings, log-in, vaults, clusters and rights", _DOCTOR),
     ):
         command = commands.add_parser(
             name,
@@ -141,12 +167,33 @@ def _parser() -> _Parser:
         )
         command.set_defaults(parser=command)
         _add_vaults(command)
-        if name != "status":
+        if name not in {"status", "doctor"}:
             _add_manner(command)
         if name == "resync":
             command.add_argument("--dry-run", action="store_true", help="the same as plan")
         _add_output(command)
+    _add_adopt(commands)
     return parser
+
+
+def _add_adopt(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    command = commands.add_parser(
+        "adopt",
+        help="take over a Secret whose former owner has let go",
+        description=_ADOPT,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.set_defaults(parser=command)
+    command.add_argument("vault", type=_name, metavar="VAULT", help="the vault of this name")
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    command.add_argument(
+        "--force",
+        action="store_true",
+        help="although the former owner is still there, and may write it back",
+    )
+    _add_output(command)
 
 
 def _name(text: str) -> str:

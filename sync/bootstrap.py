@@ -2,19 +2,30 @@
 
 import os
 import time
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from azure.identity import DefaultAzureCredential
+from azure.core.credentials import TokenCredential
 
 from sync import settings as settings_of
+from sync.adapters.aks import managed_cluster_endpoint
+from sync.adapters.arm import ResourceManager, host_of_cloud
 from sync.adapters.clusters import Clusters
+from sync.adapters.discovery import Listed, ResourceGraph
+from sync.adapters.doors import Azure
+from sync.adapters.identity import log_in
 from sync.adapters.key_vault import KeyVaults
 from sync.adapters.kubernetes import KubernetesSecrets
-from sync.app import App, claims
+from sync.app import App, Survey
 from sync.fleet import Fleet
+from sync.ports import Directory
 from sync.reconcile import Reconciler
 from sync.settings import Settings
+
+if TYPE_CHECKING:
+    from sync.doctor import Doctor
 
 _BUILDING = Lock()
 
@@ -23,6 +34,12 @@ _BUILDING = Lock()
 def settings() -> Settings:
     """Return the process's settings; raises SettingsError."""
     return settings_of.read(os.environ)
+
+
+@cache
+def platform_authenticates() -> bool:
+    """Tell whether callers reach this process only through App Service authentication."""
+    return settings_of.platform_authenticates(os.environ)
 
 
 def app() -> App:
@@ -38,16 +55,54 @@ def _app() -> App:
 
 def build(given: Settings) -> App:
     """Build an app on real clients."""
-    cluster = KubernetesSecrets(Clusters(given.clusters))
-    credential = DefaultAzureCredential(retry_total=1, connection_timeout=3, read_timeout=5)
+    return _assemble(given, _clients(given))
+
+
+def doctor() -> "Doctor":
+    """Return the examination of an app like this process's; raises SettingsError."""
+    from sync.adapters.access import ClusterAccess, SignIn  # noqa: PLC0415 - the app starts without
+    from sync.doctor import Doctor  # noqa: PLC0415 - likewise
+
+    given = settings()
+    clients = _clients(given)
+    login = SignIn(clients.credential, f"https://{given.dns_suffix}")
+    access = ClusterAccess(clients.clusters)
+    return Doctor(_assemble(given, clients), clients.vaults, login, access)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clients:
+    """What speaks to Azure and to the clusters."""
+
+    credential: TokenCredential
+    vaults: KeyVaults
+    arm: ResourceManager
+    clusters: Clusters
+
+
+def _clients(given: Settings) -> _Clients:
+    another = log_in(os.environ)
+    credential = another()
     vaults = KeyVaults(credential, given.dns_suffix)
-    reconciler = Reconciler(vaults, cluster, time.time, given.prune)
+    arm = ResourceManager(credential, host_of_cloud(given.dns_suffix))
+    azure = Azure(vaults, credential, another, partial(managed_cluster_endpoint, arm))
+    return _Clients(credential, vaults, arm, Clusters(given.clusters, azure))
+
+
+def _assemble(given: Settings, clients: _Clients) -> App:
+    cluster = KubernetesSecrets(clients.clusters)
+    reconciler = Reconciler(clients.vaults, cluster, time.time, given.prune)
     return App(
         naming=given.naming,
-        vaults=given.vaults,
-        claims=claims(given.naming, given.vaults),
+        survey=Survey(given.naming, _directory(given, clients.arm), given.vaults),
         subscriptions=given.subscriptions,
         fleet=Fleet(reconciler.reconcile, time.monotonic),
         cluster=cluster,
         clock=time.monotonic,
     )
+
+
+def _directory(given: Settings, arm: ResourceManager) -> Directory:
+    if not given.discovery:
+        return Listed(given.vaults)
+    return ResourceGraph(arm, given.naming, given.subscriptions, given.vaults)

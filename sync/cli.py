@@ -5,18 +5,22 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import TextIO
 
+from sync.adopt import Adoption, adopt, adoption_json, look
 from sync.app import App, Budget
 from sync.arguments import Command, Exit, parse
+from sync.checks import Check, checks_json
+from sync.doctor import Doctor, unparsed
 from sync.errors import NotOurs, SyncError
-from sync.model import Converged, Failed, Ignored, Outcome, VaultName
+from sync.model import Converged, Failed, Ignored, Outcome
+from sync.ports import Known
 from sync.report import Json, error_json, outcomes_json
 from sync.requests import Resync
-from sync.tables import outcomes_text, statuses_text
+from sync.tables import adoption_text, checks_text, outcomes_text, statuses_text
 
 COMMAND = Budget(target=120, total=inf)  # somebody watches, and can interrupt
 
@@ -33,6 +37,8 @@ class Screen:
     width: int
     tables: bool
     progress: bool
+    typed: TextIO | None = None
+    """What somebody types who sees the tables and the questions; None where nobody does."""
 
     @classmethod
     def of_process(cls, command: Command) -> "Screen":
@@ -43,6 +49,7 @@ class Screen:
             width=shutil.get_terminal_size().columns,
             tables=sys.stdout.isatty() and not command.json,
             progress=sys.stderr.isatty() and not command.verbose,
+            typed=sys.stdin if sys.stdin.isatty() and sys.stderr.isatty() else None,
         )
 
     def follow[T](self, steps: Iterable[T], total: int) -> list[T]:
@@ -65,6 +72,14 @@ class Screen:
     def complain(self, subject: str, error: SyncError) -> None:
         """Say what failed and what to do about it."""
         self.err.write(f"{subject}: {error.reason}: {error.message}\n")
+
+    def confirmed(self, question: str) -> bool:
+        """Ask; anything but yes is no."""
+        if self.typed is None:
+            return False
+        self.err.write(f"{question} [y/N] ")
+        self.err.flush()
+        return self.typed.readline().strip().lower() in {"y", "yes"}
 
     def _overwrite(self, line: str) -> None:
         if self.progress:
@@ -90,10 +105,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(app: App, command: Command, screen: Screen) -> Exit:
     """Run one command on an app."""
     try:
-        vaults = _known(app, command.request)
+        known = _known(app, command.request)
+        if command.name == "adopt":
+            return _adopt(app, command, known, screen)
         if command.is_status:
-            return _status(app, command.request, vaults, screen)
-        return _resync(app, command.request, vaults, screen)
+            return _status(app, command.request, known, screen)
+        return _resync(app, command.request, known, screen)
     except SyncError as error:
         screen.complain(_PROGRAM, error)
         return _refused(error_json(error), screen)
@@ -105,15 +122,35 @@ def _run_on_clients(command: Command, screen: Screen) -> Exit:
     from sync.settings import SettingsError  # noqa: PLC0415 - see above
 
     try:
+        if command.is_doctor:
+            return _examine(bootstrap.doctor(), command.request, screen)
         app = bootstrap.app()
     except SettingsError as error:
+        if command.is_doctor:
+            return _examined(unparsed(error.faults), screen)
         screen.err.writelines(f"{_PROGRAM}: {fault}\n" for fault in error.faults)
         return _refused({"reason": "SettingsWrong", "faults": list(error.faults)}, screen)
     return run(app, command, screen)
 
 
-def _resync(app: App, request: Resync, vaults: Sequence[VaultName], screen: Screen) -> Exit:
-    outcomes = screen.follow(app.resync(request, COMMAND), len(vaults))
+def _examine(doctor: Doctor, request: Resync, screen: Screen) -> Exit:
+    try:
+        return _examined(list(doctor.examine(request)), screen)
+    except NotOurs as error:
+        screen.complain(_PROGRAM, error)
+        return _refused(error_json(error), screen)
+
+
+def _examined(checks: Sequence[Check], screen: Screen) -> Exit:
+    if screen.tables:
+        screen.answer(checks_text(checks, screen.width))
+    else:
+        screen.answer(_document({"checks": checks_json(checks)}))
+    return Exit.IN_STEP if all(check.well for check in checks) else Exit.FAILED
+
+
+def _resync(app: App, request: Resync, known: Known, screen: Screen) -> Exit:
+    outcomes = screen.follow(app.reconcile(known, request, COMMAND), _steps(known))
     for outcome in outcomes:
         match outcome:
             case Failed(subject, error) | Ignored(subject, error):
@@ -123,6 +160,41 @@ def _resync(app: App, request: Resync, vaults: Sequence[VaultName], screen: Scre
     else:
         screen.answer(_document(outcomes_json(outcomes)))
     return _exit_of(outcomes)
+
+
+def _adopt(app: App, command: Command, known: Known, screen: Screen) -> Exit:
+    adoption = look(app, known, COMMAND, force=command.request.force)
+    if screen.tables:
+        screen.answer(adoption_text(adoption, screen.width))
+    outcomes: list[Outcome] = []
+    code = Exit.IN_STEP
+    if adoption:
+        code = _permission(adoption, command, screen)
+    if adoption and code is Exit.IN_STEP:
+        outcomes = [adopt(app, known, adoption, COMMAND)]
+        code = _exit_of(outcomes)
+    for outcome in outcomes:
+        if isinstance(outcome, Failed):
+            screen.complain(outcome.vault, outcome.error)
+    if not screen.tables:
+        told = {"adoption": adoption_json(adoption), **outcomes_json(outcomes)}
+        screen.answer(_document(told))
+    elif outcomes:
+        screen.answer(outcomes_text(outcomes, screen.width))
+    return code
+
+
+def _permission(adoption: Adoption, command: Command, screen: Screen) -> Exit:
+    """Return IN_STEP to go on."""
+    if command.yes:
+        return Exit.IN_STEP
+    if screen.typed is None or not screen.tables:
+        screen.err.write(f"{_PROGRAM}: nothing was written: confirm it with --yes\n")
+        return Exit.FAILED
+    if screen.confirmed(f"Take over Secret {adoption.target}?"):
+        return Exit.IN_STEP
+    screen.err.write("Nothing was written.\n")
+    return Exit.OUT_OF_STEP
 
 
 def _exit_of(outcomes: Iterable[Outcome]) -> Exit:
@@ -136,8 +208,8 @@ def _exit_of(outcomes: Iterable[Outcome]) -> Exit:
     return code
 
 
-def _status(app: App, request: Resync, vaults: Sequence[VaultName], screen: Screen) -> Exit:
-    told = screen.follow(_statuses(app, vaults), len(vaults))
+def _status(app: App, request: Resync, known: Known, screen: Screen) -> Exit:
+    told = screen.follow(app.status(known, COMMAND), _steps(known))
     failed = False
     for status, error in told:
         if error:
@@ -155,21 +227,17 @@ def _status(app: App, request: Resync, vaults: Sequence[VaultName], screen: Scre
     return Exit.IN_STEP if in_step else Exit.OUT_OF_STEP
 
 
-def _statuses(
-    app: App, vaults: Iterable[VaultName]
-) -> Iterator[tuple[Mapping[str, Json], SyncError | None]]:
-    """Ask for one vault at a time, since each call's seconds are for all of its vaults."""
-    for vault in vaults:
-        yield from app.status(Resync(vault=vault.text))
+def _steps(known: Known) -> int:
+    return len(known.vaults) + (known.fault is not None)
 
 
-def _known(app: App, request: Resync) -> Sequence[VaultName]:
-    vaults = app.select(request)
-    if not vaults:
+def _known(app: App, request: Resync) -> Known:
+    known = app.select(request)
+    if not known.vaults and known.fault is None:
         raise NotOurs(
             "NoVaults", "No vault is known: name the vaults in SYNC_VAULTS, or name one here."
         )
-    return vaults
+    return known
 
 
 def _refused(body: Mapping[str, Json], screen: Screen) -> Exit:

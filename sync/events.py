@@ -115,8 +115,8 @@ def _admit(topic: str, vault: str, subscriptions: frozenset[str]) -> None:
     if match["subscription"].lower() not in subscriptions:
         raise NotOurs(
             "SubscriptionNotAllowed",
-            f"Subscription {match['subscription']} of vault {vault} is not in SYNC_SUBSCRIPTIONS: "
-            "add it there if its vaults belong to this platform.",
+            f"Subscription {match['subscription']} is not in SYNC_SUBSCRIPTIONS: add it there if "
+            "its vaults belong to this platform.",
         )
 
 

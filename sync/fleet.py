@@ -27,12 +27,14 @@ class Threads:
     """How much goes on at once in one process.
 
     `lanes` targets are worked on, of which a pass over many vaults takes `sweep` at most, so that
-    events never queue behind it; `fetchers` gets are under way for all of them.
+    events never queue behind it; `fetchers` gets are under way for all of them, and `readers`
+    Secrets are read for a status.
     """
 
     lanes: int = 24
     sweep: int = 8
     fetchers: int = 32
+    readers: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Fleet:
         self._lanes = ThreadPoolExecutor(threads.lanes, "lane")
         self._sweepers = ThreadPoolExecutor(threads.sweep, "sweep")
         self._fetchers = ThreadPoolExecutor(threads.fetchers, "fetch")
+        self._readers = ThreadPoolExecutor(threads.readers, "read")
         self._lock = Lock()
         self._waiting: dict[_Lane, list[_Waiting]] = {}
 
@@ -102,6 +105,24 @@ class Fleet:
 
         return self._sweepers.map(reconcile, works)
 
+    def ask[Asked, Told](
+        self,
+        asked: Iterable[Asked],
+        tell: Callable[[Asked, Deadline], Told],
+        seconds: float,
+        total_seconds: float,
+    ) -> Iterator[Told | SyncError]:
+        """Ask a question of each, a few at a time and in their order, with the seconds of `sweep`.
+
+        A question that fails is answered with why.
+        """
+        end = Deadline.after(total_seconds, self._clock)
+
+        def answer(each: Asked) -> Told | SyncError:
+            return _attempt(lambda: tell(each, Deadline.after(end.remaining(seconds), self._clock)))
+
+        return self._readers.map(answer, asked)
+
     def _drain(self, lane: _Lane) -> None:
         while True:
             with self._lock:
@@ -130,12 +151,7 @@ class Fleet:
             contested=any(waiting.work.contested for waiting in batch),
         )
         deadline = Deadline.after(max(waiting.seconds for waiting in batch), self._clock)
-        try:
-            done: Reconciled | SyncError = self._reconcile(joined, deadline, self._fetchers)
-        except SyncError as error:
-            done = error
-        except Exception as error:  # noqa: BLE001 - the one boundary: a bug stays with its vault
-            done = _unexpected(error)
+        done = _attempt(lambda: self._reconcile(joined, deadline, self._fetchers))
         for waiting in batch:
             waiting.outcome.set_result(_outcome(waiting.work, done))
 
@@ -146,6 +162,16 @@ def _still_wanted(arrived: Iterable[_Waiting]) -> list[_Waiting]:
 
 def _hints(batch: Iterable[_Waiting]) -> tuple[Hint, ...]:
     return tuple(dict.fromkeys(hint for waiting in batch for hint in waiting.work.hints))
+
+
+def _attempt[Done](act: Callable[[], Done]) -> Done | SyncError:
+    """Do it, or return why not."""
+    try:
+        return act()
+    except SyncError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - the one boundary: a bug stays with its vault
+        return _unexpected(error)
 
 
 def _outcome(work: Work, done: Reconciled | SyncError) -> Outcome:

@@ -109,8 +109,12 @@ class Actual:
     """Each as `Kind/name`."""
     owned: frozenset[str] = frozenset()
     """The data keys that our field manager owns."""
+    owner_uids: frozenset[str] = frozenset()
+    """Their uids: an owner that is made anew has another."""
     owned_by_others: frozenset[str] = frozenset()
     """The data keys that any other field manager owns, alone or with us."""
+    holders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The names of the other field managers that own each data key."""
     owns_state: bool = False
     """Whether our field manager still owns the state annotation."""
 
@@ -140,6 +144,8 @@ class Change:
     key: str
     act: Act
     version: str = ""
+    same: bool = field(default=False, compare=False)
+    """Whether the Secret had that very value before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ DEFAULT_NAMESPACE = "{project}-{stage}"
 PARTS = frozenset({"region", "project", "stage", "number"})
 
 # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
-_AZURE_NAME = re.compile(r"(?=.{3,24}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*", re.ASCII)
+AZURE_NAME = re.compile(r"(?=.{3,24}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*", re.ASCII)
 _NUMBER = re.compile(r"[1-9][0-9]?", re.ASCII)
 _LABEL = re.compile(r"(?=.{1,63}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
 
@@ -45,7 +45,7 @@ class Naming:
         """Read a vault's name; raises NotOurs for one that is off the pattern."""
         name = text.strip().lower()
         match = (
-            self.pattern.fullmatch(name) if text.isascii() and _AZURE_NAME.fullmatch(name) else None
+            self.pattern.fullmatch(name) if text.isascii() and AZURE_NAME.fullmatch(name) else None
         )
         if match is None or not _NUMBER.fullmatch(match["number"] or ""):
             raise NotOurs(

@@ -17,6 +17,7 @@ from sync.model import (
     Plan,
     Target,
 )
+from sync.ownership import claim, taken
 from sync.state import Record, State, decode, encode
 
 MAX_DATA_BYTES = (
@@ -106,23 +107,9 @@ def labels(target: Target) -> Mapping[str, str]:
 
 def refuse_foreign(target: Target, actual: Actual) -> None:
     """Raise Permanent for a Secret that another controller or another vault has."""
-    manager = actual.labels.get(MANAGED_BY_LABEL, FIELD_MANAGER)
-    state = decode(actual.annotations.get(STATE_ANNOTATION, ""))
-    if actual.owner_references and not (
-        actual.owns_state and state is not None and state.vault == target.vault.text
-    ):
-        owner = f"it has the owner {', '.join(actual.owner_references)}"
-    elif manager != FIELD_MANAGER:
-        owner = f"its label {MANAGED_BY_LABEL} says {manager!r}"
-    elif state is not None and state.vault != target.vault.text:
-        owner = f"it holds the secrets of vault {state.vault!r}"
-    else:
-        return
-    raise Permanent(
-        "TargetTaken",
-        f"Secret {target} is not taken over for vault {target.vault}: {owner}. Remove the other "
-        "owner or the Secret, or resync this vault with force.",
-    )
+    found = claim(target, actual)
+    if found is not None:
+        raise taken(target, found)
 
 
 def diff(
@@ -142,7 +129,8 @@ def diff(
     )
     written = standing.state.written if standing.state and not changes else now
     records = {**carried, **{key: entry.record for key, entry in entries.items()}}
-    text = encode(State(target.vault.text, written, records))
+    overruled = tuple(sorted(actual.owner_uids)) if actual else ()
+    text = encode(State(target.vault.text, written, records, overruled))
     desired = Desired(
         data={key: entry.value for key, entry in entries.items()},
         labels=labels(target),
@@ -192,12 +180,12 @@ def _change(standing: Standing, key: str, entry: Entry) -> Change | None:
     recorded = standing.records.get(key)
     if key not in standing.data:
         return Change(key, Act.REPAIR if recorded else Act.CREATE, version)
-    if recorded and key not in standing.intact:
-        return Change(key, Act.REPAIR, version)
     same = standing.data[key] == entry.value
+    if recorded and key not in standing.intact:
+        return Change(key, Act.REPAIR, version, same)
     if same and (entry.record == UNREAD or (recorded and recorded.version == version)):
         return None
-    return Change(key, Act.UPDATE, version)
+    return Change(key, Act.UPDATE, version, same)
 
 
 def _refuse_unwritable(standing: Standing, desired: Desired, removed: AbstractSet[str]) -> None:

@@ -1,16 +1,16 @@
 """The app's settings, read once from the environment; every fault is reported at once."""
 
-import json
 import re
 import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from sync.adapters.clusters import ClusterConfig
+from sync.adapters.cluster_config import ClusterConfig
+from sync.cluster_settings import ONE_CLUSTER, read_clusters
 from sync.errors import NotOurs
 from sync.model import VaultName
-from sync.naming import DEFAULT_NAMESPACE, DEFAULT_PATTERN, PARTS, ClusterMatch, Naming
+from sync.naming import DEFAULT_NAMESPACE, DEFAULT_PATTERN, PARTS, Naming
 
 DEFAULT_SCHEDULE = "0 */5 * * * *"
 DEFAULT_DNS_SUFFIX = "vault.azure.net"
@@ -21,7 +21,6 @@ _NCRONTAB_FIELDS = 6
 _NCRONTAB_FIELD = re.compile(
     r"(?:\*|[0-9]{1,2}|[a-z]{3,9})(?:-(?:[0-9]{1,2}|[a-z]{3,9}))?(?:/[0-9]{1,2})?", re.IGNORECASE
 )
-_ONE_CLUSTER = (ClusterMatch("default"), ClusterConfig("default"))
 
 
 class SettingsError(ValueError):
@@ -43,6 +42,16 @@ class Settings:
     clusters: tuple[ClusterConfig, ...] = (ClusterConfig("default"),)
     schedule: str = DEFAULT_SCHEDULE
     prune: bool = True
+    discovery: bool = False
+    """Whether vaults are searched for with Resource Graph."""
+
+
+def platform_authenticates(environment: Mapping[str, str]) -> bool:
+    """Tell whether App Service authentication stands before the app, as the platform says.
+
+    https://learn.microsoft.com/azure/app-service/reference-app-settings#authentication--authorization
+    """
+    return environment.get("WEBSITE_AUTH_ENABLED", "").strip().lower() == "true"
 
 
 def read(environment: Mapping[str, str]) -> Settings:
@@ -60,15 +69,14 @@ def read(environment: Mapping[str, str]) -> Settings:
             return default
         try:
             return parse(text)
-        except ValueError as fault:
-            faults.append(f"{name} is wrong: {fault}.")
+        except ValueError as wrong:
+            faults.extend(f"{name} is wrong: {fault}." for fault in wrong.args)
             return default
 
     pattern = parsed("SYNC_VAULT_PATTERN", _pattern, _pattern(DEFAULT_PATTERN))
     namespace = parsed("SYNC_NAMESPACE", _template, DEFAULT_NAMESPACE)
-    clusters = parsed("SYNC_CLUSTERS", _clusters, [_ONE_CLUSTER])
+    clusters = parsed("SYNC_CLUSTERS", read_clusters, [ONE_CLUSTER])
     naming = Naming(pattern, namespace, tuple(match for match, _ in clusters))
-    parsed("SYNC_DISCOVERY", _no_discovery, None)
     settings = Settings(
         naming=naming,
         vaults=parsed("SYNC_VAULTS", lambda text: _vaults(text, naming), ()),
@@ -77,7 +85,13 @@ def read(environment: Mapping[str, str]) -> Settings:
         clusters=tuple(config for _, config in clusters),
         schedule=parsed("SYNC_SCHEDULE", _schedule, DEFAULT_SCHEDULE),
         prune=parsed("SYNC_PRUNE", _prune, default=True),
+        discovery=parsed("SYNC_DISCOVERY", _discovery, default=False),
     )
+    if settings.discovery and not settings.subscriptions and not given.get("SYNC_SUBSCRIPTIONS"):
+        faults.append(
+            "SYNC_DISCOVERY is wrong: resource-graph searches the subscriptions of "
+            "SYNC_SUBSCRIPTIONS, and that names none."
+        )
     if faults:
         raise SettingsError(tuple(faults))
     return settings
@@ -166,39 +180,7 @@ def _prune(text: str) -> bool:
     return text == "owned"
 
 
-def _no_discovery(text: str) -> None:
-    if text != "none":
-        raise ValueError("it must be none; name the vaults in SYNC_VAULTS")
-
-
-def _clusters(text: str) -> list[tuple[ClusterMatch, ClusterConfig]]:
-    try:
-        items = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValueError("it is not JSON; it must be a list of clusters") from None
-    if not isinstance(items, list) or not items:
-        raise ValueError("it must be a JSON list with at least one cluster")
-    clusters = [_cluster(item, place) for place, item in enumerate(items, 1)]
-    if len({config.name for _, config in clusters}) != len(clusters):
-        raise ValueError("two clusters have the same name")
-    return clusters
-
-
-def _cluster(item: object, place: int) -> tuple[ClusterMatch, ClusterConfig]:
-    form = (
-        f"cluster {place} must be an object with name, and optionally match (an object with region "
-        "and stage, shell patterns), kubeconfig (a path) and context, all of them text"
-    )
-    if not isinstance(item, dict) or item.keys() - {"name", "match", "kubeconfig", "context"}:
-        raise ValueError(form)
-    match = item.get("match", {})
-    if not isinstance(match, dict) or match.keys() - {"region", "stage"}:
-        raise ValueError(form)
-    texts = [*match.values(), *(item[key] for key in item.keys() - {"match"})]
-    if not all(isinstance(text, str) and text for text in texts) or "name" not in item:
-        raise ValueError(form)
-    name = item["name"]
-    return (
-        ClusterMatch(name, match.get("region", "*").lower(), match.get("stage", "*").lower()),
-        ClusterConfig(name, item.get("kubeconfig"), item.get("context")),
-    )
+def _discovery(text: str) -> bool:
+    if text not in {"none", "resource-graph"}:
+        raise ValueError("it must be none or resource-graph")
+    return text == "resource-graph"

@@ -22,11 +22,15 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Whose Secret it is, when its data last changed (ISO 8601), and a record a vault secret."""
+    """Whose Secret it is, when its data last changed (ISO 8601), and a record a vault secret.
+
+    `overruled` are the uids of the owners that were there when an operator took the Secret anyway.
+    """
 
     vault: str
     written: str
     secrets: Mapping[str, Record]
+    overruled: tuple[str, ...] = ()
 
 
 def encode(state: State) -> str:
@@ -40,8 +44,10 @@ def encode(state: State) -> str:
         else [record.version, record.updated, 0]
         for name, record in sorted(state.secrets.items())
     }
+    overruled = {"overruled": state.overruled} if state.overruled else {}
     return json.dumps(
-        {"vault": state.vault, "written": state.written, "secrets": secrets}, separators=(",", ":")
+        {"vault": state.vault, "written": state.written, "secrets": secrets, **overruled},
+        separators=(",", ":"),
     )
 
 
@@ -56,6 +62,7 @@ def decode(text: str) -> State | None:
                 name: Record(_string(version), _epoch(updated), not unsettled)
                 for name, (version, updated, *unsettled) in fields["secrets"].items()
             },
+            overruled=tuple(_string(uid) for uid in fields.get("overruled", ())),
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None

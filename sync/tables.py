@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from textwrap import wrap
 
+from sync.adopt import Adoption
+from sync.checks import Check, Result
 from sync.model import Act, Change, Converged, Failed, Ignored, Outcome, Target
 from sync.report import Json
 
@@ -51,6 +53,46 @@ def statuses_text(told: Sequence[Mapping[str, Json]], width: int, *, keys: bool)
         parts.append(table(("KEY", "VERSION", "UPDATED", "STATE"), rows, width))
     parts.append(_sum(str(status["state"]) for status in told))
     return "\n".join(parts)
+
+
+def adoption_text(adoption: Adoption, width: int) -> str:
+    """Tell of an adoption: whose the Secret was, then a row a key, then the sum."""
+    former = adoption.former
+    had = f"{former.holder} ({former.sign})" if former else "nobody"
+    place = _place(adoption.target)
+    whole = (adoption.target.vault.text, place, had)
+    parts = [table(("VAULT", "SECRET", "HELD BY"), [whole], width)]
+    rows = [
+        (key, fate.value, adoption.versions.get(key, _NONE)) for key, fate in adoption.fates.items()
+    ]
+    if rows:
+        parts.append(table(("KEY", "BECOMES", "VERSION"), rows, width))
+    counts = Counter(fate.value for fate in adoption.fates.values())
+    each = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
+    parts.append(f"{_keys(counts.total())}{each and ': '}{each}\n")
+    return "\n".join(parts)
+
+
+def _keys(count: int) -> str:
+    return f"{count} {'key' if count == 1 else 'keys'}"
+
+
+def checks_text(checks: Sequence[Check], width: int) -> str:
+    """Tell of an examination: a line a check, the command that helps below it, then the sum."""
+    names = max(len(check.name) for check in checks)
+    results = max(len(result) for result in Result)
+    parts: list[str] = []
+    for about, group in groupby(checks, lambda check: check.about):
+        parts.append(f"{about}\n")
+        for check in group:
+            head = f"  {check.result:<{results}}{_GAP}{check.name:<{names}}{_GAP}"
+            told = wrap(check.sentence, max(_NARROW, width - len(head)))
+            parts.append(head + f"\n{' ' * len(head)}".join(told) + "\n")
+            if check.remedy:  # not folded: it is to be pasted into a shell
+                parts.append(f"{' ' * (2 + results)}{_GAP}$ {check.remedy}\n")
+    counts = Counter(check.result for check in checks)
+    each = ", ".join(f"{counts[result]} {result}" for result in Result if counts[result])
+    return "".join(parts) + f"\n{len(checks)} checks: {each}\n"
 
 
 def _folded(line: Row, widths: Sequence[int]) -> str:

@@ -1,13 +1,23 @@
 """One log line for what became of an event, a vault or a pass: names and versions, never values."""
 
 import logging
+from collections import Counter
+from collections.abc import Callable
+from threading import Lock
 
+from sync.app import DISCOVERY
 from sync.errors import NotOurs, Permanent, SyncError, Unexpected
 from sync.model import Converged, Failed, Ignored, Outcome
 
 _LOG = logging.getLogger("keyvault-sync")
 _NAMED = 20  # how many changes a line names
-_OPERATORS_CONCERN = frozenset({"SubscriptionsUnset", "SecretNearExpiry", "SecretExpired"})
+_OPERATORS_CONCERN = frozenset(
+    {"SubscriptionsUnset", "SecretNearExpiry", "SecretExpired", "CallerUnknown"}
+)
+_UNTRUSTED = frozenset({"EventMismatch", "NamespaceProtected", "TargetContested", "TargetTaken"})
+_CAUSES = 100  # of one reason, which are a few dozen: whoever varies names fills no log
+_FORGET_SECONDS = 3600.0
+_REPORT_SECONDS = 300.0
 
 
 def quiet_sdks() -> None:
@@ -49,13 +59,83 @@ def log_pass(trigger: str, outcomes: list[Outcome]) -> None:
     """Log a pass: each outcome, then one line that counts them."""
     for outcome in outcomes:
         log_outcome(trigger, outcome)
-    failed = sum(not isinstance(outcome, Converged) for outcome in outcomes)
-    _LOG.info("%s: %d vaults, %d of them failed", trigger, len(outcomes), failed)
+    vaults = [
+        each for each in outcomes if not (isinstance(each, Failed) and each.vault == DISCOVERY)
+    ]
+    failed = sum(not isinstance(outcome, Converged) for outcome in vaults)
+    _LOG.info("%s: %d vaults, %d of them failed", trigger, len(vaults), failed)
+
+
+def log_status(trigger: str, failures: list[SyncError | None]) -> None:
+    """Log who asked for the status, with an error or None for each entry of it."""
+    failed = sum(error is not None for error in failures)
+    _LOG.info("%s: %d told, %d of them failed", trigger, len(failures), failed)
+
+
+class Refusals:
+    """What is not trusted or not ours: a cause is logged when it is met and then only counted.
+
+    After an hour it is logged anew. A cause is a reason with its subject and message. Whatever else
+    fails is logged each time. `clock` is monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._causes: dict[str, set[tuple[str, str]]] = {}
+        self._counts: Counter[str] = Counter()
+        self._forgotten = self._reported = clock()
+
+    def log(self, trigger: str, outcome: Outcome) -> None:
+        """Log an outcome, unless it is a refusal of a cause that was logged before."""
+        match outcome:
+            case Ignored(subject, error) | Failed(subject, error) if _is_refusal(error):
+                if self._is_new(subject, error):
+                    log_outcome(trigger, outcome)
+                if self._clock() >= self._reported + _REPORT_SECONDS:
+                    self.report(trigger)
+            case _:
+                log_outcome(trigger, outcome)
+
+    def report(self, trigger: str) -> None:
+        """Log how many refusals there were since the last report, if any."""
+        with self._lock:
+            counts, self._counts = self._counts, Counter()
+            full = {reason for reason, causes in self._causes.items() if len(causes) >= _CAUSES}
+            seconds, self._reported = self._clock() - self._reported, self._clock()
+        if counts:
+            _LOG.info(
+                "%s: %s not acted on in the last %.0f s: %s",
+                trigger,
+                f"{counts.total():,}",
+                seconds,
+                ", ".join(
+                    f"{reason} {count:,}{' (not all causes are logged)' if reason in full else ''}"
+                    for reason, count in counts.most_common()
+                ),
+            )
+
+    def _is_new(self, subject: str, error: SyncError) -> bool:
+        with self._lock:
+            self._counts[error.reason] += 1
+            if self._clock() >= self._forgotten + _FORGET_SECONDS:
+                self._causes.clear()
+                self._forgotten = self._clock()
+            causes = self._causes.setdefault(error.reason, set())
+            cause = (subject, error.message)
+            if cause in causes or len(causes) >= _CAUSES:
+                return False
+            causes.add(cause)
+            return True
 
 
 def log_settings_fault(fault: Exception) -> None:
     """Log why the app cannot work at all."""
     _LOG.error("The app's settings are wrong. %s", fault)
+
+
+def _is_refusal(error: SyncError) -> bool:
+    return isinstance(error, NotOurs) or error.reason in _UNTRUSTED
 
 
 def _level(error: SyncError) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from aiohttp import web
 
 from local.functions_host.app import HostJson, host_app
+from local.functions_host.authentication import PRINCIPALS, Authentication
 from local.functions_host.keys import Keys
 from local.functions_host.worker import IndexingError, Worker, current_invocation
 from local.serving import LOOPBACK
@@ -43,11 +44,19 @@ def _options() -> argparse.Namespace:
 
 async def _serve(options: argparse.Namespace) -> int:
     folder = options.app.resolve()
+    authentication = Authentication.of(os.environ)
+    os.environ.pop(PRINCIPALS, None)  # the platform's, not the app's
     host_json = HostJson.read(folder)
     worker = await Worker.index(folder, host_json.concurrency)
     given = {name: getattr(options, f"{name}_key") for name in Keys.__slots__}
     keys = Keys(**{name: key for name, key in given.items() if key})
-    app = host_app(worker, keys, host_json.route_prefix, timer=not options.no_timer)
+    app = host_app(
+        worker,
+        keys,
+        host_json.route_prefix,
+        timer=not options.no_timer,
+        authentication=authentication,
+    )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_ANSWER_SECONDS)
     await runner.setup()
     listener = socket.create_server((LOOPBACK, options.port), backlog=512)

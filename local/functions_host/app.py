@@ -14,6 +14,7 @@ from typing import Self
 from aiohttp import web
 
 from local.functions_host.admin import add_admin
+from local.functions_host.authentication import Authentication
 from local.functions_host.http_trigger import add_http_routes
 from local.functions_host.keys import Keys
 from local.functions_host.timer import Timer
@@ -41,7 +42,14 @@ class HostJson:
         return cls(http.get("routePrefix", "api").strip("/"), bound if bound > 0 else sys.maxsize)
 
 
-def host_app(worker: Worker, keys: Keys, route_prefix: str, *, timer: bool) -> web.Application:
+def host_app(
+    worker: Worker,
+    keys: Keys,
+    route_prefix: str,
+    *,
+    timer: bool,
+    authentication: Authentication | None = None,
+) -> web.Application:
     """Make the application; without `timer` the timers run only when the admin asks.
 
     Raises ValueError for a route or a schedule that cannot be served.
@@ -54,7 +62,8 @@ def host_app(worker: Worker, keys: Keys, route_prefix: str, *, timer: bool) -> w
     for function in worker.functions.values():
         if isinstance(function.trigger, UnservedTrigger):
             _log.warning("nothing will start %s: no %s here", function.name, function.trigger.kind)
-    app = web.Application(client_max_size=_BODY_LIMIT)
+    middlewares = [authentication.admit] if authentication else []
+    app = web.Application(client_max_size=_BODY_LIMIT, middlewares=middlewares)
     add_admin(app, worker, keys, timers)
     add_webhook(app, worker, keys)
     add_http_routes(app, worker, keys, route_prefix)

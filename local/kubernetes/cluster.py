@@ -46,6 +46,10 @@ class Cluster(Registry):
         """Let the token stand for the user; user `admin` may do everything."""
         self._tokens[token] = user
 
+    def remove_token(self, token: str) -> None:
+        """Let the token stand for nobody."""
+        self._tokens.pop(token, None)
+
     def grant(self, user: str, *rules: Rule) -> None:
         """Give the user these rules besides what they have."""
         self.access.grant(user, rules)

@@ -4,6 +4,7 @@ from local.kubernetes.documents import Document, array
 from local.kubernetes.kinds import KINDS, Kind
 
 REVIEWS_GROUP = "authorization.k8s.io"
+WHOAMI_GROUP = "authentication.k8s.io"
 _VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 VERSION: Document = {
@@ -18,12 +19,30 @@ VERSION: Document = {
     "platform": "linux/amd64",
 }
 
-_REVIEWS_VERSION: Document = {"groupVersion": f"{REVIEWS_GROUP}/v1", "version": "v1"}
-_REVIEWS: Document = {
-    "name": REVIEWS_GROUP,
-    "versions": [_REVIEWS_VERSION],
-    "preferredVersion": _REVIEWS_VERSION,
-}
+
+def _group(name: str) -> Document:
+    version: Document = {"groupVersion": f"{name}/v1", "version": "v1"}
+    return {"name": name, "versions": [version], "preferredVersion": version}
+
+
+def _reviews(group: str, kind: str) -> dict[str, Document]:
+    """Return what is said of a group whose one resource is that review."""
+    review: Document = {
+        "name": f"{kind.lower()}s",
+        "singularName": kind.lower(),
+        "namespaced": False,
+        "kind": kind,
+        "verbs": ["create"],
+    }
+    return {
+        f"/apis/{group}": {"kind": "APIGroup", "apiVersion": "v1", **_group(group)},
+        f"/apis/{group}/v1": {
+            "kind": "APIResourceList",
+            "apiVersion": "v1",
+            "groupVersion": f"{group}/v1",
+            "resources": [review],
+        },
+    }
 
 
 def _resource(kind: Kind) -> Document:
@@ -46,21 +65,12 @@ DISCOVERY: dict[str, Document] = {
         "groupVersion": "v1",
         "resources": array(_resource(kind) for kind in KINDS.values()),
     },
-    "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_REVIEWS]},
-    f"/apis/{REVIEWS_GROUP}": {"kind": "APIGroup", "apiVersion": "v1", **_REVIEWS},
-    f"/apis/{REVIEWS_GROUP}/v1": {
-        "kind": "APIResourceList",
+    "/apis": {
+        "kind": "APIGroupList",
         "apiVersion": "v1",
-        "groupVersion": f"{REVIEWS_GROUP}/v1",
-        "resources": [
-            {
-                "name": "selfsubjectaccessreviews",
-                "singularName": "selfsubjectaccessreview",
-                "namespaced": False,
-                "kind": "SelfSubjectAccessReview",
-                "verbs": ["create"],
-            }
-        ],
+        "groups": [_group(REVIEWS_GROUP), _group(WHOAMI_GROUP)],
     },
+    **_reviews(REVIEWS_GROUP, "SelfSubjectAccessReview"),
+    **_reviews(WHOAMI_GROUP, "SelfSubjectReview"),
     "/version": VERSION,
 }

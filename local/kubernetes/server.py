@@ -8,7 +8,7 @@ from aiohttp import web
 
 from local.kubernetes.authorization import Attempt
 from local.kubernetes.cluster import Cluster
-from local.kubernetes.discovery import DISCOVERY, REVIEWS_GROUP
+from local.kubernetes.discovery import DISCOVERY, REVIEWS_GROUP, WHOAMI_GROUP
 from local.kubernetes.documents import (
     Document,
     Json,
@@ -41,6 +41,7 @@ from local.kubernetes.watching import events
 _BODY_LIMIT = 3 << 20
 _HEALTH = ("/healthz", "/livez", "/readyz")
 _REVIEWS = f"/apis/{REVIEWS_GROUP}/v1/selfsubjectaccessreviews"
+_WHOAMI = f"/apis/{WHOAMI_GROUP}/v1/selfsubjectreviews"
 _JSON = "application/json"
 _WATCH_SECONDS = 1800.0
 _NO_WATCH_LIST = (
@@ -233,6 +234,8 @@ async def _other(cluster: Cluster, request: web.Request, user: str) -> web.Respo
     path = request.path.rstrip("/")
     if request.method == "POST" and path == _REVIEWS:
         return _review(cluster, user, await _body(request))
+    if request.method == "POST" and path == _WHOAMI:
+        return _whoami(user, await _body(request))
     known = DISCOVERY.get(path) or OPENAPI.get(path)
     if known is not None and request.method == "GET":
         return _json(known)
@@ -252,6 +255,12 @@ def _review(cluster: Cluster, user: str, body: Json) -> web.Response:
         text(asked, "group"),
     )
     status: Document = {"allowed": cluster.access.allows(user, attempt) if asked else True}
+    return _json({**document, "metadata": {"creationTimestamp": None}, "status": status}, 201)
+
+
+def _whoami(user: str, body: Json) -> web.Response:
+    document = body if isinstance(body, dict) else {}
+    status: Document = {"userInfo": {"username": user, "groups": ["system:authenticated"]}}
     return _json({**document, "metadata": {"creationTimestamp": None}, "status": status}, 201)
 
 

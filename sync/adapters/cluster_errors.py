@@ -53,22 +53,31 @@ def explain(target: Target, status: int, headers: Mapping[str, str], body: bytes
     return _REFUSALS.get(status, _refused)(target, status, told)
 
 
-def unreachable(target: Target, url: str, error: HTTPError) -> Transient:
+def unreachable(cluster: str, url: str, error: HTTPError) -> Transient:
     """Return the error for a connection that failed; `url` is the API server's."""
     match error:
         case NameResolutionError():
-            what = "its name does not resolve: check the server in the kubeconfig, and the DNS"
+            what = "its name does not resolve: check the server in its settings, and the DNS"
         case SSLError():
             what = (
-                "the TLS handshake failed: check the certificate authority in the kubeconfig "
-                "(kubectl config view), and any proxy on the way"
+                "the TLS handshake failed: check its certificate authority (ca in SYNC_CLUSTERS, "
+                "certificate-authority-data in a kubeconfig), and any proxy on the way"
             )
         case ProxyError():
             what = "the proxy failed: check HTTPS_PROXY and NO_PROXY"
         case _:
             what = f"{type(error).__name__}; this may pass"
     return Transient(
-        "ClusterUnreachable", f"Cluster {target.cluster} could not be asked at {url}: {what}."
+        "ClusterUnreachable", f"Cluster {cluster} could not be asked at {url}: {what}."
+    )
+
+
+def unauthorized(cluster: str, remedy: str) -> Permanent:
+    """Return the error for a login that is refused though it was renewed just now."""
+    return Permanent(
+        "ClusterUnauthorized",
+        f"Cluster {cluster} does not accept the app's login (HTTP status 401), looked up anew just "
+        f"now. {remedy}",
     )
 
 
@@ -77,15 +86,7 @@ def broken(target: Target, what: str) -> Transient:
     return Transient(
         "ClusterAnswerBroken",
         f"What answers for cluster {target.cluster} is not its API server ({what}). If this "
-        "stays, check the server in the kubeconfig and any proxy on the way.",
-    )
-
-
-def _unauthorized(target: Target, status: int, _told: _Status) -> Permanent:
-    return Permanent(
-        "ClusterUnauthorized",
-        f"Cluster {target.cluster} does not accept the credential of its kubeconfig (HTTP status "
-        f"{status}), read again just now. Renew the token, client certificate or log-in there.",
+        "stays, check the server in its settings and any proxy on the way.",
     )
 
 
@@ -127,7 +128,6 @@ def _conflict(target: Target, _status: int, _told: _Status) -> Conflict:
 
 
 _REFUSALS: dict[int, Callable[[Target, int, _Status], SyncError]] = {
-    401: _unauthorized,
     403: _forbidden,
     404: _not_found,
     409: _conflict,

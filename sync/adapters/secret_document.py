@@ -20,6 +20,7 @@ class _Managed(TypedDict):
 class _Owner(TypedDict):
     kind: str
     name: str
+    uid: str
 
 
 class _Metadata(TypedDict):
@@ -45,7 +46,7 @@ def parse(document: bytes) -> Actual:
         raise ValueError("not a Secret")
     metadata = secret["metadata"]
     owned: set[str] = set()
-    owned_by_others: set[str] = set()
+    holders: dict[str, tuple[str, ...]] = {}
     owns_state = False
     for entry in metadata.get("managedFields") or ():
         fields = entry.get("fieldsV1") or {}
@@ -54,7 +55,8 @@ def parse(document: bytes) -> Actual:
             annotations = fields.get("f:metadata", {}).get("f:annotations", {})
             owns_state = owns_state or f"f:{STATE_ANNOTATION}" in annotations
         else:
-            owned_by_others |= _keys(fields)
+            for key in _keys(fields):
+                holders[key] = (*holders.get(key, ()), entry.get("manager", ""))
     return Actual(
         resource_version=metadata["resourceVersion"],
         type=secret["type"],
@@ -66,7 +68,9 @@ def parse(document: bytes) -> Actual:
             f"{owner['kind']}/{owner['name']}" for owner in metadata.get("ownerReferences") or ()
         ),
         owned=frozenset(owned),
-        owned_by_others=frozenset(owned_by_others),
+        owner_uids=frozenset(owner["uid"] for owner in metadata.get("ownerReferences") or ()),
+        owned_by_others=frozenset(holders),
+        holders=holders,
         owns_state=owns_state,
     )
 

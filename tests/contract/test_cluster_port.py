@@ -9,7 +9,8 @@ import pytest
 
 from local.kubernetes import Rule
 from local.kubernetes.documents import Document, child
-from sync.adapters.clusters import ClusterConfig, Clusters
+from sync.adapters.cluster_config import ClusterConfig, KubeconfigFile
+from sync.adapters.clusters import Clusters
 from sync.adapters.kubernetes import KubernetesSecrets
 from sync.errors import Conflict, Permanent
 from sync.model import CREATE_ONLY, STATE_ANNOTATION, Actual, Desired, Target, VaultName
@@ -66,7 +67,7 @@ def connect(server: ApiServer, folder: Path, token: str | None = None) -> Cluste
     """Connect to the server with a kubeconfig."""
     path = folder / "kubeconfig"
     path.write_text(server.kubeconfig(token))
-    return Clusters([ClusterConfig("main", str(path))])
+    return Clusters([ClusterConfig("main", KubeconfigFile(str(path)))])
 
 
 @pytest.fixture

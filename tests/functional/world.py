@@ -17,7 +17,7 @@ from local.host_process import Answer, HostProcess
 from local.key_vault import Refused, Vault
 from local.kubernetes.documents import Document, child, text, texts
 from local.kubernetes.status import ApiError
-from local.stack import Stack
+from local.stack import SUBSCRIPTION, Stack
 
 EVENTS = "key_vault_event"
 TIMER = "reconcile_drift"
@@ -162,6 +162,7 @@ class World:
         age: float = 0.0,
         silent: bool = False,
         namespace: bool = True,
+        subscription: str = SUBSCRIPTION,
     ) -> Place:
         """Make a vault, and the namespace that its name leads to unless there is one.
 
@@ -175,7 +176,7 @@ class World:
         usual = vaults.clock, vaults.publish
         vaults.clock, vaults.publish = clock, (lambda _: None) if silent else vaults.publish
         try:
-            vault = self.stack.vault(name)
+            vault = self.stack.vault(name, subscription)
         finally:
             vaults.clock, vaults.publish = usual
         _, _, _, *project, stage, number = name.lower().split("-")
@@ -220,6 +221,11 @@ class World:
             f" {level} " in line and all(word in line for word in words)
             for line in self.log().splitlines()
         )
+
+    def refused(self, level: str, *words: str) -> bool:
+        """Tell whether a host of this session ever logged such a line: it logs a cause once."""
+        lines = _log(self.stack).read_text(errors="replace").splitlines()
+        return any(f" {level} " in line and all(word in line for word in words) for line in lines)
 
     def leaks(self) -> list[str]:
         """Return where a planted value shows: in the log, in answers, in what is not data."""

@@ -1,50 +1,78 @@
 """The kubeconfigs that lead to the clusters: taken when sound, refused with a remedy when not."""
 
+import base64
+import json
 import ssl
+import sys
 from pathlib import Path
 
 import pytest
 
-from sync.adapters.clusters import ClusterConfig, Clusters
+from sync.adapters import kubeconfig as loaded
+from sync.adapters.cluster_config import (
+    ClusterConfig,
+    KeptKubeconfig,
+    KeptSecret,
+    KubeconfigFile,
+    KubeconfigText,
+)
+from sync.adapters.connection import Connection, Endpoint
+from sync.adapters.doors import Door, Doors
 from sync.errors import Permanent
-from tests.unit.scripted import PLANTED, said
+from tests.unit.scripted import PLANTED, said, soon
 from tests.unit.test_adapter_kubernetes import kubeconfig
 
 URL = "https://api.example:6443"
+KEPT = KeptKubeconfig(KeptSecret("keeper", "config"))
+
+
+def door(path: Path, context: str | None = None) -> Door:
+    """Make the door to the cluster of a kubeconfig file."""
+    return Doors(None, 7).door(ClusterConfig("main", KubeconfigFile(str(path), context)))
+
+
+def opened(path: Path, context: str | None = None) -> Connection:
+    """Open it."""
+    return door(path, context).open(soon())
+
+
+def endpoint(config: ClusterConfig, text: str) -> Endpoint:
+    """Read a kubeconfig that is no file."""
+    return loaded.endpoint(config, text, 16)
 
 
 def test_a_cluster_is_connected_once(tmp_path: Path) -> None:
     """Every caller shares one endpoint, and its one pool of connections."""
     path = tmp_path / "kubeconfig"
     kubeconfig(path, URL, PLANTED, None)
-    clusters = Clusters([ClusterConfig("main", str(path), "x")], concurrency=7)
-    endpoint = clusters.endpoint("main")
-    assert clusters.endpoint("main") is endpoint
-    assert endpoint.url == URL
-    assert endpoint.authorization() == f"Bearer {PLANTED}"
-    assert endpoint.pool.connection_pool_kw["maxsize"] == 7
-    assert PLANTED not in repr(endpoint)
+    main = door(path, "x")
+    connection = main.open(soon())
+    assert main.open(soon()).endpoint is connection.endpoint
+    assert connection.endpoint.url == URL
+    assert connection.authorization == f"Bearer {PLANTED}"
+    assert connection.endpoint.pool.connection_pool_kw["maxsize"] == 7
+    assert PLANTED not in repr(connection)
 
 
 def test_only_the_first_refusal_connects_anew(tmp_path: Path) -> None:
     """Of callers whose credential was refused, one reads the kubeconfig and the others follow."""
     path = tmp_path / "kubeconfig"
     kubeconfig(path, URL, "t", None)
-    clusters = Clusters([ClusterConfig("main", str(path))])
-    refused = clusters.endpoint("main")
-    renewed = clusters.renewed("main", refused)
-    assert renewed is not refused
-    assert clusters.renewed("main", refused) is renewed
+    main = door(path)
+    refused = main.open(soon())
+    renewed = main.renewed(refused, soon())
+    assert renewed.endpoint is not refused.endpoint
+    assert main.renewed(refused, soon()).endpoint is renewed.endpoint
 
 
 def test_a_file_that_comes_later_is_found(tmp_path: Path) -> None:
     """A missing kubeconfig is an error of that moment, not of the process."""
     path = tmp_path / "kubeconfig"
-    clusters = Clusters([ClusterConfig("main", str(path))])
+    main = door(path)
     with pytest.raises(Permanent):
-        clusters.endpoint("main")
+        main.open(soon())
     kubeconfig(path, URL, "t", None)
-    assert clusters.endpoint("main").url == URL
+    assert main.open(soon()).endpoint.url == URL
 
 
 @pytest.mark.parametrize(
@@ -66,7 +94,7 @@ def test_a_broken_kubeconfig_is_not_quoted(tmp_path: Path, text: str) -> None:
     path = tmp_path / "kubeconfig"
     path.write_text(text)
     with pytest.raises(Permanent) as caught:
-        Clusters([ClusterConfig("main", str(path))]).endpoint("main")
+        opened(path)
     assert caught.value.reason == "ClusterConfig"
     assert f"kubectl --kubeconfig {path}" in caught.value.message
     assert PLANTED not in said(caught.value)
@@ -77,7 +105,7 @@ def test_an_unknown_context_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "kubeconfig"
     kubeconfig(path, URL, PLANTED, None)
     with pytest.raises(Permanent, match="--context nope") as caught:
-        Clusters([ClusterConfig("main", str(path), "nope")]).endpoint("main")
+        opened(path, "nope")
     assert PLANTED not in said(caught.value)
 
 
@@ -86,14 +114,14 @@ def test_plain_http_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "kubeconfig"
     kubeconfig(path, "http://api.example", "t", None)
     with pytest.raises(Permanent, match="without https"):
-        Clusters([ClusterConfig("main", str(path))]).endpoint("main")
+        opened(path)
 
 
 def test_no_verification_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A kubeconfig that turns the server's verification off is obeyed, and warned of."""
     path = tmp_path / "kubeconfig"
     kubeconfig(path, URL, "t", None, **{"insecure-skip-tls-verify": True})
-    pool = Clusters([ClusterConfig("main", str(path))]).endpoint("main").pool
+    pool = opened(path).endpoint.pool
     assert pool.connection_pool_kw["ssl_context"].verify_mode is ssl.CERT_NONE
     assert "certificate-authority-data" in caplog.text
 
@@ -102,8 +130,81 @@ def test_old_authorities_are_trusted(tmp_path: Path) -> None:
     """What a cluster made before Python asked for more is verified as kubectl verifies it."""
     path = tmp_path / "kubeconfig"
     kubeconfig(path, URL, "t", None)
-    trust = Clusters([ClusterConfig("main", str(path))]).endpoint("main").pool
+    trust = opened(path).endpoint.pool
     context = trust.connection_pool_kw["ssl_context"]
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+
+
+@pytest.mark.parametrize(
+    "text", ["", PLANTED, f"a: [{PLANTED}", f"[{PLANTED}]", f"users: {PLANTED}"]
+)
+def test_a_broken_text_is_not_quoted(text: str) -> None:
+    """Neither is what a setting or a vault holds; the message says where it is kept."""
+    for reach, place in ((KEPT, "--vault-name keeper --name config"), (None, "SYNC_CLUSTERS")):
+        config = ClusterConfig("main", reach or KubeconfigText(text))
+        with pytest.raises(Permanent) as caught:
+            endpoint(config, text)
+        assert caught.value.reason == "ClusterConfig"
+        assert place in caught.value.message
+        assert PLANTED not in said(caught.value) + repr(config)
+
+
+def document(user: dict[str, object], **cluster: object) -> str:
+    """Write a kubeconfig with that user."""
+    return json.dumps(
+        {
+            "clusters": [{"name": "c", "cluster": {"server": URL, **cluster}}],
+            "users": [{"name": "u", "user": user}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+    )
+
+
+CREDENTIAL = {
+    "apiVersion": "client.authentication.k8s.io/v1",
+    "kind": "ExecCredential",
+    "status": {"token": "from-plugin"},
+}
+PLUGIN: dict[str, object] = {
+    "apiVersion": "client.authentication.k8s.io/v1",
+    "command": sys.executable,
+    "args": ["-c", f"print({json.dumps(CREDENTIAL)!r})"],
+    "interactiveMode": "Never",
+}
+
+
+def test_a_plugin_of_this_machine_is_run() -> None:
+    """A kubeconfig of the app's own may name a program that gets the token."""
+    text = document({"exec": PLUGIN})
+    config = ClusterConfig("main", KubeconfigText(text))
+    assert endpoint(config, text).authorization() == "Bearer from-plugin"
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "key"),
+    [
+        ({"exec": PLUGIN}, {}, "exec"),
+        ({"auth-provider": {"name": "gcp"}}, {}, "auth-provider"),
+        ({"tokenFile": "/etc/hostname"}, {}, "tokenFile"),
+        ({"client-certificate": "/etc/hostname"}, {}, "client-certificate"),
+        ({"client-key": "/etc/hostname"}, {}, "client-key"),
+        ({}, {"certificate-authority": "/etc/hostname"}, "certificate-authority"),
+    ],
+)
+def test_a_kubeconfig_of_a_vault_holds_data_only(
+    user: dict[str, object], cluster: dict[str, object], key: str
+) -> None:
+    """Whoever may write the vault neither runs programs nor reads files where the app runs."""
+    with pytest.raises(Permanent, match=rf"\({key}\)") as caught:
+        endpoint(ClusterConfig("main", KEPT), document(user, **cluster))
+    assert caught.value.reason == "ClusterConfig"
+
+
+def test_a_kubeconfig_of_a_vault_is_taken() -> None:
+    """Tokens and certificates that stand in it are used."""
+    data = base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()
+    text = document({"token": PLANTED}, **{"certificate-authority-data": data})
+    assert endpoint(ClusterConfig("main", KEPT), text).authorization() == f"Bearer {PLANTED}"

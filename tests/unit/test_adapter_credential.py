@@ -1,18 +1,37 @@
 """The app's own credential: refused for good, or a token endpoint that is ill for a while."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
 from azure.core.credentials import TokenCredential
-from azure.identity import ChainedTokenCredential, EnvironmentCredential, ManagedIdentityCredential
+from azure.identity import (
+    ChainedTokenCredential,
+    DefaultAzureCredential,
+    EnvironmentCredential,
+    ManagedIdentityCredential,
+    WorkloadIdentityCredential,
+)
 
 from local.authority import Authority
 from local.serving import LOOPBACK, Servers
 from sync.adapters.credential import Credential
+from sync.adapters.identity import log_in
 from sync.errors import Permanent, SyncError, Transient
 from tests.unit.scripted import PLANTED, Answer, Scripted, said, scripted_servers
 
 SCOPE = "https://vault.azure.net/.default"
+AZURE_VARIABLES = (
+    "AZURE_TENANT_ID",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_TOKEN_CREDENTIALS",
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
+    "MSI_ENDPOINT",
+)
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +138,71 @@ def test_a_refused_service_principal(
         with EnvironmentCredential(retry_total=0, disable_instance_discovery=True) as credential:
             assert type(failure(credential)) is kind
     servers.stop(port)
+
+
+APP_SERVICE = {"IDENTITY_ENDPOINT": "http://x", "IDENTITY_HEADER": "h"}
+PRINCIPAL = {"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "kind"),
+    [
+        ({}, DefaultAzureCredential),
+        ({"AZURE_CLIENT_ID": "c"}, DefaultAzureCredential),
+        ({"AZURE_CLIENT_SECRET": "s"}, DefaultAzureCredential),
+        (APP_SERVICE, ManagedIdentityCredential),
+        ({"MSI_ENDPOINT": "http://x"}, ManagedIdentityCredential),
+        ({**PRINCIPAL, "AZURE_FEDERATED_TOKEN_FILE": "/f"}, WorkloadIdentityCredential),
+        ({**PRINCIPAL, "AZURE_CLIENT_SECRET": "s"}, EnvironmentCredential),
+        ({**APP_SERVICE, **PRINCIPAL, "AZURE_CLIENT_SECRET": "s"}, EnvironmentCredential),
+        ({**APP_SERVICE, **PRINCIPAL, "AZURE_CLIENT_SECRET": ""}, ManagedIdentityCredential),
+        ({"AZURE_TOKEN_CREDENTIALS": "dev", "MSI_ENDPOINT": "e"}, DefaultAzureCredential),
+    ],
+    ids=range(10),
+)
+def test_the_log_in_is_chosen_by_the_environment(
+    environment: dict[str, str], kind: type[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What azure-identity's variables name is taken, in its order, and nothing else is tried."""
+    for name in AZURE_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    make = log_in(environment)
+    first, second = make(), make()
+    assert type(first) is type(second) is kind
+    assert first is not second
+
+
+@pytest.mark.parametrize("client_id", ["", "11111111-1111-4111-8111-111111111111"])
+def test_a_user_assigned_identity_is_named(endpoint: Scripted, client_id: str) -> None:
+    """AZURE_CLIENT_ID names the user-assigned identity; without it it is the system's own."""
+    soon = int(time.time()) + 3600
+    endpoint.answers = [Answer(body={"access_token": "t", "expires_on": str(soon)})]
+    make = log_in({**APP_SERVICE, "AZURE_CLIENT_ID": client_id})
+    assert Credential(make()).get_token(SCOPE).token == "t"
+    (request,) = endpoint.requests
+    assert ("client_id" in request.path) is bool(client_id)
+    assert client_id in request.path
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"AZURE_FEDERATED_TOKEN_FILE": "/f"},
+        {"AZURE_TOKEN_CREDENTIALS": "nonsense"},
+        {**PRINCIPAL, "AZURE_CLIENT_CERTIFICATE_PATH": "/nowhere.pem"},
+    ],
+    ids=range(3),
+)
+def test_variables_that_contradict_are_told(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log-in that cannot be made is a refusal that names the variables, when it is needed."""
+    for name in AZURE_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    error = failure(log_in(environment)())
+    assert (type(error), error.reason) == (Permanent, "CredentialRefused")
+    assert "AZURE_TENANT_ID" in error.message

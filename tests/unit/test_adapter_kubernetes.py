@@ -10,7 +10,8 @@ import yaml
 
 from local.authority import Authority
 from local.serving import LOOPBACK, Servers
-from sync.adapters.clusters import ClusterConfig, Clusters
+from sync.adapters.cluster_config import ClusterConfig, KubeconfigFile
+from sync.adapters.clusters import Clusters
 from sync.adapters.kubernetes import KubernetesSecrets
 from sync.errors import Conflict, Permanent, SyncError, Transient
 from sync.model import Desired, Target, VaultName
@@ -84,7 +85,7 @@ def config(tmp_path: Path) -> Path:
 @pytest.fixture
 def clusters(config: Path) -> Iterator[Clusters]:
     """Make the endpoints of that kubeconfig."""
-    clusters = Clusters([ClusterConfig("main", str(config))])
+    clusters = Clusters([ClusterConfig("main", KubeconfigFile(str(config)))])
     yield clusters
     clusters.close()
 
@@ -339,7 +340,7 @@ def test_another_host_s_certificate_is_refused(
     scripted = Scripted([Answer(200)])
     port = servers.serve(scripted.app(), authority.server_context("elsewhere.example"))
     kubeconfig(config, f"https://{LOOPBACK}:{port}", "t", authority.pem)
-    cluster = KubernetesSecrets(Clusters([ClusterConfig("main", str(config))]))
+    cluster = KubernetesSecrets(Clusters([ClusterConfig("main", KubeconfigFile(str(config)))]))
     assert "TLS handshake" in failure(cluster, write=False).message
     assert not scripted.requests
     servers.stop(port)
@@ -351,7 +352,9 @@ def test_a_stopped_server_may_come_back(servers: Servers, config: Path) -> None:
     port = servers.serve(Scripted().app())
     servers.stop(port)
     kubeconfig(config, f"https://{LOOPBACK}:{port}", "t", None)
-    error = failure(KubernetesSecrets(Clusters([ClusterConfig("main", str(config))])))
+    error = failure(
+        KubernetesSecrets(Clusters([ClusterConfig("main", KubeconfigFile(str(config)))]))
+    )
     assert (type(error), error.reason) == (Transient, "ClusterUnreachable")
 
 
@@ -371,5 +374,5 @@ def test_the_environment_s_proxy_is_used_unless_excepted(
     monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
     assert KubernetesSecrets(clusters).read(TARGET, soon()) is None
     monkeypatch.setenv("NO_PROXY", "localhost")
-    other = Clusters([ClusterConfig("main", str(config))])
+    other = Clusters([ClusterConfig("main", KubeconfigFile(str(config)))])
     assert "HTTPS_PROXY" in failure(KubernetesSecrets(other)).message

@@ -2,18 +2,19 @@
 
 import json
 import re
+from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import pytest
 
-from sync.app import App, claims
-from sync.errors import Malformed, NotOurs, Permanent, SyncError, Transient
+from sync.app import DISCOVERY, REQUEST, App, Survey
+from sync.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
 from sync.fleet import Fleet, Threads
-from sync.model import Converged, Failed, Hint, Ignored, Outcome
+from sync.model import Converged, Desired, Failed, Hint, Ignored, Outcome, Target
 from sync.naming import DEFAULT_PATTERN, Naming
-from sync.ports import Deadline
+from sync.ports import Deadline, Known
 from sync.reconcile import Reconciled, Work
 from sync.requests import Resync
 from tests.unit.world import World
@@ -30,12 +31,15 @@ class Stage:
     world: World = field(default_factory=World.new)
     namespace: str = "{project}-{stage}"
     known: tuple[str, ...] = KNOWN
+    listed: tuple[str, ...] = ()
+    fault: SyncError | None = None
     works: list[Work] = field(default_factory=list)
+    looks: list[float] = field(default_factory=list)
 
     def app(self) -> App:
         """Return the app."""
         naming = Naming(PATTERN, self.namespace)
-        vaults = tuple(naming.vault(name) for name in self.known)
+        listed = [naming.vault(name) for name in self.listed]
 
         def reconcile(work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
             self.works.append(work)
@@ -43,10 +47,11 @@ class Stage:
 
         return App(
             naming=naming,
-            vaults=vaults,
-            claims=claims(naming, vaults),
+            survey=Survey(naming, Searched(self, naming), listed),
             subscriptions=frozenset({SUBSCRIPTION}),
-            fleet=Fleet(reconcile, self.world.clock, Threads(lanes=2, sweep=1, fetchers=1)),
+            fleet=Fleet(
+                reconcile, self.world.clock, Threads(lanes=2, sweep=1, fetchers=1, readers=1)
+            ),
             cluster=self.world.cluster,
             clock=self.world.clock,
         )
@@ -54,6 +59,42 @@ class Stage:
     def put(self, vault: str, name: str, value: str) -> str:
         """Set a secret in one of the vaults."""
         return self.world.vaults.put(Naming(PATTERN).vault(vault), name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A directory that finds what the stage says by now."""
+
+    stage: Stage
+    naming: Naming
+
+    def known(self, deadline: Deadline) -> Known:
+        """Note the search and its seconds."""
+        self.stage.looks.append(deadline.remaining())
+        return Known(tuple(map(self.naming.vault, self.stage.known)), self.stage.fault)
+
+
+@dataclass(frozen=True, slots=True)
+class Scarce:
+    """A cluster without Secrets that does something at each read."""
+
+    at_read: Callable[[Target, Deadline], None]
+
+    def read(self, target: Target, deadline: Deadline) -> None:
+        """Find nothing."""
+        self.at_read(target, deadline)
+
+    def apply(
+        self, target: Target, desired: Desired, resource_version: str, deadline: Deadline
+    ) -> None:
+        """Refuse: no test here needs it."""
+        raise NotImplementedError(target, desired, resource_version, deadline)
+
+    def evict(
+        self, target: Target, keys: frozenset[str], resource_version: str, deadline: Deadline
+    ) -> None:
+        """Refuse: no test here needs it."""
+        raise NotImplementedError(target, keys, resource_version, deadline)
 
 
 def event(vault: str, kind: str = "SecretNewVersionCreated", **data: object) -> str:
@@ -213,13 +254,87 @@ def test_vaults_that_lead_to_one_secret_are_refused() -> None:
     assert stage.world.cluster.secrets == {}
 
 
+def test_an_event_waits_for_no_search() -> None:
+    """An event goes by the vaults of the last look, and the search is left to passes."""
+    stage = Stage(namespace="{project}", known=(KNOWN[0], KNOWN[2]), listed=(KNOWN[0],))
+    stage.put(KNOWN[0], "a", "x")
+    app = stage.app()
+    assert of(app.event(event(KNOWN[0])).result(20)) is None
+    assert stage.looks == []
+    list(app.status(app.select(Resync())))
+    list(app.resync(Resync(vault=KNOWN[0])))
+    assert len(stage.looks) == 1
+    assert not stage.works[0].contested
+    assert stage.works[1].contested
+
+
+def test_listed_vaults_contend_before_any_look() -> None:
+    """Two listed vaults of one target are refused to the first event of a process."""
+    stage = Stage(namespace="{project}", listed=(KNOWN[0], KNOWN[2]))
+    stage.put(KNOWN[0], "a", "x")
+    assert of(stage.app().event(event(KNOWN[0])).result(20)) is Permanent
+    assert stage.looks == []
+
+
+def test_a_contest_ends_with_the_look_that_shows_no_rival() -> None:
+    """Claims follow what is known: once a rival is gone, the other vault has the target."""
+    stage = Stage(namespace="{project}", known=(KNOWN[0], KNOWN[2]))
+    stage.put(KNOWN[0], "a", "x")
+    app = stage.app()
+    assert [of(outcome) for outcome in app.sweep()] == [Permanent] * 2
+    stage.known = (KNOWN[0],)
+    assert [of(outcome) for outcome in app.sweep()] == [None]
+
+
+@pytest.mark.parametrize("fault", [Transient("X", "x"), Permanent("X", "x")], ids=["503", "422"])
+def test_a_failed_search_is_told_and_every_known_vault_is_done(fault: SyncError) -> None:
+    """A pass, a resync and a status tell of the search and go on with what is known."""
+    stage = Stage(fault=fault)
+    for name in KNOWN:
+        stage.put(name, "a", name)
+    app = stage.app()
+    for outcomes in (
+        list(app.sweep()),
+        list(app.resync(Resync())),
+        list(app.resync(Resync(project="shop", stage="dev"))),
+    ):
+        assert outcomes[0] == Failed(DISCOVERY, fault)
+        assert [of(outcome) for outcome in outcomes[1:]] == [None] * (len(outcomes) - 1)
+        assert len(outcomes) > 1
+    told = list(app.status(app.select(Resync())))
+    assert [entry["vault"] for entry, _ in told] == [DISCOVERY, *KNOWN]
+    assert [error for _, error in told] == [fault, None, None, None]
+
+
+def test_a_project_that_a_failed_search_may_have_missed_is_not_called_unknown() -> None:
+    """Where the search failed, nobody can say that there is no such project."""
+    fault = Transient("X", "x")
+    app = Stage(fault=fault).app()
+    assert list(app.resync(Resync(project="x", stage="y"))) == [Failed(DISCOVERY, fault)]
+
+
+def test_a_vault_that_is_named_is_not_searched_for() -> None:
+    """An operator can resync one vault while the search is down."""
+    stage = Stage(fault=Transient("X", "x"))
+    stage.put(KNOWN[0], "a", "x")
+    assert [of(outcome) for outcome in stage.app().resync(Resync(vault=KNOWN[0]))] == [None]
+    assert stage.looks == []
+
+
+def test_a_search_leaves_the_front_end_time_to_answer() -> None:
+    """Search and reconciles together end before the 230 s of App Service's front end."""
+    stage = Stage()
+    list(stage.app().resync(Resync()))
+    assert stage.looks[0] + REQUEST.total < 230
+
+
 def test_the_status_tells_every_secret_and_every_failure() -> None:
     """The status has one entry a vault: what its Secret says, or why it cannot be read."""
     stage = Stage(known=("weu-ds-akv-kube-x-1", *KNOWN))
     stage.put(KNOWN[0], "a", "pl4nted")
     app = stage.app()
     list(app.resync(Resync(vault=KNOWN[0])))
-    told = list(app.status(Resync()))
+    told = list(app.status(app.select(Resync())))
     assert [entry["state"] for entry, _ in told] == ["unknown", "converged", "absent", "absent"]
     assert [error.reason if error else None for _, error in told] == [
         "NamespaceProtected",
@@ -228,6 +343,37 @@ def test_the_status_tells_every_secret_and_every_failure() -> None:
         None,
     ]
     stage.world.wire.fail("read", Transient("ClusterUnreachable", "Down."), times=1)
-    told = list(app.status(Resync(vault=KNOWN[0])))
+    told = list(app.status(app.select(Resync(vault=KNOWN[0]))))
     assert told[0][0]["reason"] == "ClusterUnreachable"
+    assert "pl4nted" not in json.dumps([entry for entry, _ in told])
+
+
+def test_the_status_of_many_vaults_ends_in_time() -> None:
+    """Those whose turn has not come within the total are told so, and the others are there."""
+    stage = Stage()
+    app = stage.app()
+
+    def read(target: Target, deadline: Deadline) -> None:
+        del target, deadline
+        stage.world.clock.now += 150
+
+    told = list(replace(app, cluster=Scarce(read)).status(app.select(Resync())))
+    assert [error.reason if error else None for _, error in told] == [
+        None,
+        None,
+        "DeadlineExceeded",
+    ]
+
+
+def test_a_bug_in_one_status_stays_with_its_vault() -> None:
+    """What nobody thought of is told of its vault alone, and by its place only."""
+    app = Stage().app()
+
+    def read(target: Target, deadline: Deadline) -> None:
+        del deadline
+        if target.vault.text == KNOWN[1]:
+            raise ZeroDivisionError("pl4nted")
+
+    told = list(replace(app, cluster=Scarce(read)).status(app.select(Resync())))
+    assert [type(error) for _, error in told] == [type(None), Unexpected, type(None)]
     assert "pl4nted" not in json.dumps([entry for entry, _ in told])

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sync.app import App, claims
+from sync.adapters.discovery import Listed
+from sync.app import App, Survey
 from sync.arguments import parse
 from sync.cli import Screen, main, run
 from sync.errors import NotOurs, Permanent, SyncError, Transient
@@ -174,11 +175,10 @@ class PlantedVaults:
 
 def app(reconcile: Reconcile, vaults: Iterable[str] = (), secrets: Secrets | None = None) -> App:
     """Build an app that knows these vaults."""
-    known = [NAMING.vault(vault) for vault in vaults]
+    known = tuple(NAMING.vault(vault) for vault in vaults)
     return App(
         naming=NAMING,
-        vaults=known,
-        claims=claims(NAMING, known),
+        survey=Survey(NAMING, Listed(known), known),
         subscriptions=frozenset(),
         fleet=Fleet(reconcile, lambda: 0.0),
         cluster=secrets or Secrets(),
@@ -351,7 +351,9 @@ def test_a_pipe_gets_the_status_of_the_route() -> None:
     secrets = Secrets({SHOP: holding(SHOP, "a", "b", owned="a"), BILLING: BUSY})
     given = app(Scripted({}), [SHOP, SHOP_2, BILLING], secrets)
     said = say(given, "status", tables=False)
-    assert json.loads(said.out) == {"vaults": [told for told, _ in given.status(Resync())]}
+    assert json.loads(said.out) == {
+        "vaults": [told for told, _ in given.status(given.select(Resync()))]
+    }
     assert said.out.count("\n") == 1
 
 

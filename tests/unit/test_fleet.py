@@ -308,3 +308,43 @@ def test_an_event_beside_an_unsafe_pass_still_brings_its_secret() -> None:
     gate.set()
     results(futures)
     assert world.data["key08"] == "new"
+
+
+def test_questions_are_asked_a_few_at_a_time() -> None:
+    """As many as there are readers are under way at once; answers come in the questions' order."""
+    together = Barrier(2)
+    asking = Lock()
+    under_way: list[int] = []
+    crowds: list[int] = []
+
+    def tell(number: int, deadline: Deadline) -> int:
+        assert deadline.remaining() <= SECONDS
+        with asking:
+            under_way.append(number)
+            crowds.append(len(under_way))
+        together.wait(SECONDS)
+        with asking:
+            under_way.remove(number)
+        return number * number
+
+    fleet = Fleet(Desk().opened(), time.monotonic, Threads(readers=2))
+    assert list(fleet.ask(range(6), tell, SECONDS, SECONDS)) == [0, 1, 4, 9, 16, 25]
+    assert max(crowds) == 2
+
+
+def test_a_question_that_fails_is_answered_with_why() -> None:
+    """A failure is the answer to its own question; a bug is told by its place alone."""
+
+    def tell(error: Exception | None, deadline: Deadline) -> str:
+        del deadline
+        if error is not None:
+            raise error
+        return "told"
+
+    fleet = Fleet(Desk().opened(), time.monotonic, Threads(readers=1))
+    refused = Permanent("X", "x")
+    answers = list(fleet.ask([refused, ValueError("pl4nted"), None], tell, SECONDS, SECONDS))
+    assert answers[0] is refused
+    assert isinstance(answers[1], Unexpected)
+    assert "pl4nted" not in answers[1].message
+    assert answers[2] == "told"

@@ -1,17 +1,38 @@
 """The settings: their defaults, their faults, and what a fault may say."""
 
+import base64
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.authority import Authority
+from sync.adapters.cluster_config import (
+    Aks,
+    ClusterConfig,
+    Entra,
+    KeptKubeconfig,
+    KeptSecret,
+    KubeconfigFile,
+    KubeconfigText,
+    Reach,
+    Server,
+)
 from sync.settings import DEFAULT_SCHEDULE, NAMES, SettingsError, read
 from tests.unit.fakes import vault_name
 
 SUBSCRIPTION = "8D2F3C1A-0000-4000-8000-00000000000F"
+AKS = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"
+    "/providers/Microsoft.ContainerService/managedClusters/main"
+)
+ARC = AKS.replace("ContainerService/managedClusters", "Kubernetes/connectedClusters")
+PEM = Authority.create().pem.decode()
+URL = "https://10.0.0.4:6443"
 
 
 def faults(**environment: str) -> tuple[str, ...]:
@@ -65,10 +86,10 @@ def test_every_setting_is_read() -> None:
     assert settings.dns_suffix == "vault.azure.cn"
     assert settings.schedule == "*/30 * * * * *"
     assert not settings.prune
-    assert [(c.name, c.kubeconfig, c.context) for c in settings.clusters] == [
-        ("prod", None, "p"),
-        ("rest", "/etc/k", "r"),
-    ]
+    assert settings.clusters == (
+        ClusterConfig("prod", KubeconfigFile(None, "p")),
+        ClusterConfig("rest", KubeconfigFile("/etc/k", "r")),
+    )
     prod = settings.naming.target(vault_name("weu-ds-akv-shop-prod1-1"))
     assert (prod.cluster, prod.namespace) == ("prod", "shop-prod1-x")
     assert settings.naming.target(vault_name()).cluster == "rest"
@@ -162,13 +183,19 @@ def test_what_does_not_parse_is_a_fault(name: str, value: str) -> None:
     [
         '[{"name": "a", "token": "pl4nted"}]',
         '[{"name": "a", "pl4nted": "x"}]',
-        '[{"name": "pl4nted"}, {"name": "pl4nted"}]',
+        f'[{{"name": "pl4nted{"x" * 40}"}}, {{"name": "pl4nted{"x" * 40}"}}]',
         '[{"name": "a", "match": {"pl4nted": "x"}}]',
-        '[{"name": "pl4nted", "context": 7}]',
+        '[{"name": "pl4nted/+=", "context": 7}]',
+        '[{"name": "a", "server": "https://u:pl4nted@host"}]',
+        '[{"name": "a", "server": "https://host", "ca": "pl4nted"}]',
+        '[{"name": "a", "server": "https://host", "token_secret": "pl4nted"}]',
+        '[{"name": "a", "server": "https://host", "audience": "pl4nted pl4nted"}]',
+        '[{"name": "a", "aks": "pl4nted"}]',
+        '[{"name": "a", "kubeconfig": ["pl4nted"]}]',
         '["pl4nted"',
         "pl4nted",
     ],
-    ids=range(7),
+    ids=range(13),
 )
 def test_faults_do_not_echo_the_clusters(clusters: str) -> None:
     """What was pasted into SYNC_CLUSTERS is told nowhere, neither in what the error came from."""
@@ -177,6 +204,86 @@ def test_faults_do_not_echo_the_clusters(clusters: str) -> None:
     assert "pl4nted" not in repr(refused.value) + str(refused.value)
     assert refused.value.__cause__ is None
     assert refused.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "reach"),
+    [
+        ({}, KubeconfigFile()),
+        ({"aks": AKS}, Aks(AKS, Entra())),
+        ({"aks": AKS, "audience": "api://x"}, Aks(AKS, Entra("api://x"))),
+        ({"aks": AKS, "token_secret": "KV-x/t"}, Aks(AKS, KeptSecret("kv-x", "t"))),
+        ({"server": URL + "/"}, Server(URL)),
+        ({"server": URL, "ca": PEM}, Server(URL, PEM.strip())),
+        ({"server": URL, "ca": base64.b64encode(PEM.encode()).decode()}, Server(URL, PEM)),
+        ({"server": URL, "ca": "/etc/ca.pem"}, Server(URL, Path("/etc/ca.pem"))),
+        ({"server": URL, "token_secret": "kv-x/t"}, Server(URL, None, KeptSecret("kv-x", "t"))),
+        ({"kubeconfig": "a: b\nc: d", "context": "x"}, KubeconfigText("a: b\nc: d", "x")),
+        ({"kubeconfig": '{"a": 1}'}, KubeconfigText('{"a": 1}')),
+        ({"kubeconfig": {"a": 1}}, KubeconfigText('{"a": 1}')),
+        (
+            {"kubeconfig_secret": "kv-x/k", "context": "x"},
+            KeptKubeconfig(KeptSecret("kv-x", "k"), "x"),
+        ),
+    ],
+    ids=range(13),
+)
+def test_every_way_to_a_cluster_is_read(fields: dict[str, object], reach: Reach) -> None:
+    """Each way to reach a cluster and to log in arrives as its own type."""
+    settings = read({"SYNC_CLUSTERS": json.dumps([{"name": "c", **fields}])})
+    assert settings.clusters == (ClusterConfig("c", reach),)
+    assert "BEGIN" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"aks": AKS, "server": URL}, ("aks and server", "keep the one")),
+        ({"aks": ARC}, ("Arc", "server", "characters")),
+        ({"aks": "main"}, ("resource id of an AKS cluster", "a text of 4 characters")),
+        ({"server": "http://10.0.0.4"}, ("https", "15 characters")),
+        ({"server": URL + "/path"}, ("https URL of host and port",)),
+        ({"server": "https://u@host"}, ("https URL of host and port",)),
+        ({"server": "https://host:x"}, ("https URL of host and port",)),
+        ({"server": "https://ho\nst"}, ("https URL of host and port",)),
+        ({"server": URL, "ca": f"ä\n{PEM}"}, ("PEM, base64 of PEM",)),
+        ({"server": URL, "ca": "-----BEGIN CERTIFICATE-----\nx\n"}, ("PEM", "in 3 lines")),
+        ({"server": URL, "ca": 7}, ("PEM, base64 of PEM, or the path", "bare number")),
+        ({"server": URL, "context": "x"}, ("context", "kubeconfig")),
+        ({"ca": PEM}, ("ca, which belongs to server",)),
+        ({"kubeconfig": "/k", "audience": "x"}, ("audience, which belongs to aks or server",)),
+        ({"server": URL, "audience": "x", "token_secret": "kv-x/t"}, ("keep the one",)),
+        ({"server": URL, "audience": "x/.default"}, ("without /.default",)),
+        ({"server": URL, "token_secret": "t"}, ("VAULT/SECRET",)),
+        ({"server": URL, "token_secret": "-/t"}, ("VAULT/SECRET",)),
+        ({"server": URL, "token_secret": "kv-x/a/b"}, ("VAULT/SECRET",)),
+        ({"kubeconfig_secret": None}, ("VAULT/SECRET", "null")),
+        ({"kubeconfig": []}, ("path of a kubeconfig", "a list of 0")),
+        ({"match": {"stage": 7}}, ("patterns must be texts",)),
+        ({"match": "prod"}, ("an object with region or stage", "a text of 4 characters")),
+        ({"tokn_secret": "x"}, ("1 unknown field", "token_secret")),
+    ],
+    ids=range(24),
+)
+def test_a_wrong_cluster_is_told(fields: dict[str, object], words: tuple[str, ...]) -> None:
+    """The fault names the cluster by number and name, what was given by its shape, and the form."""
+    clusters = [{"name": "fine"}, {"name": "edge", **fields}]
+    (fault,) = faults(SYNC_CLUSTERS=json.dumps(clusters))
+    assert fault.startswith("SYNC_CLUSTERS is wrong: cluster 2 (edge) ")
+    for word in words:
+        assert word in fault
+
+
+def test_every_fault_of_every_cluster_is_told() -> None:
+    """One look at the setting is enough to correct all of it."""
+    clusters = [
+        {"name": "a", "server": "x", "ca": 1, "audience": ""},
+        {"server": URL},
+        7,
+        {"name": "a"},
+    ]
+    told = faults(SYNC_CLUSTERS=json.dumps(clusters))
+    assert [fault.split(" ")[4] for fault in told] == ["1", "1", "1", "2", "3", "4"]
 
 
 @given(
@@ -188,3 +295,25 @@ def test_any_values_are_settings_or_faults(environment: Mapping[str, str]) -> No
     """Whatever the values are, the answer is settings or a SettingsError."""
     with suppress(SettingsError):
         read(environment)
+
+
+_FIELDS = ("name", "match", "aks", "server", "ca", "kubeconfig", "kubeconfig_secret", "context")
+_TEXTS = st.sampled_from([AKS, ARC, URL, PEM, "kv-x/t", "/k", "a\nb", "{", "https://["]) | st.text()
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | _TEXTS,
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["region", "stage", "x"]), inner, max_size=2)
+    ),
+    max_leaves=3,
+)
+_CLUSTER = st.dictionaries(
+    st.sampled_from([*_FIELDS, "audience", "token_secret", "x"]), _VALUES, max_size=4
+)
+
+
+@given(st.lists(_CLUSTER | _VALUES, max_size=3))
+def test_any_clusters_are_clusters_or_faults(clusters: list[object]) -> None:
+    """Whatever JSON is given, all of it is read or the setting is refused."""
+    with suppress(SettingsError):
+        assert len(read({"SYNC_CLUSTERS": json.dumps(clusters)}).clusters) == len(clusters)

@@ -1,16 +1,45 @@
 """The log: one line an outcome, at the level that says who should look."""
 
 import logging
+from dataclasses import dataclass
 
 import pytest
 
 from sync.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
 from sync.model import Act, Change, Converged, Failed, Hint, Ignored
-from sync.telemetry import log_outcome, log_pass, log_settings_fault
+from sync.telemetry import Refusals, log_outcome, log_pass, log_settings_fault, log_status
 from tests.unit.fakes import target_of, vault_name
 from tests.unit.world import World
 
 TARGET = target_of(vault_name())
+
+
+@dataclass
+class Clock:
+    """Monotonic seconds that pass when a test says so."""
+
+    now: float = 7.0
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.now
+
+
+def foreign(number: int) -> Ignored:
+    """Return the outcome of an event of that foreign subscription."""
+    return Ignored("event", NotOurs("SubscriptionNotAllowed", f"Subscription {number}."))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return the time."""
+    return Clock()
+
+
+@pytest.fixture
+def refusals(clock: Clock) -> Refusals:
+    """Return the refusals of a process that has just started."""
+    return Refusals(clock)
 
 
 @pytest.fixture(autouse=True)
@@ -101,3 +130,86 @@ def test_no_value_is_logged(log: pytest.LogCaptureFixture) -> None:
     log_outcome("event", Failed("v", done.unread["a"], world.target))
     assert len(log.records) == 3
     assert "pl4nted" not in log.text
+
+
+def test_a_search_is_no_vault(log: pytest.LogCaptureFixture) -> None:
+    """A search that failed has its own line in a pass, and is not counted with the vaults."""
+    log_pass("timer", [Failed("discovery", Permanent("X", "x")), Converged(TARGET)])
+    assert log.records[0].levelno == logging.ERROR
+    assert "1 vaults, 0 of them failed" in log.records[-1].getMessage()
+
+
+def test_a_status_says_who_asked(log: pytest.LogCaptureFixture) -> None:
+    """The status has one line with its caller and its size."""
+    log_status("status by someone", [None, Transient("X", "x")])
+    assert [r.getMessage() for r in log.records] == ["status by someone: 2 told, 1 of them failed"]
+
+
+def test_a_cause_is_logged_once_and_counted(
+    log: pytest.LogCaptureFixture, refusals: Refusals
+) -> None:
+    """However many events are refused for one cause, it has one line, and a count in the report."""
+    for _ in range(1200):
+        refusals.log("event", foreign(1))
+    for _ in range(4):
+        refusals.log("event", Failed("event", Malformed("EventMismatch", "x")))
+    assert [record.levelno for record in log.records] == [logging.INFO, logging.ERROR]
+    refusals.report("timer")
+    told = log.records[-1].getMessage()
+    assert "1,204 not acted on" in told
+    assert told.endswith("SubscriptionNotAllowed 1,200, EventMismatch 4")
+    refusals.report("timer")
+    assert len(log.records) == 3
+
+
+def test_a_cause_is_logged_again_after_an_hour(
+    log: pytest.LogCaptureFixture, refusals: Refusals, clock: Clock
+) -> None:
+    """What stays wrong is said again, and reports in between do not make it new."""
+    refusals.log("event", foreign(1))
+    refusals.report("timer")
+    clock.now += 3599
+    refusals.log("event", foreign(1))
+    assert log.text.count("Subscription 1.") == 1
+    clock.now += 1
+    refusals.log("event", foreign(1))
+    assert log.text.count("Subscription 1.") == 2
+
+
+def test_an_instance_without_timer_reports_too(
+    log: pytest.LogCaptureFixture, refusals: Refusals, clock: Clock
+) -> None:
+    """Events may be served where no pass ever runs: the counts are told after five minutes."""
+    refusals.log("event", foreign(1))
+    clock.now += 300
+    refusals.log("event", foreign(1))
+    assert "event: 2 not acted on in the last 300 s: SubscriptionNotAllowed 2" in log.text
+
+
+def test_whoever_varies_names_fills_neither_log_nor_memory(
+    log: pytest.LogCaptureFixture, refusals: Refusals
+) -> None:
+    """A hundred causes of a reason are named and the rest is counted; other reasons are heard."""
+    for number in range(10_000):
+        refusals.log("event", foreign(number))
+    assert len(log.records) == 100
+    refusals.log("event", Failed("v", Permanent("NamespaceMissing", "x")))
+    assert log.records[-1].levelno == logging.ERROR
+    refusals.report("timer")
+    assert "SubscriptionNotAllowed 10,000 (not all causes are logged)" in log.text
+
+
+def test_what_may_pass_is_logged_each_time(
+    log: pytest.LogCaptureFixture, refusals: Refusals
+) -> None:
+    """Transient failures, bugs and successes are no refusals."""
+    for outcome in (
+        Failed("v", Transient("X", "x")),
+        Failed("v", Unexpected("Bug", "x")),
+        Converged(TARGET),
+    ):
+        refusals.log("event", outcome)
+        refusals.log("event", outcome)
+    assert len(log.records) == 6
+    refusals.report("timer")
+    assert len(log.records) == 6

@@ -1,0 +1,70 @@
+"""A further Kubernetes API server of the stack: it knows the app's identity by Entra's tokens."""
+
+from dataclasses import dataclass, field
+
+from local.authority import Authority
+from local.identity import Identity
+from local.kubernetes import Cluster, Rule, kubeconfig, kubernetes_app
+from local.serving import LOOPBACK, Servers
+
+AKS_AUDIENCE = "6dae42f8-4368-4678-94ff-3960e28e3630"
+OBJECT_ID = "33333333-3333-4333-8333-333333333333"
+"""The app's identity, as Entra's tokens name it to a cluster."""
+
+_SECRETS = ("keyvault-project", *(f"keyvault-{number}" for number in range(2, 100)))
+
+
+@dataclass(slots=True)
+class ApiServer:
+    """A cluster and where it is served; both may change, as when a cluster is made anew."""
+
+    servers: Servers
+    cluster: Cluster
+    authority: Authority = field(default_factory=Authority.create)
+    port: int = 0
+
+    @classmethod
+    def start_for(cls, identity: Identity, servers: Servers, audience: str) -> "ApiServer":
+        """Start a cluster that takes the identity's tokens for the audience."""
+
+        def identify(token: str) -> str | None:
+            return OBJECT_ID if identity.valid(token, audience) else None
+
+        server = cls(servers, Cluster(identify=identify))
+        server.start()
+        return server
+
+    @property
+    def url(self) -> str:
+        """Where the API server answers."""
+        return f"https://{LOOPBACK}:{self.port}"
+
+    def start(self) -> None:
+        """Serve the cluster: where it was, or on a free port."""
+        context = self.authority.server_context(LOOPBACK, "localhost")
+        self.port = self.servers.serve(kubernetes_app(self.cluster), context, self.port)
+
+    def stop(self) -> None:
+        """Let the API server die; its state stays."""
+        self.servers.stop(self.port)
+
+    def move(self) -> None:
+        """Serve the cluster elsewhere, by a certificate of another authority."""
+        self.stop()
+        self.authority, self.port = Authority.create(), 0
+        self.start()
+
+    def namespace(self, name: str, user: str = OBJECT_ID) -> None:
+        """Make a namespace in which that user may do what the app's Role lets."""
+        self.cluster.create_namespace(name)
+        verbs = ("get", "create", "patch")
+        self.cluster.grant(user, Rule(verbs, ("secrets",), _SECRETS, (name,)))
+
+    def data(self, namespace: str, secret: str = "keyvault-project") -> dict[str, str]:  # noqa: S107 - a name
+        """Return a Secret's keys and values."""
+        found = self.cluster.data(namespace, secret)
+        return {key: value.decode() for key, value in found.items()}
+
+    def kubeconfig(self, token: str) -> str:
+        """Return a kubeconfig that leads here with that token."""
+        return kubeconfig(self.url, self.authority.pem, token)

@@ -1,0 +1,151 @@
+"""What Azure Resource Manager knows, and what the one identity may see of it."""
+
+import base64
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import yaml
+
+from local.arm.refusals import RefusedError
+from local.arm.search import TENANT, Page, search
+
+LARGEST_PAGE = 1000
+CREDENTIAL = "listClusterUserCredential"
+_AKS_SERVER = "6dae42f8-4368-4678-94ff-3960e28e3630"
+_KUBELOGIN = "80faf920-1908-4b52-b5ef-a8e7bedfc67a"
+
+
+@dataclass(frozen=True, slots=True)
+class _Cluster:
+    server: str
+    ca_pem: bytes
+
+
+@dataclass(slots=True)
+class ResourceManager:
+    """What the resource manager knows, and what the one identity may see of it.
+
+    `page_size` is the most that a search gives at once. `requests` counts by `graph` and
+    `credential`. A subscription that the identity may not read is left out of a search, which does
+    not tell; a search is refused where none is left.
+    """
+
+    token_valid: Callable[[str], bool] = bool
+    page_size: int = LARGEST_PAGE
+    requests: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _clusters: dict[str, _Cluster] = field(default_factory=dict)
+    _vaults: dict[str, str] = field(default_factory=dict)
+    _unread: set[str] = field(default_factory=set)
+    _closed: set[str] = field(default_factory=set)
+    _faults: list[RefusedError] = field(default_factory=list)
+
+    def put_cluster(self, resource_id: str, server: str, ca_pem: bytes) -> None:
+        """Make an AKS cluster, or give it another endpoint or authority."""
+        with self._lock:
+            self._clusters[resource_id.lower()] = _Cluster(server, ca_pem)
+
+    def remove_cluster(self, resource_id: str) -> None:
+        """Delete it."""
+        with self._lock:
+            del self._clusters[resource_id.lower()]
+
+    def show_vault(self, resource_id: str) -> None:
+        """Let searches find the vault."""
+        with self._lock:
+            self._vaults[resource_id.lower()] = resource_id
+
+    def hide_vault(self, resource_id: str) -> None:
+        """Let no search find it, as one that was deleted."""
+        with self._lock:
+            self._vaults.pop(resource_id.lower(), None)
+
+    def reader(self, subscription: str, *, granted: bool) -> None:
+        """Grant the identity the role Reader in the subscription, or take it away."""
+        with self._lock:
+            (self._unread.discard if granted else self._unread.add)(subscription.lower())
+
+    def cluster_user(self, resource_id: str, *, granted: bool) -> None:
+        """Grant the identity the Cluster User role on the cluster, or take it away."""
+        with self._lock:
+            (self._closed.discard if granted else self._closed.add)(resource_id.lower())
+
+    def fail(self, status: int, requests: int = 1, **headers: str) -> None:
+        """Answer the next requests with that status; headers are written with underscores."""
+        code = "TooManyRequests" if status == 429 else "InternalServerError"  # noqa: PLR2004 - HTTP
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        with self._lock:
+            self._faults += [RefusedError(status, code, "On demand.", **named)] * requests
+
+    def take_fault(self) -> None:
+        """Raise the oldest fault that was asked for, and use it up."""
+        with self._lock:
+            fault = self._faults.pop(0) if self._faults else None
+        if fault is not None:
+            raise fault
+
+    def kubeconfig(self, resource_id: str) -> str:
+        """Return what AKS gives a user of a cluster that Entra ID guards."""
+        with self._lock:
+            self.requests["credential"] += 1
+            cluster = self._clusters.get(resource_id.lower())
+            closed = resource_id.lower() in self._closed
+        if closed:
+            raise RefusedError(
+                403,
+                "AuthorizationFailed",
+                "The client does not have authorization to perform action "
+                f"'Microsoft.ContainerService/managedClusters/{CREDENTIAL}/action' over scope "
+                f"'{resource_id}' or the scope is invalid.",
+            )
+        if cluster is None:
+            raise RefusedError(
+                404, "ResourceNotFound", f"{resource_id} was not found: put_cluster makes it."
+            )
+        return _kubeconfig(resource_id.rpartition("/")[2], cluster)
+
+    def search(self, query: str, subscriptions: Sequence[str], top: int, link: str | None) -> Page:
+        """Run the query over what the identity may read, from where the link left off."""
+        with self._lock:
+            self.requests["graph"] += 1
+            readable = {subscription.lower() for subscription in subscriptions} - self._unread
+            ids = list(self._vaults.values())
+        if not readable:
+            raise RefusedError(
+                400,
+                "BadRequest",
+                "Please provide below info when asking for support.",
+                "NoValidSubscriptionsInQueryRequest",
+            )
+        return search(query, ids, readable, min(top, self.page_size), link)
+
+
+def _kubeconfig(name: str, cluster: _Cluster) -> str:
+    user = f"clusterUser_rg_{name}"
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "kubelogin",
+        "args": [
+            *("get-token", "--environment", "AzurePublicCloud", "--server-id", _AKS_SERVER),
+            *("--client-id", _KUBELOGIN, "--tenant-id", TENANT, "--login", "devicecode"),
+        ],
+        "env": None,
+        "provideClusterInfo": False,
+    }
+    place = {
+        "certificate-authority-data": base64.b64encode(cluster.ca_pem).decode(),
+        "server": cluster.server,
+    }
+    return yaml.safe_dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"cluster": place, "name": name}],
+            "contexts": [{"context": {"cluster": name, "user": user}, "name": name}],
+            "current-context": name,
+            "preferences": {},
+            "users": [{"name": user, "user": {"exec": plugin}}],
+        }
+    )

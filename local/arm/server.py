@@ -1,0 +1,112 @@
+"""Azure Resource Manager over HTTP."""
+
+import base64
+import json
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from local.arm.manager import CREDENTIAL, LARGEST_PAGE, ResourceManager
+from local.arm.refusals import RefusedError
+from local.arm.search import TENANT, Fields
+
+HOST = "management.azure.com"
+RESOURCE = f"https://{HOST}"
+
+_GRAPH = "/providers/Microsoft.ResourceGraph/resources"
+_VERSIONS = {CREDENTIAL: "2025-05-01", _GRAPH: "2022-10-01"}
+
+type _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def resource_manager_app(manager: ResourceManager) -> web.Application:
+    """Return the resource manager's HTTP, for HOST."""
+
+    @web.middleware
+    async def guarded(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        try:
+            manager.take_fault()
+            _authorize(manager, request)
+            return await handler(request)
+        except RefusedError as refusal:
+            return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
+
+    async def credential(request: web.Request) -> web.Response:
+        _check_version(request, CREDENTIAL)
+        kubeconfig = manager.kubeconfig(f"/{request.match_info['id']}")
+        value = base64.b64encode(kubeconfig.encode()).decode()
+        return web.json_response({"kubeconfigs": [{"name": "clusterUser", "value": value}]})
+
+    async def search(request: web.Request) -> web.Response:
+        _check_version(request, _GRAPH)
+        page = manager.search(*_asked(await request.text()))
+        answer: Fields = {
+            "totalRecords": page.total,
+            "count": len(page.rows),
+            "data": page.rows,
+            "facets": [],
+            "resultTruncated": "false",
+        }
+        if page.link is not None:
+            answer["$skipToken"] = page.link
+        quota = {"x-ms-user-quota-remaining": "14", "x-ms-user-quota-resets-after": "00:00:05"}
+        return web.json_response(answer, headers=quota)
+
+    async def unknown(request: web.Request) -> web.Response:
+        raise RefusedError(
+            404,
+            "InvalidResourceType",
+            f"{request.method} {request.path} is not served: POST {_GRAPH} and POST "
+            f"…/managedClusters/NAME/{CREDENTIAL} are.",
+        )
+
+    app = web.Application(middlewares=[guarded])
+    cluster = (
+        "{id:(?i:subscriptions/[^/]+/resourceGroups/[^/]+"
+        "/providers/Microsoft.ContainerService/managedClusters/[^/]+)}"
+    )
+    app.router.add_post(f"/{cluster}/{CREDENTIAL}", credential)
+    app.router.add_post(_GRAPH, search)
+    app.router.add_route("*", "/{path:.*}", unknown)
+    return app
+
+
+def _authorize(manager: ResourceManager, request: web.Request) -> None:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind != "Bearer" or not manager.token_valid(token):
+        challenge = (
+            f'Bearer authorization_uri="https://login.microsoftonline.com/{TENANT}", '
+            'error="invalid_token", error_description="The access token is missing or invalid."'
+        )
+        raise RefusedError(
+            401,
+            "InvalidAuthenticationToken",
+            f"The access token is missing, or not one for {RESOURCE}.",
+            **{"WWW-Authenticate": challenge},
+        )
+
+
+def _check_version(request: web.Request, operation: str) -> None:
+    if request.query.get("api-version") != _VERSIONS[operation]:
+        raise RefusedError(
+            400, "InvalidApiVersionParameter", f"The api-version is {_VERSIONS[operation]} here."
+        )
+
+
+def _asked(text: str) -> tuple[str, list[str], int, str | None]:
+    """Return query, subscriptions, page size and link of a request for a search."""
+    try:
+        body: object = json.loads(text)
+    except ValueError:
+        body = None
+    match body:
+        case {"query": str(query), "subscriptions": list(subscriptions), "options": dict(options)}:
+            top, link = options.get("$top", 100), options.get("$skipToken")
+            if options.get("resultFormat") == "objectArray" and 0 < top <= LARGEST_PAGE:
+                return query, subscriptions, top, link
+    raise RefusedError(
+        400,
+        "BadRequest",
+        "A search takes query, subscriptions and options, of these $top (1 to 1000), $skipToken "
+        "and resultFormat, which is objectArray here.",
+    )

@@ -1,0 +1,68 @@
+"""Chooses the app's log-in to Azure, so that a cold start does not try those it cannot have."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from azure.core.credentials import AccessToken, TokenCredential
+from azure.identity import (
+    DefaultAzureCredential,
+    EnvironmentCredential,
+    ManagedIdentityCredential,
+    WorkloadIdentityCredential,
+)
+
+from sync.errors import Permanent
+
+_BUDGET = {"retry_total": 1, "connection_timeout": 3, "read_timeout": 5}
+"""Within Event Grid's 30 seconds; the library's own would outlast them."""
+
+
+def log_in(environment: Mapping[str, str]) -> Callable[[], TokenCredential]:
+    """Return what makes a credential by azure-identity's own variables, in its documented order.
+
+    https://learn.microsoft.com/python/api/azure-identity/azure.identity.defaultazurecredential
+    Where the variables name one kind, it is that kind and no other; else, as on a workstation, it
+    is whatever DefaultAzureCredential finds.
+    """
+    kind = _kind(environment)
+    return partial(_made, kind, environment.get("AZURE_CLIENT_ID") or None)
+
+
+def _kind(environment: Mapping[str, str]) -> type[TokenCredential]:
+    given = {name for name, value in environment.items() if value}
+    if "AZURE_TOKEN_CREDENTIALS" in given:
+        return DefaultAzureCredential  # which obeys it
+    secrets = {"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH"}
+    if {"AZURE_TENANT_ID", "AZURE_CLIENT_ID"} <= given and secrets & given:
+        return EnvironmentCredential
+    if "AZURE_FEDERATED_TOKEN_FILE" in given:
+        return WorkloadIdentityCredential
+    if {"IDENTITY_ENDPOINT", "MSI_ENDPOINT"} & given:
+        return ManagedIdentityCredential
+    return DefaultAzureCredential
+
+
+def _made(kind: type[TokenCredential], client_id: str | None) -> TokenCredential:
+    options: dict[str, object] = dict(_BUDGET)
+    if kind is ManagedIdentityCredential:
+        options["client_id"] = client_id  # the others read it themselves
+    try:
+        return kind(**options)
+    except (ValueError, OSError):
+        return _Unusable(kind.__name__)
+
+
+class _Unusable:
+    """Stands for a credential that cannot be made of the variables; told when it is needed."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
+        """Say which variables to correct."""
+        raise Permanent(
+            "CredentialRefused",
+            f"{self._kind} cannot log in by the AZURE_ variables of the environment: correct "
+            "AZURE_TENANT_ID and AZURE_CLIENT_ID, the files that AZURE_FEDERATED_TOKEN_FILE or "
+            "AZURE_CLIENT_CERTIFICATE_PATH name, or AZURE_TOKEN_CREDENTIALS.",
+        )

@@ -1,0 +1,134 @@
+"""Reads kubeconfigs, by the loader of the kubernetes package, and says what is wrong with one."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+
+import yaml
+from kubernetes.client.configuration import Configuration
+from kubernetes.config import ConfigException, load_kube_config, load_kube_config_from_dict
+
+from sync.adapters.cluster_config import (
+    ClusterConfig,
+    KeptKubeconfig,
+    KubeconfigFile,
+    KubeconfigText,
+)
+from sync.adapters.connection import Endpoint, pool
+from sync.errors import Permanent
+
+_LOG = logging.getLogger("keyvault-sync")
+
+_UNREADABLE = "cannot be read, or lacks the context, its cluster or its user"
+_FAULTS = (
+    ConfigException,
+    OSError,
+    yaml.YAMLError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
+_FOREIGN = {
+    "exec": "runs a program",
+    "auth-provider": "runs a program",
+    "tokenFile": "names a file",
+    "client-certificate": "names a file",
+    "client-key": "names a file",
+    "certificate-authority": "names a file",
+}
+"""What only a kubeconfig of this machine may hold: whoever may write the vault owns no machine."""
+
+type Json = Mapping[str, object]
+
+
+def endpoint(config: ClusterConfig, text: str | None, concurrency: int) -> Endpoint:
+    """Return the API server of a kubeconfig; raises Permanent where that is no good.
+
+    The text is what the settings or a vault hold; without one the file is read.
+    """
+    configuration = Configuration()
+    problem: str | None = None
+    try:
+        problem = _load(config, text, configuration)
+        made = pool(configuration, concurrency)
+    except _FAULTS:
+        problem = _UNREADABLE
+    if not problem and not configuration.host.startswith("https://"):
+        problem = "names a server without https, which would show the token to anyone"
+    if problem:
+        raise _unusable(config, problem)  # outside the except clause: no text of the file
+    if not configuration.verify_ssl:
+        _LOG.warning(
+            "The kubeconfig of cluster %s turns the server's verification off "
+            "(insecure-skip-tls-verify): whoever answers there is given the secrets. "
+            "Give it the cluster's certificate-authority-data.",
+            config.name,
+        )
+    return Endpoint(configuration.host, made, _authorization(configuration))
+
+
+def _load(config: ClusterConfig, text: str | None, configuration: Configuration) -> str | None:
+    """Fill the configuration; return why a kubeconfig of this origin is not taken."""
+    match config.reach:
+        case KubeconfigFile(path, context):
+            load_kube_config(  # type: ignore[no-untyped-call]  # the package types its client only
+                config_file=path, context=context, client_configuration=configuration
+            )
+        case KubeconfigText(_, context) | KeptKubeconfig(_, context):
+            document: object = yaml.safe_load(text or "")
+            if not isinstance(document, dict):
+                raise TypeError("no mapping")
+            if isinstance(config.reach, KeptKubeconfig) and (found := _foreign(document)):
+                return found
+            load_kube_config_from_dict(  # type: ignore[no-untyped-call]  # likewise
+                document, context=context, client_configuration=configuration
+            )
+        case _:
+            raise TypeError("no kubeconfig")
+    return None
+
+
+def _foreign(document: Json) -> str | None:
+    for section, kind in (("users", "user"), ("clusters", "cluster")):
+        entries = document.get(section)
+        for entry in entries if isinstance(entries, list) else ():
+            held = entry.get(kind) if isinstance(entry, dict) else None
+            for key in _FOREIGN.keys() & (held.keys() if isinstance(held, dict) else ()):
+                return f"{_FOREIGN[key]} ({key}), which one from a vault may not: put data there"
+    return None
+
+
+def _unusable(config: ClusterConfig, problem: str) -> Permanent:
+    match config.reach:
+        case KubeconfigFile(path, context):
+            where = path or "that KUBECONFIG names (or ~/.kube/config)"
+            option = f" --kubeconfig {path}" if path else ""
+            try_it = f"kubectl{option}"
+        case KeptKubeconfig(secret, context):
+            where = f"in secret {secret}"
+            try_it = (
+                f"az keyvault secret show --vault-name {secret.vault} --name {secret.secret} "
+                "--query value --output tsv > kubeconfig; kubectl --kubeconfig kubeconfig"
+            )
+        case KubeconfigText(_, context):
+            where = "in SYNC_CLUSTERS"
+            try_it = "save it as a file; kubectl --kubeconfig FILE"
+        case _:
+            raise TypeError("no kubeconfig")
+    chosen = f" --context {context}" if context else ""
+    return Permanent(
+        "ClusterConfig",
+        f"The kubeconfig {where} for cluster {config.name} {problem}. "
+        f"Try it: {try_it}{chosen} get --raw /version",
+    )
+
+
+def _authorization(configuration: Configuration) -> Callable[[], str | None]:
+    lock = threading.Lock()  # the package renews what has expired, and does not guard that
+
+    def header() -> str | None:
+        with lock:
+            return configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+
+    return header

@@ -1,0 +1,255 @@
+"""How the connections to clusters trust and log in, against servers that insist on it."""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from azure.core.credentials import AccessToken
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from local.api_server import AKS_AUDIENCE, ApiServer
+from local.authority import Authority
+from local.identity import Identity
+from local.serving import LOOPBACK, Servers
+from sync.adapters.aks import ClusterEndpoint
+from sync.adapters.cluster_config import (
+    Aks,
+    ClusterConfig,
+    Entra,
+    KubeconfigText,
+    Reach,
+    Server,
+)
+from sync.adapters.clusters import Clusters
+from sync.adapters.connection import Call
+from sync.adapters.doors import Azure
+from sync.adapters.key_vault import KeyVaults
+from sync.errors import Permanent, SyncError, Transient
+from sync.ports import Deadline
+from tests.unit.scripted import Answer, Scripted, scripted_servers, soon
+
+VERSION = Call("GET", "/version")
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A credential over the local identity, without a cache."""
+
+    identity: Identity
+    scopes: list[str] = field(default_factory=list)
+
+    def get_token(self, *scopes: str, **_options: object) -> AccessToken:
+        """Issue a token for the scope's resource."""
+        self.scopes.extend(scopes)
+        token = self.identity.issue(scopes[0].removesuffix("/.default"))
+        return AccessToken(token.secret, token.expires_on)
+
+
+@dataclass(slots=True)
+class Whereabouts:
+    """Tells where the cluster is, as Azure Resource Manager does, or fails."""
+
+    server: ApiServer
+    asked: int = 0
+    failure: SyncError | None = None
+
+    def __call__(self, _resource_id: str, _deadline: Deadline) -> ClusterEndpoint:
+        """Tell."""
+        self.asked += 1
+        if self.failure:
+            raise self.failure
+        return ClusterEndpoint(self.server.url, self.server.authority.pem.decode())
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    """One loop for all servers of this module."""
+    with scripted_servers() as servers:
+        yield servers
+
+
+@pytest.fixture
+def identity() -> Identity:
+    """Make the identity whose tokens the cluster takes."""
+    return Identity()
+
+
+@pytest.fixture
+def server(servers: Servers, identity: Identity) -> Iterator[ApiServer]:
+    """Start a cluster that knows the identity."""
+    server = ApiServer.start_for(identity, servers, AKS_AUDIENCE)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def whereabouts(server: ApiServer) -> Whereabouts:
+    """Stand where Azure tells of the cluster."""
+    return Whereabouts(server)
+
+
+@pytest.fixture
+def azure(identity: Identity, whereabouts: Whereabouts) -> Iterator[Azure]:
+    """Stand in for Azure."""
+    credential = Issued(identity)
+    vaults = KeyVaults(credential, "vault.azure.net")
+    yield Azure(vaults, credential, lambda: Issued(identity), whereabouts)
+    vaults.close()
+
+
+def reached(reach: Reach, azure: Azure | None = None) -> Clusters:
+    """Configure one cluster."""
+    return Clusters([ClusterConfig("main", reach)], azure)
+
+
+def status(clusters: Clusters) -> int:
+    """Ask for the version."""
+    return clusters.ask("main", VERSION, soon()).status
+
+
+def client_certificate() -> tuple[bytes, bytes]:
+    """Make a key and a certificate that vouches for itself, both PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "keyvault-sync")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private, certificate.public_bytes(pem)
+
+
+def test_a_client_certificate_speaks_for_us(servers: Servers) -> None:
+    """A server that wants a client certificate gets the kubeconfig's, and no token."""
+    authority, scripted = Authority.create(), Scripted([Answer(200, {"major": "1"})])
+    key, certificate = client_certificate()
+    context = authority.server_context(LOOPBACK)
+    context.verify_mode, context.check_hostname = context.verify_mode.CERT_REQUIRED, False
+    context.load_verify_locations(cadata=certificate.decode())
+    port = servers.serve(scripted.app(), context)
+
+    def config(**user: object) -> KubeconfigText:
+        ca = base64.b64encode(authority.pem).decode()
+        cluster = {"server": f"https://{LOOPBACK}:{port}", "certificate-authority-data": ca}
+        document = {
+            "clusters": [{"name": "c", "cluster": cluster}],
+            "users": [{"name": "u", "user": user}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        return KubeconfigText(json.dumps(document))
+
+    data = {
+        "client-certificate-data": base64.b64encode(certificate).decode(),
+        "client-key-data": base64.b64encode(key).decode(),
+    }
+    clusters = reached(config(**data))
+    assert status(clusters) == 200
+    clusters.close()
+    assert "Authorization" not in scripted.requests[0].headers
+    with pytest.raises(Transient) as caught:
+        status(reached(config(token="t")))
+    assert caught.value.reason == "ClusterUnreachable"
+    assert len(scripted.requests) == 1
+    servers.stop(port)
+
+
+def test_the_authority_given_is_the_only_one_trusted(server: ApiServer, azure: Azure) -> None:
+    """A server is trusted by the PEM of its settings; by another one it gets no token."""
+    clusters = reached(Server(server.url, server.authority.pem.decode()), azure)
+    assert status(clusters) == 200
+    clusters.close()
+    stranger = Authority.create().pem.decode()
+    with pytest.raises(Transient, match="certificate authority"):
+        status(reached(Server(server.url, stranger), azure))
+
+
+def test_without_an_authority_the_system_s_are_trusted(
+    server: ApiServer, azure: Azure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server with a certificate of a public authority needs no ca."""
+    with pytest.raises(Transient):
+        status(reached(Server(server.url), azure))
+    system = tmp_path / "system.pem"
+    system.write_bytes(server.authority.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(system))
+    clusters = reached(Server(server.url), azure)
+    assert status(clusters) == 200
+    clusters.close()
+
+
+def test_a_ca_file_that_changes_is_read_again(
+    server: ApiServer, azure: Azure, tmp_path: Path
+) -> None:
+    """Where the authority is a file, a renewed one is taken up when the old one fails."""
+    path = tmp_path / "ca.pem"
+    clusters = reached(Server(server.url, path), azure)
+    with pytest.raises(Permanent) as caught:
+        status(clusters)
+    assert caught.value.reason == "ClusterConfig"
+    assert str(path) in caught.value.message
+    path.write_bytes(server.authority.pem)
+    assert status(clusters) == 200
+    server.stop()
+    server.authority = Authority.create()
+    server.start()
+    path.write_bytes(server.authority.pem)
+    assert status(clusters) == 200
+    clusters.close()
+
+
+def test_a_lookup_that_fails_leaves_the_failure_at_hand(
+    server: ApiServer, azure: Azure, whereabouts: Whereabouts
+) -> None:
+    """When the cluster and Azure are both away, the cluster's failure is told, not Azure's."""
+    clusters = reached(Aks("id"), azure)
+    assert status(clusters) == 200
+    server.stop()
+    whereabouts.failure = Permanent("ResourceManagerForbidden", "no")
+    with pytest.raises(Transient) as caught:
+        status(clusters)
+    assert caught.value.reason == "ClusterUnreachable"
+    assert whereabouts.asked == 2
+    server.start()
+    assert status(clusters) == 200
+    clusters.close()
+
+
+def test_a_lookup_that_fails_at_first_is_told(azure: Azure, whereabouts: Whereabouts) -> None:
+    """Before the cluster is known there is nothing else to tell of than what Azure says."""
+    whereabouts.failure = Permanent("ResourceManagerForbidden", "no")
+    with pytest.raises(Permanent) as caught:
+        status(reached(Aks("id"), azure))
+    assert caught.value is whereabouts.failure
+
+
+def test_one_refusal_costs_one_token(server: ApiServer, azure: Azure) -> None:
+    """A cluster that refuses every token gets one more, and for a while no other."""
+    issued: list[str] = []
+    counting = replace(azure, credential=Issued(Identity(), issued))
+    counting = replace(counting, another=lambda: Issued(Identity(), issued))
+    login = Entra("api://of-another-cluster")
+    clusters = reached(Server(server.url, server.authority.pem.decode(), login), counting)
+    for _ in range(5):
+        with pytest.raises(Permanent, match=login.audience) as caught:
+            status(clusters)
+        assert caught.value.reason == "ClusterUnauthorized"
+    assert issued == ["api://of-another-cluster/.default"] * 2
+    clusters.close()

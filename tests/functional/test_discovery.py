@@ -1,0 +1,203 @@
+"""Vaults that nobody listed: found by Resource Graph, and kept when a search fails."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from local.host_process import Answer
+from tests.functional.world import Place, World, outcome, value
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A subscription of a test's own, and the app that searches it."""
+
+    world: World
+    subscription: str
+
+    def place(self, name: str = "weu-DS-AKV-{}-dev-1") -> Place:
+        """Make a vault in the subscription, with a secret of which no event has come."""
+        place = self.world.place(name, silent=True, subscription=self.subscription)
+        place.vault.set_secret("key", value())
+        return place
+
+    @contextmanager
+    def app(self, *listed: Place, **environment: str) -> Iterator[World]:
+        """Run an app that searches the subscription and knows those vaults besides."""
+        with self.world.app(*listed, **self.settings(), **environment) as app:
+            yield app
+
+    def settings(self) -> dict[str, str]:
+        """Return what makes an app search."""
+        return {"SYNC_DISCOVERY": "resource-graph", "SYNC_SUBSCRIPTIONS": self.subscription}
+
+    def searches(self) -> int:
+        """Return how many searches there were in the session."""
+        return self.world.stack.resource_manager.requests["graph"]
+
+    def see(self, *, granted: bool) -> None:
+        """Let the app's identity see the subscription, or not."""
+        self.world.stack.resource_manager.reader(self.subscription, granted=granted)
+
+
+@pytest.fixture
+def platform(world: World) -> Platform:
+    """Return a platform without vaults."""
+    return Platform(world, str(uuid.uuid4()))
+
+
+def told(answer: Answer, field: str) -> dict[str, object]:
+    """Return a field of each entry of an answer, by its vault."""
+    entries = answer.body["outcomes" if "outcomes" in answer.body else "vaults"]
+    assert isinstance(entries, list)
+    return {entry["vault"]: entry.get(field) for entry in entries}
+
+
+def test_a_pass_covers_what_is_found(platform: Platform) -> None:
+    """The timer finds every vault of the platform's form; others stay alone."""
+    places = [platform.place() for _ in range(3)]
+    other = platform.world.stack.vault("plain-kv", platform.subscription)
+    with platform.app() as app:
+        assert app.timer == 202
+        assert app.get("/api/status").status == 200
+        assert told(app.answers[-1], "state") == {place.name: "converged" for place in places}
+    assert [place.data() for place in places] == [place.wanted() for place in places]
+    assert not other.requests()
+    assert platform.world.logged("INFO", "timer: 3 vaults, 0 of them failed")
+
+
+def test_listed_vaults_are_covered_besides(platform: Platform) -> None:
+    """A resync of all is of the vaults that are listed and of those that are found, once each."""
+    listed, found = platform.place(), platform.place()
+    elsewhere = platform.world.place(silent=True)
+    elsewhere.vault.set_secret("key", value())
+    with platform.app(listed, elsewhere) as app:
+        answer = app.post("/api/resync", {"all": True})
+    assert answer.status == 200
+    assert list(told(answer, "outcome")) == [listed.name, elsewhere.name, found.name]
+
+
+def test_a_search_that_fails_keeps_no_vault_waiting(platform: Platform) -> None:
+    """While Resource Graph is down the known vaults are reconciled, and the failure is told."""
+    listed, found = platform.place(), platform.place()
+    with platform.app(listed) as app:
+        platform.world.stack.resource_manager.fail(503, 3)
+        answer = app.post("/api/resync", {"all": True})
+        assert answer.status == 503
+        assert int(answer.headers["Retry-After"]) > 0
+        assert told(answer, "outcome") == {"discovery": "failed", listed.name: "converged"}
+        status = app.get("/api/status")
+        assert status.status == 503
+        assert told(status, "state") == {"discovery": "unknown", listed.name: "converged"}
+        assert app.timer == 500
+        named = app.resync(found)
+        assert (named.status, outcome(named)["outcome"]) == (200, "converged")
+    assert listed.data() == listed.wanted()
+    assert found.data() == found.wanted()
+    timer = [line for line in platform.world.log().splitlines() if "timer: discovery: " in line]
+    assert len(timer) == 1
+    assert " WARNING " in timer[0]
+
+
+def test_a_missing_role_is_told_and_forgets_nothing(platform: Platform) -> None:
+    """An identity that may not see the vaults gets none: an error with the command that helps."""
+    listed = platform.place()
+    platform.see(granted=False)
+    try:
+        with platform.app(listed) as app:
+            assert app.timer == 202
+            answer = app.post("/api/resync", {"all": True})
+    finally:
+        platform.see(granted=True)
+    assert answer.status == 422
+    assert told(answer, "outcome") == {"discovery": "failed", listed.name: "converged"}
+    assert "az role assignment create --role Reader" in answer.text
+    assert listed.data() == listed.wanted()
+    assert platform.world.logged("ERROR", "timer: discovery: ", "--role Reader")
+
+
+def test_a_project_is_searched_for(platform: Platform) -> None:
+    """A project's stage is resynced by what is found of it; an unknown one is not found."""
+    place = platform.place()
+    platform.place("weu-DS-AKV-{}-prod-1")
+    project = place.namespace.removesuffix("-dev")
+    with platform.app() as app:
+        answer = app.post("/api/resync", {"project": project, "stage": "dev"})
+        assert app.post("/api/resync", {"project": project, "stage": "qa"}).status == 404
+    assert told(answer, "outcome") == {place.name: "converged"}
+
+
+def test_the_status_covers_a_large_platform(platform: Platform) -> None:
+    """One call tells of every vault that is found, in the order of their names, and pages count."""
+    platform.world.stack.namespace("crowd-dev")
+    manager = platform.world.stack.resource_manager
+    names = [f"weu-ds-akv-crowd-dev-{number}" for number in range(1, 100)]
+    for name in names:
+        manager.show_vault(
+            f"/subscriptions/{platform.subscription}/resourceGroups/rg"
+            f"/providers/Microsoft.KeyVault/vaults/{name}"
+        )
+    usual, manager.page_size = manager.page_size, 40
+    try:
+        with platform.app() as app:
+            answer = app.get("/api/status")
+    finally:
+        manager.page_size = usual
+    assert answer.status == 200
+    assert told(answer, "state") == dict.fromkeys(names, "absent")
+    assert list(told(answer, "state")) == sorted(names)
+
+
+def test_an_event_does_not_wait_for_a_search(platform: Platform) -> None:
+    """Events and resyncs of one vault ask Resource Graph nothing."""
+    place = platform.place()
+    before = platform.searches()
+    with platform.app() as app:
+        assert app.deliver(place.event("key")) == 202
+        assert app.resync(place).status == 200
+        assert platform.searches() == before
+        assert app.timer == 202
+    assert place.data() == place.wanted()
+    assert platform.searches() > before
+
+
+def test_vaults_that_are_found_contend_like_listed_ones(platform: Platform) -> None:
+    """Once a search shows two vaults for one Secret, neither a pass nor an event makes it."""
+    one = platform.place()
+    other = platform.place(f"neu{one.name[3:]}")
+    with platform.app() as app:
+        assert app.timer == 202
+        assert app.deliver(one.event("key")) == 202
+        assert outcome(app.resync(other, force=True))["reason"] == "TargetContested"
+    assert one.data() is None
+    assert platform.world.logged("ERROR", "event: ", "TargetContested", one.name)
+
+
+def test_the_command_line_searches_too(platform: Platform) -> None:
+    """`keyvault-sync` covers what is found, and says what it could not search."""
+    place = platform.place()
+    stack = platform.world.stack
+    done = stack.command("resync", "--all", "--json", **platform.settings())
+    assert done.returncode == 0
+    assert [each["vault"] for each in json.loads(done.stdout)["outcomes"]] == [place.name]
+    assert place.data() == place.wanted()
+    platform.see(granted=False)
+    try:
+        failed = stack.command("status", "--json", **platform.settings())
+    finally:
+        platform.see(granted=True)
+    assert failed.returncode == 1
+    assert "discovery: " in failed.stderr
+    assert "--role Reader" in failed.stderr
+
+
+def test_a_search_without_subscriptions_is_a_wrong_setting(world: World) -> None:
+    """Resource Graph is told where to search, or the app says that it does not know."""
+    with world.app(SYNC_DISCOVERY="resource-graph", SYNC_SUBSCRIPTIONS="") as app:
+        answer = app.post("/api/resync", {"all": True})
+    assert answer.status == 500
+    assert "SYNC_SUBSCRIPTIONS" in answer.text

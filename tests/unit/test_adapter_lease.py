@@ -1,0 +1,136 @@
+"""What is fetched once and shared: when it is fetched anew, by whom, and what a failure does."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pytest
+
+from sync.adapters.lease import Held, Lease
+from sync.errors import Transient
+from sync.ports import Deadline
+from tests.unit.scripted import soon
+
+OUTAGE = Transient("Down", "It is down.")
+
+
+@dataclass(slots=True)
+class Source:
+    """Gives 1, 2, 3 …, each due after 8 seconds and of no use after 10, unless it is down."""
+
+    now: float = 100.0
+    down: bool = False
+    refusals: list[int | None] = field(default_factory=list)
+    meanwhile: Callable[[], object] = lambda: None
+
+    def fetch(self, refused: int | None, _deadline: Deadline) -> Held[int]:
+        """Give the next number."""
+        self.refusals.append(refused)
+        self.meanwhile()
+        if self.down:
+            raise OUTAGE
+        return Held(len(self.refusals), self.now + 8, self.now + 10)
+
+    def lease(self) -> Lease[int]:
+        """Share what is fetched here, patient for 5 seconds."""
+        return Lease(self.fetch, 5, lambda: self.now)
+
+
+def test_it_is_fetched_when_due() -> None:
+    """One fetch serves everybody until it is time to renew, and that is before it expires."""
+    source = Source()
+    lease = source.lease()
+    assert lease.value is None
+    assert [lease.get(soon()), lease.get(soon())] == [1, 1]
+    source.now += 8
+    assert [lease.get(soon()), lease.get(soon()), lease.value] == [2, 2, 2]
+
+
+def test_an_outage_is_no_failure_while_it_lasts() -> None:
+    """What cannot be renewed is used until it expires, asked for now and then, and then raised."""
+    source = Source()
+    lease = source.lease()
+    lease.get(soon())
+    source.now, source.down = source.now + 9, True
+    assert [lease.get(soon()), lease.get(soon())] == [1, 1]
+    assert len(source.refusals) == 2
+    source.now += 100
+    with pytest.raises(Transient, match="down"):
+        lease.get(soon())
+    source.down = False
+    assert lease.get(soon()) == 4
+
+
+def test_what_is_refused_is_fetched_once() -> None:
+    """The first to be refused fetches, the others follow; after that there is a pause."""
+    source = Source()
+    lease = source.lease()
+    assert lease.get(soon()) == 1
+    assert [lease.instead_of(1, soon()), lease.instead_of(1, soon())] == [2, 2]
+    assert lease.instead_of(2, soon()) == 2
+    source.now += 5
+    assert lease.instead_of(2, soon()) == 3
+    assert source.refusals == [None, 1, 2]
+
+
+def test_a_failed_fetch_is_told_again() -> None:
+    """Where a refusal's fetch fails, others are told so, and after a pause it is tried again."""
+    source = Source()
+    lease = source.lease()
+    lease.get(soon())
+    source.down = True
+    for _ in range(2):
+        with pytest.raises(Transient, match="down"):
+            lease.instead_of(1, soon())
+    assert source.refusals == [None, 1]
+    source.down = False
+    source.now += 5
+    assert lease.instead_of(1, soon()) == 3
+
+
+def test_threads_wait_for_the_first_and_not_for_the_next() -> None:
+    """Many threads make one fetch; while a renewal is under way they use what there is."""
+    source = Source()
+    lease = source.lease()
+    begun, go = threading.Event(), threading.Event()
+
+    def block() -> None:
+        begun.set()
+        go.wait(10)
+
+    with ThreadPoolExecutor(8) as threads:
+        source.meanwhile = block
+        first = [threads.submit(lease.get, soon()) for _ in range(8)]
+        assert begun.wait(10)
+        go.set()
+        assert {future.result() for future in first} == {1}
+        source.now += 9
+        begun.clear()
+        go.clear()
+        renewal = threads.submit(lease.get, soon())
+        assert begun.wait(10)
+        assert lease.get(soon()) == 1
+        go.set()
+        assert renewal.result() == 2
+    assert len(source.refusals) == 2
+
+
+def test_nobody_waits_past_the_deadline() -> None:
+    """A fetch that hangs fails the others when their own time is up."""
+    source = Source()
+    lease = source.lease()
+    begun, go = threading.Event(), threading.Event()
+
+    def block() -> None:
+        begun.set()
+        go.wait(10)
+
+    source.meanwhile = block
+    with ThreadPoolExecutor(1) as threads:
+        hanging = threads.submit(lease.get, soon())
+        assert begun.wait(10)
+        with pytest.raises(Transient, match="No time"):
+            lease.get(soon(0.01))
+        go.set()
+        assert hanging.result() == 1

@@ -1,0 +1,273 @@
+"""An adoption: what it shows, what it writes, what it refuses, and what the command line asks."""
+
+import io
+import json
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from sync.adapters.discovery import Listed
+from sync.adopt import Adoption, Fate, adopt, look
+from sync.app import App, Budget, Survey
+from sync.arguments import parse
+from sync.cli import Screen, run
+from sync.errors import Conflict, Permanent, Transient
+from sync.fleet import Fleet
+from sync.model import MANAGED_BY_LABEL, Converged
+from sync.naming import DEFAULT_PATTERN, Naming
+from sync.ports import Known
+from tests.unit.world import World
+
+BUDGET = Budget(target=10, total=20)
+NAMING = Naming(re.compile(DEFAULT_PATTERN, re.IGNORECASE))
+ESO_MANAGED = ("label", "reconcile.external-secrets.io/managed")
+ESO_OWNER = ("label", "reconcile.external-secrets.io/created-by")
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A vault of `equal`, `other` and `new`, and the Secret of a former owner."""
+
+    world: World
+    app: App
+
+    @classmethod
+    def prepared(cls, *, owner: bool = False) -> "Handover":
+        """Make both: what External Secrets Operator left, or still owns."""
+        world = World.new()
+        for name in ("equal", "other", "new"):
+            world.put(name, f"{name}'s value")
+        data = {"equal": b"equal's value", "other": b"of old", "theirs": b"kept"}
+        fields = {("data", key): value for key, value in data.items()}
+        marks = {ESO_MANAGED: b"true", ESO_OWNER: b"3f9a1c"}
+        world.cluster.edit(world.target, {**fields, **marks}, "eso")
+        if owner:
+            world.cluster.secrets[world.target.place].owners = ("ExternalSecret/shop",)
+        return cls(world, cls._app(world))
+
+    @staticmethod
+    def _app(world: World) -> App:
+        return App(
+            naming=NAMING,
+            survey=Survey(NAMING, Listed(()), ()),
+            subscriptions=frozenset(),
+            fleet=Fleet(world.reconciler.reconcile, world.clock),
+            cluster=world.cluster,
+            clock=world.clock,
+        )
+
+    @property
+    def known(self) -> Known:
+        """The one vault."""
+        return Known((self.world.vault,))
+
+    @property
+    def revision(self) -> int:
+        """How often the Secret was written."""
+        return self.world.cluster.secrets[self.world.target.place].revision
+
+    def look(self, *, force: bool = False) -> Adoption:
+        """Plan."""
+        return look(self.app, self.known, BUDGET, force=force)
+
+    def say(self, *argv: str, typed: str | None = None, tables: bool = True) -> tuple[int, str]:
+        """Run the command line; return its exit code and all it showed."""
+        shown = io.StringIO()
+        answers = None if typed is None else io.StringIO(typed)
+        screen = Screen(shown, shown, 100, tables, progress=False, typed=answers)
+        code = run(self.app, parse(("adopt", self.world.vault.text, *argv)), screen)
+        return code, shown.getvalue()
+
+
+ADOPTED = {"equal": "equal's value", "other": "other's value", "new": "new's value"}
+
+
+def test_a_plan_tells_every_key_and_writes_nothing() -> None:
+    """Equal values are taken over, others changed, new ones added, and what is left is kept."""
+    handover = Handover.prepared()
+    before = handover.revision
+    adoption = handover.look()
+    assert adoption
+    assert adoption.fates == {
+        "equal": Fate.TAKEN_OVER,
+        "new": Fate.ADDED,
+        "other": Fate.CHANGED,
+        "theirs": Fate.KEPT,
+    }
+    assert adoption.former is not None
+    assert adoption.former.holder == "External Secrets Operator"
+    assert handover.revision == before
+
+
+def test_an_adoption_writes_what_it_showed_and_loses_no_key() -> None:
+    """At no moment is a key gone; ours are kept in step from then on, others stay foreign."""
+    handover = Handover.prepared()
+    world = handover.world
+    outcome = adopt(handover.app, handover.known, handover.look(), BUDGET)
+    assert isinstance(outcome, Converged)
+    assert world.data == ADOPTED | {"theirs": "kept"}
+    assert all({"equal", "other", "theirs"} <= data.keys() for data in world.cluster.history)
+    world.event(world.hint("equal", world.put("equal", "rotated")))
+    world.clock.tick(300)
+    assert world.sweep().changes == ()
+    assert world.data == ADOPTED | {"equal": "rotated", "theirs": "kept"}
+    assert not handover.look()
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_an_owner_that_is_still_there_has_to_be_overruled(*, force: bool) -> None:
+    """Without force nothing is even read from the vault."""
+    handover = Handover.prepared(owner=True)
+    if force:
+        adopt(handover.app, handover.known, handover.look(force=True), BUDGET)
+        assert handover.world.data == ADOPTED | {"theirs": "kept"}
+        return
+    with pytest.raises(Permanent, match="kubectl delete externalsecret shop") as refused:
+        handover.look()
+    assert refused.value.reason == "TargetTaken"
+    assert handover.world.wire.count("list") == 0
+
+
+def test_a_secret_made_by_hand_can_be_looked_at_first() -> None:
+    """Nobody's Secret needs no adoption, but one shows which of its values would change."""
+    handover = Handover.prepared()
+    handover.world.cluster.edit(handover.world.target, {ESO_MANAGED: None, ESO_OWNER: None})
+    adoption = handover.look()
+    assert adoption.former is None
+    assert adoption.fates["other"] is Fate.CHANGED
+
+
+def test_what_was_shown_is_what_is_written() -> None:
+    """A Secret that changed between the look and the answer is not written."""
+    handover = Handover.prepared()
+    adoption = handover.look()
+    handover.world.cluster.edit(handover.world.target, {("data", "late"): b"x"}, "eso")
+    before = handover.revision
+    with pytest.raises(Conflict) as refused:
+        adopt(handover.app, handover.known, adoption, BUDGET)
+    assert refused.value.reason == "SecretChanged"
+    assert handover.revision == before
+
+
+def test_another_vaults_keys_are_not_adopted_away() -> None:
+    """A Secret that another vault fills would lose its keys: refused, forced or not."""
+    handover = Handover.prepared()
+    rival = handover.world.rival()
+    rival.put("of-the-rival", "x")
+    rival.sweep(force=True)
+    before = handover.revision
+    for force, reason in ((False, "TargetTaken"), (True, "AdoptionRemoves")):
+        with pytest.raises(Permanent, match="--force") as refused:
+            handover.look(force=force)
+        assert refused.value.reason == reason
+    assert handover.revision == before
+
+
+def test_there_must_be_a_secret_to_adopt() -> None:
+    """Where there is none a resync makes it."""
+    handover = Handover.prepared()
+    handover.world.cluster.secrets.clear()
+    with pytest.raises(Permanent, match="keyvault-sync resync") as refused:
+        handover.look()
+    assert refused.value.reason == "NothingToAdopt"
+
+
+def test_a_vault_that_cannot_be_read_is_not_adopted_from() -> None:
+    """Why the vault cannot be read is the error, and nothing is written."""
+    handover = Handover.prepared()
+    handover.world.wire.fail("list", Transient("VaultThrottled", "The vault throttles."))
+    with pytest.raises(Transient) as refused:
+        handover.look()
+    assert refused.value.reason == "VaultThrottled"
+
+
+SHOWN = """\
+VAULT                  SECRET                             HELD BY
+weu-ds-akv-shop-dev-1  default/shop-dev/keyvault-project  External Secrets Operator (label
+                                                          reconcile.external-secrets.io/managed)
+
+KEY     BECOMES     VERSION
+equal   taken over  v000001
+new     added       v000003
+other   changed     v000002
+theirs  kept        -
+
+4 keys: 1 added, 1 changed, 1 kept, 1 taken over
+"""
+
+
+@pytest.mark.parametrize("typed", ["n\n", "\n", ""])
+def test_no_is_the_answer_unless_somebody_says_yes(typed: str) -> None:
+    """The plan is shown before the question, and anything but yes writes nothing."""
+    handover = Handover.prepared()
+    before = handover.revision
+    code, shown = handover.say(typed=typed)
+    assert code == 2
+    assert shown.startswith(SHOWN)
+    assert "Take over Secret shop-dev/keyvault-project in cluster default? [y/N]" in shown
+    assert shown.endswith("Nothing was written.\n")
+    assert handover.revision == before
+
+
+def test_yes_adopts() -> None:
+    """The outcome of the reconcile follows, and a second adoption has nothing to ask."""
+    handover = Handover.prepared()
+    code, shown = handover.say(typed="y\n")
+    assert code == 0
+    assert shown.endswith("1 vault: 1 changed\n")
+    assert handover.world.data == ADOPTED | {"theirs": "kept"}
+    assert handover.world.cluster.secrets[handover.world.target.place].part("label")[
+        MANAGED_BY_LABEL
+    ]
+    code, shown = handover.say()
+    assert code == 0
+    assert shown.endswith("4 keys: 3 in step, 1 kept\n")
+
+
+@pytest.mark.parametrize("tables", [True, False])
+def test_without_a_terminal_yes_is_an_option(*, tables: bool) -> None:
+    """Where nobody can be asked the plan is shown, and --yes is needed to write."""
+    handover = Handover.prepared()
+    before = handover.revision
+    code, shown = handover.say(tables=tables)
+    assert code == 1
+    assert "confirm it with --yes" in shown
+    assert handover.revision == before
+    assert handover.say("--yes", tables=tables)[0] == 0
+    assert handover.world.data == ADOPTED | {"theirs": "kept"}
+
+
+def test_a_pipe_gets_one_document() -> None:
+    """The JSON holds the plan and the outcome, names and versions and never values."""
+    handover = Handover.prepared()
+    code, shown = handover.say("--yes", tables=False)
+    told = json.loads(shown)
+    assert code == 0
+    assert told["adoption"]["former"]["holder"] == "External Secrets Operator"
+    fates = {key["key"]: key["fate"] for key in told["adoption"]["keys"]}
+    assert fates == {"equal": "taken over", "new": "added", "other": "changed", "theirs": "kept"}
+    assert [outcome["outcome"] for outcome in told["outcomes"]] == ["converged"]
+    assert "'s value" not in shown
+    assert "of old" not in shown
+
+
+def test_a_refusal_says_how_the_owner_lets_go() -> None:
+    """The command line fails with the owner's name and the commands."""
+    handover = Handover.prepared(owner=True)
+    code, shown = handover.say("--yes")
+    assert code == 1
+    assert "TargetTaken" in shown
+    assert "--cascade=orphan" in shown
+    assert handover.say("--yes", "--force")[0] == 0
+
+
+@pytest.mark.parametrize("argv", [("adopt",), ("adopt", "--all"), ("adopt", "")])
+def test_an_adoption_is_of_one_vault_by_name(
+    argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing else chooses a vault."""
+    with pytest.raises(SystemExit) as stopped:
+        parse(argv)
+    assert stopped.value.code == 1
+    assert "VAULT" in capsys.readouterr().err

@@ -1,0 +1,335 @@
+"""The doctor over its protocols: what each finding says, and what it makes pointless."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from sync.app import App, Survey
+from sync.arguments import parse
+from sync.checks import Check, Result, checks_json
+from sync.doctor import GROUP_SECONDS, Doctor, unparsed
+from sync.errors import NotOurs, Permanent, SyncError, Transient
+from sync.fleet import Fleet, Threads
+from sync.model import Target, VaultName
+from sync.naming import DEFAULT_PATTERN, ClusterMatch, Naming
+from sync.ports import Deadline, Known
+from sync.reconcile import Reconciler
+from sync.requests import Resync
+from sync.rights import NEEDED, Right, Server
+from sync.tables import checks_text
+from tests.unit.fakes import Clock, FakeCluster, FakeVaults, Stored, Wire, vault_name
+
+SHOP = vault_name("weu-ds-akv-shop-dev-1")
+PROD = vault_name("weu-ds-akv-shop-prod-1")
+ALL = Resync()
+PLANTED = "hunter2-of-the-planted-value"
+CLUSTERS = (ClusterMatch("dev", stage="dev"), ClusterMatch("prod", stage="prod"))
+DOWN = Transient("ClusterUnreachable", "Cluster dev could not be asked.")
+
+
+@dataclass(slots=True)
+class Login:
+    """A log-in that works unless it has a fault."""
+
+    fault: SyncError | None = None
+
+    def sign_in(self) -> str:
+        """Name a kind."""
+        if self.fault:
+            raise self.fault
+        return "AzureCliCredential"
+
+
+@dataclass(slots=True)
+class Access:
+    """Clusters that grant what the sync needs, and `more`; `faults` are by cluster or verb."""
+
+    user: str = "app"
+    granted: Sequence[str] = NEEDED
+    more: frozenset[Right] = frozenset()
+    faults: dict[str, Exception] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
+    slow: float = 0.0
+
+    def server(self, cluster: str, deadline: Deadline) -> Server:
+        """Answer, after some time."""
+        deadline.remaining()
+        self.clock.tick(self.slow)
+        if fault := self.faults.get(cluster):
+            raise fault
+        return Server("v1.36.0", self.user)
+
+    def allows(self, cluster: str, right: Right, deadline: Deadline) -> bool:
+        """Grant the three verbs on a named Secret, and what else is granted."""
+        del cluster, deadline
+        if fault := self.faults.get(right.verb):
+            raise fault
+        return (right.verb in self.granted and bool(right.name)) or right in self.more
+
+    def has_namespace(self, target: Target, deadline: Deadline) -> bool | None:
+        """Say yes."""
+        del target, deadline
+        return True
+
+
+@dataclass(slots=True)
+class Directory:
+    """A search with a fixed result."""
+
+    found: Known
+
+    def known(self, deadline: Deadline) -> Known:
+        """Return it."""
+        del deadline
+        return self.found
+
+
+class Clinic:
+    """A doctor with everything it looks at in memory; all is well unless a test spoils it."""
+
+    def __init__(self, *vaults: VaultName, fault: SyncError | None = None) -> None:
+        self.clock = Clock()
+        self.wire = Wire()
+        self.vaults = FakeVaults(self.clock, self.wire)
+        self.cluster = FakeCluster(self.wire)
+        self.login = Login()
+        self.access = Access(clock=self.clock)
+        self.known = Known(vaults, fault)
+        for vault in vaults:
+            self.vaults.put(vault, "db-password", PLANTED)
+
+    def doctor(self) -> Doctor:
+        """Build the doctor."""
+        naming = Naming(re.compile(DEFAULT_PATTERN), clusters=CLUSTERS)
+        reconciler = Reconciler(self.vaults, self.cluster, self.clock)
+        app = App(
+            naming=naming,
+            survey=Survey(naming, Directory(self.known), self.known.vaults),
+            subscriptions=frozenset({"one"}),
+            fleet=Fleet(reconciler.reconcile, self.clock, Threads(readers=1)),
+            cluster=self.cluster,
+            clock=self.clock,
+        )
+        return Doctor(app, self.vaults, self.login, self.access)
+
+    def examine(self, request: Resync = ALL) -> Sequence[Check]:
+        """Run it; no check shows a value."""
+        checks = list(self.doctor().examine(request))
+        assert PLANTED not in repr(checks)
+        return checks
+
+
+def of_result(checks: Sequence[Check], result: Result) -> list[tuple[str, str]]:
+    """Return what the checks of a result are about, and their names."""
+    return [(check.about, check.name) for check in checks if check.result is result]
+
+
+def only(checks: Sequence[Check], about: str, name: str) -> Check:
+    """Return the one check of that name about that."""
+    (found,) = (check for check in checks if check.about.startswith(about) and check.name == name)
+    return found
+
+
+def test_the_groups_are_settings_then_vaults_then_each_cluster_with_its_secrets() -> None:
+    """Where all is well each group is told once, and each Secret below its own cluster."""
+    checks = Clinic(PROD, SHOP).examine()
+    assert {check.result for check in checks} == {Result.OK}
+    assert list(dict.fromkeys(check.about for check in checks)) == [
+        "settings",
+        f"vault {PROD}",
+        f"vault {SHOP}",
+        "cluster dev",
+        "Secret shop-dev/keyvault-project in cluster dev",
+        "cluster prod",
+        "Secret shop-prod/keyvault-project in cluster prod",
+    ]
+
+
+def test_only_the_chosen_vault_and_its_cluster_are_looked_at() -> None:
+    """A vault that is named brings its cluster with it, and no other."""
+    checks = Clinic(PROD, SHOP).examine(Resync(vault=SHOP.text))
+    assert not [check for check in checks if "prod" in check.about]
+
+
+def test_a_cluster_that_is_down_leaves_the_other_one_alone() -> None:
+    """What is in the broken cluster is skipped, and says so; the rest is looked at."""
+    clinic = Clinic(PROD, SHOP)
+    clinic.access.faults["dev"] = DOWN
+    checks = clinic.examine()
+    assert of_result(checks, Result.FAILED) == [("cluster dev", "answers")]
+    skipped = of_result(checks, Result.SKIPPED)
+    assert {about for about, _ in skipped} == {"Secret shop-dev/keyvault-project in cluster dev"}
+    assert len(skipped) == 6
+    assert "cluster dev does not answer" in only(checks, "Secret shop-dev", "owner").sentence
+
+
+def test_a_refused_log_in_skips_every_vault() -> None:
+    """Without a token no vault is asked."""
+    clinic = Clinic(SHOP)
+    clinic.login.fault = Permanent("CredentialRefused", "No token.")
+    checks = clinic.examine()
+    assert of_result(checks, Result.FAILED) == [("settings", "log-in")]
+    assert of_result(checks, Result.SKIPPED) == [(f"vault {SHOP}", n) for n in ("list", "read")]
+    assert only(checks, "settings", "log-in").remedy.startswith("az login")
+    assert not clinic.wire.count("list")
+
+
+@pytest.mark.parametrize(
+    ("reason", "command"),
+    [
+        ("VaultForbidden", "az role assignment create"),
+        ("VaultFirewalled", "az keyvault network-rule add"),
+        ("VaultNameUnresolved", "az keyvault show"),
+        ("CredentialRefused", "az login"),
+        ("CredentialUnavailable", "az account get-access-token"),
+    ],
+)
+def test_each_trouble_of_a_vault_has_its_command(reason: str, command: str) -> None:
+    """The remedy goes by the reason."""
+    clinic = Clinic(SHOP)
+    clinic.wire.fail("list", Permanent(reason, "It is so."))
+    check = only(clinic.examine(), f"vault {SHOP}", "list")
+    assert check.sentence == f"{reason}: It is so."
+    assert check.remedy.startswith(command)
+
+
+def test_a_search_that_failed_is_told_and_what_is_known_is_looked_at() -> None:
+    """A discovery that fails is a failed check; it hides no vault that is known."""
+    clinic = Clinic(SHOP, fault=Transient("DiscoveryFailed", "Resource Graph is down."))
+    checks = clinic.examine()
+    assert of_result(checks, Result.FAILED) == [("settings", "vaults")]
+    assert only(checks, f"vault {SHOP}", "read").well
+
+
+def test_a_secret_that_vanishes_meanwhile_is_no_failure() -> None:
+    """A secret that is listed and not served any more proves nothing, and is a warning."""
+    clinic = Clinic(SHOP)
+    clinic.wire.before = lambda call: (
+        clinic.vaults.delete(SHOP, "db-password") if call.verb == "get" else None
+    )
+    assert of_result(clinic.examine(), Result.WARNING) == [(f"vault {SHOP}", "read")]
+
+
+def test_a_vault_that_leads_nowhere_has_no_secret_to_look_at() -> None:
+    """Where no cluster matches, the target fails, and the vault is still read."""
+    nowhere = vault_name("weu-ds-akv-shop-test-1")
+    checks = Clinic(nowhere).examine()
+    assert of_result(checks, Result.FAILED) == [(f"vault {nowhere}", "target")]
+    assert only(checks, f"vault {nowhere}", "read").well
+
+
+def test_what_breaks_off_is_told_where_it_did() -> None:
+    """An error amid a Secret's checks keeps those before it and skips those after it."""
+    clinic = Clinic(SHOP)
+    clinic.access.faults["create"] = DOWN
+    checks = clinic.examine()
+    about = "Secret shop-dev/keyvault-project in cluster dev"
+    assert of_result(checks, Result.FAILED) == [(about, "may create")]
+    assert [name for _, name in of_result(checks, Result.SKIPPED)] == [
+        "may patch",
+        "no more rights",
+        "owner",
+    ]
+
+
+def test_a_bug_stays_with_its_subject() -> None:
+    """What nobody thought of fails one check, by type and place, and the others go on."""
+    clinic = Clinic(SHOP, PROD)
+    clinic.access.faults["dev"] = ValueError(PLANTED)
+    checks = clinic.examine()
+    assert of_result(checks, Result.FAILED) == [("cluster dev", "answers")]
+    assert "Bug: ValueError" in only(checks, "cluster dev", "answers").sentence
+
+
+def test_nothing_is_asked_after_the_time_is_over() -> None:
+    """A cluster that takes all the time leaves the next one a failed check, not a hang."""
+    clinic = Clinic(SHOP, PROD)
+    clinic.access.slow = GROUP_SECONDS + 1
+    checks = clinic.examine()
+    assert of_result(checks, Result.FAILED) == [("cluster prod", "answers")]
+    assert "DeadlineExceeded" in only(checks, "cluster prod", "answers").sentence
+
+
+def test_excess_is_named_and_the_binding_looked_for() -> None:
+    """A service account with too many rights is looked for as bindings spell it."""
+    clinic = Clinic(SHOP)
+    clinic.access.user = "system:serviceaccount:tools:sync"
+    clinic.access.more = frozenset({Right("list", "shop-dev"), Right("get")})
+    check = only(clinic.examine(), "Secret", "no more rights")
+    assert check.result is Result.WARNING
+    assert check.sentence.endswith("list the namespace's Secrets, get any Secret of any namespace.")
+    assert check.remedy.endswith("'tools/sync'")
+
+
+def test_a_service_account_is_bound_as_one() -> None:
+    """The remedy for a missing verb names the user as kubectl wants it."""
+    clinic = Clinic(SHOP)
+    clinic.access.user = "system:serviceaccount:tools:sync"
+    clinic.access.granted = ()
+    check = only(clinic.examine(), "Secret", "may get")
+    assert "--serviceaccount=tools:sync" in check.remedy
+
+
+@pytest.mark.parametrize(
+    ("stored", "reason"),
+    [
+        (Stored(1, {}, {}, type="kubernetes.io/tls"), "SecretTypeMismatch"),
+        (Stored(1, {}, {}, immutable=True), "SecretImmutable"),
+    ],
+    ids=["type", "immutable"],
+)
+def test_a_secret_that_cannot_be_written_is_to_be_deleted(stored: Stored, reason: str) -> None:
+    """Another type and an immutable Secret fail, with the command that deletes it."""
+    clinic = Clinic(SHOP)
+    clinic.cluster.secrets["dev", "shop-dev", "keyvault-project"] = stored
+    check = only(clinic.examine(), "Secret", "owner")
+    assert check.sentence.startswith(reason)
+    assert check.remedy == "kubectl delete secret keyvault-project --namespace shop-dev"
+
+
+def test_a_secret_of_nobody_is_added_to() -> None:
+    """A Secret without a mark of anybody is all right."""
+    clinic = Clinic(SHOP)
+    clinic.cluster.secrets["dev", "shop-dev", "keyvault-project"] = Stored(1, {}, {})
+    assert only(clinic.examine(), "Secret", "owner").sentence.startswith("It is nobody's")
+
+
+def test_an_unknown_project_is_refused() -> None:
+    """A choice of no vault raises, as with every command."""
+    with pytest.raises(NotOurs):
+        Clinic(SHOP).examine(Resync(project="none", stage="dev"))
+
+
+def test_the_command_means_all_without_a_choice() -> None:
+    """`doctor` alone looks at every known vault; --force is none of its options."""
+    assert parse(["doctor"]).request == Resync()
+    assert parse(["doctor", SHOP.text]).request == Resync(vault=SHOP.text)
+    with pytest.raises(SystemExit):
+        parse(["doctor", "--force"])
+
+
+def test_the_lines_fit_the_terminal_and_the_commands_are_whole() -> None:
+    """Sentences are folded below themselves, a command stays on its own line."""
+    checks = [
+        *unparsed(["SYNC_PRUNE is wrong: " + "word " * 30]),
+        Check("vault x", "list", Result.FAILED, "No.", "az " + "argument " * 20 + "end"),
+    ]
+    lines = checks_text(checks, 60).splitlines()
+    assert all(len(line) <= 60 for line in lines if "$ " not in line)
+    (command,) = (line for line in lines if "$ " in line)
+    assert command.endswith(" end")
+    assert lines[-1] == "5 checks: 2 failed, 3 skipped"
+
+
+def test_json_has_a_field_for_everything() -> None:
+    """Each check is an object of five fields; a remedy that there is not is null."""
+    (told, *_) = checks_json(unparsed(["SYNC_PRUNE is wrong."]))
+    assert told == {
+        "about": "settings",
+        "check": "parse",
+        "result": "failed",
+        "sentence": "SYNC_PRUNE is wrong.",
+        "remedy": None,
+    }
