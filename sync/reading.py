@@ -21,7 +21,7 @@ FRESH_SECONDS = 60
 FETCH_WINDOW = 16
 """How many gets for one target are under way at once."""
 
-JOINING_ROUNDS = 4
+JOINING_ROUNDS = 12
 """How often hints may join a reading: each round is at least a vault's get later than the last."""
 
 FAILURES_TO_STOP = 5

@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import requests
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
 from azure.core.pipeline.policies import HeadersPolicy
-from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
-from requests.adapters import HTTPAdapter
 from requests.exceptions import SSLError
 
-from sync.adapters.bounded_retry import READ_SECONDS, BoundedRetry
+from sync.adapters.bounded_retry import BoundedRetry
 from sync.adapters.credential import Credential
 from sync.adapters.retry_after import retry_after
+from sync.adapters.transport import azure_session, azure_transport
 from sync.adapters.vault_errors import FAULTS
 from sync.errors import Permanent, SyncError, Transient
 from sync.model import FIELD_MANAGER
@@ -32,7 +30,7 @@ _OTHER_CLOUDS = {
     "vault.usgovcloudapi.net": "management.usgovcloudapi.net",
 }
 
-_CONNECT_SECONDS = 3.0
+_CONNECTIONS = 10
 _READS = frozenset({"POST"})  # every question is a POST that changes nothing
 _MAY_PASS = frozenset({408, 409, 429})
 _BAD_REQUEST, _SERVER_ERROR = 400, 500
@@ -67,13 +65,8 @@ class ResourceManager:
     def __init__(self, credential: TokenCredential, host: str = PUBLIC_CLOUD) -> None:
         self._credential = Credential(credential)
         self._host = host
-        self._session = _session()
-        self._transport = RequestsTransport(
-            session=self._session,
-            session_owner=False,
-            connection_timeout=_CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-        )
+        self._session = azure_session(hosts=1, connections=_CONNECTIONS)
+        self._transport = azure_transport(self._session)
 
     def ask(self, question: Question, deadline: Deadline) -> object:
         """Return the answer's JSON; raises Permanent or Transient."""
@@ -172,18 +165,6 @@ class ResourceManager:
                 return Permanent("ResourceMissing", f"{said} {question.missing}")
             case _:
                 return Permanent("ResourceManagerRefused", f"{said} Please report it.")
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.auth = _as_it_is
-    session.mount("https://", HTTPAdapter(max_retries=0))
-    return session
-
-
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep requests from replacing the token by what a .netrc has for the host."""
-    return request
 
 
 def _is_about_tls(error: AzureError) -> bool:

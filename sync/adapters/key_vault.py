@@ -8,22 +8,19 @@ from contextlib import contextmanager
 from datetime import datetime
 from urllib.parse import urlsplit
 
-import requests
 from azure.core.credentials import TokenCredential
 from azure.core.pipeline.policies import RedirectPolicy, SansIOHTTPPolicy
-from azure.core.pipeline.transport import RequestsTransport
 from azure.keyvault.secrets import KeyVaultSecret, SecretClient, SecretProperties
-from requests.adapters import HTTPAdapter
 
-from sync.adapters.bounded_retry import READ_SECONDS, BoundedRetry
+from sync.adapters.bounded_retry import BoundedRetry
 from sync.adapters.credential import Credential
+from sync.adapters.transport import azure_session, azure_transport
 from sync.adapters.vault_errors import FAULTS, broken, explain, unserved, untrusted
 from sync.errors import Transient
 from sync.model import ListedSecret, Unserved, VaultName, VaultSecret
 from sync.ports import Deadline
 
 _API_VERSION = "7.4"
-_CONNECT_SECONDS = 3.0
 _VAULTS_KEPT_OPEN = 64
 _NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
 _VERSION = re.compile(r"[0-9A-Za-z]{1,64}")
@@ -45,13 +42,8 @@ class KeyVaults:
         self._credential = Credential(credential)
         self._suffix = dns_suffix
         self._now = now
-        self._session = _session(concurrency)
-        self._transport = RequestsTransport(
-            session=self._session,
-            session_owner=False,
-            connection_timeout=_CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-        )
+        self._session = azure_session(_VAULTS_KEPT_OPEN, concurrency)
+        self._transport = azure_transport(self._session)
         self._doors: dict[str, _Door] = {}
 
     def list(self, vault: VaultName, deadline: Deadline) -> Sequence[ListedSecret]:
@@ -157,21 +149,6 @@ class _Door:
             finally:
                 self._first.release()
         yield self._client
-
-
-def _session(concurrency: int) -> requests.Session:
-    session = requests.Session()
-    session.auth = _as_it_is
-    session.mount(
-        "https://",
-        HTTPAdapter(pool_connections=_VAULTS_KEPT_OPEN, pool_maxsize=concurrency, max_retries=0),
-    )
-    return session
-
-
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep requests from replacing the token by what a .netrc has for the host."""
-    return request
 
 
 def _leads_to(host: str, link: str) -> bool:

@@ -24,7 +24,7 @@ from sync.adapters.arm import ResourceManager
 from sync.adapters.discovery import LET_GO_AFTER, ResourceGraph
 from sync.errors import Permanent, SyncError, Transient
 from sync.naming import DEFAULT_PATTERN, Naming
-from tests.unit.scripted import said, scripted_servers, soon
+from tests.unit.scripted import said, soon
 
 HOME = "00000000-0000-4000-8000-000000000001"
 AWAY = "00000000-0000-4000-8000-00000000000a"
@@ -67,19 +67,6 @@ class World:
         self.now += FOUR_MINUTES
         known = directory.known(soon())
         return [vault.text for vault in known.vaults], known.fault.reason if known.fault else None
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    """One loop for all servers of this module."""
-    with scripted_servers() as servers:
-        yield servers
-
-
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    """One authority for all of them."""
-    return Authority.create()
 
 
 @pytest.fixture

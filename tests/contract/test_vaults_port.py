@@ -18,7 +18,7 @@ from local.serving import LOOPBACK, Servers
 from sync.adapters.key_vault import KeyVaults
 from sync.errors import Permanent, Transient
 from sync.model import Unserved, VaultName, VaultSecret
-from tests.unit.scripted import PLANTED, said, scripted_servers, soon
+from tests.unit.scripted import PLANTED, said, soon
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 NAME = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
@@ -32,19 +32,6 @@ class Stack:
     emulator: Emulator
     identity: Identity
     suffix: str = "vault.azure.net"
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    """One loop for all servers of this module."""
-    with scripted_servers() as servers:
-        yield servers
-
-
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    """One authority for all of them."""
-    return Authority.create()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from sync.errors import Permanent, SyncError, Transient
 from sync.model import VaultName
 from sync.naming import DEFAULT_PATTERN, Naming
 from sync.ports import Deadline
-from tests.unit.scripted import PLANTED, Answer, Request, Scripted, said, scripted_servers, soon
+from tests.unit.scripted import PLANTED, Answer, Request, Scripted, said, soon
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 CLUSTER = (
@@ -67,19 +67,6 @@ def searched(*names: str, **rest: object) -> Answer:
     """Return a page of a search that found those vaults."""
     rows = [{"id": name, "name": name, "subscriptionId": SUBSCRIPTION} for name in names]
     return Answer(body={"data": rows, "count": len(rows), "resultTruncated": "false"} | rest)
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    """One loop for all servers of this module."""
-    with scripted_servers() as servers:
-        yield servers
-
-
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    """One authority for all of them."""
-    return Authority.create()
 
 
 async def never(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:

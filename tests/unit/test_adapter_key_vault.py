@@ -21,7 +21,6 @@ from tests.unit.scripted import (
     Request,
     Scripted,
     said,
-    scripted_servers,
     soon,
 )
 
@@ -58,19 +57,6 @@ def page(*names: str, link: str | None = None, **attributes: object) -> Answer:
     """Return one page of a listing."""
     entries = [{"id": f"{URL}/secrets/{n}", "attributes": ATTRIBUTES | attributes} for n in names]
     return Answer(body={"value": entries, "nextLink": link})
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    """One loop for all servers of this module."""
-    with scripted_servers() as servers:
-        yield servers
-
-
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    """One authority for all of them."""
-    return Authority.create()
 
 
 @pytest.fixture

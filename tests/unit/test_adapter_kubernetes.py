@@ -15,7 +15,7 @@ from sync.adapters.clusters import Clusters
 from sync.adapters.kubernetes import KubernetesSecrets
 from sync.errors import Conflict, Permanent, SyncError, Transient
 from sync.model import Desired, Target, VaultName
-from tests.unit.scripted import PLANTED, Answer, Scripted, said, scripted_servers, soon
+from tests.unit.scripted import PLANTED, Answer, Scripted, said, soon
 
 VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
 TARGET = Target(VAULT, "main", "shop-dev", "keyvault-project")
@@ -51,19 +51,6 @@ def kubeconfig(path: Path, server: str, token: str, ca: bytes | None, **extra: o
         "current-context": "x",
     }
     path.write_text(yaml.safe_dump(document))
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    """One loop for all servers of this module."""
-    with scripted_servers() as servers:
-        yield servers
-
-
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    """One authority for all of them."""
-    return Authority.create()
 
 
 @pytest.fixture

@@ -1,0 +1,22 @@
+"""Fixtures of all kinds of tests: the servers of one module, and whom their clients trust."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.authority import Authority
+from local.serving import Servers
+from tests.unit.scripted import scripted_servers
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    """One loop for all servers of this module."""
+    with scripted_servers() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    """One authority for all of them."""
+    return Authority.create()
