@@ -1,0 +1,72 @@
+"""The documents say what the code does: settings, reasons, commands and routes."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from sync.arguments import parse
+from sync.naming import DEFAULT_NAMESPACE
+from sync.settings import DEFAULT_DNS_SUFFIX, DEFAULT_SCHEDULE, NAMES, read
+
+ROOT = Path(__file__).parents[2]
+ERRORS = {
+    "Permanent", "Malformed", "Transient", "Conflict", "NotOurs", "Unexpected", "UnknownCaller",
+}  # fmt: skip
+
+
+def rows(document: str) -> Iterator[list[str]]:
+    """Return the cells of each table row."""
+    for line in (ROOT / document).read_text().splitlines():
+        if line.startswith("|"):
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_readme_has_every_setting_and_its_default() -> None:
+    """The settings table of README is the settings' own list, with the defaults in force."""
+    table = {row[0].strip("`"): row[-1] for row in rows("README.md") if "`SYNC_" in row[0]}
+    assert table.keys() == NAMES
+    said = {name: re.findall("`([^`]+)`", default) for name, default in table.items()}
+    assert said["SYNC_VAULT_DNS_SUFFIX"] == [DEFAULT_DNS_SUFFIX]
+    assert said["SYNC_NAMESPACE"] == [DEFAULT_NAMESPACE]
+    assert said["SYNC_SCHEDULE"] == [DEFAULT_SCHEDULE]
+    assert said["SYNC_PRUNE"] == ["owned"]
+    assert said["SYNC_DISCOVERY"] == ["none"]
+    stated = {
+        name: values[0] for name, values in said.items() if name != "SYNC_CLUSTERS" and values
+    }
+    assert read(stated) == read({})
+
+
+def reasons() -> set[str]:
+    """Return every reason that the code gives to an error."""
+    found: set[str] = set()
+    for path in (ROOT / "sync").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+                match node.args[0]:
+                    case ast.Constant(value=str(reason)) if node.func.id in ERRORS:
+                        found.add(reason)
+    return found
+
+
+def test_every_reason_is_explained() -> None:
+    """Each reason in the code has its row in docs/outcomes.md."""
+    told = {word for row in rows("docs/outcomes.md") for word in re.findall("`(\\w+)`", row[0])}
+    assert sorted(reasons() - told) == []
+
+
+def test_commands_of_the_readme_parse() -> None:
+    """What README tells to type after keyvault-sync is taken."""
+    text = (ROOT / "README.md").read_text()
+    typed = re.findall(r"`keyvault-sync ([^`]+)`", text)
+    assert {words.split()[0] for words in typed} == {"plan", "resync", "status", "doctor", "adopt"}
+    for words in typed:
+        parse(words.replace("VAULT", "weu-ds-akv-shop-dev-1").split())
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of the documents names a file of the project."""
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"
