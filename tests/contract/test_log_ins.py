@@ -1,0 +1,142 @@
+"""Each way to log in to Azure, by azure-identity itself, up to a secret read from a vault."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+from local.authority import Authority
+from local.identity import Identity
+from local.key_vault import KeyVaults as Emulator
+from local.key_vault import key_vault_app
+from local.proxy import Proxy
+from local.serving import LOOPBACK, Servers
+from sync.adapters.identity import log_in
+from sync.adapters.key_vault import KeyVaults
+from sync.model import VaultName, VaultSecret
+from tests.unit.scripted import Answer, Request, Scripted, soon
+
+LOGIN = "login.microsoftonline.com"
+TENANT = "22222222-2222-4222-8222-222222222222"
+CLIENT = "33333333-3333-4333-8333-333333333333"
+VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
+RESOURCE = "https://vault.azure.net"
+
+
+class Entra:
+    """Answers MSAL's discovery, and gives a token of the identity to whoever asks for one."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+        self.asked: list[dict[str, list[str]]] = []
+
+    def __call__(self, request: Request) -> Answer:
+        """Answer one request."""
+        tenant = f"https://{LOGIN}/{TENANT}"
+        if "/discovery/instance" in request.path:
+            metadata: list[object] = []
+            place = f"{tenant}/v2.0/.well-known/openid-configuration"
+            return Answer(body={"tenant_discovery_endpoint": place, "metadata": metadata})
+        if "openid-configuration" in request.path:
+            body = {
+                "authorization_endpoint": f"{tenant}/oauth2/v2.0/authorize",
+                "token_endpoint": f"{tenant}/oauth2/v2.0/token",
+                "issuer": f"{tenant}/v2.0",
+            }
+            return Answer(body=body)
+        self.asked.append(parse_qs(request.body.decode()))
+        token = self._identity.issue(RESOURCE).secret
+        return Answer(body={"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+
+
+type Read = Callable[[dict[str, str]], dict[str, list[str]]]
+
+
+@pytest.fixture
+def read(
+    servers: Servers, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Read]:
+    """Read a secret by the log-in that the variables name; return what Entra was asked with."""
+    identity, proxy = Identity(), Proxy()
+    entra = Entra(identity)
+    emulator = Emulator(token_valid=lambda token: identity.valid(token, RESOURCE))
+    subscription = "00000000-0000-4000-8000-000000000001"
+    emulator.create(VAULT.text, subscription, tenant=TENANT).set_secret("a", "1")
+    ports = [
+        servers.serve(key_vault_app(emulator), authority.server_context("*.vault.azure.net")),
+        servers.serve(Scripted([entra]).app(), authority.server_context(LOGIN)),
+        servers.listen(proxy.handle),
+    ]
+    proxy.route("*.vault.azure.net", ports[0], emulator.exists)
+    proxy.route(LOGIN, ports[1])
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority.pem)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca))
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{LOOPBACK}:{ports[2]}")
+
+    def read(environment: dict[str, str]) -> dict[str, list[str]]:
+        given = {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT, **environment}
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+        vaults = KeyVaults(log_in(given)(), "vault.azure.net")
+        secret = vaults.get(VAULT, "a", soon())
+        vaults.close()
+        assert isinstance(secret, VaultSecret)
+        assert secret.value == "1"
+        (asked,) = entra.asked
+        assert asked["client_id"] == [CLIENT]
+        assert asked["scope"][0].startswith(f"{RESOURCE}/.default")
+        return asked
+
+    yield read
+    for port in reversed(ports):
+        servers.stop(port)
+
+
+def test_service_principal_with_a_secret(read: Read) -> None:
+    """A client secret is exchanged for a token that opens the vault."""
+    assert read({"AZURE_CLIENT_SECRET": "s3cret"})["client_secret"] == ["s3cret"]
+
+
+def test_service_principal_with_a_certificate(read: Read, tmp_path: Path) -> None:
+    """A certificate signs an assertion; its key goes nowhere."""
+    path = tmp_path / "principal.pem"
+    path.write_bytes(_certificate())
+    asked = read({"AZURE_CLIENT_CERTIFICATE_PATH": str(path)})
+    assert asked["client_assertion"][0].count(".") == 2
+
+
+def test_workload_identity(read: Read, tmp_path: Path) -> None:
+    """The projected ServiceAccount token is the assertion."""
+    path = tmp_path / "token"
+    path.write_text("projected")
+    asked = read({"AZURE_FEDERATED_TOKEN_FILE": str(path)})
+    assert asked["client_assertion"] == ["projected"]
+
+
+def _certificate() -> bytes:
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "principal")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + dt.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return private + certificate.public_bytes(serialization.Encoding.PEM)
