@@ -16,7 +16,11 @@ def main() -> int:
     if len(sys.argv) != 2 or sys.argv[1] not in commands:  # noqa: PLR2004 - one word
         print(f"usage: python -m local {' | '.join(commands)}", file=sys.stderr)
         return 1
-    return commands[sys.argv[1]]()
+    try:
+        return commands[sys.argv[1]]()
+    except KeyboardInterrupt:
+        print("\nInterrupted; nothing is left running.", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

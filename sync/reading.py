@@ -191,8 +191,8 @@ class Reader:
     ) -> None:
         """Raise Transient when the vault has not caught up with the event that the hint is from.
 
-        A version made in the event's own second may be the one before or the one after: it is
-        taken, and as it is not settled, the next pass looks again.
+        Of two versions made in one second, both known to the vault, the served one is taken; as it
+        is not settled, the next pass looks again.
         """
         if hint.at is None or not self._fresh(hint.at):
             return
@@ -200,7 +200,7 @@ class Reader:
             raise _not_served_yet(hint.secret)
         if isinstance(secret, Unserved) or hint.version in {None, secret.version}:
             return
-        if secret.created >= int(hint.at):
+        if secret.created > int(hint.at):
             return
         announced = self.vaults.get(standing.target.vault, hint.secret, deadline, hint.version)
         if announced is Unserved.MISSING:
