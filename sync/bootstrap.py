@@ -91,7 +91,7 @@ def _clients(given: Settings) -> _Clients:
 
 def _assemble(given: Settings, clients: _Clients) -> App:
     cluster = KubernetesSecrets(clients.clusters)
-    reconciler = Reconciler(clients.vaults, cluster, time.time, given.prune)
+    reconciler = Reconciler(clients.vaults, cluster, time.time, given.prune, rules=given.rules)
     return App(
         naming=given.naming,
         survey=Survey(given.naming, _directory(given, clients.arm), given.vaults),

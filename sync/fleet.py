@@ -186,7 +186,9 @@ def _outcome(work: Work, done: Reconciled | SyncError) -> Outcome:
     if unread:
         written = () if work.dry_run else done.changes
         return Failed(vault, first_cause(unread), work.target, written)
-    return Converged(work.target, done.changes, done.keys, done.expired, work.dry_run)
+    return Converged(
+        work.target, done.changes, done.keys, done.expired, work.dry_run, done.warnings
+    )
 
 
 def _unexpected(error: Exception) -> Unexpected:

@@ -37,7 +37,7 @@ class VaultName:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The one Secret that a vault is kept in."""
+    """A Secret that a vault is kept in: its own, or one that tags of its secrets ask for."""
 
     vault: VaultName
     cluster: str
@@ -61,6 +61,8 @@ class ListedSecret:
     enabled: bool
     updated: int
     expires: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class VaultSecret:
     updated: int
     read_at: float
     """When the request for it was sent, epoch seconds by our clock."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = ""
 
 
 class Unserved(Enum):
@@ -126,6 +130,7 @@ class Desired:
     data: Mapping[str, bytes] = field(repr=False)
     labels: Mapping[str, str]
     annotations: Mapping[str, str] = field(repr=False)
+    type: str = SECRET_TYPE
 
 
 class Act(StrEnum):
@@ -146,6 +151,8 @@ class Change:
     version: str = ""
     same: bool = field(default=False, compare=False)
     """Whether the Secret had that very value before."""
+    secret: str = ""
+    """The Secret, where it is not the vault's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +179,7 @@ class Converged:
     keys: int = 0
     expired: tuple[str, ...] = ()
     dry_run: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

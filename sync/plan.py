@@ -19,6 +19,8 @@ from sync.model import (
 )
 from sync.ownership import claim, taken
 from sync.state import Record, State, decode, encode
+from sync.tags import SecretType
+from sync.typed import blank
 
 MAX_DATA_BYTES = (
     1024 * 1024
@@ -30,14 +32,31 @@ GUARDED_RATIO = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One key as it shall be: its value and what to remember of the vault secret behind it."""
+    """One key as it shall be: its value, and the version of the vault secret that it is from.
+
+    The version is empty for a key that we own and of which we no longer know it.
+    """
 
     value: bytes = field(repr=False)
-    record: Record
+    version: str = ""
 
 
-UNREAD = Record(version="", updated=0, settled=False)
-"""The record of a key that we own and of which we no longer know the version."""
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a Secret shall hold of ours, and what to remember of the vault secrets behind it.
+
+    Keys of records that are no entries are left as they are.
+    """
+
+    entries: Mapping[str, Entry]
+    records: Mapping[str, Record]
+    type: str = SECRET_TYPE
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def claimed(self) -> frozenset[str]:
+        """The keys that the records speak of."""
+        return frozenset(key for name, r in self.records.items() for key in r.keys(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +86,22 @@ class Standing:
         return self.state.secrets if self.state else {}
 
     @property
+    def keyed(self) -> Mapping[str, Record]:
+        """What we remember of each key; of two that claim it, one."""
+        return {key: record for name, record in self.records.items() for key in record.keys(name)}
+
+    @property
     def intact(self) -> frozenset[str]:
         """The keys we wrote that nobody has touched since."""
         if self.actual is None:
             return frozenset()
-        return frozenset(self.records.keys() & self.actual.owned & self.actual.data.keys())
+        return frozenset(self.keyed.keys() & self.actual.owned & self.actual.data.keys())
 
     @property
     def ours(self) -> frozenset[str]:
         """Every key that is there because of us."""
         owned = self.actual.owned if self.actual else frozenset[str]()
-        return frozenset((owned | self.records.keys()) & self.data.keys())
+        return frozenset((owned | self.keyed.keys()) & self.data.keys())
 
     @property
     def held(self) -> frozenset[str]:
@@ -86,11 +110,12 @@ class Standing:
 
     def entry(self, key: str) -> Entry:
         """Return a held key as it is."""
-        return Entry(self.data[key], self.records.get(key, UNREAD))
+        record = self.keyed.get(key)
+        return Entry(self.data[key], record.version if record else "")
 
     def drifted(self) -> frozenset[str]:
         """Return the keys we recorded and no longer own, or that are gone."""
-        return frozenset(self.records.keys() - self.intact)
+        return frozenset(self.keyed.keys() - self.intact)
 
 
 def labels(target: Target) -> Mapping[str, str]:
@@ -112,32 +137,48 @@ def refuse_foreign(target: Target, actual: Actual) -> None:
         raise taken(target, found)
 
 
-def diff(
-    standing: Standing, entries: Mapping[str, Entry], carried: Mapping[str, Record], now: str
-) -> Plan:
-    """Plan the way from the Secret as it stands to the entries.
+def refuse_unmarked(standing: Standing) -> None:
+    """Raise Permanent for a Secret that tags ask for and that is not ours already."""
+    target, actual = standing.target, standing.actual
+    if actual is None or standing.state is not None:
+        return
+    refuse_foreign(target, actual)
+    raise Permanent(
+        "TargetTaken",
+        f"Secret {target} was there before the tag k8s-secret that asks for it, and is not the "
+        f"sync's: choose another name, delete it, or take it over by a resync of vault "
+        f"{target.vault} with force.",
+    )
 
-    `carried` are records of keys that are left as they are, since their vault secret was not looked
-    at or could not be read. `now` is the time to write down, ISO 8601. Raises Permanent for what
-    the API server would refuse.
+
+def diff(standing: Standing, content: Content, now: str) -> Plan:
+    """Plan the way from the Secret as it stands to the content.
+
+    `now` is the time to write down, ISO 8601. Raises Permanent for what the API server would
+    refuse.
     """
     target, actual = standing.target, standing.actual
-    removed = standing.ours - entries.keys() - carried.keys()
+    filler = {} if content.entries or content.records else _filler(standing)
+    removed = standing.ours - content.entries.keys() - content.claimed - filler.keys()
     changes = sorted(
-        [change for key in entries if (change := _change(standing, key, entries[key]))]
-        + [Change(key, Act.REMOVE) for key in removed]
+        [
+            change
+            for key, entry in content.entries.items()
+            if (change := _change(standing, key, entry))
+        ]
+        + [Change(key, Act.REMOVE) for key in removed | _blanked(standing, filler)]
     )
     written = standing.state.written if standing.state and not changes else now
-    records = {**carried, **{key: entry.record for key, entry in entries.items()}}
     overruled = tuple(sorted(actual.owner_uids)) if actual else ()
-    text = encode(State(target.vault.text, written, records, overruled))
+    text = encode(State(target.vault.text, written, content.records, overruled, content.others))
     desired = Desired(
-        data={key: entry.value for key, entry in entries.items()},
+        data={key: entry.value for key, entry in content.entries.items()} or filler,
         labels=labels(target),
         annotations={STATE_ANNOTATION: text},
+        type=actual.type if filler and actual else content.type,
     )
     if actual is None or standing.state is None:
-        needed = bool(entries or changes)
+        needed = bool(content.entries or content.others or changes)
     else:
         needed = (
             bool(changes)
@@ -151,50 +192,59 @@ def diff(
     return Plan(tuple(changes), desired, evict)
 
 
-def refuse_unsafe(standing: Standing, names: AbstractSet[str], *, listed: int) -> None:
+def refuse_losses(target: Target, *, ours: int, gone: int, listed: int) -> None:
     """Raise Permanent when a listing would take away more than an accident is allowed to.
 
-    `names` are the enabled secrets of a listing of `listed` secrets.
+    Of `ours` keys that are there because of us, `gone` would go by a listing of `listed` secrets.
     """
-    kept = {name.lower() for name in names}
-    ours = standing.ours
-    gone = [key for key in ours if key.lower() not in kept]
     if not gone:
         return
     if listed == 0:
         what = "is listed as empty"
-    elif len(ours) >= GUARDED_KEYS and len(gone) > GUARDED_RATIO * len(ours):
-        what = f"no longer has {len(gone)} of the {len(ours)} secrets that were synced"
+    elif ours >= GUARDED_KEYS and gone > GUARDED_RATIO * ours:
+        what = f"no longer has {gone} of the {ours} secrets that were synced"
     else:
         return
     raise Permanent(
         "UnsafePlan",
-        f"Nothing was removed or written: vault {standing.target.vault} {what}, and Secret "
-        f"{standing.target} would lose {len(gone)} keys. If that is meant, resync this vault with "
+        f"Nothing was removed or written: vault {target.vault} {what}, and Secret "
+        f"{target} would lose {gone} keys. If that is meant, resync this vault with "
         "force.",
     )
 
 
 def _change(standing: Standing, key: str, entry: Entry) -> Change | None:
-    version = entry.record.version
-    recorded = standing.records.get(key)
+    version = entry.version
+    recorded = standing.keyed.get(key)
     if key not in standing.data:
         return Change(key, Act.REPAIR if recorded else Act.CREATE, version)
     same = standing.data[key] == entry.value
     if recorded and key not in standing.intact:
         return Change(key, Act.REPAIR, version, same)
-    if same and (entry.record == UNREAD or (recorded and recorded.version == version)):
+    if same and (not version or (recorded and recorded.version == version)):
         return None
     return Change(key, Act.UPDATE, version, same)
 
 
+def _filler(standing: Standing) -> Mapping[str, bytes]:
+    """Return what a typed Secret of ours has to hold when no vault secret is behind it."""
+    actual = standing.actual
+    if actual is None or standing.state is None or actual.type not in set(SecretType):
+        return {}
+    return blank(SecretType(actual.type))
+
+
+def _blanked(standing: Standing, filler: Mapping[str, bytes]) -> frozenset[str]:
+    return frozenset(k for k, value in filler.items() if standing.data.get(k, value) != value)
+
+
 def _refuse_unwritable(standing: Standing, desired: Desired, removed: AbstractSet[str]) -> None:
     target, actual = standing.target, standing.actual
-    if actual is not None and actual.type != SECRET_TYPE:
+    if actual is not None and actual.type != desired.type:
         raise Permanent(
             "SecretTypeMismatch",
             f"Secret {target} is of type {actual.type!r} and a type cannot be changed: delete the "
-            f"Secret, it is then made anew as {SECRET_TYPE}.",
+            f"Secret, it is then made anew as {desired.type}.",
         )
     if actual is not None and actual.immutable:
         raise Permanent(

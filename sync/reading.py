@@ -1,15 +1,15 @@
-"""Reads a vault into the entries of its Secret: only what changed, never what lags behind."""
+"""Reads a vault: only what changed, never what lags behind; decides what becomes of each secret."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from sync.errors import Permanent, SyncError, Transient
+from sync.holdings import Holdings
 from sync.model import Hint, ListedSecret, Unserved, VaultSecret
-from sync.plan import Entry, Standing, refuse_unsafe
 from sync.ports import Deadline, Vaults
-from sync.projection import listed_keys, value_bytes
+from sync.projection import Out, Placement, Rules, latest
 from sync.state import Record
 
 SETTLED_SECONDS = 3
@@ -29,35 +29,63 @@ FAILURES_TO_STOP = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What shall be in the Secret, the records of what is left alone, what could not be read."""
+class Rendered:
+    """A vault secret that was read: where it goes, as which keys, and what to remember of it."""
 
-    entries: Mapping[str, Entry]
-    carried: Mapping[str, Record]
-    unread: Mapping[str, SyncError]
-    expired: tuple[str, ...] = ()
+    name: str
+    placement: Placement
+    values: Mapping[str, bytes] = field(repr=False)
+    record: Record
 
 
 @dataclass(frozen=True, slots=True)
-class _Got:
-    name: str
-    entry: Entry
+class Reading:
+    """What became of each vault secret that was looked at, by name; the rest is as it was.
+
+    `placed` are those that are to be in, read or not, and `gone` those that were in and are not to
+    be. `unvisited` are Secrets that vault secrets lead to and that have to be read first: then
+    nothing else was looked at.
+    """
+
+    rendered: Mapping[str, Rendered] = field(default_factory=dict)
+    placed: Mapping[str, Placement] = field(default_factory=dict)
+    out: Mapping[str, str] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+    unread: Mapping[str, SyncError] = field(default_factory=dict)
+    expired: tuple[str, ...] = ()
+    unvisited: frozenset[str] = frozenset()
 
 
-type _Fetched = _Got | Unserved | SyncError
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """What the gets of one reading have in common; `listed` are names as a listing spells them."""
+
+    holdings: Holdings
+    listed: Collection[str]
+    deadline: Deadline
+    fetchers: Executor
+
+    def spelled(self, name: str, secret: VaultSecret) -> str:
+        """Return a secret's name as the listing or we have it, else as it is served."""
+        known = name in self.listed or name in self.holdings.records
+        return name if known else secret.name
+
+
+type _Fetched = Rendered | Out | Unserved | SyncError
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads vaults; `now` gives epoch seconds, `prune` tells whether keys may go."""
+    """Reads vaults by the platform's rules; `now` gives epoch seconds, `prune` if keys may go."""
 
     vaults: Vaults
     now: Callable[[], float]
+    rules: Rules
     prune: bool
 
     def whole(
         self,
-        standing: Standing,
+        holdings: Holdings,
         hints: Collection[Hint],
         deadline: Deadline,
         fetchers: Executor,
@@ -68,53 +96,45 @@ class Reader:
 
         Raises Permanent for a listing that would take too much away, unless forced.
         """
-        listing = self.vaults.list(standing.target.vault, deadline)
-        wanted = listed_keys(listing)
+        listing = self.vaults.list(holdings.target.vault, deadline)
+        listed = latest(listing)
+        placed, out, wrong = self._sorted(holdings, listed.values())
+        wrong |= {
+            name: holdings.closed[place.secret]
+            for name, place in placed.items()
+            if place.secret in holdings.closed
+        }
+        if unvisited := {place.secret for place in placed.values()} - holdings.visited:
+            return Reading(unvisited=frozenset(unvisited))
         if self.prune and not force:
-            refuse_unsafe(standing, wanted.keys(), listed=len(listing))
-        spelling = {name.lower(): name for name in wanted}
-        hinted = {spelling.get(hint.secret.lower(), hint.secret) for hint in hints}
-        moved = {name for name, secret in wanted.items() if _moved(standing, secret)}
-        listed = {secret.name.lower() for secret in listing}
-        unlisted = {
-            key
-            for key in standing.intact
-            if key.lower() not in listed and self._fresh(standing.records[key].updated)
-        }
-        fetched = self._fetch(standing, hinted | moved | unlisted, hints, deadline, fetchers)
-        for name in wanted.keys() & fetched.keys():
-            if fetched[name] is Unserved.MISSING:
-                fetched[name] = _not_served_yet(name)
-        failed = {name.lower() for name, got in fetched.items() if isinstance(got, SyncError)}
-        entries = {
-            key: standing.entry(key)
-            for key in standing.held
-            if not self.prune or key.lower() in failed or (key in wanted and key in standing.intact)
-        }
-        unread: dict[str, SyncError] = {}
+            holdings.refuse_unsafe(placed, wrong.keys(), listed=len(listing))
+        names = self._worth_reading(holdings, listed, placed, hints) - wrong.keys()
+        errand = _Errand(holdings, placed.keys(), deadline, fetchers)
+        fetched = self._fetch(errand, names, hints)
         for name, got in fetched.items():
-            if isinstance(got, _Got):
-                entries[name if name in wanted else got.name] = got.entry
-            elif isinstance(got, SyncError):
-                unread[name] = got
-            elif self.prune:
-                entries.pop(name, None)
+            if got is Unserved.MISSING and name in placed:
+                fetched[name] = _not_served_yet(name)
+            elif isinstance(got, Rendered):
+                expected = placed[name].secret if name in placed else holdings.home(got.name)
+                if got.placement.secret != expected:
+                    fetched[name] = _changed_meanwhile(name)
+        unread = {name: got for name, got in fetched.items() if isinstance(got, SyncError)} | wrong
+        rendered = {got.name: got for got in fetched.values() if isinstance(got, Rendered)}
+        absent = {name for name, got in fetched.items() if isinstance(got, Out | Unserved)}
         now = self.now()
-        expired = (s.name for s in wanted.values() if s.expires is not None and s.expires <= now)
+        expired = (n for n in placed if (at := listed[n].expires) is not None and at <= now)
         return Reading(
-            entries=entries,
-            carried={
-                key: record
-                for key, record in standing.records.items()
-                if key not in entries and (not self.prune or key.lower() in failed)
-            },
-            unread=_unknown(hints, standing, entries) | unread,
+            rendered=rendered,
+            placed={n: place for n, place in placed.items() if n not in absent},
+            out=out,
+            gone=self._gone(holdings, (placed.keys() | rendered.keys()) - absent, unread),
+            unread=_unknown(hints, holdings, {**placed, **rendered}) | unread,
             expired=tuple(sorted(expired)),
         )
 
     def hinted(
         self,
-        standing: Standing,
+        holdings: Holdings,
         hints: Callable[[], Sequence[Hint]],
         deadline: Deadline,
         fetchers: Executor,
@@ -122,72 +142,140 @@ class Reader:
         """Get the hinted secrets and leave the rest as it stands.
 
         `hints` gives those so far; what joins while others are read is read as well, a few times.
-        None when the vault no longer serves one that the Secret has: a listing decides what goes.
+        None when a listing has to decide: the vault no longer serves one that a Secret has, or its
+        tags lead to another Secret.
         """
-        spelling = {name.lower(): name for name in standing.records}
+        errand = _Errand(holdings, (), deadline, fetchers)
         fetched: dict[str, _Fetched] = {}
         asked: Sequence[Hint] = ()
         for _ in range(JOINING_ROUNDS):
             known = len(asked)
             asked = hints()
-            names = {spelling.get(hint.secret.lower(), hint.secret) for hint in asked[known:]}
-            fetched |= self._fetch(standing, names, asked[known:], deadline, fetchers)
+            names = {holdings.spelled(hint.secret) for hint in asked[known:]}
+            if any(holdings.home(name) not in holdings.visited for name in names):
+                return None
+            fetched |= self._fetch(errand, names, asked[known:])
             if len(asked) == known:
                 break
-        entries = {key: standing.entry(key) for key in standing.intact}
+        rendered: dict[str, Rendered] = {}
         unread: dict[str, SyncError] = {}
         for name, got in fetched.items():
-            if isinstance(got, _Got):
-                entries[spelling.get(got.name.lower(), got.name)] = got.entry
+            if isinstance(got, Rendered):
+                home = holdings.home(got.name)
+                if got.placement.secret != home:
+                    return None
+                if home in holdings.closed:
+                    unread[got.name] = holdings.closed[home]
+                else:
+                    rendered[got.name] = got
             elif isinstance(got, SyncError):
                 unread[name] = got
-            elif name in standing.records:
+            elif name in holdings.records:
                 return None
         return Reading(
-            entries=entries,
-            carried={k: r for k, r in standing.records.items() if k not in entries},
-            unread=_unknown(asked, standing, entries) | unread,
+            rendered=rendered,
+            placed={name: each.placement for name, each in rendered.items()},
+            unread=_unknown(asked, holdings, rendered) | unread,
+        )
+
+    def _sorted(
+        self, holdings: Holdings, listed: Collection[ListedSecret]
+    ) -> tuple[dict[str, Placement], dict[str, str], dict[str, SyncError]]:
+        """Say of each listed secret where it goes, why it is out, or what is wrong with it."""
+        placed: dict[str, Placement] = {}
+        out: dict[str, str] = {}
+        wrong: dict[str, SyncError] = {}
+        for secret in listed:
+            if not secret.enabled:
+                out[secret.name] = "it is disabled"
+                continue
+            try:
+                found = self._place(holdings, secret.name, secret)
+            except Permanent as fault:
+                wrong[secret.name] = fault
+                continue
+            if isinstance(found, Out):
+                out[secret.name] = found.reason
+            else:
+                placed[secret.name] = found
+        return placed, out, wrong
+
+    def _place(
+        self, holdings: Holdings, name: str, secret: ListedSecret | VaultSecret
+    ) -> Placement | Out:
+        return self.rules.place(holdings.target, name, secret.tags, secret.content_type)
+
+    def _worth_reading(
+        self,
+        holdings: Holdings,
+        listed: Mapping[str, ListedSecret],
+        placed: Mapping[str, Placement],
+        hints: Collection[Hint],
+    ) -> set[str]:
+        """Name the secrets that moved or are asked for, and those that a listing may lack yet."""
+        spelling = {name.lower(): name for name in placed}
+        hinted = {spelling.get(hint.secret.lower(), hint.secret) for hint in hints}
+        moved = {name for name, place in placed.items() if holdings.moved(place, listed[name])}
+        known = {name.lower() for name in listed}
+        unlisted = {
+            name
+            for name, record in holdings.records.items()
+            if name.lower() not in known and holdings.intact(name) and self._fresh(record.updated)
+        }
+        return hinted | moved | unlisted
+
+    def _gone(
+        self, holdings: Holdings, kept: Collection[str], unread: Collection[str]
+    ) -> frozenset[str]:
+        """Name the recorded secrets whose keys go: not what could not be read, in any case."""
+        if not self.prune:
+            return frozenset()
+        failed = {name.lower() for name in unread}
+        return frozenset(
+            name for name in holdings.records if name not in kept and name.lower() not in failed
         )
 
     def _fetch(
-        self,
-        standing: Standing,
-        names: Collection[str],
-        hints: Collection[Hint],
-        deadline: Deadline,
-        fetchers: Executor,
+        self, errand: _Errand, names: Collection[str], hints: Collection[Hint]
     ) -> dict[str, _Fetched]:
-        latest = {hint.secret.lower(): hint for hint in sorted(hints, key=lambda h: h.at or 0)}
+        last = {hint.secret.lower(): hint for hint in sorted(hints, key=lambda h: h.at or 0)}
 
         def get(name: str) -> _Fetched:
             try:
-                return self._get(standing, name, latest.get(name.lower()), deadline)
+                return self._get(errand, name, last.get(name.lower()))
             except SyncError as error:
                 return error
 
         if len(names) == 1:  # the event path: no other thread is worth its while
             return {name: get(name) for name in names}
-        return _in_window(get, sorted(names), deadline, fetchers)
+        return _in_window(get, sorted(names), errand.deadline, errand.fetchers)
 
-    def _get(
-        self, standing: Standing, name: str, hint: Hint | None, deadline: Deadline
-    ) -> _Got | Unserved:
-        vault = standing.target.vault
-        secret = self.vaults.get(vault, name, deadline)
+    def _get(self, errand: _Errand, name: str, hint: Hint | None) -> Rendered | Out | Unserved:
+        holdings = errand.holdings
+        secret = self.vaults.get(holdings.target.vault, name, errand.deadline)
         if hint is not None:
-            self._refuse_lagging(standing, hint, secret, deadline)
+            self._refuse_lagging(holdings, hint, secret, errand.deadline)
         if isinstance(secret, Unserved):
             return secret
-        record = standing.records.get(name)
+        record = holdings.records.get(name)
         if record and secret.updated < record.updated and self._fresh(record.updated):
             raise _older_version(name)
+        spelled = errand.spelled(name, secret)
+        place = self._place(holdings, spelled, secret)
+        if isinstance(place, Out):
+            return place
+        values = self.rules.render(place, secret)
         settled = secret.read_at - secret.updated >= SETTLED_SECONDS
-        return _Got(
-            secret.name, Entry(value_bytes(secret), Record(secret.version, secret.updated, settled))
+        named = tuple(sorted(values)) if place.mark else ()
+        return Rendered(
+            spelled,
+            place,
+            values,
+            Record(secret.version, secret.updated, settled, place.mark, named),
         )
 
     def _refuse_lagging(
-        self, standing: Standing, hint: Hint, secret: VaultSecret | Unserved, deadline: Deadline
+        self, holdings: Holdings, hint: Hint, secret: VaultSecret | Unserved, deadline: Deadline
     ) -> None:
         """Raise Transient when the vault has not caught up with the event that the hint is from.
 
@@ -202,7 +290,7 @@ class Reader:
             return
         if secret.created > int(hint.at):
             return
-        announced = self.vaults.get(standing.target.vault, hint.secret, deadline, hint.version)
+        announced = self.vaults.get(holdings.target.vault, hint.secret, deadline, hint.version)
         if announced is Unserved.MISSING:
             raise _older_version(hint.secret)
         if isinstance(announced, VaultSecret) and announced.created > secret.created:
@@ -210,16 +298,6 @@ class Reader:
 
     def _fresh(self, moment: float) -> bool:
         return abs(self.now() - moment) < FRESH_SECONDS
-
-
-def _moved(standing: Standing, secret: ListedSecret) -> bool:
-    record = standing.records.get(secret.name)
-    return (
-        record is None
-        or not record.settled
-        or record.updated != secret.updated
-        or secret.name not in standing.intact
-    )
 
 
 def _in_window(
@@ -250,14 +328,14 @@ def _in_window(
 
 
 def _unknown(
-    hints: Collection[Hint], standing: Standing, entries: Mapping[str, Entry]
+    hints: Collection[Hint], holdings: Holdings, found: Collection[str]
 ) -> dict[str, SyncError]:
     """Name the secrets an operator asked for that the vault does not serve and we never had."""
-    known = {name.lower() for name in standing.records.keys() | entries.keys()}
+    known = {name.lower() for name in (*holdings.records, *found)}
     return {
         hint.secret: Permanent(
             "NoSuchSecret",
-            f"Vault {standing.target.vault} has no enabled secret {hint.secret!r}: check the name.",
+            f"Vault {holdings.target.vault} has no enabled secret {hint.secret!r}: check the name.",
         )
         for hint in hints
         if hint.at is None and hint.secret.lower() not in known
@@ -266,6 +344,10 @@ def _unknown(
 
 def _not_served_yet(name: str) -> Transient:
     return Transient("SecretNotServedYet", f"The vault does not know its secret {name!r} yet.")
+
+
+def _changed_meanwhile(name: str) -> Transient:
+    return Transient("TagsChanged", f"The tags of secret {name!r} changed while it was read.")
 
 
 def _older_version(name: str) -> Transient:

@@ -5,20 +5,25 @@ Secret, and the vault was read after that: an older value never replaces a newer
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from sync.contents import Contents, compose
 from sync.errors import Conflict, Permanent, SyncError, Transient
+from sync.holdings import Holdings
 from sync.model import CREATE_ONLY, Act, Change, Hint, Target, moment
-from sync.plan import Standing, diff, refuse_foreign
+from sync.plan import Standing, diff, refuse_foreign, refuse_unmarked
 from sync.ports import Cluster, Deadline, Vaults
+from sync.projection import DEFAULT_RULES, Rules
 from sync.reading import Reader, Reading
 
 WRITE_RESERVE_SECONDS = 3
 """What reading the vault leaves of the deadline, so that what was read can be written."""
 
+_VISITS = 3  # how often a listing may lead to a Secret that was not read before it
 _NAMED = 3  # how many secrets a message names
 
 
@@ -47,6 +52,40 @@ class Reconciled:
     keys: int
     expired: tuple[str, ...]
     unread: Mapping[str, SyncError]
+    warnings: tuple[str, ...] = ()
+
+
+type _Done = dict[tuple[str, str], Change]
+"""What was written so far, or would be, by Secret and key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one turn found, and what the Secrets shall hold by it."""
+
+    holdings: Holdings
+    reading: Reading
+    contents: Contents
+
+    def in_order(self) -> Sequence[Standing]:
+        """Return the Secrets as they are written: the vault's own first, which names the others."""
+        own = self.holdings.own
+        others = sorted(self.holdings.standings.keys() - {own.target.secret})
+        return [own, *(self.holdings.standings[secret] for secret in others)]
+
+    def names_in(self, standing: Standing) -> frozenset[str]:
+        """Return the vault secrets of one Secret, as it stands and as it shall be."""
+        secret = standing.target.secret
+        return frozenset({*standing.records, *self.contents.secrets[secret].records})
+
+    def warnings(self, rules: Rules) -> tuple[str, ...]:
+        """Return what is odd, but no failure."""
+        return tuple(
+            warning
+            for _, content in sorted(self.contents.secrets.items())
+            for name, record in sorted(content.records.items())
+            for warning in rules.warnings(name, record.keys(name))
+        )
 
 
 def write_turns() -> Retrying:
@@ -68,38 +107,80 @@ class Reconciler:
     now: Callable[[], float]
     prune: bool = True
     turns: Callable[[], Retrying] = write_turns
+    rules: Rules = DEFAULT_RULES
 
     def reconcile(self, work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
         """Bring one target in step; raises Permanent or Transient when nothing was written."""
-        evicted: set[str] = set()
-        return self.turns()(self._turn, work, deadline, fetchers, evicted)
+        return self.turns()(self._turn, work, deadline, fetchers, {})
 
-    def _turn(
-        self, work: Work, deadline: Deadline, fetchers: Executor, evicted: set[str]
-    ) -> Reconciled:
-        standing = self._stand(work, deadline)
-        reading = self._read(work, standing, deadline.earlier(WRITE_RESERVE_SECONDS), fetchers)
-        if standing.actual is None and any(
-            isinstance(e, Transient) for e in reading.unread.values()
+    def _turn(self, work: Work, deadline: Deadline, fetchers: Executor, done: _Done) -> Reconciled:
+        look = self.look(work, deadline, fetchers)
+        unread = dict(look.contents.unread)
+        if look.holdings.own.actual is None and any(
+            isinstance(error, Transient) for error in unread.values()
         ):
-            raise first_cause(reading.unread)  # a new Secret is whole, but for what never can be in
-        plan = diff(standing, reading.entries, reading.carried, moment(self.now()))
-        if plan.apply is not None and not work.dry_run:
-            revision = standing.actual.resource_version if standing.actual else CREATE_ONLY
-            if plan.evict:
-                self.cluster.evict(work.target, plan.evict, revision, deadline)
-                evicted |= plan.evict
-                raise Conflict("KeysEvicted", f"{work.target} changes again as soon as read.")
-            self.cluster.apply(work.target, plan.apply, revision, deadline)
-        gone = (Change(key, Act.REMOVE) for key in evicted - reading.entries.keys())
+            raise first_cause(unread)  # a new Secret is whole, but for what never can be in
+        before = len(done)
+        for standing in look.in_order():
+            try:
+                self._write(look, standing, deadline, done, dry_run=work.dry_run)
+            except Conflict:
+                raise
+            except (Permanent, Transient) as error:
+                if standing is look.holdings.own:
+                    raise
+                unread |= dict.fromkeys(look.names_in(standing), error)
+        if look.contents.moving and len(done) > before and not unread and not work.dry_run:
+            raise Conflict("SecretsMoved", f"{work.target} changes again as soon as read.")
         return Reconciled(
-            changes=tuple(sorted({*plan.changes, *gone})),
-            keys=len(reading.entries),
-            expired=reading.expired,
-            unread=reading.unread,
+            changes=tuple(sorted(done.values())),
+            keys=sum(len(content.entries) for content in look.contents.secrets.values()),
+            expired=look.reading.expired,
+            unread=unread,
+            warnings=look.warnings(self.rules),
         )
 
-    def _stand(self, work: Work, deadline: Deadline) -> Standing:
+    def look(self, work: Work, deadline: Deadline, fetchers: Executor) -> Look:
+        """Read the Secrets, then the vault, and put together what is to be."""
+        holdings = self._stand(work, deadline)
+        reserved = deadline.earlier(WRITE_RESERVE_SECONDS)
+        reader = Reader(self.vaults, self.now, self.rules, self.prune)
+
+        def hints() -> Sequence[Hint]:
+            return (*work.hints, *work.late())
+
+        if not work.whole and holdings.own.state is not None:
+            homes = {holdings.home(holdings.spelled(hint.secret)) for hint in work.hints}
+            holdings = self._visit(work, holdings, homes, deadline)
+            reading = reader.hinted(holdings, hints, reserved, fetchers)
+            if reading is not None:
+                return Look(holdings, reading, compose(holdings, reading, prune=False))
+        wanted = frozenset(holdings.others)
+        for _ in range(_VISITS):
+            holdings = self._visit(work, holdings, wanted, deadline)
+            reading = reader.whole(holdings, hints(), reserved, fetchers, force=work.force)
+            if not reading.unvisited:
+                return Look(holdings, reading, compose(holdings, reading, prune=self.prune))
+            wanted = reading.unvisited
+        raise Conflict("TagsChanged", f"The tags of vault {work.target.vault} change all the time.")
+
+    def _write(
+        self, look: Look, standing: Standing, deadline: Deadline, done: _Done, *, dry_run: bool
+    ) -> None:
+        target, actual = standing.target, standing.actual
+        content = look.contents.secrets[target.secret]
+        of = "" if standing is look.holdings.own else target.secret
+        plan = diff(standing, content, moment(self.now()))
+        if plan.apply is not None and not dry_run:
+            revision = actual.resource_version if actual else CREATE_ONLY
+            if plan.evict:
+                self.cluster.evict(target, plan.evict, revision, deadline)
+                done |= {(of, key): Change(key, Act.REMOVE, secret=of) for key in plan.evict}
+                raise Conflict("KeysEvicted", f"{target} changes again as soon as read.")
+            self.cluster.apply(target, plan.apply, revision, deadline)
+        done |= {(of, change.key): replace(change, secret=of) for change in plan.changes}
+
+    def _stand(self, work: Work, deadline: Deadline) -> Holdings:
         actual = self.cluster.read(work.target, deadline)
         standing = Standing.of(work.target, actual)
         if standing.state is None and work.contested:
@@ -111,20 +192,24 @@ class Reconciler:
             )
         if actual is not None and not work.force:
             refuse_foreign(work.target, actual)
-        return standing
+        return Holdings(work.target, {work.target.secret: standing})
 
-    def _read(
-        self, work: Work, standing: Standing, deadline: Deadline, fetchers: Executor
-    ) -> Reading:
-        def hints() -> Sequence[Hint]:
-            return (*work.hints, *work.late())
-
-        reader = Reader(self.vaults, self.now, self.prune)
-        if not work.whole and standing.state is not None:
-            reading = reader.hinted(standing, hints, deadline, fetchers)
-            if reading is not None:
-                return reading
-        return reader.whole(standing, hints(), deadline, fetchers, force=work.force)
+    def _visit(
+        self, work: Work, holdings: Holdings, secrets: AbstractSet[str], deadline: Deadline
+    ) -> Holdings:
+        """Read further Secrets; one that cannot be had closes itself, and no other."""
+        standings: dict[str, Standing] = {}
+        closed: dict[str, SyncError] = {}
+        for secret in sorted(secrets - holdings.visited):
+            target = replace(work.target, secret=secret)
+            try:
+                standing = Standing.of(target, self.cluster.read(target, deadline))
+                if not work.force:
+                    refuse_unmarked(standing)
+                standings[secret] = standing
+            except (Permanent, Transient) as error:
+                closed[secret] = error
+        return holdings.with_more(standings, closed)
 
 
 def first_cause(unread: Mapping[str, SyncError]) -> SyncError:

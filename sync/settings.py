@@ -4,6 +4,7 @@ import re
 import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
 
 from sync.adapters.cluster_config import ClusterConfig
@@ -11,12 +12,14 @@ from sync.cluster_settings import ONE_CLUSTER, read_clusters
 from sync.errors import NotOurs
 from sync.model import VaultName
 from sync.naming import DEFAULT_NAMESPACE, DEFAULT_PATTERN, PARTS, Naming
+from sync.projection import DEFAULT_RULES, KeyStyle, Pattern, Rules, StagePrefixes
 
 DEFAULT_SCHEDULE = "0 */5 * * * *"
 DEFAULT_DNS_SUFFIX = "vault.azure.net"
 PREFIX = "SYNC_"
 
 _DNS_SUFFIX = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}", re.ASCII)
+_SECRET_NAME = re.compile(r"[a-z0-9*?][-a-z0-9*?]*", re.ASCII)
 _NCRONTAB_FIELDS = 6
 _NCRONTAB_FIELD = re.compile(
     r"(?:\*|[0-9]{1,2}|[a-z]{3,9})(?:-(?:[0-9]{1,2}|[a-z]{3,9}))?(?:/[0-9]{1,2})?", re.IGNORECASE
@@ -44,6 +47,7 @@ class Settings:
     prune: bool = True
     discovery: bool = False
     """Whether vaults are searched for with Resource Graph."""
+    rules: Rules = DEFAULT_RULES
 
 
 def platform_authenticates(environment: Mapping[str, str]) -> bool:
@@ -86,6 +90,14 @@ def read(environment: Mapping[str, str]) -> Settings:
         schedule=parsed("SYNC_SCHEDULE", _schedule, DEFAULT_SCHEDULE),
         prune=parsed("SYNC_PRUNE", _prune, default=True),
         discovery=parsed("SYNC_DISCOVERY", _discovery, default=False),
+        rules=Rules(
+            style=parsed("SYNC_KEY_STYLE", _word(KeyStyle), KeyStyle.VERBATIM),
+            include=parsed("SYNC_INCLUDE", _patterns, ()),
+            exclude=parsed("SYNC_EXCLUDE", _patterns, ()),
+            stages=parsed("SYNC_STAGE_PREFIXES", _word(StagePrefixes), StagePrefixes.NONE),
+            names=parsed("SYNC_SECRET_NAMES", _secret_names, ()),
+            keep_root=parsed("SYNC_CHAIN_ROOT", _keep_root, default=False),
+        ),
     )
     if settings.discovery and not settings.subscriptions and not given.get("SYNC_SUBSCRIPTIONS"):
         faults.append(
@@ -108,6 +120,12 @@ NAMES = frozenset(
         "SYNC_CLUSTERS",
         "SYNC_SCHEDULE",
         "SYNC_PRUNE",
+        "SYNC_KEY_STYLE",
+        "SYNC_INCLUDE",
+        "SYNC_EXCLUDE",
+        "SYNC_STAGE_PREFIXES",
+        "SYNC_SECRET_NAMES",
+        "SYNC_CHAIN_ROOT",
     }
 )
 
@@ -184,3 +202,46 @@ def _discovery(text: str) -> bool:
     if text not in {"none", "resource-graph"}:
         raise ValueError("it must be none or resource-graph")
     return text == "resource-graph"
+
+
+def _word[Word: StrEnum](words: type[Word]) -> Callable[[str], Word]:
+    def parse(text: str) -> Word:
+        try:
+            return words(text.lower())
+        except ValueError:
+            raise ValueError(f"it is one of {', '.join(words)}") from None
+
+    return parse
+
+
+def _keep_root(text: str) -> bool:
+    known = {"keep": True, "drop": False}
+    if text.lower() not in known:
+        raise ValueError("it is keep or drop")
+    return known[text.lower()]
+
+
+def _patterns(text: str) -> tuple[Pattern, ...]:
+    found: list[Pattern] = []
+    for item in _list(text):
+        if not item.startswith("tag:"):
+            found.append(Pattern(item))
+            continue
+        tag, equals, glob = item.removeprefix("tag:").partition("=")
+        if not tag or not equals:
+            raise ValueError(
+                "it is a comma-separated list of shell patterns over names, or over the values of "
+                "a tag as tag:NAME=PATTERN"
+            )
+        found.append(Pattern(glob, tag))
+    return tuple(found)
+
+
+def _secret_names(text: str) -> tuple[str, ...]:
+    patterns = tuple(_list(text))
+    if any(not _SECRET_NAME.fullmatch(pattern) for pattern in patterns):
+        raise ValueError(
+            "it is a comma-separated list of names of Secrets (a-z, 0-9 and '-'), where * and ? "
+            "stand for others"
+        )
+    return patterns

@@ -169,6 +169,8 @@ def _listed(properties: SecretProperties) -> ListedSecret:
         enabled=properties.enabled is not False,
         updated=_seconds(properties.updated_on),
         expires=_expiry(properties.expires_on),
+        tags=properties.tags or {},
+        content_type=properties.content_type or "",
     )
 
 
@@ -184,6 +186,8 @@ def _secret(found: KeyVaultSecret, read_at: float) -> VaultSecret:
         created=_seconds(properties.created_on),
         updated=_seconds(properties.updated_on),
         read_at=read_at,
+        tags=properties.tags or {},
+        content_type=properties.content_type or "",
     )
 
 

@@ -10,7 +10,7 @@ from sync.adapters.cluster_errors import broken, explain, is_absent
 from sync.adapters.clusters import Clusters
 from sync.adapters.connection import Call
 from sync.adapters.secret_document import parse
-from sync.model import FIELD_MANAGER, SECRET_TYPE, Actual, Desired, Target
+from sync.model import FIELD_MANAGER, Actual, Desired, Target
 from sync.ports import Deadline
 
 _APPLY = "application/apply-patch+yaml"
@@ -51,7 +51,7 @@ class KubernetesSecrets:
                 "annotations": dict(desired.annotations),
                 "resourceVersion": resource_version,
             },
-            "type": SECRET_TYPE,
+            "type": desired.type,
             "data": {key: b64encode(value).decode() for key, value in desired.data.items()},
         }
         self._write(target, f"{_MANAGER}&force=true", _APPLY, document, deadline)

@@ -92,6 +92,8 @@ class _Version:
     updated: int
     enabled: bool = True
     expires: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = ""
 
 
 @dataclass(slots=True)
@@ -111,15 +113,30 @@ class FakeVaults:
         self._vaults: dict[str, dict[str, _Kept]] = {}
         self._unlisted: set[str] = set()
 
-    def put(
-        self, vault: VaultName, name: str, value: str, *, enabled: bool = True, expires: int = 0
+    def put(  # noqa: PLR0913 - a version has this many parts
+        self,
+        vault: VaultName,
+        name: str,
+        value: str,
+        *,
+        enabled: bool = True,
+        expires: int = 0,
+        tags: Mapping[str, str] | None = None,
+        content_type: str = "",
     ) -> str:
         """Set a new version of a secret and return it."""
         version = f"v{next(self._numbers):06}"
         now = int(self._clock())
         kept = self._of(vault).setdefault(name.lower(), _Kept(name, []))
-        kept.versions.append(_Version(version, value, now, now, enabled, expires or None))
+        kept.versions.append(
+            _Version(version, value, now, now, enabled, expires or None, tags or {}, content_type)
+        )
         return version
+
+    def tag(self, vault: VaultName, name: str, tags: Mapping[str, str]) -> None:
+        """Give the current version these tags."""
+        current = self._of(vault)[name.lower()].versions[-1]
+        current.tags, current.updated = tags, int(self._clock())
 
     def respell(self, vault: VaultName, name: str) -> None:
         """Spell a secret's name in another case."""
@@ -159,7 +176,14 @@ class FakeVaults:
         deadline.remaining()
         self._wire.pass_on(Call("list"))
         return [
-            ListedSecret(kept.name, served.enabled, served.updated, served.expires)
+            ListedSecret(
+                kept.name,
+                served.enabled,
+                served.updated,
+                served.expires,
+                served.tags,
+                served.content_type,
+            )
             for kept in self._of(vault).values()
             if (served := _served(kept)) and kept.name not in self._unlisted
         ]
@@ -179,7 +203,16 @@ class FakeVaults:
         if not found[-1].enabled:
             return Unserved.DISABLED
         last = found[-1]
-        return VaultSecret(kept.name, last.version, last.value, last.created, last.updated, read_at)
+        return VaultSecret(
+            kept.name,
+            last.version,
+            last.value,
+            last.created,
+            last.updated,
+            read_at,
+            last.tags,
+            last.content_type,
+        )
 
     def _of(self, vault: VaultName) -> dict[str, _Kept]:
         return self._vaults.setdefault(vault.text, {})
@@ -243,6 +276,7 @@ class FakeCluster:
         stored = self.secrets.get(target.place)
         if stored is None:
             stored = self.secrets[target.place] = Stored(next(self._revisions), {}, {})
+            stored.type = desired.type
         elif resource_version not in {str(stored.revision), "0"}:  # "0" is any, as on the server
             raise Conflict("SecretChanged", "The resourceVersion does not hold.")
         self._refuse(stored, desired)
@@ -302,7 +336,7 @@ class FakeCluster:
         self._changed(stored)
 
     def _refuse(self, stored: Stored, desired: Desired) -> None:
-        if stored.type != SECRET_TYPE:
+        if stored.type != desired.type:
             raise Permanent("SecretInvalid", "The type cannot be changed.")
         if stored.immutable and stored.part("data") != desired.data:
             raise Permanent("SecretInvalid", "The Secret is immutable.")

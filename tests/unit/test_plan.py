@@ -2,24 +2,28 @@
 
 import base64
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import Permanent
+from sync.holdings import Holdings
 from sync.model import FIELD_MANAGER, STATE_ANNOTATION, Act, Actual, Plan
 from sync.plan import (
     MAX_DATA_BYTES,
+    Content,
     Entry,
     Standing,
     diff,
     labels,
     refuse_foreign,
-    refuse_unsafe,
 )
 from sync.ports import Deadline
+from sync.projection import Placement, Rules
 from sync.state import Record, State, decode, encode
 from tests.unit.fakes import Clock, FakeCluster, Wire, names, target_of, vault_name
 
@@ -34,15 +38,47 @@ def deadline() -> Deadline:
     return Deadline.after(10, Clock())
 
 
-def entry(value: str, version: str = "v1", *, settled: bool = True) -> Entry:
-    """Return an entry."""
-    return Entry(value.encode(), Record(version, 1_767_268_800, settled))
+@dataclass(frozen=True)
+class Written:
+    """One key of its vault secret's name, and what is remembered of it."""
+
+    value: bytes
+    record: Record
 
 
-def cluster_with(entries: Mapping[str, Entry], version: str = "1") -> FakeCluster:
+def entry(value: str, version: str = "v1", *, settled: bool = True) -> Written:
+    """Return a key as it is written."""
+    return Written(value.encode(), Record(version, 1_767_268_800, settled))
+
+
+def content(
+    entries: Mapping[str, Written], carried: Mapping[str, Record] = MappingProxyType({})
+) -> Content:
+    """Return what the Secret shall hold: these keys, and records of what is left as it is."""
+    records = {key: each.record for key, each in entries.items()}
+    return Content(
+        {key: Entry(each.value, each.record.version) for key, each in entries.items()},
+        {**carried, **records},
+    )
+
+
+def refuse_unsafe(before: Standing, names: AbstractSet[str], *, listed: int) -> None:
+    """Refuse what a listing with these names would take."""
+    placed = {name: plain(name) for name in names}
+    Holdings(TARGET, {TARGET.secret: before}).refuse_unsafe(placed, (), listed=listed)
+
+
+def plain(name: str) -> Placement:
+    """Return where an untagged secret goes by the platform's default rules."""
+    place = Rules().place(TARGET, name, {}, "")
+    assert isinstance(place, Placement)
+    return place
+
+
+def cluster_with(entries: Mapping[str, Written], version: str = "1") -> FakeCluster:
     """Return a cluster whose Secret was written from entries."""
     cluster = FakeCluster(Wire())
-    plan = diff(Standing(TARGET, None, None), entries, {}, NOW)
+    plan = diff(Standing(TARGET, None, None), content(entries), NOW)
     if plan.apply is not None:
         cluster.apply(TARGET, plan.apply, version, deadline())
     return cluster
@@ -105,14 +141,14 @@ MEDDLING = st.builds(
 
 @given(ENTRIES, MEDDLING, ENTRIES)
 def test_a_plan_carried_out_gives_exactly_the_entries(
-    written: Mapping[str, Entry], meddling: Meddling, entries: Mapping[str, Entry]
+    written: Mapping[str, Written], meddling: Meddling, entries: Mapping[str, Written]
 ) -> None:
     """After the plan the Secret has the entries, and of the rest only what others put there."""
     cluster = cluster_with(written)
     meddling.do(cluster)
     before = standing(cluster)
     theirs = {k: v for k, v in before.data.items() if k not in before.ours | entries.keys()}
-    plan = diff(before, entries, {}, NOW)
+    plan = diff(before, content(entries), NOW)
     carry_out(cluster, plan)
     after = {key: each.value for key, each in entries.items()}
     assert cluster.data(TARGET) == theirs | after
@@ -124,31 +160,31 @@ def test_a_plan_carried_out_gives_exactly_the_entries(
 
 @given(ENTRIES, MEDDLING, ENTRIES)
 def test_a_plan_is_empty_exactly_when_in_step(
-    written: Mapping[str, Entry], meddling: Meddling, entries: Mapping[str, Entry]
+    written: Mapping[str, Written], meddling: Meddling, entries: Mapping[str, Written]
 ) -> None:
     """Carrying a plan out leaves an empty plan, and an empty plan's Secret is as desired."""
     cluster = cluster_with(written)
     meddling.do(cluster)
     before = standing(cluster)
-    plan = diff(before, entries, {}, NOW)
+    plan = diff(before, content(entries), NOW)
     if not plan:
         assert before.ours == entries.keys()
         assert all(before.data[key] == each.value for key, each in entries.items())
     carry_out(cluster, plan)
-    again = diff(standing(cluster), entries, {}, "2027-01-01T12:00:00+00:00")
+    again = diff(standing(cluster), content(entries), "2027-01-01T12:00:00+00:00")
     assert not again
     assert again == Plan()
 
 
 @given(ENTRIES, MEDDLING, ENTRIES)
 def test_changes_tell_what_happens_to_each_key(
-    written: Mapping[str, Entry], meddling: Meddling, entries: Mapping[str, Entry]
+    written: Mapping[str, Written], meddling: Meddling, entries: Mapping[str, Written]
 ) -> None:
     """Each key whose bytes will differ has one change that says so; the changes are sorted."""
     cluster = cluster_with(written)
     meddling.do(cluster)
     before = dict(cluster.data(TARGET))
-    plan = diff(standing(cluster), entries, {}, NOW)
+    plan = diff(standing(cluster), content(entries), NOW)
     acts = {change.key: change.act for change in plan.changes}
     carry_out(cluster, plan)
     after = cluster.data(TARGET)
@@ -162,14 +198,14 @@ def test_changes_tell_what_happens_to_each_key(
 
 @given(ENTRIES, MEDDLING, ENTRIES)
 def test_a_plan_depends_on_nothing_but_its_input(
-    written: Mapping[str, Entry], meddling: Meddling, entries: Mapping[str, Entry]
+    written: Mapping[str, Written], meddling: Meddling, entries: Mapping[str, Written]
 ) -> None:
     """Planning twice, and in another order of the entries, gives the same plan."""
     cluster = cluster_with(written)
     meddling.do(cluster)
     turned = dict(reversed(list(entries.items())))
     before = standing(cluster)
-    assert diff(before, entries, {}, NOW) == diff(before, turned, {}, NOW)
+    assert diff(before, content(entries), NOW) == diff(before, content(turned), NOW)
 
 
 def test_carried_records_are_kept_and_their_keys_left_alone() -> None:
@@ -177,7 +213,7 @@ def test_carried_records_are_kept_and_their_keys_left_alone() -> None:
     cluster = cluster_with({"a": entry("x"), "b": entry("y")})
     cluster.edit(TARGET, {("data", "b"): b"tampered"})
     carried = {"b": entry("y").record}
-    carry_out(cluster, diff(standing(cluster), {"a": entry("new", "v2")}, carried, NOW))
+    carry_out(cluster, diff(standing(cluster), content({"a": entry("new", "v2")}, carried), NOW))
     assert cluster.data(TARGET) == {"a": b"new", "b": b"tampered"}
     assert standing(cluster).drifted() == {"b"}
 
@@ -185,7 +221,7 @@ def test_carried_records_are_kept_and_their_keys_left_alone() -> None:
 def test_written_moves_with_the_data_only() -> None:
     """A record that settles is written down and does not move the time of the last change."""
     cluster = cluster_with({"a": entry("x", settled=False)})
-    plan = diff(standing(cluster), {"a": entry("x")}, {}, "2027-01-01T12:00:00+00:00")
+    plan = diff(standing(cluster), content({"a": entry("x")}), "2027-01-01T12:00:00+00:00")
     assert plan
     assert plan.changes == ()
     carry_out(cluster, plan)
@@ -199,7 +235,7 @@ def test_labels_are_repaired(label: str) -> None:
     """A label that was changed or removed is written again, and foreign labels stay."""
     cluster = cluster_with({"a": entry("x")})
     cluster.edit(TARGET, {("label", label): None, ("label", "team"): b"shop"})
-    plan = diff(standing(cluster), {"a": entry("x")}, {}, NOW)
+    plan = diff(standing(cluster), content({"a": entry("x")}), NOW)
     assert plan
     carry_out(cluster, plan)
     actual = cluster.read(TARGET, deadline())
@@ -207,7 +243,7 @@ def test_labels_are_repaired(label: str) -> None:
     assert actual.labels == {**labels(TARGET), "team": "shop"}
 
 
-def full(size: int) -> Mapping[str, Entry]:
+def full(size: int) -> Mapping[str, Written]:
     """Return entries of so many bytes in all."""
     return {"a": entry("x" * (size // 2)), "b": entry("x" * (size - size // 2))}
 
@@ -215,25 +251,25 @@ def full(size: int) -> Mapping[str, Entry]:
 def test_a_secret_holds_a_mebibyte_of_values() -> None:
     """The limit is on all values together, foreign ones included, and removed ones not."""
     absent = Standing(TARGET, None, None)
-    assert diff(absent, full(MAX_DATA_BYTES), {}, NOW)
+    assert diff(absent, content(full(MAX_DATA_BYTES)), NOW)
     with pytest.raises(Permanent) as refused:
-        diff(absent, full(MAX_DATA_BYTES + 1), {}, NOW)
+        diff(absent, content(full(MAX_DATA_BYTES + 1)), NOW)
     assert refused.value.reason == "SecretTooLarge"
     cluster = cluster_with({"gone": entry("x" * 1000)})
-    assert diff(standing(cluster), full(MAX_DATA_BYTES), {}, NOW)
+    assert diff(standing(cluster), content(full(MAX_DATA_BYTES)), NOW)
     cluster.edit(TARGET, {("data", "theirs"): b"x"})
     with pytest.raises(Permanent):
-        diff(standing(cluster), full(MAX_DATA_BYTES), {}, NOW)
+        diff(standing(cluster), content(full(MAX_DATA_BYTES)), NOW)
 
 
 def test_annotations_are_limited_together_with_foreign_ones() -> None:
     """Past 256 KiB of annotations there is a clear error and no half-written Secret."""
     many = {f"{number:04}{'k' * 60}": entry("x", "f" * 32) for number in range(2000)}
-    assert diff(Standing(TARGET, None, None), many, {}, NOW)
+    assert diff(Standing(TARGET, None, None), content(many), NOW)
     cluster = cluster_with({"a": entry("x")})
     cluster.edit(TARGET, {("annotation", "notes"): b"x" * 100 * 1024})
     with pytest.raises(Permanent) as refused:
-        diff(standing(cluster), many, {}, NOW)
+        diff(standing(cluster), content(many), NOW)
     assert refused.value.reason == "TooManyKeys"
 
 
@@ -250,9 +286,9 @@ def test_what_the_server_would_refuse_is_refused(how: dict[str, bool | str], rea
     stored = cluster.secrets[TARGET.place]
     stored.type = str(how.get("type", stored.type))
     stored.immutable = bool(how.get("immutable"))
-    assert not diff(standing(cluster), {"a": entry("x")}, {}, NOW)
+    assert not diff(standing(cluster), content({"a": entry("x")}), NOW)
     with pytest.raises(Permanent) as refused:
-        diff(standing(cluster), {"a": entry("y", "v2")}, {}, NOW)
+        diff(standing(cluster), content({"a": entry("y", "v2")}), NOW)
     assert refused.value.reason == reason
 
 
@@ -361,7 +397,7 @@ def test_no_repr_shows_a_value() -> None:
     cluster = cluster_with({"a": entry(planted)})
     cluster.edit(TARGET, {("annotation", "note"): planted.encode()})
     before = standing(cluster)
-    plan = diff(before, {"a": entry(planted), "b": entry(planted)}, {}, NOW)
-    shown = f"{before!r} {plan!r} {entry(planted)!r} {before.actual!r}"
+    plan = diff(before, content({"a": entry(planted), "b": entry(planted)}), NOW)
+    shown = f"{before!r} {plan!r} {content({'a': entry(planted)})!r} {before.actual!r}"
     assert planted not in shown
     assert base64.b64encode(planted.encode()).decode() not in shown

@@ -9,7 +9,7 @@ import pytest
 
 from sync.errors import Conflict
 from sync.model import Hint, VaultSecret
-from sync.plan import Entry, Standing, diff
+from sync.plan import Content, Entry, Standing, diff
 from sync.state import Record
 from tests.unit.fakes import Call
 from tests.unit.schedules import Schedule, schedules
@@ -35,6 +35,12 @@ def forced(world: World) -> object:
     return world.sweep(force=True)
 
 
+def content(secret: VaultSecret) -> Content:
+    """Return a Secret's content that is this one vault secret."""
+    record = Record(secret.version, secret.updated, settled=True)
+    return Content({"a": Entry(secret.value.encode(), secret.version)}, {"a": record})
+
+
 def vault_first(world: World) -> None:
     """Reconcile in the wrong order: the vault, then the Secret, then the same conditional write."""
     while True:
@@ -42,8 +48,7 @@ def vault_first(world: World) -> None:
         assert isinstance(secret, VaultSecret)
         actual = world.cluster.read(world.target, world.deadline())
         assert actual is not None
-        entry = Entry(secret.value.encode(), Record(secret.version, secret.updated, settled=True))
-        plan = diff(Standing.of(world.target, actual), {"a": entry}, {}, "now")
+        plan = diff(Standing.of(world.target, actual), content(secret), "now")
         if plan.apply is None:
             return
         try:
@@ -59,8 +64,7 @@ def unconditional(world: World) -> None:
     secret = world.vaults.get(world.vault, "a", world.deadline())
     assert actual is not None
     assert isinstance(secret, VaultSecret)
-    entry = Entry(secret.value.encode(), Record(secret.version, secret.updated, settled=True))
-    plan = diff(Standing.of(world.target, actual), {"a": entry}, {}, "now")
+    plan = diff(Standing.of(world.target, actual), content(secret), "now")
     if plan.apply is not None:
         while True:
             revision = str(world.cluster.secrets[world.target.place].revision)

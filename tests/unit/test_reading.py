@@ -7,13 +7,19 @@ from threading import Barrier, Lock
 import pytest
 
 from sync.errors import Transient
+from sync.holdings import Holdings
 from sync.model import ListedSecret
 from sync.plan import Standing
 from sync.ports import Deadline
-from sync.projection import listed_keys
+from sync.projection import Rules, latest
 from sync.reading import FAILURES_TO_STOP, FETCH_WINDOW, Reader
 from tests.unit.fakes import Call, Inline, names
 from tests.unit.world import World
+
+
+def nothing(world: World) -> Holdings:
+    """Return how a vault stands whose Secret does not exist."""
+    return Holdings(world.target, {world.target.secret: Standing(world.target, None, None)})
 
 
 @pytest.fixture
@@ -44,10 +50,10 @@ def test_gets_of_one_target_stay_within_their_window(fetchers: ThreadPoolExecuto
             running -= 1
 
     world.wire.before = count
-    reading = Reader(world.vaults, world.clock, prune=True).whole(
-        Standing(world.target, None, None), (), world.deadline(), fetchers, force=False
+    reading = Reader(world.vaults, world.clock, Rules(), prune=True).whole(
+        nothing(world), (), world.deadline(), fetchers, force=False
     )
-    assert reading.entries.keys() == set(names("key", 99))
+    assert reading.rendered.keys() == set(names("key", 99))
     assert most == FETCH_WINDOW
 
 
@@ -62,15 +68,15 @@ def test_a_deadline_that_runs_out_leaves_the_rest_unread() -> None:
             world.clock.tick(0.3)
 
     world.wire.before = pass_time
-    reading = Reader(world.vaults, world.clock, prune=True).whole(
-        Standing(world.target, None, None),
+    reading = Reader(world.vaults, world.clock, Rules(), prune=True).whole(
+        nothing(world),
         (),
         Deadline.after(10.5, world.clock),
         Inline(),
         force=False,
     )
-    assert 0 < len(reading.entries) < 60
-    assert len(reading.entries) + len(reading.unread) == 60
+    assert 0 < len(reading.rendered) < 60
+    assert len(reading.rendered) + len(reading.unread) == 60
     assert all(isinstance(error, Transient) for error in reading.unread.values())
 
 
@@ -81,10 +87,10 @@ def test_a_few_failures_stop_nothing(fetchers: ThreadPoolExecutor) -> None:
         world.put(name, name)
     for name in names("key", FAILURES_TO_STOP - 1):
         world.wire.fail("get", Transient("VaultThrottled", "Throttled."), name)
-    reading = Reader(world.vaults, world.clock, prune=True).whole(
-        Standing(world.target, None, None), (), world.deadline(), fetchers, force=False
+    reading = Reader(world.vaults, world.clock, Rules(), prune=True).whole(
+        nothing(world), (), world.deadline(), fetchers, force=False
     )
-    assert len(reading.entries) == 60 - (FAILURES_TO_STOP - 1)
+    assert len(reading.rendered) == 60 - (FAILURES_TO_STOP - 1)
 
 
 def test_a_bug_in_a_get_is_not_taken_for_a_failure_of_the_vault() -> None:
@@ -112,7 +118,8 @@ def test_names_that_differ_by_case_are_one_secret(turn: int) -> None:
         ListedSecret("Other", enabled=True, updated=1),
         ListedSecret("OTHER", enabled=False, updated=2),
     ]
-    assert list(listed_keys(listing[::turn])) == ["KEY"]
+    found = latest(listing[::turn])
+    assert [name for name, secret in found.items() if secret.enabled] == ["KEY"]
 
 
 def test_a_secret_that_vanishes_between_list_and_get_is_waited_for() -> None:

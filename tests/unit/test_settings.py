@@ -117,8 +117,14 @@ def test_all_faults_are_told_at_once() -> None:
         SYNC_CLUSTERS="{",
         SYNC_DISCOVERY="all",
         SYNC_VAULT_PATTERN="(",
+        SYNC_KEY_STYLE="camel",
+        SYNC_INCLUDE="tag:team",
+        SYNC_EXCLUDE="tag:=x",
+        SYNC_STAGE_PREFIXES="yes",
+        SYNC_SECRET_NAMES="Orders",
+        SYNC_CHAIN_ROOT="yes",
     )
-    assert len(told) == 11
+    assert len(told) == 17
     for name in NAMES | {"SYNC_VAULT", "SYNC_TYPO"}:
         assert sum(fault.startswith(f"{name} is ") for fault in told) == 1
     assert all(fault.endswith(".") for fault in told)

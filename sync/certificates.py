@@ -1,0 +1,205 @@
+"""A certificate's backing secret to its key, its chain and its authority, all in PEM."""
+
+import re
+from base64 import b64decode
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.hazmat.primitives.serialization.pkcs12 import (
+    PKCS12KeyAndCertificates,
+    load_pkcs12,
+)
+from cryptography.x509 import Certificate, InvalidVersion, load_pem_x509_certificate
+
+from sync.errors import Permanent
+
+_PKCS12 = "application/x-pkcs12"
+_PEM = "application/x-pem-file"
+_MOST_CERTIFICATES = 32
+_BEGIN = "-----BEGIN "
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(?:(?!-----).)*-----END \1-----", re.DOTALL)
+_CERTIFICATE_LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE"})
+_KEY_LABEL = "PRIVATE KEY"
+_KEY_BAG = re.compile(rb"\x2A\x86\x48\x86\xF7\x0D\x01\x0C\x0A\x01[\x01\x02]")
+"""The object identifiers of PKCS#12's keyBag and pkcs8ShroudedKeyBag."""
+_ODD = (InternalError, InvalidVersion, TypeError, UnsupportedAlgorithm, ValueError)
+"""What the library raises for input that it cannot take, found by mutating good bundles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a certificate's secret holds, as PEM.
+
+    `certificate` is the leaf and then its issuers, each signed by the next. `key` is PKCS#8,
+    unencrypted. `authority` is the top of the chain: the root, or the last issuer of a bundle that
+    lacks it; a self-signed leaf is its own, and a leaf without its issuer has none.
+    """
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+    authority: bytes | None
+
+
+type _Parts = tuple[PrivateKeyTypes, list[Certificate]]
+
+
+def read_bundle(name: str, text: str, content_type: str, *, keep_root: bool) -> Bundle:
+    """Read a password-less PKCS#12 (in base64) or a PEM bundle; raises Permanent.
+
+    The order of the bundle does not matter. Certificates outside the leaf's chain are dropped,
+    expired ones are not. Of issuers that fit alike, the one whose chain ends in a self-signed root
+    of the bundle is taken, then the one that is valid for longer.
+    """
+    is_pem = content_type == _PEM or (content_type != _PKCS12 and _BEGIN in text)
+    key, certificates = _read_pem(name, text) if is_pem else _read_pkcs12(name, text)
+    if len(certificates) > _MOST_CERTIFICATES:
+        raise Permanent(
+            "CertificateUnreadable",
+            f"Certificate {name!r} comes with more than {_MOST_CERTIFICATES} certificates: import "
+            "it with its own chain alone.",
+        )
+    chain = _chain(key, certificates)
+    if not chain:
+        raise Permanent(
+            "CertificateMismatch",
+            f"Certificate {name!r} holds no certificate that belongs to its private key: import "
+            "the two that belong together.",
+        )
+    written = [certificate.public_bytes(Encoding.PEM) for certificate in chain]
+    rooted = _issued(chain[-1], chain[-1])
+    return Bundle(
+        certificate=b"".join(written[:-1] if rooted and not keep_root and written[1:] else written),
+        key=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        authority=written[-1] if rooted or written[1:] else None,
+    )
+
+
+def _read_pkcs12(name: str, text: str) -> _Parts:
+    bundle: PKCS12KeyAndCertificates | None = None
+    keys, locked = 0, False
+    try:
+        der = b64decode("".join(text.split()), validate=True)
+        keys = len(_KEY_BAG.findall(der))
+        bundle = load_pkcs12(der, None)
+    except _ODD as error:
+        locked = "password" in str(error)
+    if locked:  # refused outside of the except clause, whose error may quote the value
+        raise _encrypted(name)
+    if bundle is None:
+        raise _unreadable(name)
+    if keys > 1:
+        raise _ambiguous(name)
+    if bundle.key is None:
+        raise _keyless(name)
+    leaf = [] if bundle.cert is None else [bundle.cert]
+    return bundle.key, [each.certificate for each in (*leaf, *bundle.additional_certs)]
+
+
+def _read_pem(name: str, text: str) -> _Parts:
+    blocks = [(found[1], found[0]) for found in _BLOCK.finditer(text.replace("\\n", "\n"))]
+    if not blocks or len(blocks) != text.count(_BEGIN):
+        raise _unreadable(name)
+    keys = {block for label, block in blocks if label.endswith(_KEY_LABEL)}
+    if not keys:
+        raise _keyless(name)
+    if any("ENCRYPTED" in block for block in keys):
+        raise _encrypted(name)
+    if len(keys) > 1:
+        raise _ambiguous(name)
+    with suppress(*_ODD):
+        return load_pem_private_key(keys.pop().encode(), None), [
+            load_pem_x509_certificate(block.encode())
+            for label, block in blocks
+            if label in _CERTIFICATE_LABELS
+        ]
+    raise _unreadable(name)
+
+
+def _chain(key: PrivateKeyTypes, certificates: Iterable[Certificate]) -> list[Certificate]:
+    """Return the leaf and its issuers in order; nothing where no certificate has the key."""
+    pool = frozenset(certificates)
+    issuers = {each: frozenset(issuer for issuer in pool if _issued(each, issuer)) for each in pool}
+
+    def rank(candidate: Certificate) -> tuple[bool, datetime, bytes]:
+        rooted = _reaches_root(candidate, issuers, frozenset(chain))
+        return (rooted, candidate.not_valid_after_utc, candidate.fingerprint(SHA256()))
+
+    chain: list[Certificate] = []
+    leaves = {each for each in pool if _belongs(each, key)}
+    candidates = {each for each in leaves if each not in issuers[each]} or leaves
+    while candidates:
+        chain.append(max(candidates, key=rank))
+        above = issuers[chain[-1]]
+        candidates = set() if chain[-1] in above else {*above}.difference(chain)
+    return chain
+
+
+def _reaches_root(
+    start: Certificate,
+    issuers: Mapping[Certificate, frozenset[Certificate]],
+    without: frozenset[Certificate],
+) -> bool:
+    seen, ahead = {*without, start}, [start]
+    while ahead:
+        each = ahead.pop()
+        if each in issuers[each]:
+            return True
+        ahead += issuers[each] - seen
+        seen |= issuers[each]
+    return False
+
+
+def _belongs(certificate: Certificate, key: PrivateKeyTypes) -> bool:
+    with suppress(*_ODD):
+        return certificate.public_key() == key.public_key()
+    return False
+
+
+def _issued(certificate: Certificate, issuer: Certificate) -> bool:
+    """Whether the issuer's name and its key's signature are on the certificate."""
+    with suppress(InvalidSignature, *_ODD):
+        certificate.verify_directly_issued_by(issuer)
+        return True
+    return False
+
+
+def _encrypted(name: str) -> Permanent:
+    return Permanent(
+        "CertificateEncrypted",
+        f"Certificate {name!r} is locked by a password, or damaged: import it as a certificate, "
+        "which takes the password off, or set it without one.",
+    )
+
+
+def _keyless(name: str) -> Permanent:
+    return Permanent(
+        "CertificateKeyMissing",
+        f"Certificate {name!r} comes without its private key: make a new version under a policy "
+        "whose key is exportable.",
+    )
+
+
+def _ambiguous(name: str) -> Permanent:
+    return Permanent(
+        "CertificateKeyAmbiguous",
+        f"Certificate {name!r} holds several private keys: import it with its own alone.",
+    )
+
+
+def _unreadable(name: str) -> Permanent:
+    return Permanent(
+        "CertificateUnreadable",
+        f"Certificate {name!r} is neither a PEM bundle nor the base64 of a PKCS#12 one, or not "
+        f"what its content type ({_PEM} or {_PKCS12}) says: set it anew.",
+    )

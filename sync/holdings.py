@@ -1,0 +1,123 @@
+"""A vault's Secrets as they stand, its own and those that tags asked for, and what to make them."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from sync.errors import SyncError
+from sync.model import ListedSecret, Target
+from sync.plan import Standing, refuse_losses
+from sync.projection import Placement
+from sync.state import Record
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """All Secrets of one vault that were read, by name; the vault's own is always among them.
+
+    `closed` are those that could not be read, or that somebody else has, and why.
+    """
+
+    target: Target
+    standings: Mapping[str, Standing]
+    closed: Mapping[str, SyncError] = field(default_factory=dict)
+
+    @property
+    def own(self) -> Standing:
+        """The vault's own Secret."""
+        return self.standings[self.target.secret]
+
+    @property
+    def visited(self) -> frozenset[str]:
+        """The Secrets that were looked at, whatever came of it."""
+        return frozenset({*self.standings, *self.closed})
+
+    @property
+    def others(self) -> Mapping[str, tuple[str, ...]]:
+        """The further Secrets that the vault's own remembers, and the vault secrets in each."""
+        return self.own.state.others if self.own.state else {}
+
+    @cached_property
+    def records(self) -> Mapping[str, Record]:
+        """What we remember of each vault secret; the vault's own Secret comes last."""
+        found: dict[str, Record] = {}
+        for standing in sorted(self.standings.values(), key=self._is_own):
+            found = {**standing.records, **found}
+        return found
+
+    @cached_property
+    def _spelling(self) -> Mapping[str, str]:
+        remembered = [name for names in self.others.values() for name in names]
+        return {name.lower(): name for name in (*remembered, *self.records)}
+
+    def spelled(self, name: str) -> str:
+        """Return a name as we remember it, whatever its case."""
+        return self._spelling.get(name.lower(), name)
+
+    @cached_property
+    def _homes(self) -> Mapping[str, str]:
+        remembered = {name: secret for secret, names in self.others.items() for name in names}
+        return {**dict.fromkeys(self.own.records, self.target.secret), **remembered}
+
+    def home(self, name: str) -> str:
+        """Return the Secret that a vault secret is in, or the vault's own for a new one."""
+        return self._homes.get(name, self.target.secret)
+
+    def intact(self, name: str) -> bool:
+        """Tell whether all keys of a vault secret are as we wrote them."""
+        standing = self.standings.get(self.home(name))
+        return standing is not None and _is_intact(standing, name)
+
+    def moved(self, place: Placement, listed: ListedSecret) -> bool:
+        """Tell whether a listed secret has to be read: it is not in as it is listed."""
+        if not self.holds(place, listed.name):
+            return True
+        record = self.standings[place.secret].records[listed.name]
+        return not record.settled or record.updated != listed.updated
+
+    def holds(self, place: Placement, name: str) -> bool:
+        """Tell whether a vault secret is where it belongs, in the keys that it should have."""
+        standing = self.standings.get(place.secret)
+        record = standing.records.get(name) if standing else None
+        return (
+            standing is not None
+            and record is not None
+            and record.mark == place.mark
+            and _is_intact(standing, name)
+        )
+
+    def refuse_unsafe(
+        self, placed: Mapping[str, Placement], wrong: Collection[str], *, listed: int
+    ) -> None:
+        """Raise Permanent when a listing would take away more than an accident is allowed to.
+
+        `placed` and `wrong` are the secrets of a listing of `listed` that are to be in, or would
+        be but for what is wrong with them.
+        """
+        kept = {name.lower() for name in (*placed, *wrong)}
+        keys = {place.key.lower() for place in placed.values() if place.key is not None}
+        ours, gone = 0, 0
+        for standing in self.standings.values():
+            sources = {key: name for name, r in standing.records.items() for key in r.keys(name)}
+            ours += len(standing.ours)
+            gone += sum(
+                sources[key].lower() not in kept if key in sources else key.lower() not in keys
+                for key in standing.ours
+            )
+        refuse_losses(self.target, ours=ours, gone=gone, listed=listed)
+
+    def with_more(
+        self, standings: Mapping[str, Standing], closed: Mapping[str, SyncError]
+    ) -> "Holdings":
+        """Return these and further Secrets."""
+        return replace(
+            self, standings={**self.standings, **standings}, closed={**self.closed, **closed}
+        )
+
+    def _is_own(self, standing: Standing) -> bool:
+        return standing.target.secret == self.target.secret
+
+
+def _is_intact(standing: Standing, name: str) -> bool:
+    record = standing.records.get(name)
+    return record is not None and standing.intact >= set(record.keys(name))

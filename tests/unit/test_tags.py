@@ -1,0 +1,187 @@
+"""From the tags of a vault secret to what they ask for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.errors import Permanent
+from sync.tags import KNOWN, Encoding, Format, SecretType, Wish, read_tags
+
+
+def refusal(tags: dict[str, str]) -> Permanent:
+    """Read tags that must be refused."""
+    with pytest.raises(Permanent) as refused:
+        read_tags("postgres", tags)
+    assert "'postgres'" in refused.value.message
+    return refused.value
+
+
+def test_no_tags_ask_for_nothing() -> None:
+    """A secret without tags of ours is in, as one key of its own name."""
+    assert read_tags("postgres", {}) == Wish()
+    assert read_tags("postgres", {"owner": "shop", "k8s": "x", "my-k8s-key": "x"}) == Wish()
+
+
+@pytest.mark.parametrize(
+    ("tags", "wish"),
+    [
+        ({"k8s-sync": "true"}, Wish()),
+        ({"k8s-sync": "false"}, Wish(sync=False)),
+        ({"k8s-key": "POSTGRES_URL"}, Wish(key="POSTGRES_URL")),
+        ({"k8s-key": ".x"}, Wish(key=".x")),
+        ({"k8s-key": "k" * 253}, Wish(key="k" * 253)),
+        ({"k8s-expand": "json"}, Wish(expand=Format.JSON)),
+        ({"k8s-expand": "dotenv", "k8s-key": "PG"}, Wish(expand=Format.DOTENV, key="PG")),
+        ({"k8s-expand": "yaml", "k8s-path": "a.b"}, Wish(expand=Format.YAML, path="a.b")),
+        (
+            {"k8s-expand": "certificate", "k8s-key": "k" * 128},
+            Wish(expand=Format.CERTIFICATE, key="k" * 128),
+        ),
+        ({"k8s-encoding": "base64url"}, Wish(encoding=Encoding.BASE64URL)),
+        (
+            {"k8s-encoding": "hex", "k8s-expand": "json"},
+            Wish(encoding=Encoding.HEX, expand=Format.JSON),
+        ),
+        ({"k8s-secret": "s" * 63}, Wish(secret="s" * 63)),
+        (
+            {"k8s-type": "basic-auth", "k8s-secret": "git", "k8s-encoding": "base64"},
+            Wish(type=SecretType.BASIC_AUTH, secret="git", encoding=Encoding.BASE64),
+        ),
+    ],
+)
+def test_each_tag_asks_for_its_own(tags: dict[str, str], wish: Wish) -> None:
+    """Each tag sets its own part of the wish, and leaves the others alone."""
+    assert read_tags("postgres", tags) == wish
+
+
+def test_spelling_is_forgiving() -> None:
+    """Case and stray blanks mean nothing in a tag's name and in its words."""
+    tags = {" K8S-Expand ": " JSON\n", "K8S-KEY": " Pg ", "k8s-PATH": "Db.Password "}
+    assert read_tags("postgres", tags) == Wish(expand=Format.JSON, key="Pg", path="Db.Password")
+
+
+@pytest.mark.parametrize("kind", SecretType)
+def test_types_are_called_by_their_last_part(kind: SecretType) -> None:
+    """A type's word is what stands behind the slash in Kubernetes' name for it."""
+    assert f"kubernetes.io/{kind.word}" == kind
+    assert read_tags("x", {"k8s-type": kind.word}).type is kind
+
+
+@pytest.mark.parametrize(
+    ("tags", "told"),
+    [
+        ({"k8s-sync": "no"}, "k8s-sync must be one of true, false"),
+        ({"k8s-expand": "toml"}, "k8s-expand must be one of json, yaml, dotenv, certificate"),
+        ({"k8s-encoding": "base32"}, "k8s-encoding must be one of base64, base64url, hex"),
+        ({"k8s-type": "opaque"}, "k8s-type must be one of tls, dockerconfigjson, basic-auth"),
+        ({"k8s-type": "kubernetes.io/tls"}, "k8s-type must be one of tls"),
+        ({"k8s-key": "a b"}, "k8s-key must be 1 to 253 characters of a-z"),
+        ({"k8s-key": "."}, "not '.' alone"),
+        ({"k8s-key": "..a"}, "not '..' in front"),
+        ({"k8s-key": "\u00e4"}, "k8s-key must be"),
+        ({"k8s-key": "k" * 254}, "k8s-key must be 1 to 253"),
+        ({"k8s-key": "k" * 129, "k8s-expand": "json"}, "k8s-key must be 1 to 128"),
+        ({"k8s-secret": "Shop"}, "k8s-secret must be 1 to 63 characters of a-z"),
+        ({"k8s-secret": "a.b"}, "k8s-secret must be"),
+        ({"k8s-secret": "-a"}, "k8s-secret must be"),
+        ({"k8s-secret": "a-"}, "k8s-secret must be"),
+        ({"k8s-secret": "s" * 64}, "k8s-secret must be"),
+        ({"k8s-path": "a"}, "k8s-path needs k8s-expand with json or yaml"),
+        ({"k8s-path": "a", "k8s-expand": "dotenv"}, "k8s-path needs k8s-expand"),
+        ({"k8s-path": "a", "k8s-expand": "certificate"}, "k8s-path needs k8s-expand"),
+        ({"k8s-encoding": "hex", "k8s-expand": "certificate"}, "k8s-encoding must go"),
+        ({"k8s-type": "tls", "k8s-expand": "json"}, "k8s-expand must go"),
+        ({"k8s-type": "tls", "k8s-key": "a"}, "k8s-key must go"),
+        ({"k8s-key": "a", "K8S-key": "a"}, "'k8s-key' is there in several spellings"),
+        ({"k8s-sync": "false", "K8S-sync": "true"}, "'k8s-sync' is there in several spellings"),
+    ],
+)
+def test_what_no_tag_may_say_is_refused(tags: dict[str, str], told: str) -> None:
+    """A value that is not allowed, and tags that contradict each other, are refused."""
+    fault = refusal(tags)
+    assert fault.reason == "TagWrong"
+    assert told in fault.message
+
+
+@pytest.mark.parametrize("tag", KNOWN)
+@pytest.mark.parametrize("empty", ["", " \n"])
+def test_an_empty_tag_is_wrong(tag: str, empty: str) -> None:
+    """An empty value is no wish, and says so."""
+    assert f"{tag} must be" in refusal({"k8s-expand": "json", tag: empty}).message
+
+
+@pytest.mark.parametrize(
+    ("tag", "meant"),
+    [("k8s-snyc", "k8s-sync"), ("K8S-Expands", "k8s-expand"), ("k8s-keys", "k8s-key")],
+)
+def test_an_unknown_tag_is_reported_with_the_nearest(tag: str, meant: str) -> None:
+    """A tag of ours that nobody knows is named, never guessed, with the one that may be meant."""
+    fault = refusal({tag: "false"})
+    assert fault.reason == "TagUnknown"
+    assert f"{tag.lower()!r} is no tag of this app, perhaps {meant} is meant" in fault.message
+    assert all(known in fault.message for known in KNOWN)
+
+
+def test_a_far_unknown_tag_has_no_suggestion() -> None:
+    """Where nothing is near, nothing is suggested."""
+    assert "perhaps" not in refusal({"k8s-zzzzzzzzzz": "x"}).message
+
+
+def test_all_faults_are_told_at_once() -> None:
+    """One message has every fault of a secret's tags, each once."""
+    tags = {
+        "k8s-foo": "x",
+        "k8s-expand": "ini",
+        "k8s-path": "a",
+        "k8s-secret": "A",
+        "k8s-sync": "y",
+    }
+    message = refusal(tags).message
+    for tag in ("'k8s-foo' is", "k8s-expand must", "k8s-secret must", "k8s-sync must"):
+        assert message.count(tag) == 1
+    assert "k8s-path needs" not in message
+
+
+def test_leaving_out_is_stronger_than_other_faults() -> None:
+    """A secret that is left out is left out, whatever else its tags say."""
+    assert read_tags("x", {"k8s-sync": "false", "k8s-foo": "", "k8s-key": "!"}) == Wish(sync=False)
+
+
+def test_messages_have_no_value_of_a_tag() -> None:
+    """What stands in a tag is in no message, since it may be a value by mistake."""
+    marker = "Planted-Marker!"
+    tags = dict.fromkeys((*KNOWN, "k8s-other"), marker)
+    assert marker.lower() not in refusal(tags).message.lower()
+
+
+TAGS = st.dictionaries(
+    st.one_of(
+        st.sampled_from([*KNOWN, " K8S-Key", "k8s-x"]), st.text().map("k8s-".__add__), st.text()
+    ),
+    st.one_of(
+        st.sampled_from(["true", "false", "json", "certificate", "hex", "tls", "a.b", "a-b", ""]),
+        st.text(),
+    ),
+)
+
+
+def outcome(tags: dict[str, str]) -> Wish | Permanent:
+    """Read tags, whatever comes of it."""
+    try:
+        return read_tags("x", tags)
+    except Permanent as refused:
+        return refused
+
+
+@given(TAGS)
+def test_any_tags_are_read_or_refused(tags: dict[str, str]) -> None:
+    """Whatever the tags, they are a wish that holds together, or a refusal that is not too long."""
+    wish = outcome(tags)
+    if isinstance(wish, Permanent):
+        assert wish.reason in {"TagUnknown", "TagWrong"}
+        assert len(wish.message) < 1_000 + 400 * len(tags)
+        assert wish.message.isprintable()
+    else:
+        assert not (wish.type and (wish.key or wish.expand))
+        assert not wish.path or wish.expand in {Format.JSON, Format.YAML}
+        assert not (wish.encoding and wish.expand is Format.CERTIFICATE)
