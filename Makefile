@@ -11,7 +11,7 @@ FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)"
 	if [ -x "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
 	then echo "$$python"; exit; fi; done
 
-.PHONY: help demo up down test check lint format bench requirements clean
+.PHONY: help demo up down test check lint format bench costs requirements package clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -46,13 +46,19 @@ format: .venv/ready ## Format the code
 bench: .venv/ready ## Measure against floors of the same run
 	@$(BIN)/python -m bench
 
+costs: .venv/ready ## Compute what it costs a month, from measured calls and stated prices
+	@$(BIN)/python -m bench.costs
+
 EXPORT = export --quiet --locked --no-dev --no-emit-project --no-header --no-annotate --format requirements-txt
 
 requirements: .venv/ready ## Compile requirements.txt, what Azure installs, from the lock
 	@$(UV) $(EXPORT) > requirements.txt
 
+package: .venv/ready ## Build dist/app and dist/keyvault-sync.zip, what is deployed
+	@$(BIN)/python -m infra.package
+
 clean: ## Remove what was set up and cached
-	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
 .venv/ready: pyproject.toml uv.lock .python-version
 	@python=$$($(FIND_PYTHON)); \

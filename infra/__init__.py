@@ -1,0 +1,1 @@
+"""What puts the app into Azure: its package, and the infrastructure around it."""

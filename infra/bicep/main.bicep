@@ -1,0 +1,329 @@
+targetScope = 'subscription'
+
+metadata description = 'Everything but the event subscriptions, which need the deployed code: events.bicep.'
+
+import { cluster, duration, entraAuthentication, receivers, syncSettings, tagMap, vaultMap, virtualNetwork } from 'types.bicep'
+
+@description('Base of all resource names, of a-z and 0-9.')
+@minLength(3)
+@maxLength(11)
+param name string = 'kvsync'
+
+@description('Region of all resources but the topics, which are in their vault\'s region.')
+param location string = deployment().location
+
+@description('The resource group that is made.')
+@minLength(1)
+@maxLength(90)
+param resourceGroupName string = 'rg-${name}'
+
+@description('Tags of every resource that takes tags.')
+param tags tagMap = {}
+
+@description('The vaults to serve, by name.')
+param vaults vaultMap = {}
+
+@description('The clusters, as in SYNC_CLUSTERS; each with aks lets the identity ask Azure for its endpoint. None: the setting is left out.')
+param clusters cluster[] = []
+
+@description('Resource ids of namespaces (…/managedClusters/CLUSTER/namespaces/NAMESPACE) whose Secrets the identity may read and write, on clusters with Azure RBAC. On others a RoleBinding does this.')
+param azureRbacNamespaces string[] = []
+
+@description('Resource ids of the secrets (…/vaults/VAULT/secrets/SECRET) that clusters name as token_secret or kubeconfig_secret: the identity may read each.')
+param credentialSecrets string[] = []
+
+@description('Settings of the app; they win over what is derived.')
+param settings syncSettings = {}
+
+@description('The virtual network to run in; null: public.')
+param network virtualNetwork?
+
+@description('Whether plan and storage span availability zones.')
+param zoneRedundant bool = false
+
+@description('Instances that are always ready for events, resync and status; with zoneRedundant none or at least two.')
+@minValue(0)
+param alwaysReady int = 0
+
+@description('Concurrent events and requests of one instance, at most what host.json allows.')
+@minValue(1)
+@maxValue(1000)
+param perInstanceConcurrency int = 200
+
+@description('Instances at most.')
+@minValue(1)
+@maxValue(1000)
+param maximumInstances int = 40
+
+@description('Memory of an instance in MB.')
+@allowed([
+  512
+  2048
+  4096
+])
+param instanceMemory int = 2048
+
+@description('Who is told of alerts; the rules exist in any case.')
+param alertReceivers receivers = {
+  emails: []
+  actionGroupIds: []
+}
+
+@description('How long a vault may stay out of step, and no pass may run, before an alert; longer than two intervals of SYNC_SCHEDULE.')
+param alertAfter duration = 'PT30M'
+
+@description('Microsoft Entra before resync and status; null: function keys.')
+param authentication entraAuthentication?
+
+@description('Name of a vault to make for a first try; it is served like the others.')
+@maxLength(24)
+param exampleVault string = ''
+
+var ownSubscription = subscription().subscriptionId
+var groupId = '/subscriptions/${ownSubscription}/resourceGroups/${resourceGroupName}'
+var uniqueName = '${name}-${uniqueString(groupId)}'
+
+var served = union(vaults, empty(exampleVault) ? {} : {
+  '${exampleVault}': {
+    resourceId: '${groupId}/providers/Microsoft.KeyVault/vaults/${exampleVault}'
+    location: location
+  }
+})
+var vaultSubscriptions = map(items(served), vault => split(vault.value.resourceId, '/')[2])
+var subscriptions = empty(served) ? [ownSubscription] : union([], vaultSubscriptions)
+
+var clusterIds = map(filter(clusters, entry => contains(entry, 'aks')), entry => entry.?aks ?? '')
+var namespaceSubscriptions = map(azureRbacNamespaces, id => '/subscriptions/${split(id, '/')[2]}')
+
+var derivedSettings = union(
+  { SYNC_SUBSCRIPTIONS: join(subscriptions, ',') },
+  empty(served) ? {} : { SYNC_VAULTS: join(objectKeys(served), ',') },
+  empty(clusters) ? {} : { SYNC_CLUSTERS: string(clusters) }
+)
+var effectiveSettings = union(derivedSettings, settings)
+var searched = effectiveSettings.?SYNC_DISCOVERY == 'resource-graph'
+  ? map(split(effectiveSettings.?SYNC_SUBSCRIPTIONS ?? '', ','), id => trim(id))
+  : []
+
+resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
+  name: resourceGroupName
+  location: location
+  tags: tags
+}
+
+module identity 'modules/identity.bicep' = {
+  name: 'identity'
+  scope: group
+  params: {
+    name: uniqueName
+    location: location
+    tags: tags
+  }
+}
+
+module storage 'modules/storage.bicep' = {
+  name: 'storage'
+  scope: group
+  params: {
+    name: replace(uniqueName, '-', '')
+    location: location
+    tags: tags
+    zoneRedundant: zoneRedundant
+    public: network == null
+    principalId: identity.outputs.principalId
+  }
+}
+
+module privateStorage 'modules/private-storage.bicep' = if (network != null) {
+  name: 'private-storage'
+  scope: group
+  params: {
+    name: uniqueName
+    location: location
+    tags: tags
+    storageAccountId: storage.outputs.id
+    virtualNetworkId: join(take(split(network.?subnetId ?? '', '/'), 9), '/')
+    privateEndpointSubnetId: network.?privateEndpointSubnetId ?? ''
+    blobDnsZoneId: network.?blobDnsZoneId ?? ''
+  }
+}
+
+module zoneLinks 'modules/zone-link.bicep' = [
+  for zoneId in network.?linkedDnsZoneIds ?? []: {
+    name: 'zone-link-${uniqueString(zoneId, groupId)}'
+    scope: resourceGroup(split(zoneId, '/')[2], split(zoneId, '/')[4])
+    params: {
+      name: uniqueName
+      tags: tags
+      zoneName: last(split(zoneId, '/'))
+      virtualNetworkId: join(take(split(network.?subnetId ?? '', '/'), 9), '/')
+    }
+  }
+]
+
+module monitoring 'modules/monitoring.bicep' = {
+  name: 'monitoring'
+  scope: group
+  params: {
+    name: uniqueName
+    shortName: name
+    location: location
+    tags: tags
+    principalId: identity.outputs.principalId
+    alertReceivers: alertReceivers
+    alertAfter: alertAfter
+  }
+}
+
+module app 'modules/app.bicep' = {
+  name: 'app'
+  scope: group
+  params: {
+    name: uniqueName
+    location: location
+    tags: tags
+    identityId: identity.outputs.id
+    identityClientId: identity.outputs.clientId
+    storageAccountName: storage.outputs.name
+    deploymentContainerUrl: storage.outputs.deploymentContainerUrl
+    applicationInsightsConnectionString: monitoring.outputs.connectionString
+    settings: effectiveSettings
+    subnetId: network.?subnetId
+    zoneRedundant: zoneRedundant
+    alwaysReady: alwaysReady
+    perInstanceConcurrency: perInstanceConcurrency
+    maximumInstances: maximumInstances
+    instanceMemory: instanceMemory
+    authentication: authentication
+  }
+  dependsOn: [
+    privateStorage
+  ]
+}
+
+module example 'modules/example-vault.bicep' = if (!empty(exampleVault)) {
+  name: 'example-vault'
+  scope: group
+  params: {
+    name: exampleVault
+    location: location
+    tags: tags
+  }
+}
+
+module vaultAccess 'modules/vault-access.bicep' = [
+  for vault in items(served): {
+    name: 'vault-${vault.key}-${uniqueString(groupId)}'
+    scope: resourceGroup(split(vault.value.resourceId, '/')[2], split(vault.value.resourceId, '/')[4])
+    params: {
+      vaultName: last(split(vault.value.resourceId, '/'))
+      principalId: identity.outputs.principalId
+    }
+    dependsOn: [
+      example
+    ]
+  }
+]
+
+module secretAccess 'modules/secret-access.bicep' = [
+  for id in union([], credentialSecrets): {
+    name: 'secret-${uniqueString(id, groupId)}'
+    scope: resourceGroup(split(id, '/')[2], split(id, '/')[4])
+    params: {
+      vaultName: split(id, '/')[8]
+      credentialName: split(id, '/')[10]
+      principalId: identity.outputs.principalId
+    }
+  }
+]
+
+module clusterAccess 'modules/cluster-access.bicep' = [
+  for id in union([], clusterIds): {
+    name: 'cluster-${uniqueString(id, groupId)}'
+    scope: resourceGroup(split(id, '/')[2], split(id, '/')[4])
+    params: {
+      clusterName: last(split(id, '/'))
+      principalId: identity.outputs.principalId
+    }
+  }
+]
+
+resource namespaceRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (!empty(azureRbacNamespaces)) {
+  name: guid(groupId, 'namespace-secrets')
+  properties: {
+    roleName: 'Key Vault Sync: Secrets of a namespace (${uniqueName})'
+    description: 'Read and write the Secrets of the namespaces that it is assigned at.'
+    type: 'CustomRole'
+    assignableScopes: union(['/subscriptions/${ownSubscription}'], namespaceSubscriptions)
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: [
+          'Microsoft.ContainerService/managedClusters/secrets/read'
+          'Microsoft.ContainerService/managedClusters/secrets/write'
+        ]
+        notDataActions: []
+      }
+    ]
+  }
+}
+
+module namespaceAccess 'modules/namespace-access.bicep' = [
+  for id in union([], azureRbacNamespaces): {
+    name: 'namespace-${uniqueString(id, groupId)}'
+    scope: resourceGroup(split(id, '/')[2], split(id, '/')[4])
+    params: {
+      clusterName: split(id, '/')[8]
+      namespaceName: split(id, '/')[10]
+      roleName: guid(groupId, 'namespace-secrets')
+      principalId: identity.outputs.principalId
+    }
+    dependsOn: [
+      namespaceRole
+    ]
+  }
+]
+
+module searchAccess 'modules/search-access.bicep' = [
+  for id in union([], searched): {
+    name: 'search-${uniqueString(id, groupId)}'
+    scope: subscription(id)
+    params: {
+      principalId: identity.outputs.principalId
+    }
+  }
+]
+
+@description('Name of the function app.')
+output functionAppName string = app.outputs.name
+
+@description('Resource id of the function app.')
+output functionAppId string = app.outputs.id
+
+@description('The resource group that was made.')
+output resourceGroupName string = group.name
+
+@description('Object id of the app\'s identity: the user that a RoleBinding in Kubernetes names.')
+output identityPrincipalId string = identity.outputs.principalId
+
+@description('Client id of the app\'s identity.')
+output identityClientId string = identity.outputs.clientId
+
+@description('Resource id of the storage account.')
+output storageAccountId string = storage.outputs.id
+
+@description('Where the events are that could not be delivered.')
+output deadLetterContainerUrl string = storage.outputs.deadLetterContainerUrl
+
+@description('The vaults that are served.')
+output vaults vaultMap = served
+
+@description('Where a resync is asked for.')
+output resyncUrl string = 'https://${app.outputs.hostName}/api/resync'
+
+@description('The action groups of the alerts.')
+output actionGroupIds string[] = monitoring.outputs.actionGroupIds
+
+@description('The tags of every resource.')
+output tags tagMap = tags

@@ -1,0 +1,106 @@
+"""Builds what is deployed: the app with its locked dependencies, as a folder and as a zip of it.
+
+The same commit gives the same folder, and with the same zlib the same zip, on any machine and day.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FILES = ("function_app.py", "host.json", "requirements.txt")
+PACKAGE = "sync"
+SITE_PACKAGES = Path(".python_packages/lib/site-packages")  # where Azure's Python worker looks
+APP = "app"
+ZIP = "keyvault-sync.zip"
+
+# The platform of Azure Functions' Python 3.13, whatever machine builds for it.
+TARGET = ("--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.13")
+
+# What an installer notes for itself: it names the installer and hashes scripts with local paths.
+INSTALLER_NOTES = ("INSTALLER", "RECORD", "REQUESTED")
+
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # a zip knows no time before it
+REGULAR_FILE = 0o100644 << 16
+UNIX = 3
+
+
+class PackageError(Exception):
+    """The dependencies cannot be had; the message is uv's."""
+
+
+def build(dist: Path) -> Path:
+    """Make `app` and `keyvault-sync.zip` in the folder anew; return the zip."""
+    app, archive = dist / APP, dist / ZIP
+    archive.unlink(missing_ok=True)
+    _remove(app)
+    for file in own_files():
+        (app / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / file, app / file)
+    _install(app / SITE_PACKAGES)
+    _zip(app, archive)
+    return archive
+
+
+def own_files() -> Iterator[Path]:
+    """Name what comes from the project, relative to its root."""
+    yield from map(Path, FILES)
+    for module in (ROOT / PACKAGE).rglob("*.py"):
+        yield module.relative_to(ROOT)
+
+
+def _install(site_packages: Path) -> None:
+    done = subprocess.run(  # noqa: S603 - our own interpreter and arguments
+        [
+            *(sys.executable, "-m", "uv", "pip", "install", "--quiet"),
+            *("--python", sys.executable, *TARGET, "--target", str(site_packages)),
+            *("--only-binary", ":all:", "--require-hashes", "--requirements", "requirements.txt"),
+            *("--no-compile-bytecode", "--link-mode", "copy"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise PackageError(f"The dependencies cannot be installed.\n{done.stderr}")
+    (site_packages / ".lock").unlink(missing_ok=True)
+    _remove(site_packages / "bin")
+    for name in INSTALLER_NOTES:
+        for note in site_packages.glob(f"*.dist-info/{name}"):
+            note.unlink()
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _zip(folder: Path, archive: Path) -> None:
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for name in names:
+            entry = zipfile.ZipInfo(name, EARLIEST)
+            entry.create_system, entry.external_attr = UNIX, REGULAR_FILE
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            zipped.writestr(entry, (folder / name).read_bytes())
+
+
+def main() -> None:
+    """Build into `dist/` and tell what came out."""
+    try:
+        archive = build(ROOT / "dist")
+    except PackageError as error:
+        sys.exit(str(error))
+    content = archive.read_bytes()
+    megabytes = len(content) / 1_000_000
+    digest = hashlib.sha256(content).hexdigest()
+    sys.stdout.write(f"{archive.relative_to(ROOT)}  {megabytes:.1f} MB  sha256:{digest}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,316 @@
+"""Holds the Bicep resources to least rights and to what is secure by default."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.infra.bicep_files import (
+    EVENTS,
+    FOLDER,
+    MAIN,
+    MODULES,
+    TYPES,
+    Expression,
+    Resource,
+    Value,
+    assignments,
+    calls,
+    declared,
+    modules,
+    resources,
+)
+
+ALERTS = FOLDER.parent / "alerts" / "alerts.json"
+PYTHON = FOLDER.parents[1] / ".python-version"
+
+
+def module(name: str) -> Path:
+    """Find a module's file."""
+    return FOLDER / "modules" / f"{name}.bicep"
+
+
+def only(path: Path, kind: str) -> Resource:
+    """Find the one resource of a type that a file makes."""
+    [found] = [r for r in resources(path) if r.type.split("@")[0] == kind and not r.existing]
+    return found
+
+
+def at(value: Value, *path: str | int) -> Value:
+    """Follow keys and indices into a value."""
+    for step in path:
+        if isinstance(step, int):
+            assert isinstance(value, list)
+            value = value[step]
+        else:
+            assert isinstance(value, dict)
+            value = value[step]
+    return value
+
+
+def at_dict(value: Value) -> dict[str, Value]:
+    """Read a value that is an object."""
+    assert isinstance(value, dict)
+    return value
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_no_key_is_read(path: Path) -> None:
+    """No file asks Azure for a key, a token or a stored secret."""
+    assert {call for call in calls(path) if call.startswith(("list", "getSecret"))} == set()
+
+
+def test_resources_are_tagged() -> None:
+    """What takes tags gets them: everything that has a region."""
+    for made in resources(*MODULES):
+        if "location" in made.body and not made.existing:
+            assert "tags" in made.body, made
+
+
+def test_storage_has_no_keys_and_no_public_blobs() -> None:
+    """The account takes Entra log-ins over TLS only, and outside a network it keeps others out."""
+    properties = only(module("storage"), "Microsoft.Storage/storageAccounts").body["properties"]
+    assert isinstance(properties, dict)
+    assert properties["allowSharedKeyAccess"] is False
+    assert properties["allowBlobPublicAccess"] is False
+    assert properties["defaultToOAuthAuthentication"] is True
+    assert properties["supportsHttpsTrafficOnly"] is True
+    assert properties["minimumTlsVersion"] == "TLS1_2"
+    assert properties["networkAcls"] == {
+        "bypass": "AzureServices",
+        "defaultAction": Expression("public ? 'Allow' : 'Deny'"),
+    }
+
+
+def test_storage_containers() -> None:
+    """The account has a container for the package and one for dead letters, both private."""
+    containers = {
+        made.body["name"]: at(made.body, "properties", "publicAccess")
+        for made in resources(module("storage"))
+        if "/containers@" in made.type
+    }
+    assert containers == {"deployment": "None", "dead-letters": "None"}
+
+
+def test_site_takes_https_only() -> None:
+    """The app takes HTTPS of TLS 1.2 only, and no FTP."""
+    properties = only(module("app"), "Microsoft.Web/sites").body["properties"]
+    assert at(properties, "httpsOnly") is True
+    assert at(properties, "siteConfig") == {
+        "minTlsVersion": "1.2",
+        "scmMinTlsVersion": "1.2",
+        "ftpsState": "Disabled",
+    }
+
+
+def test_site_takes_no_publishing_password() -> None:
+    """Neither FTP nor the deployment site takes basic authentication."""
+    policies = {
+        made.body["name"]: at(made.body, "properties", "allow")
+        for made in resources(module("app"))
+        if "/basicPublishingCredentialsPolicies@" in made.type
+    }
+    assert policies == {"ftp": False, "scm": False}
+
+
+def test_site_runs_python_and_scales_by_events() -> None:
+    """The app runs on the project's Python, from a container it reads by its identity."""
+    config = at(only(module("app"), "Microsoft.Web/sites").body, "properties", "functionAppConfig")
+    python = PYTHON.read_text().strip()
+    assert at(config, "runtime") == {"name": "python", "version": python}
+    assert at(config, "deployment", "storage", "authentication") == {
+        "type": "UserAssignedIdentity",
+        "userAssignedIdentityResourceId": Expression("identityId"),
+    }
+    assert at(config, "scaleAndConcurrency", "triggers", "http", "perInstanceConcurrency") == (
+        Expression("perInstanceConcurrency")
+    )
+
+
+def test_app_settings() -> None:
+    """These settings are derived, none with a key; none is the platform's to set."""
+    assert set(at_dict(assignments(module("app"))["derivedSettings"])) == {
+        "AzureWebJobsStorage__accountName",
+        "AzureWebJobsStorage__credential",
+        "AzureWebJobsStorage__clientId",
+        "APPLICATIONINSIGHTS_CONNECTION_STRING",
+        "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+        "AZURE_CLIENT_ID",
+        "PYTHON_THREADPOOL_THREAD_COUNT",
+    }
+    [settings] = [r for r in resources(module("app")) if r.body["name"] == "appsettings"]
+    assert settings.body["properties"] == Expression("union(derivedSettings, settings)")
+
+
+def test_authentication() -> None:
+    """With Entra only named principals may call, and deliveries and the probe need no log-in."""
+    [settings] = [r for r in resources(module("app")) if r.body["name"] == "authsettingsV2"]
+    properties = settings.body["properties"]
+    assert at(properties, "globalValidation") == {
+        "requireAuthentication": True,
+        "unauthenticatedClientAction": "Return401",
+        "excludedPaths": ["/runtime/webhooks/eventgrid", "/api/health"],
+    }
+    entra = at(properties, "identityProviders", "azureActiveDirectory")
+    assert set(at_dict(at(entra, "registration"))) == {"clientId", "openIdIssuer"}
+    assert at(entra, "validation", "defaultAuthorizationPolicy", "allowedPrincipals") == {
+        "identities": Expression("authentication.?allowedPrincipals"),
+    }
+    assert declared(TYPES, "property")["allowedPrincipals"].decorators["minLength"] == [1]
+
+
+def test_telemetry_takes_log_ins_only() -> None:
+    """Neither Application Insights nor its workspace takes a key."""
+    monitoring = module("monitoring")
+    insights = only(monitoring, "Microsoft.Insights/components").body
+    workspace = only(monitoring, "Microsoft.OperationalInsights/workspaces").body
+    assert at(insights, "properties", "DisableLocalAuth") is True
+    assert at(workspace, "properties", "features", "disableLocalAuth") is True
+
+
+ROLES = {
+    "storage": ("account", "Storage Blob Data Owner"),
+    "monitoring": ("applicationInsights", "Monitoring Metrics Publisher"),
+    "vault-access": ("vault", "Key Vault Secrets User"),
+    "secret-access": ("vault::secret", "Key Vault Secrets User"),
+    "cluster-access": ("cluster", "Azure Kubernetes Service Cluster User Role"),
+    "search-access": (None, "Reader"),
+    "dead-letter-access": ("account::blobs::deadLetters", "Storage Blob Data Contributor"),
+    "namespace-access": (None, None),
+}
+BUILT_IN = {
+    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
+    "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
+    "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
+    "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
+    "4abbcc35-e782-43d8-92c5-2d3f1bd2253f": "Azure Kubernetes Service Cluster User Role",
+    "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
+}
+
+
+def test_roles_are_the_least() -> None:
+    """These roles are assigned, each at the resource that it is for, and no other."""
+    found: dict[str, tuple[str | None, str | None]] = {}
+    for made in resources(*MODULES):
+        if "/roleAssignments@" not in made.type:
+            continue
+        scope = made.body.get("scope")
+        role = at(made.body, "properties", "roleDefinitionId")
+        assert isinstance(role, Expression)
+        variable = role.text.removesuffix(")").rpartition(", ")[2]
+        identifier = assignments(module(made.file)).get(variable)
+        found[made.file] = (
+            scope.text if isinstance(scope, Expression) else None,
+            BUILT_IN[identifier] if isinstance(identifier, str) else None,
+        )
+    assert found == ROLES
+
+
+def test_roles_are_of_service_principals_under_lasting_names() -> None:
+    """An assignment says what its principal is, so that a new one is found, and keeps its name."""
+    for made in resources(*MODULES):
+        if "/roleAssignments@" in made.type:
+            assert at(made.body, "properties", "principalType") == "ServicePrincipal"
+            name = made.body["name"]
+            assert isinstance(name, Expression)
+            assert "guid(" in name.text
+
+
+def test_role_of_a_namespace_reads_and_writes_secrets_only() -> None:
+    """The custom role has two data actions and nothing else."""
+    role = only(MAIN, "Microsoft.Authorization/roleDefinitions")
+    assert at(role.body, "properties", "permissions") == [
+        {
+            "actions": [],
+            "notActions": [],
+            "dataActions": [
+                "Microsoft.ContainerService/managedClusters/secrets/read",
+                "Microsoft.ContainerService/managedClusters/secrets/write",
+            ],
+            "notDataActions": [],
+        }
+    ]
+
+
+def test_search_is_allowed_where_it_is_on() -> None:
+    """The identity reads subscriptions only where the app searches them."""
+    searched = assignments(MAIN)["searched"]
+    assert isinstance(searched, Expression)
+    assert searched.text.startswith("effectiveSettings.?SYNC_DISCOVERY == 'resource-graph'\n")
+    assert searched.text.endswith(": []")
+
+
+def test_event_subscription() -> None:
+    """Events come one by one, are repeated for a day and kept when given up on."""
+    subscription = only(
+        module("event-subscription"), "Microsoft.EventGrid/systemTopics/eventSubscriptions"
+    ).body
+    assert subscription["name"] == "key-vault-sync"
+    assert subscription["properties"] == {
+        "destination": {
+            "endpointType": "AzureFunction",
+            "properties": {
+                "resourceId": Expression("'${functionAppId}/functions/key_vault_event'"),
+                "maxEventsPerBatch": 1,
+                "preferredBatchSizeInKilobytes": 64,
+            },
+        },
+        "eventDeliverySchema": "EventGridSchema",
+        "filter": {
+            "includedEventTypes": [
+                "Microsoft.KeyVault.SecretNewVersionCreated",
+                "Microsoft.KeyVault.CertificateNewVersionCreated",
+                "Microsoft.KeyVault.SecretNearExpiry",
+                "Microsoft.KeyVault.SecretExpired",
+            ]
+        },
+        "retryPolicy": {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440},
+        "deadLetterWithResourceIdentity": {
+            "identity": {"type": "SystemAssigned"},
+            "deadLetterDestination": {
+                "endpointType": "StorageBlob",
+                "properties": {
+                    "resourceId": Expression("storageAccountId"),
+                    "blobContainerName": "dead-letters",
+                },
+            },
+        },
+    }
+
+
+def test_dead_letters_may_be_written_before_there_are_events() -> None:
+    """A subscription waits for its topic's role at the container."""
+    [subscription] = [use for use in modules(EVENTS) if use.name == "eventSubscription"]
+    assert at(subscription.body, "dependsOn", 0) == Expression("deadLetterAccess")
+
+
+def test_topic_has_an_identity() -> None:
+    """A topic is made with an identity, and an existing one without is refused by name."""
+    made = only(module("topic"), "Microsoft.EventGrid/systemTopics").body
+    assert made["identity"] == {"type": "SystemAssigned"}
+    assert at(made, "properties", "topicType") == "Microsoft.KeyVault.vaults"
+    assert "fail" in calls(module("topic"))
+
+
+def test_example_vault_cannot_lose_secrets() -> None:
+    """The vault for a first try has RBAC, soft delete for 90 days and purge protection."""
+    properties = at_dict(
+        only(module("example-vault"), "Microsoft.KeyVault/vaults").body["properties"]
+    )
+    assert properties["enableRbacAuthorization"] is True
+    assert properties["enableSoftDelete"] is True
+    assert properties["softDeleteRetentionInDays"] == 90
+    assert properties["enablePurgeProtection"] is True
+
+
+def test_alerts_are_those_of_the_list() -> None:
+    """The log alerts are all of the list's fields, and each duration is known in minutes."""
+    monitoring = assignments(module("monitoring"))
+    assert monitoring["alerts"] == Expression("loadJsonContent('../../alerts/alerts.json')")
+    durations = declared(TYPES, "type")["duration"].type
+    assert set(re.findall(r"'(\w+)'", durations)) == set(at_dict(monitoring["minutes"]))
+    rule = only(module("monitoring"), "Microsoft.Insights/scheduledQueryRules").body
+    read = set(re.findall(r"alert\.value\.(\w+)", repr(rule)))
+    for alert in json.loads(ALERTS.read_text()).values():
+        assert set(alert) == read

@@ -1,0 +1,228 @@
+"""The deployment package: what is in it, that it is reproducible, and that it runs."""
+
+import importlib.util
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.package import APP, FILES, PACKAGE, ROOT, SITE_PACKAGES, ZIP, PackageError, build
+
+DEPENDENCIES = f"{SITE_PACKAGES}/"
+RUNTIME = ("azure_functions_runtime", "azurefunctions", "local")
+ELF_X86_64 = 0x3E
+
+# Indexes the folder with nothing else on the path than the standard library and the folders given.
+_INDEX = """
+import asyncio, importlib, json, pkgutil, sys
+from pathlib import Path
+app, *folders = sys.argv[1:]
+sys.path += folders
+from local.functions_host.worker import Worker
+worker = asyncio.run(Worker.index(Path(app), 1))
+import sync
+for module in pkgutil.walk_packages(sync.__path__, "sync."):
+    if module.name != "sync.__main__":
+        importlib.import_module(module.name)
+print(json.dumps([sync.__file__, *worker.functions]))
+"""
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the package once."""
+    folder = tmp_path_factory.mktemp("dist")
+    build(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def names(dist: Path) -> list[str]:
+    """Return the names in the zip."""
+    with zipfile.ZipFile(dist / ZIP) as zipped:
+        return zipped.namelist()
+
+
+def own(names: Iterable[str]) -> set[str]:
+    """Leave the dependencies out."""
+    return {name for name in names if not name.startswith(DEPENDENCIES)}
+
+
+def modules() -> set[str]:
+    """Name every file of the app's package, modules or not."""
+    files = (path for path in (ROOT / PACKAGE).rglob("*") if path.is_file())
+    return {
+        path.relative_to(ROOT).as_posix() for path in files if path.parent.name != "__pycache__"
+    }
+
+
+def pinned() -> set[str]:
+    """Return NAME-VERSION of every requirement, as a dist-info folder spells it."""
+    pins = re.findall(
+        r"^([\w.-]+)==([\w.]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE
+    )
+    return {f"{re.sub('[-.]+', '_', name)}-{version}" for name, version in pins}
+
+
+def test_the_package_holds_the_app_and_its_dependencies(names: list[str]) -> None:
+    """Beside the dependencies there is exactly what runs: the triggers, two settings, `sync`."""
+    assert own(names) == {"function_app.py", "host.json", "requirements.txt"} | modules()
+
+
+def test_the_dependencies_are_the_locked_ones(names: list[str]) -> None:
+    """Every pinned version is in, with the metadata that has its licence, and no other."""
+    metadata = {name.removeprefix(DEPENDENCIES) for name in names if name.endswith("/METADATA")}
+    assert metadata == {f"{pin}.dist-info/METADATA" for pin in pinned()}
+
+
+def test_nothing_of_the_builder_is_in_the_package(dist: Path) -> None:
+    """No bytecode, scripts or installer's notes, and no file that has a path of this machine."""
+    app = dist / APP
+    unwanted = {"__pycache__", "bin", ".lock", "INSTALLER", "RECORD", "REQUESTED"}
+    paths = [str(path).encode() for path in (ROOT, dist, Path(sys.prefix))]
+    for file in (path for path in app.rglob("*") if path.is_file()):
+        assert not unwanted & set(file.relative_to(app).parts), file
+        content = file.read_bytes()
+        assert not any(path in content for path in paths), file
+
+
+def test_compiled_modules_are_for_azure(dist: Path, names: list[str]) -> None:
+    """Whatever machine builds, the compiled modules are for Linux on x86_64."""
+    compiled = [name for name in names if ".so" in Path(name).suffixes]
+    assert compiled
+    for name in compiled:
+        header = (dist / APP / name).read_bytes()[:20]
+        assert header[:4] == b"\x7fELF", name
+        assert header[18] == ELF_X86_64, name
+
+
+def test_the_zip_is_the_folder(dist: Path) -> None:
+    """Who deploys the folder and who deploys the zip deploy the same files."""
+    app = dist / APP
+    folder = {p.relative_to(app).as_posix(): p.read_bytes() for p in app.rglob("*") if p.is_file()}
+    with zipfile.ZipFile(dist / ZIP) as zipped:
+        assert folder == {name: zipped.read(name) for name in zipped.namelist()}
+
+
+def test_two_builds_are_the_same_bytes(dist: Path, tmp_path: Path) -> None:
+    """Neither the folder, the day nor the builder's umask is in the package."""
+    umask = os.umask(0o077)
+    try:
+        again = build(tmp_path)
+    finally:
+        os.umask(umask)
+    assert again.read_bytes() == (dist / ZIP).read_bytes()
+
+
+def test_without_the_dependencies_there_is_no_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no package can be fetched the build says so and leaves no older zip to deploy."""
+    (tmp_path / ZIP).write_bytes(b"older")
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    with pytest.raises(PackageError, match="network was disabled"):
+        build(tmp_path)
+    assert not (tmp_path / ZIP).exists()
+
+
+def test_the_package_runs(dist: Path, tmp_path: Path) -> None:
+    """Microsoft's runtime library finds the five functions with nothing else installed."""
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        pytest.skip("the package is for Linux on x86_64")
+    app, runtime = tmp_path / "wwwroot", tmp_path / "runtime"
+    with zipfile.ZipFile(dist / ZIP) as zipped:
+        zipped.extractall(app)
+    runtime.mkdir()
+    for name in RUNTIME:
+        (runtime / name).symlink_to(location(name))
+    done = subprocess.run(  # noqa: S603 - our own interpreter and script
+        [sys.executable, "-I", "-S", "-c", _INDEX, app, app / SITE_PACKAGES, runtime],
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    package, *functions = json.loads(done.stdout)
+    assert Path(package).is_relative_to(app)
+    assert sorted(functions) == ["health", "key_vault_event", "reconcile_drift", "resync", "status"]
+
+
+def location(package: str) -> str:
+    """Return the folder of a package of this environment."""
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return next(iter(spec.submodule_search_locations))
+
+
+# What lies in a project's folder sooner or later and must not be deployed.
+LITTER = {
+    ".env",
+    ".azure/dev/.env",
+    "dist/app/function_app.py",
+    "infra/terraform/terraform.tfstate",
+    "kubeconfig",
+    "local.settings.json",
+    "tests/function_app.py",
+    "tests/sync/app.py",
+    "vaults.tfvars",
+}
+
+
+def candidates() -> set[str]:
+    """Name the files of the project and what may lie beside them; no bytecode."""
+    return LITTER | {path.relative_to(ROOT).as_posix() for path in project_files()}
+
+
+def project_files() -> Iterator[Path]:
+    """Walk the project; skip what tools keep in folders of their own."""
+    for folder, folders, files in ROOT.walk():
+        folders[:] = [f for f in folders if f != "__pycache__" and not f.startswith(".")]
+        yield from (folder / file for file in files)
+
+
+def test_publishing_the_folder_takes_the_same_files(tmp_path: Path) -> None:
+    """By git's rules, as azd and editors read it, `.funcignore` lets through what is packaged."""
+    for name in candidates():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    environment = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull}
+    for command in (
+        ["git", "init", "--quiet"],
+        ["git", "ls-files", "--others", f"--exclude-from={ROOT / '.funcignore'}"],
+    ):
+        done = subprocess.run(  # noqa: S603 - fixed commands
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+    assert set(done.stdout.splitlines()) == set(FILES) | modules()
+
+
+def test_core_tools_publish_the_same_files() -> None:
+    """By the Core Tools' simpler rules too, `.funcignore` lets through what is packaged.
+
+    There a line is a prefix that ends at a word's end, `*` is anything but a slash, and a file that
+    a `!` names is in whatever other lines say
+    (Azure/azure-functions-core-tools, src/Cli/func/Common/GitIgnoreParser.cs).
+    """
+    text = (ROOT / ".funcignore").read_text()
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+
+    def named_by(lines: Iterable[str], name: str) -> bool:
+        patterns = (re.escape(line.lstrip("/")).replace(r"\*", "[^/]+") for line in lines)
+        return any(re.match(rf"{pattern}\b", name, re.ASCII) for pattern in patterns)
+
+    kept = [line.removeprefix("!") for line in lines if line.startswith("!")]
+    ignored = [line for line in lines if not line.startswith("!")]
+    published = {
+        name for name in candidates() if named_by(kept, name) or not named_by(ignored, name)
+    }
+    assert published == set(FILES) | modules()
