@@ -12,6 +12,7 @@ from sync import bootstrap, telemetry
 from sync.app import EVENT
 from sync.callers import UnknownCaller, entra_principal
 from sync.errors import NotOurs, Permanent, SyncError, Transient
+from sync.explain import explanation_json
 from sync.model import Failed, Ignored, Outcome
 from sync.report import (
     Json,
@@ -81,15 +82,23 @@ def resync(req: func.HttpRequest) -> func.HttpResponse:
 @app.function_name("status")
 @app.route("status", methods=["GET"])
 def status(req: func.HttpRequest) -> func.HttpResponse:
-    """Tell what the Secrets hold, by their own word."""
+    """Tell what the Secrets hold, by their own word; of a vault that is named, also why so."""
     try:
         trigger = _trigger("status", req)
         asked = bootstrap.app()
-        told = list(asked.status(asked.select(Resync(vault=req.params.get("vault")))))
+        named = req.params.get("vault")
+        known = asked.select(Resync(vault=named))
+        told = list(asked.status(known))
     except (SyncError, SettingsError) as error:
         return _refusal(error)
     telemetry.log_status(trigger, [error for _, error in told])
-    return _answer({"vaults": [vault for vault, _ in told]}, [e for _, e in told if e])
+    vaults = [status for status, _ in told]
+    if named is not None:
+        vaults = [
+            {**status, "explanation": explanation_json(asked.explain(vault))}
+            for status, vault in zip(vaults, known.vaults, strict=True)
+        ]
+    return _answer({"vaults": vaults}, [e for _, e in told if e])
 
 
 @app.function_name("health")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,12 +19,17 @@ from rich.table import Table
 from local.api_server import ApiServer
 from local.event_grid import Faults
 from local.host_process import HostProcess
+from local.key_vault import new_certificate
+from local.kubernetes import Rule
+from local.kubernetes.documents import text
 from local.kubernetes.status import ApiError
-from local.stack import SUBSCRIPTION, Stack, local_stack
+from local.stack import APP_USER, SUBSCRIPTION, Stack, local_stack
 
 VAULTS = ("weu-DS-AKV-shop-dev-1", "weu-DS-AKV-shop-dev-2", "weu-DS-AKV-shop-prod-1")
 NAMESPACE, PRODUCTION = "shop-dev", "shop-prod"
 PROJECT, SECOND = "keyvault-project", "keyvault-2"
+SHAPED, SHAPED_NAMESPACE = "weu-DS-AKV-pay-dev-1", "pay-dev"
+API, SITE, REGISTRY = (f"{PROJECT}-{word}" for word in ("api", "site", "registry"))
 
 _SCHEDULE = "*/2 * * * * *"
 _AKS = (
@@ -45,13 +52,18 @@ class Demo:
         self, stack: Stack, production: ApiServer, host: HostProcess, console: Console
     ) -> None:
         self._stack = stack
-        self._clusters = {NAMESPACE: stack.cluster, PRODUCTION: production.cluster}
+        self._clusters = {
+            NAMESPACE: stack.cluster,
+            PRODUCTION: production.cluster,
+            SHAPED_NAMESPACE: stack.cluster,
+        }
         self._host = host
         self._console = console
         credential = ManagedIdentityCredential()
         self._vaults = [
             SecretClient(f"https://{name.lower()}.vault.azure.net", credential) for name in VAULTS
         ]
+        self._shaped = SecretClient(f"https://{SHAPED.lower()}.vault.azure.net", credential)
 
     def run(self) -> None:
         """Go through all steps; raises DemoFailedError at the first that does not hold."""
@@ -62,6 +74,10 @@ class Demo:
         self._tampered()
         self._disabled_and_deleted()
         self._resync()
+        self._credential()
+        self._certificate()
+        self._registry_login()
+        self._collision()
         self._compare()
 
     def _new_secrets(self) -> None:
@@ -126,13 +142,68 @@ class Demo:
         project, *_ = self._vaults
         with self._step("Enabled again (no event), and a manual resync over HTTP"):
             project.update_secret_properties("api-key", enabled=True)
-            body = {"vault": VAULTS[0], "secret": "api-key"}
-            answer = self._host.post("/api/resync", body)
-            outcomes = answer.body.get("outcomes")
-            if answer.status != 200 or not isinstance(outcomes, list):  # noqa: PLR2004
-                raise DemoFailedError(f"the resync answered {answer.status}: {answer.body}")
-            self._console.print(f"    POST /api/resync → {answer.status} {outcomes[0]['outcome']}")
+            answer = self._resynced(200, {"vault": VAULTS[0], "secret": "api-key"})
+            self._console.print(f"    POST /api/resync → 200 {answer['outcome']}")
             self._await("api-key is back", PROJECT, {"api-key": "three"})
+
+    def _credential(self) -> None:
+        with self._step("A JSON credential, tagged to be used by envFrom"):
+            tags = {"k8s-expand": "json", "k8s-key": "POSTGRES", "k8s-secret": "api"}
+            credential = {"USER": "shop", "PASSWORD": "hunter2", "HOST": "db.internal"}
+            self._shaped.set_secret("postgres-credentials", json.dumps(credential), tags=tags)
+            wanted = {f"POSTGRES_{name}": member for name, member in credential.items()}
+            self._await(f"one key for each member, in {API}", API, wanted, SHAPED_NAMESPACE)
+            data = self._stack.cluster.data(SHAPED_NAMESPACE, API)
+            variables = {key: value.decode() for key, value in data.items()}
+            told = _run("/bin/sh", "-c", "echo $POSTGRES_USER@$POSTGRES_HOST", **variables)
+            if told != "shop@db.internal":
+                raise DemoFailedError(f"a process with these variables says {told}")
+            self._console.print(f"    $POSTGRES_USER@$POSTGRES_HOST → {told}")
+
+    def _certificate(self) -> None:
+        with self._step("A certificate, a PFX in the vault, as a TLS Secret"):
+            tags = {"k8s-type": "tls"}
+            self._stack.vaults[SHAPED].set_certificate("site", new_certificate("shop"), tags=tags)
+            files: dict[str, str] = {}
+            for name, pem in self._of_type(SITE, "kubernetes.io/tls").items():
+                files[name] = str(self._stack.folder / name)
+                Path(files[name]).write_bytes(pem)
+            root, leaf, key = (files[name] for name in ("ca.crt", "tls.crt", "tls.key"))
+            if (openssl := shutil.which("openssl")) is None:
+                self._console.print("    openssl is not on the PATH: its chain is not verified")
+                return
+            _run(openssl, "verify", "-CAfile", root, "-untrusted", leaf, leaf)
+            public = _run(openssl, "x509", "-in", leaf, "-noout", "-pubkey")
+            if public != _run(openssl, "pkey", "-in", key, "-pubout"):
+                raise DemoFailedError("tls.key is not the key of tls.crt")
+            self._console.print("    openssl verify → OK, and tls.key is the leaf's")
+
+    def _registry_login(self) -> None:
+        with self._step("A registry's log-in, for imagePullSecrets"):
+            login = {"registry": "shop.azurecr.io", "username": "pull", "password": "s3cret"}
+            tags = {"k8s-type": "dockerconfigjson"}
+            self._shaped.set_secret("registry", json.dumps(login), tags=tags)
+            data = self._of_type(REGISTRY, "kubernetes.io/dockerconfigjson")
+            (registry,) = json.loads(data[".dockerconfigjson"])["auths"]
+            self._console.print(f"    .dockerconfigjson → a log-in for {registry}")
+
+    def _collision(self) -> None:
+        with self._step("Two secrets whose tags ask for one key"):
+            tags = {"k8s-key": "SMTP_PASSWORD"}
+            self._shaped.set_secret("smtp-password", "battery", tags=tags)
+            wanted = {"SMTP_PASSWORD": "battery"}
+            self._await("the first is in", PROJECT, wanted, SHAPED_NAMESPACE)
+            self._shaped.set_secret("mail-password", "staple", tags=tags)
+            self._shaped.set_secret("api-key", "zero")
+            wanted["api-key"] = "zero"
+            self._await("others go on, its value stays", PROJECT, wanted, SHAPED_NAMESPACE)
+            refused = self._resynced(422, {"vault": SHAPED})
+            told = f"{refused['reason']}: {refused['message']}"
+            self._console.print(f"    POST /api/resync → 422 {told}")
+            self._shaped.update_secret_properties("mail-password", tags={"k8s-key": "MAIL"})
+            self._resynced(200, {"vault": SHAPED})
+            wanted["MAIL"] = "staple"
+            self._await("both, once one has another key", PROJECT, wanted, SHAPED_NAMESPACE)
 
     def _compare(self) -> None:
         table = Table("vault", "secret", "version", "enabled", "Secret", "in the cluster")
@@ -162,6 +233,23 @@ class Demo:
         self._console.print(f"\n[bold]▸ {title}[/bold]")
         self._started = time.monotonic()
         yield
+
+    def _resynced(self, status: int, body: Mapping[str, str]) -> Mapping[str, object]:
+        """Resync one vault over HTTP; return its outcome."""
+        answer = self._host.post("/api/resync", body)
+        outcomes = answer.body.get("outcomes")
+        if answer.status != status or not isinstance(outcomes, list):
+            raise DemoFailedError(f"the resync answered {answer.status}: {answer.body}")
+        (only,) = outcomes
+        assert isinstance(only, dict)
+        return only
+
+    def _of_type(self, secret: str, kind: str) -> Mapping[str, bytes]:
+        """Wait for a Secret, which is of that type; return its data."""
+        self._await(f"{secret}, of type {kind}", secret, {}, SHAPED_NAMESPACE)
+        if text(self._stack.cluster.secret(SHAPED_NAMESPACE, secret), "type") != kind:
+            raise DemoFailedError(f"{secret} is of another type")
+        return self._stack.cluster.data(SHAPED_NAMESPACE, secret)
 
     def _await(
         self,
@@ -198,9 +286,14 @@ def main() -> int:
         local_stack(Path(folder)) as stack,
     ):
         os.environ.update(stack.environment)
-        for name in VAULTS:
+        for name in (*VAULTS, SHAPED):
             stack.vault(name)
-        stack.namespace(NAMESPACE)
+        for name in (NAMESPACE, SHAPED_NAMESPACE):
+            stack.namespace(name)
+        named = Rule(
+            ("get", "create", "patch"), ("secrets",), (API, SITE, REGISTRY), (SHAPED_NAMESPACE,)
+        )
+        stack.cluster.grant(APP_USER, named)
         production = stack.another_cluster()
         production.namespace(PRODUCTION)
         stack.resource_manager.put_cluster(_AKS, production.url, production.authority.pem)
@@ -209,7 +302,7 @@ def main() -> int:
             {"name": "prod", "match": {"stage": "prod"}, "aks": _AKS},
         ]
         settings = {"SYNC_SCHEDULE": _SCHEDULE, "SYNC_CLUSTERS": json.dumps(clusters)}
-        environment = stack.app_environment(VAULTS, **settings)
+        environment = stack.app_environment([*VAULTS, SHAPED], **settings)
         try:
             with stack.host(environment) as host:
                 stack.subscribe(host)
@@ -221,6 +314,16 @@ def main() -> int:
             return 1
     console.print("\nWhat the vaults hold is what the cluster holds. Nothing is left running.")
     return 0
+
+
+def _run(program: str, *arguments: str, **variables: str) -> str:
+    """Run a program with these variables of the environment; return what it says."""
+    done = subprocess.run(  # noqa: S603 - a program of this machine, with the demo's arguments
+        [program, *arguments], env=variables, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise DemoFailedError(f"{program} {arguments[0]}: {done.stderr}")
+    return done.stdout.strip()
 
 
 def _wait(done: Callable[[], bool]) -> bool:

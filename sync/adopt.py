@@ -1,14 +1,14 @@
 """Takes over a Secret whose owner has let go: looks, writes what was shown, removes nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sync.app import App, Budget
 from sync.errors import Conflict, Permanent
 from sync.model import Act, Change, Converged, Outcome, Target
 from sync.ownership import Claim, claim, taken
-from sync.plan import Standing
+from sync.plan import Standing, refuse_unmarked
 from sync.ports import Deadline, Known
 from sync.report import Json
 from sync.requests import Resync
@@ -44,10 +44,11 @@ class Adoption:
 
 
 def look(app: App, known: Known, budget: Budget, *, force: bool) -> Adoption:
-    """Plan the adoption of the one vault's Secret; writes nothing.
+    """Plan the adoption of the one vault's own Secret; writes nothing.
 
     Raises SyncError where the owner has not let go (unless forced), where there is no Secret,
-    where the vault cannot be read, and where a key would go.
+    where the vault cannot be read, where a key would go, and where another Secret that the vault's
+    tags ask for would be taken over by the way.
     """
     (vault,) = known.vaults
     target = app.naming.target(vault)
@@ -61,7 +62,12 @@ def look(app: App, known: Known, budget: Budget, *, force: bool) -> Adoption:
     if former is not None and not former.released and not force:
         raise taken(target, former)
     request = Resync(vault.text, force=former is not None, dry_run=True)
-    changes = _changes(_only(app, known, request, budget))
+    planned = _changes(_only(app, known, request, budget))
+    deadline = Deadline.after(budget.target, app.clock)
+    for secret in sorted({change.secret for change in planned if change.secret}):
+        other = replace(target, secret=secret)
+        refuse_unmarked(Standing.of(other, app.cluster.read(other, deadline)))
+    changes = [change for change in planned if not change.secret]
     if going := sorted(change.key for change in changes if change.act is Act.REMOVE):
         raise Permanent(
             "AdoptionRemoves",

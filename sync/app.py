@@ -1,17 +1,19 @@
 """What the app can be asked for: take an event, sweep the vaults, resync, tell the status."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 
 from sync.errors import NotOurs, Permanent, SyncError
 from sync.events import Expiring, parse
+from sync.explain import Explained, explain
 from sync.fleet import Fleet
 from sync.model import Failed, Hint, Ignored, Outcome, Target, VaultName, moment
 from sync.naming import Naming
+from sync.plan import Standing
 from sync.ports import Cluster, Deadline, Directory, Known
-from sync.reconcile import Work
-from sync.report import Json, error_json, secret_json
+from sync.reconcile import Look, Work
+from sync.report import Json, error_json, status_json
 from sync.requests import Resync
 
 
@@ -76,7 +78,10 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The use cases over one fleet; `clock` is monotonic seconds."""
+    """The use cases over one fleet; `clock` is monotonic seconds.
+
+    `look` reads what a reconcile reads, and writes nothing.
+    """
 
     naming: Naming
     survey: Survey
@@ -84,6 +89,7 @@ class App:
     fleet: Fleet
     cluster: Cluster
     clock: Callable[[], float]
+    look: Callable[[Work, Deadline, Executor], Look]
 
     def event(self, payload: str) -> Future[Outcome]:
         """Reconcile what one Event Grid or CloudEvents payload points to."""
@@ -145,16 +151,45 @@ class App:
         yield from self.fleet.sweep(works, budget.target, budget.total)
 
     def status(self, known: Known, budget: Budget = REQUEST) -> Iterator[Status]:
-        """Tell of each vault's Secret what it says of itself, or why it could not be read."""
+        """Tell of each vault's Secrets what they say of themselves, or why one cannot be read."""
         if known.fault is not None:
             yield _unknown(DISCOVERY, known.fault)
-        answers = self.fleet.ask(known.vaults, self._secret, budget.target, budget.total)
+        answers = self.fleet.ask(known.vaults, self._status, budget.target, budget.total)
         for vault, told in zip(known.vaults, answers, strict=True):
-            yield _unknown(vault.text, told) if isinstance(told, SyncError) else (told, None)
+            yield _unknown(vault.text, told) if isinstance(told, SyncError) else told
 
-    def _secret(self, vault: VaultName, deadline: Deadline) -> Mapping[str, Json]:
+    def explain(
+        self, vault: VaultName, secret: str | None = None, budget: Budget = REQUEST
+    ) -> Sequence[Explained] | SyncError:
+        """Tell where each secret of a vault goes, or one of them; or why that cannot be told."""
+
+        def tell(vault: VaultName, deadline: Deadline) -> Sequence[Explained]:
+            work = self._work(self.naming.target(vault), (), whole=True)
+            told = explain(self.look(work, deadline, self.fleet.fetchers))
+            if secret is None:
+                return told
+            asked = [each for each in told if each.name.lower() == secret.lower()]
+            if not asked:
+                raise Permanent(
+                    "NoSuchSecret", f"Vault {vault} has no secret {secret!r}: check the name."
+                )
+            return asked
+
+        (told,) = self.fleet.ask((vault,), tell, budget.target, budget.total)
+        return told
+
+    def _status(self, vault: VaultName, deadline: Deadline) -> Status:
         target = self.naming.target(vault)
-        return secret_json(target, self.cluster.read(target, deadline))
+        own = Standing.of(target, self.cluster.read(target, deadline))
+        others: dict[str, Standing | SyncError] = {}
+        for secret in own.state.others if own.state else ():
+            other = replace(target, secret=secret)
+            try:
+                others[secret] = Standing.of(other, self.cluster.read(other, deadline))
+            except SyncError as error:
+                others[secret] = error
+        faults = (other for other in others.values() if isinstance(other, SyncError))
+        return status_json(own, others), next(faults, None)
 
     def _look(self) -> Known:
         return self.survey.look(Deadline.after(_SEARCH_SECONDS, self.clock))

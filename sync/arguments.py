@@ -26,7 +26,7 @@ _EXIT_CODES = """\
 exit codes:
   0    everything asked about is in step
   1    something failed, or the command line or a setting is wrong
-  2    plan, status: something is out of step, and nothing failed;
+  2    plan, status, explain: something is out of step, and nothing failed;
        adopt: the answer was no
   130  interrupted
 """
@@ -59,6 +59,14 @@ Shows what the Secrets hold and since when, and which keys were changed behind
 the sync's back. It reads the cluster only: what is newer in a vault is seen by
 plan. With VAULT it also shows each key; without any choice it means --all.
 {_VAULTS}"""
+
+
+_EXPLAIN = """\
+Tells of each secret of a vault where it goes, as which keys and from which
+version, and if it is not there, why not; with SECRET of that one alone. Reads
+the vault and the cluster as resync does, and writes nothing.
+VAULT need not be in SYNC_VAULTS.
+"""
 
 
 _ADOPT = """\
@@ -132,6 +140,9 @@ class _Parser(argparse.ArgumentParser):
         )
 
 
+type _Commands = argparse._SubParsersAction[_Parser]  # noqa: SLF001 - its only name
+
+
 class _Version(argparse.Action):
     @override
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
@@ -157,36 +168,32 @@ def _parser() -> _Parser:
         ("status", "show what the Secrets hold, without asking the vaults", _STATUS),
         ("doctor", "examine settings, log-in, vaults, clusters and rights", _DOCTOR),
     ):
-        command = commands.add_parser(
-            name,
-            help=summary,
-            description=description,
-            epilog=_EXIT_CODES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        command.set_defaults(parser=command)
+        command = _add_command(commands, name, summary, description)
         _add_vaults(command)
         if name not in {"status", "doctor"}:
             _add_manner(command)
         if name == "resync":
             command.add_argument("--dry-run", action="store_true", help="the same as plan")
         _add_output(command)
+    _add_explain(commands)
     _add_adopt(commands)
     return parser
 
 
-def _add_adopt(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    command = commands.add_parser(
-        "adopt",
-        help="take over a Secret whose former owner has let go",
-        description=_ADOPT,
-        epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+def _add_explain(commands: _Commands) -> None:
+    summary = "tell where each secret of a vault goes, and if not, why not"
+    command = _add_command(commands, "explain", summary, _EXPLAIN)
+    _add_vault(command)
+    command.add_argument(
+        "secret", nargs="?", type=_name, metavar="SECRET", help="this secret of it only"
     )
-    command.set_defaults(parser=command)
-    command.add_argument("vault", type=_name, metavar="VAULT", help="the vault of this name")
+    _add_output(command)
+
+
+def _add_adopt(commands: _Commands) -> None:
+    summary = "take over a Secret whose former owner has let go"
+    command = _add_command(commands, "adopt", summary, _ADOPT)
+    _add_vault(command)
     command.add_argument("--yes", action="store_true", help="do not ask")
     command.add_argument(
         "--force",
@@ -194,6 +201,23 @@ def _add_adopt(commands: "argparse._SubParsersAction[_Parser]") -> None:
         help="although the former owner is still there, and may write it back",
     )
     _add_output(command)
+
+
+def _add_command(commands: _Commands, name: str, summary: str, description: str) -> _Parser:
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.set_defaults(parser=command)
+    return command
+
+
+def _add_vault(command: _Parser) -> None:
+    command.add_argument("vault", type=_name, metavar="VAULT", help="the vault of this name")
 
 
 def _name(text: str) -> str:

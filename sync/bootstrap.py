@@ -67,7 +67,7 @@ def doctor() -> "Doctor":
     clients = _clients(given)
     login = SignIn(clients.credential, f"https://{given.dns_suffix}")
     access = ClusterAccess(clients.clusters)
-    return Doctor(_assemble(given, clients), clients.vaults, login, access)
+    return Doctor(_assemble(given, clients), clients.vaults, login, access, given.rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,7 @@ def _assemble(given: Settings, clients: _Clients) -> App:
         fleet=Fleet(reconciler.reconcile, time.monotonic),
         cluster=cluster,
         clock=time.monotonic,
+        look=reconciler.look,
     )
 
 

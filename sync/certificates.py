@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -20,7 +22,12 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import (
     PKCS12KeyAndCertificates,
     load_pkcs12,
 )
-from cryptography.x509 import Certificate, InvalidVersion, load_pem_x509_certificate
+from cryptography.x509 import (
+    Certificate,
+    InvalidVersion,
+    SignatureAlgorithmOID,
+    load_pem_x509_certificate,
+)
 
 from sync.errors import Permanent
 
@@ -76,21 +83,22 @@ def read_bundle(name: str, text: str, content_type: str, *, keep_root: bool) -> 
             f"Certificate {name!r} holds no certificate that belongs to its private key: import "
             "the two that belong together.",
         )
-    written = [certificate.public_bytes(Encoding.PEM) for certificate in chain]
-    rooted = _issued(chain[-1], chain[-1])
+    top = chain[-1].public_bytes(Encoding.PEM)
+    alone, rooted = len(chain) == 1, _issued(chain[-1], chain[-1])
+    served = chain if keep_root or alone or not rooted else chain[:-1]
     return Bundle(
-        certificate=b"".join(written[:-1] if rooted and not keep_root and written[1:] else written),
+        certificate=b"".join(each.public_bytes(Encoding.PEM) for each in served),
         key=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-        authority=written[-1] if rooted or written[1:] else None,
+        authority=None if alone and not rooted else top,
     )
 
 
 def _read_pkcs12(name: str, text: str) -> _Parts:
     bundle: PKCS12KeyAndCertificates | None = None
-    keys, locked = 0, False
+    key_bags, locked = 0, False
     try:
         der = b64decode("".join(text.split()), validate=True)
-        keys = len(_KEY_BAG.findall(der))
+        key_bags = len(_KEY_BAG.findall(der))
         bundle = load_pkcs12(der, None)
     except _ODD as error:
         locked = "password" in str(error)
@@ -98,7 +106,7 @@ def _read_pkcs12(name: str, text: str) -> _Parts:
         raise _encrypted(name)
     if bundle is None:
         raise _unreadable(name)
-    if keys > 1:
+    if key_bags > 1:
         raise _ambiguous(name)
     if bundle.key is None:
         raise _keyless(name)
@@ -169,6 +177,13 @@ def _belongs(certificate: Certificate, key: PrivateKeyTypes) -> bool:
 def _issued(certificate: Certificate, issuer: Certificate) -> bool:
     """Whether the issuer's name and its key's signature are on the certificate."""
     with suppress(InvalidSignature, *_ODD):
+        key = issuer.public_key()
+        sha1 = certificate.signature_algorithm_oid == SignatureAlgorithmOID.RSA_WITH_SHA1
+        if sha1 and isinstance(key, RSAPublicKey):
+            # as old roots still have it; verify_directly_issued_by does not take it
+            signed = (certificate.signature, certificate.tbs_certificate_bytes)
+            key.verify(*signed, PKCS1v15(), SHA1())  # noqa: S303 - tells the issuer, trusts none
+            return certificate.issuer == issuer.subject
         certificate.verify_directly_issued_by(issuer)
         return True
     return False

@@ -16,11 +16,18 @@ from sync.arguments import Command, Exit, parse
 from sync.checks import Check, checks_json
 from sync.doctor import Doctor, unparsed
 from sync.errors import NotOurs, SyncError
+from sync.explain import Explained, Progress, explanation_json
 from sync.model import Converged, Failed, Ignored, Outcome
 from sync.ports import Known
 from sync.report import Json, error_json, outcomes_json
 from sync.requests import Resync
-from sync.tables import adoption_text, checks_text, outcomes_text, statuses_text
+from sync.tables import (
+    adoption_text,
+    checks_text,
+    explanation_text,
+    outcomes_text,
+    statuses_text,
+)
 
 COMMAND = Budget(target=120, total=inf)  # somebody watches, and can interrupt
 
@@ -108,6 +115,8 @@ def run(app: App, command: Command, screen: Screen) -> Exit:
         known = _known(app, command.request)
         if command.name == "adopt":
             return _adopt(app, command, known, screen)
+        if command.name == "explain":
+            return _explain(app, command.request, known, screen)
         if command.is_status:
             return _status(app, command.request, known, screen)
         return _resync(app, command.request, known, screen)
@@ -155,6 +164,8 @@ def _resync(app: App, request: Resync, known: Known, screen: Screen) -> Exit:
         match outcome:
             case Failed(subject, error) | Ignored(subject, error):
                 screen.complain(subject, error)
+            case Converged(target, warnings=warnings):
+                screen.err.writelines(f"{target.vault}: {warning}\n" for warning in warnings)
     if screen.tables:
         screen.answer(outcomes_text(outcomes, screen.width))
     else:
@@ -206,6 +217,28 @@ def _exit_of(outcomes: Iterable[Outcome]) -> Exit:
             case Converged(dry_run=True, changes=[_, *_]):
                 code = Exit.OUT_OF_STEP
     return code
+
+
+def _explain(app: App, request: Resync, known: Known, screen: Screen) -> Exit:
+    (vault,) = known.vaults
+    told = app.explain(vault, request.secret, COMMAND)
+    if isinstance(told, SyncError):
+        raise told
+    for each in told:
+        if isinstance(each.why, SyncError):
+            screen.complain(f"{vault}/{each.name}", each.why)
+    if screen.tables:
+        screen.answer(explanation_text(told, screen.width))
+    else:
+        screen.answer(_document({"vault": vault.text, "explanation": explanation_json(told)}))
+    return _exit_of_explanation(told)
+
+
+def _exit_of_explanation(told: Iterable[Explained]) -> Exit:
+    met = {each.progress for each in told}
+    if Progress.FAILED in met:
+        return Exit.FAILED
+    return Exit.OUT_OF_STEP if Progress.WAITING in met else Exit.IN_STEP
 
 
 def _status(app: App, request: Resync, known: Known, screen: Screen) -> Exit:

@@ -2,142 +2,157 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 from sync.errors import Permanent, SyncError
 from sync.holdings import Holdings
 from sync.model import SECRET_TYPE
 from sync.plan import Content, Entry, Standing
-from sync.reading import Reading
+from sync.reading import Reading, Rendered
 from sync.state import Record
 
-if TYPE_CHECKING:
-    from sync.tags import SecretType
+CLASHING = "clash"
+"""The mark of one whose key another claims as well: no placement has it, so it is read again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
     """What the Secrets shall hold, by Secret, and why some vault secrets are not fully in.
 
-    `moving` says that something stays where it was until its new place has it.
+    `waiting` are those whose key is free only when its holder is in its new place. `moving` says
+    that this write does not get everything to where it belongs, and the next one does.
     """
 
     secrets: Mapping[str, Content]
     unread: Mapping[str, SyncError] = field(default_factory=dict)
+    waiting: Mapping[str, SyncError] = field(default_factory=dict)
+    clashing: bool = False
     moving: bool = False
 
 
-def compose(holdings: Holdings, reading: Reading, *, prune: bool) -> Contents:
+def compose(
+    holdings: Holdings, reading: Reading, *, prune: bool, foresee: bool = False
+) -> Contents:
     """Put together what was read and what stays.
 
-    `prune` says that what no vault secret accounts for goes: only a listing can tell.
+    `prune` says if keys may go. What moves to another Secret stays in the old one until the new one
+    has it; `foresee` takes it for arrived, to tell where it all ends.
     """
-    reading = _of_one_type(reading)
-    unread: dict[str, SyncError] = dict(reading.unread)
+    reading = _of_the_type(holdings, reading)
+    parts = [_Part(holdings, reading, standing) for standing in holdings.standings.values()]
+    waiting = {} if foresee else _waiting(parts)
     secrets: dict[str, Content] = {}
-    moving = False
-    for secret, standing in holdings.standings.items():
-        part = _Part(holdings, reading, standing)
-        content, clashes = part.content(prune=prune)
-        secrets[secret] = content
-        unread |= clashes
-        emptied = bool(standing.records) and not content.records
-        moving = moving or part.moving or (emptied and secret != holdings.target.secret)
+    unread = {**_shut(holdings), **reading.unread}
+    clashing, moving = False, bool(waiting)
+    for part in parts:
+        part.settle(waiting, foresee=foresee)
+        own = part.secret == holdings.target.secret
+        content = secrets[part.secret] = part.content(prune=prune)
+        unread = {**part.told, **unread}
+        clashing = clashing or bool(part.told)
+        turned = not own and bool(part.standing.records) != bool(content.records)
+        moving = moving or turned or bool(part.leaving)
+    own_content = secrets[holdings.target.secret]
     others = _others(holdings, secrets)
-    own = holdings.target.secret
-    secrets[own] = replace(secrets[own], others=others)
-    return Contents(secrets, unread, moving)
+    secrets[holdings.target.secret] = replace(own_content, others=others)
+    return Contents(secrets, unread, waiting, clashing, moving)
 
 
-@dataclass(slots=True)
 class _Part:
-    """One Secret's part of the reading."""
+    """One Secret's part of the reading: what arrives, what stays and what leaves."""
 
-    holdings: Holdings
-    reading: Reading
-    standing: Standing
-    moving: bool = False
-
-    def content(self, *, prune: bool) -> tuple[Content, Mapping[str, SyncError]]:
-        """Return what the Secret shall hold, and the vault secrets whose keys clash."""
-        secret = self.standing.target.secret
-        arriving = {
+    def __init__(self, holdings: Holdings, reading: Reading, standing: Standing) -> None:
+        self.secret = standing.target.secret
+        self.standing = standing
+        self.arriving = {
             name: each
-            for name, each in self.reading.rendered.items()
-            if each.placement.secret == secret
+            for name, each in reading.rendered.items()
+            if each.placement.secret == self.secret
         }
-        records = {
-            **self._staying(arriving),
-            **{name: each.record for name, each in arriving.items()},
+        self.staying: dict[str, Record] = {}
+        self.leaving: dict[str, Record] = {}
+        self._ghosts: dict[str, Record] = {}
+        self._reading = reading
+        self._own = self.secret == holdings.target.secret
+        self._sort(holdings)
+
+    def _sort(self, holdings: Holdings) -> None:
+        """Say of each vault secret that was here if it stays or leaves; else it has left."""
+        reading = self._reading
+        spelling = {name.lower(): name for name in (*reading.unread, *reading.placed)}
+        for name, record in self.standing.records.items():
+            spelled = spelling.get(name.lower(), name)
+            place = reading.placed.get(spelled)
+            if name in reading.gone or spelled in self.arriving:
+                continue
+            if reading.listed and name.lower() not in spelling:
+                self._ghosts[name] = record
+            elif (
+                place is None
+                or spelled in reading.unread
+                or (place.secret == self.secret and spelled == name)
+            ):
+                self.staying[name] = record
+            elif not holdings.holds(place, spelled):
+                self._keep_leaving(name, record, self.standing.held)
+
+    def settle(self, waiting: Collection[str], *, foresee: bool) -> None:
+        """Let those wait that are to, and let go of what gives way to those that are not."""
+        for name in waiting & self.arriving.keys():
+            del self.arriving[name]
+            if name in self.standing.records:
+                self.staying[name] = self.standing.records[name]
+        taken = {key for each in self.arriving.values() for key in each.values}
+        leaving, self.leaving = self.leaving, {}
+        for name, record in leaving.items():
+            if not foresee:
+                self._keep_leaving(name, record, self.standing.held - taken)
+
+    def _keep_leaving(self, name: str, record: Record, keys: AbstractSet[str]) -> None:
+        """Keep those of the keys that one who leaves has here."""
+        named = set(record.keys(name))
+        if named <= keys:
+            self.leaving[name] = record
+        elif here := tuple(sorted(named & keys)):
+            self.leaving[name] = replace(record, settled=False, mark=CLASHING, named=here)
+
+    def content(self, *, prune: bool) -> Content:
+        """Return what the Secret shall hold."""
+        records = {name: self._record(name) for name in (*self.staying, *self.arriving)}
+        records |= self.leaving
+        claimed = {key for name, record in records.items() for key in record.keys(name)}
+        for name, record in self._ghosts.items():
+            if claimed.isdisjoint(record.keys(name)):
+                records[name] = record
+                claimed.update(record.keys(name))
+        left = self._left(claimed, prune=prune)
+        entries = {
+            key: self.standing.entry(key) for key in (claimed | left) & self.standing.held
+        } | {
+            key: Entry(value, each.record.version)
+            for name, each in self.arriving.items()
+            for key, value in each.values.items()
+            if key not in self.clashes
         }
+        kinds = {each.placement.type for each in self.arriving.values() if each.placement.type}
+        kind = min(kinds).value if kinds else self._type()
+        return Content(entries, records, kind, left=left)
+
+    @cached_property
+    def clashes(self) -> Mapping[str, list[str]]:
+        """The keys that several claim, and who: what leaves claims nothing any more."""
         claims: defaultdict[str, list[str]] = defaultdict(list)
-        for name, record in sorted(records.items()):
+        arriving = {name: each.record for name, each in self.arriving.items()}
+        for name, record in sorted({**self.staying, **arriving}.items()):
             for key in record.keys(name):
                 claims[key].append(name)
-        entries: dict[str, Entry] = {}
-        for key, names in claims.items():
-            (name, *more) = names
-            if not more and name in arriving:
-                entries[key] = Entry(arriving[name].values[key], arriving[name].record.version)
-            elif key in self.standing.held:
-                entries[key] = self.standing.entry(key)
-        kept = self._unaccounted(records, prune=prune)
-        entries |= {key: self.standing.entry(key) for key in kept}
-        clashes = {key: names for key, names in claims.items() if len(names) > 1}
-        records |= {
-            name: self._unsettled(name, records[name], clashes)
-            for names in clashes.values()
-            for name in names
-        }
-        kinds = {each.placement.type for each in arriving.values() if each.placement.type}
-        kind = min(kinds).value if kinds else self._type()
-        return Content(entries, records, kind), self._told(clashes)
+        return {key: names for key, names in claims.items() if len(names) > 1}
 
-    def _staying(self, arriving: Collection[str]) -> dict[str, Record]:
-        """Return the records of what was in this Secret and stays, for now or for good."""
-        staying: dict[str, Record] = {}
-        secret = self.standing.target.secret
-        for name, record in self.standing.records.items():
-            if name in self.reading.gone or name in arriving:
-                continue
-            place = self.reading.placed.get(name)
-            if place is not None and place.secret != secret:
-                if self.holdings.holds(place, name):
-                    continue
-                self.moving = self.moving or name in self.reading.rendered
-            staying[name] = record
-        return staying
-
-    def _unaccounted(self, records: Mapping[str, Record], *, prune: bool) -> frozenset[str]:
-        """Return the keys of ours without a record that are not to go.
-
-        With pruning those that may be of a vault secret that could not be read.
-        """
-        claimed = {key for name, record in records.items() for key in record.keys(name)}
-        loose = self.standing.held - self.standing.keyed.keys() - claimed
-        if not prune:
-            return loose
-        failed = [name for name in self.reading.unread if name not in records]
-        known: set[str] = set()
-        for name in failed:
-            place = self.reading.placed.get(name)
-            if place is None or place.key is None:
-                return loose
-            known.add(place.key.lower())
-        return frozenset(key for key in loose if key.lower() in known)
-
-    def _unsettled(self, name: str, record: Record, clashes: Mapping[str, list[str]]) -> Record:
-        """Return the record of one whose key clashes: to be read again until it does no more."""
-        before = self.standing.records.get(name)
-        written = any(key not in clashes for key in record.keys(name))
-        if written:
-            return replace(record, settled=False)
-        if before is None or before.mark != record.mark:
-            return replace(record, version="", settled=False)
-        return replace(before, settled=False)
-
-    def _told(self, clashes: Mapping[str, list[str]]) -> Mapping[str, SyncError]:
+    @property
+    def told(self) -> Mapping[str, SyncError]:
+        """What is wrong with those whose keys clash."""
         return {
             name: Permanent(
                 "KeyClash",
@@ -145,35 +160,129 @@ class _Part:
                 f"{' and '.join(repr(each) for each in names)}: neither is written until one of "
                 "them takes another key (tag k8s-key) or goes.",
             )
-            for key, names in sorted(clashes.items(), reverse=True)
+            for key, names in sorted(self.clashes.items(), reverse=True)
             for name in names
         }
 
+    def _record(self, name: str) -> Record:
+        """Return what to remember; of one whose key clashes also the keys that it had before."""
+        if name not in self.arriving:
+            return self.staying[name]
+        record, before = self.arriving[name].record, self.standing.records.get(name)
+        keys = set(record.keys(name))
+        if keys.isdisjoint(self.clashes):
+            return record
+        named = tuple(sorted(keys | self._spared(name, before)))
+        if not keys <= self.clashes.keys():
+            written = record
+        elif before is not None:
+            written = before
+        else:
+            written = replace(record, version="")
+        return replace(written, settled=False, mark=CLASHING, named=named)
+
+    def _spared(self, name: str, before: Record | None) -> set[str]:
+        """Return the keys that one whose new key clashes keeps, for nobody else claims them."""
+        if before is None:
+            return set()
+        arriving = {key for n, each in self.arriving.items() if n != name for key in each.values}
+        staying = {key for n, r in self.staying.items() for key in r.keys(n)}
+        return (set(before.keys(name)) & self.standing.held) - arriving - staying
+
+    def _left(self, claimed: Collection[str], *, prune: bool) -> frozenset[str]:
+        """Return the keys of ours that no record claims and that are not to go.
+
+        With pruning those that may be of a vault secret that could not be read.
+        """
+        if not prune:
+            return self.standing.ours.difference(claimed)
+        loose = self.standing.held.difference(self.standing.keyed, claimed)
+        if not self._reading.listed:
+            return loose
+        known: set[str] = set()
+        for name in self._reading.unread:
+            place = self._reading.placed.get(name)
+            if name in self.staying or name in self.arriving:
+                continue
+            if place is None or place.key is None:
+                return loose
+            known.add(place.key.lower())
+        return frozenset(key for key in loose if key.lower() in known)
+
     def _type(self) -> str:
-        own = self.standing.target.secret == self.holdings.target.secret
         actual = self.standing.actual
-        return SECRET_TYPE if own or actual is None or self.standing.state is None else actual.type
+        mine = self._own or actual is None or self.standing.state is None
+        return SECRET_TYPE if mine or actual is None else actual.type
 
 
-def _of_one_type(reading: Reading) -> Reading:
-    """Take those for failed that ask for one Secret of several types."""
-    kinds: defaultdict[str, set[SecretType]] = defaultdict(set)
-    for each in reading.rendered.values():
+def _waiting(parts: Collection[_Part]) -> Mapping[str, SyncError]:
+    """Find the vault secrets that want a key whose holder has yet to get to its new Secret.
+
+    They wait while anybody gets on. Where they only wait for each other, as two that swap their
+    places, none of them does.
+    """
+    waiting: dict[str, SyncError] = {}
+    holders: dict[str, set[str]] = {}
+    for part in parts:
+        for name, each in part.arriving.items():
+            for holder, record in part.leaving.items():
+                if shared := each.values.keys() & set(record.keys(holder)):
+                    holders.setdefault(name, set()).add(holder)
+                    waiting[name] = Permanent(
+                        "KeyClash",
+                        f"Key {min(shared)!r} of Secret {part.standing.target}, which vault secret "
+                        f"{name!r} claims, stays with {holder!r} until that is in its new place.",
+                    )
+    stuck = all(not blocking.isdisjoint(waiting) for blocking in holders.values())
+    return {} if stuck else waiting
+
+
+def _of_the_type(holdings: Holdings, reading: Reading) -> Reading:
+    """Take those for failed that ask for a Secret of another type than it has or is to get."""
+    asked: defaultdict[str, dict[str, Rendered]] = defaultdict(dict)
+    for name, each in reading.rendered.items():
         if each.placement.type is not None:
-            kinds[each.placement.secret].add(each.placement.type)
-    mixed: dict[str, SyncError] = {
-        name: Permanent(
-            "TypesDiffer",
-            f"Secret {name!r} asks for Secret {each.placement.secret!r} as {each.placement.type}, "
-            "and another vault secret for the same one of another type: name two by k8s-secret.",
-        )
-        for name, each in reading.rendered.items()
-        if each.placement.type is not None and len(kinds[each.placement.secret]) > 1
-    }
-    if not mixed:
+            asked[each.placement.secret][name] = each
+    failed: dict[str, SyncError] = {}
+    for secret, asking in asked.items():
+        standing = holdings.standings[secret]
+        actual = standing.actual.type if standing.actual and standing.state else None
+        kinds = {each.placement.type for each in asking.values()}
+        if actual is not None:
+            failed |= {
+                name: Permanent(
+                    "SecretTypeMismatch",
+                    f"Secret {name!r} asks for Secret {standing.target} as "
+                    f"{each.placement.type}, which is of type {actual!r}, and a type cannot be "
+                    "changed: name another by k8s-secret, or delete the Secret to have it made "
+                    "anew.",
+                )
+                for name, each in asking.items()
+                if each.placement.type != actual
+            }
+        elif len(kinds) > 1:
+            failed |= {
+                name: Permanent(
+                    "TypesDiffer",
+                    f"Secret {name!r} asks for Secret {secret!r} as {each.placement.type}, and "
+                    "another vault secret for the same one of another type: name two by "
+                    "k8s-secret.",
+                )
+                for name, each in asking.items()
+            }
+    if not failed:
         return reading
-    rendered = {name: each for name, each in reading.rendered.items() if name not in mixed}
-    return replace(reading, rendered=rendered, unread={**reading.unread, **mixed})
+    rendered = {name: each for name, each in reading.rendered.items() if name not in failed}
+    return replace(reading, rendered=rendered, unread={**reading.unread, **failed})
+
+
+def _shut(holdings: Holdings) -> Mapping[str, SyncError]:
+    """Return the vault secrets that are in Secrets which cannot be had."""
+    return {
+        name: error
+        for secret, error in holdings.closed.items()
+        for name in holdings.others.get(secret, ())
+    }
 
 
 def _others(holdings: Holdings, secrets: Mapping[str, Content]) -> Mapping[str, tuple[str, ...]]:
@@ -184,7 +293,7 @@ def _others(holdings: Holdings, secrets: Mapping[str, Content]) -> Mapping[str, 
         if secret not in holdings.standings
     }
     for secret, content in secrets.items():
-        standing = holdings.standings[secret]
-        if secret != holdings.target.secret and (content.records or standing.records):
-            others[secret] = tuple(sorted(content.records))
+        records = content.records or holdings.standings[secret].records
+        if secret != holdings.target.secret and records:
+            others[secret] = tuple(sorted(records))
     return others

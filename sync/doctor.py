@@ -1,22 +1,27 @@
 """Examines what the sync needs, from the settings to each Secret, a few subjects at a time."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sync import remedies
 from sync.app import App, Claims, claims
 from sync.checks import Check, Subject
 from sync.errors import Permanent, SyncError
-from sync.model import Target, Unserved, VaultName
+from sync.model import ListedSecret, Target, Unserved, VaultName
+from sync.plan import Standing
 from sync.ports import Deadline, Known, Vaults
+from sync.projection import DEFAULT_RULES, Placement, Rules
 from sync.requests import Resync
-from sync.rights import Access, SecretExamination, Server
+from sync.rights import Access, Kept, SecretExamination, Server
 
 SUBJECT_SECONDS = 30
 GROUP_SECONDS = 100  # for all vaults, for all clusters and for all Secrets
 
 _SETTINGS = Subject("settings")
+
+type _Types = Mapping[str, str]
+"""Secrets by name, each with the type that tags ask for, empty for none."""
 
 
 class Login(Protocol):
@@ -28,6 +33,14 @@ class Login(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class _Read:
+    """What a vault answered: the checks, and its enabled secrets where it could be listed."""
+
+    checks: Sequence[Check]
+    listed: Sequence[ListedSecret] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Doctor:
     """The examination of one app; `vaults` are read with the identity of `login`."""
 
@@ -35,6 +48,7 @@ class Doctor:
     vaults: Vaults
     login: Login
     access: Access
+    rules: Rules = DEFAULT_RULES
 
     def examine(self, request: Resync) -> Iterator[Check]:
         """Check what the chosen vaults need; raises NotOurs where there is no such vault."""
@@ -45,13 +59,19 @@ class Doctor:
         contests = claims(self.app.naming, dict.fromkeys([*known.vaults, *chosen]))
         places = [self._place(vault, contests) for vault in chosen]
         readings = self._ask(chosen, lambda vault, end: self._vault(vault, login, end))
-        for vault, (place, _), read in zip(chosen, places, readings, strict=True):
+        wanted: dict[Target, _Types] = {}
+        for vault, (place, target), read in zip(chosen, places, readings, strict=True):
             yield place
-            yield from _told(_about(vault), "list", read)
-        targets = [target for _, target in places if target]
-        yield from self._targets(targets, self._clusters(request, targets))
+            if isinstance(read, SyncError):
+                yield _about(vault).refused("list", read)
+            else:
+                yield from read.checks
+            if target is not None:
+                listed = () if isinstance(read, SyncError) else read.listed
+                wanted[target] = self._asked_for(target, listed)
+        yield from self._targets(wanted, self._clusters(request, wanted))
 
-    def _targets(self, targets: Sequence[Target], clusters: Sequence[str]) -> Iterator[Check]:
+    def _targets(self, wanted: Mapping[Target, _Types], clusters: Sequence[str]) -> Iterator[Check]:
         """Check the clusters, and after each the Secrets in it."""
         servers: dict[str, Server] = {}
         groups: dict[str, list[Check]] = {}
@@ -64,11 +84,47 @@ class Doctor:
                 whom = f" to user {answer.user!r}" if answer.user else ""
                 check = about.ok("answers", f"Kubernetes {answer.version} answers{whom}.")
             groups[cluster] = [check]
-        secrets = self._ask(targets, lambda target, end: self._secret(target, servers, end))
-        for target, told in zip(targets, secrets, strict=True):
-            groups[target.cluster] += _told(Subject(f"Secret {target}"), "namespace", told)
+        kept = self._kept(wanted, servers)
+        told = self._ask(kept, lambda each, end: self._secret(each, servers, end))
+        for each, checks in zip(kept, told, strict=True):
+            about = Subject(f"Secret {each.target}")
+            groups[each.target.cluster] += (
+                [about.refused("namespace", checks)] if isinstance(checks, SyncError) else checks
+            )
         for group in groups.values():
             yield from group
+
+    def _kept(self, wanted: Mapping[Target, _Types], servers: Collection[str]) -> Sequence[Kept]:
+        """Return the Secrets of the vaults: their own, those in it and those that tags ask for."""
+        asked = [target for target in wanted if target.cluster in servers]
+        index = dict(zip(asked, self._ask(asked, self._remembered), strict=True))
+        kept: list[Kept] = []
+        for target, types in wanted.items():
+            remembered = index.get(target, ())
+            others = {*types, *(() if isinstance(remembered, SyncError) else remembered)}
+            secrets = (target.secret, *sorted(others - {target.secret}))
+            kept += [
+                Kept(replace(target, secret=secret), secrets, types.get(secret, ""))
+                for secret in secrets
+            ]
+        return kept
+
+    def _remembered(self, target: Target, deadline: Deadline) -> Collection[str]:
+        """Return the further Secrets that a vault's own one knows of."""
+        state = Standing.of(target, self.app.cluster.read(target, deadline)).state
+        return state.others if state else ()
+
+    def _asked_for(self, target: Target, listed: Iterable[ListedSecret]) -> _Types:
+        """Return the Secrets that a vault's secrets go to; what is wrong with tags is not asked."""
+        types: dict[str, str] = {}
+        for secret in listed:
+            try:
+                place = self.rules.place(target, secret.name, secret.tags, secret.content_type)
+            except Permanent:
+                continue
+            if isinstance(place, Placement):
+                types[place.secret] = place.type or types.get(place.secret, "")
+        return types
 
     def _ask[Asked, Told](
         self, asked: Iterable[Asked], tell: Callable[[Asked, Deadline], Told]
@@ -104,21 +160,21 @@ class Doctor:
         led_to = {target.cluster for target in targets}
         return [cluster for cluster in every if cluster in led_to]
 
-    def _vault(self, vault: VaultName, login: Check, deadline: Deadline) -> Sequence[Check]:
+    def _vault(self, vault: VaultName, login: Check, deadline: Deadline) -> _Read:
         about = _about(vault)
         if not login.well:
-            return about.skipped("the log-in gets no token", "list", "read")
+            return _Read(about.skipped("the log-in gets no token", "list", "read"))
         try:
             listed = self.vaults.list(vault, deadline)
         except SyncError as error:
             unlisted = about.refused("list", error, remedies.of_vault(vault, error))
-            return [unlisted, *about.skipped("the vault cannot be listed", "read")]
-        names = [secret.name for secret in listed if secret.enabled]
-        counted = about.ok("list", f"It lists {len(listed)} secret(s), {len(names)} enabled.")
-        if not names:
+            return _Read([unlisted, *about.skipped("the vault cannot be listed", "read")])
+        enabled = [secret for secret in listed if secret.enabled]
+        counted = about.ok("list", f"It lists {len(listed)} secret(s), {len(enabled)} enabled.")
+        if not enabled:
             unproven = "It has no enabled secret: whether one could be read is not known."
-            return [counted, about.warning("read", unproven, remedies.empty_vault(vault))]
-        return [counted, self._read(vault, names[0], deadline)]
+            return _Read([counted, about.warning("read", unproven, remedies.empty_vault(vault))])
+        return _Read([counted, self._read(vault, enabled[0].name, deadline)], enabled)
 
     def _read(self, vault: VaultName, name: str, deadline: Deadline) -> Check:
         about = _about(vault)
@@ -132,12 +188,12 @@ class Doctor:
         return about.ok("read", f"Secret {name!r} can be read.")
 
     def _secret(
-        self, target: Target, servers: Mapping[str, Server], deadline: Deadline
+        self, kept: Kept, servers: Mapping[str, Server], deadline: Deadline
     ) -> Sequence[Check]:
-        server = servers.get(target.cluster)
+        server = servers.get(kept.target.cluster)
         if server is None:
-            return SecretExamination.skipped(target)
-        examination = SecretExamination(target, server.user, self.access, self.app.cluster)
+            return SecretExamination.skipped(kept.target)
+        examination = SecretExamination(kept, server.user, self.access, self.app.cluster)
         return examination.checks(deadline)
 
 
@@ -150,11 +206,6 @@ def unparsed(faults: Iterable[str]) -> Sequence[Check]:
 
 def _about(vault: VaultName) -> Subject:
     return Subject(f"vault {vault}")
-
-
-def _told(about: Subject, first: str, told: Sequence[Check] | SyncError) -> Sequence[Check]:
-    """Return the checks, or the one that says why there are none."""
-    return [about.refused(first, told)] if isinstance(told, SyncError) else told
 
 
 def _idle(subscriptions: frozenset[str], known: Known) -> Iterator[Check]:

@@ -62,6 +62,7 @@ class Fleet:
 
     Work for a target that arrives while one is under way is read with it, if that has not begun to
     write, and else with the next: the reads begin after it arrived, so nobody's change is missed.
+    `fetchers` are the threads for gets, which a question may use as well.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Fleet:
         self._clock = clock
         self._lanes = ThreadPoolExecutor(threads.lanes, "lane")
         self._sweepers = ThreadPoolExecutor(threads.sweep, "sweep")
-        self._fetchers = ThreadPoolExecutor(threads.fetchers, "fetch")
+        self.fetchers: Executor = ThreadPoolExecutor(threads.fetchers, "fetch")
         self._readers = ThreadPoolExecutor(threads.readers, "read")
         self._lock = Lock()
         self._waiting: dict[_Lane, list[_Waiting]] = {}
@@ -151,7 +152,7 @@ class Fleet:
             contested=any(waiting.work.contested for waiting in batch),
         )
         deadline = Deadline.after(max(waiting.seconds for waiting in batch), self._clock)
-        done = _attempt(lambda: self._reconcile(joined, deadline, self._fetchers))
+        done = _attempt(lambda: self._reconcile(joined, deadline, self.fetchers))
         for waiting in batch:
             waiting.outcome.set_result(_outcome(waiting.work, done))
 

@@ -39,10 +39,12 @@ class Holdings:
 
     @cached_property
     def records(self) -> Mapping[str, Record]:
-        """What we remember of each vault secret; the vault's own Secret comes last."""
+        """What we remember of each vault secret; of one on its way between two, the latest."""
         found: dict[str, Record] = {}
-        for standing in sorted(self.standings.values(), key=self._is_own):
-            found = {**standing.records, **found}
+        for standing in self.standings.values():
+            for name, record in standing.records.items():
+                if name not in found or found[name].updated < record.updated:
+                    found[name] = record
         return found
 
     @cached_property
@@ -57,7 +59,7 @@ class Holdings:
     @cached_property
     def _homes(self) -> Mapping[str, str]:
         remembered = {name: secret for secret, names in self.others.items() for name in names}
-        return {**dict.fromkeys(self.own.records, self.target.secret), **remembered}
+        return {**remembered, **dict.fromkeys(self.own.records, self.target.secret)}
 
     def home(self, name: str) -> str:
         """Return the Secret that a vault secret is in, or the vault's own for a new one."""
@@ -72,8 +74,8 @@ class Holdings:
         """Tell whether a listed secret has to be read: it is not in as it is listed."""
         if not self.holds(place, listed.name):
             return True
-        record = self.standings[place.secret].records[listed.name]
-        return not record.settled or record.updated != listed.updated
+        settled = self.standings[place.secret].records[listed.name].settled
+        return not settled or self.records[listed.name].updated != listed.updated
 
     def holds(self, place: Placement, name: str) -> bool:
         """Tell whether a vault secret is where it belongs, in the keys that it should have."""
@@ -95,13 +97,16 @@ class Holdings:
         be but for what is wrong with them.
         """
         kept = {name.lower() for name in (*placed, *wrong)}
-        keys = {place.key.lower() for place in placed.values() if place.key is not None}
         ours, gone = 0, 0
-        for standing in self.standings.values():
+        for secret, standing in self.standings.items():
             sources = {key: name for name, r in standing.records.items() for key in r.keys(name)}
+            here = {place.key for place in placed.values() if place.secret == secret}
+            keys = {key.lower() for key in here if key is not None}
             ours += len(standing.ours)
             gone += sum(
-                sources[key].lower() not in kept if key in sources else key.lower() not in keys
+                sources[key].lower() not in kept
+                if key in sources
+                else None not in here and key.lower() not in keys
                 for key in standing.ours
             )
         refuse_losses(self.target, ours=ours, gone=gone, listed=listed)
@@ -113,9 +118,6 @@ class Holdings:
         return replace(
             self, standings={**self.standings, **standings}, closed={**self.closed, **closed}
         )
-
-    def _is_own(self, standing: Standing) -> bool:
-        return standing.target.secret == self.target.secret
 
 
 def _is_intact(standing: Standing, name: str) -> bool:

@@ -26,6 +26,8 @@ MAX_DATA_BYTES = (
     1024 * 1024
 )  # of all values, https://kubernetes.io/docs/concepts/configuration/secret
 MAX_ANNOTATION_BYTES = 256 * 1024  # of all keys and values
+MAX_KEYS = 4000  # what the annotations have room for, and what field management bears
+_MOVE = "Nothing of it was written: move secrets to an additional vault, or by k8s-secret."
 GUARDED_KEYS = 10
 GUARDED_RATIO = 0.3
 
@@ -45,18 +47,20 @@ class Entry:
 class Content:
     """What a Secret shall hold of ours, and what to remember of the vault secrets behind it.
 
-    Keys of records that are no entries are left as they are.
+    Keys of records that are no entries are left as they are, and so are those that are `left`.
     """
 
     entries: Mapping[str, Entry]
     records: Mapping[str, Record]
     type: str = SECRET_TYPE
     others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    left: frozenset[str] = frozenset()
 
     @property
-    def claimed(self) -> frozenset[str]:
-        """The keys that the records speak of."""
-        return frozenset(key for name, r in self.records.items() for key in r.keys(name))
+    def kept(self) -> frozenset[str]:
+        """The keys that do not go."""
+        recorded = (key for name, record in self.records.items() for key in record.keys(name))
+        return self.left.union(self.entries, recorded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +144,11 @@ def refuse_foreign(target: Target, actual: Actual) -> None:
 def refuse_unmarked(standing: Standing) -> None:
     """Raise Permanent for a Secret that tags ask for and that is not ours already."""
     target, actual = standing.target, standing.actual
-    if actual is None or standing.state is not None:
+    if actual is None:
         return
     refuse_foreign(target, actual)
+    if standing.state is not None:
+        return
     raise Permanent(
         "TargetTaken",
         f"Secret {target} was there before the tag k8s-secret that asks for it, and is not the "
@@ -158,8 +164,8 @@ def diff(standing: Standing, content: Content, now: str) -> Plan:
     refuse.
     """
     target, actual = standing.target, standing.actual
-    filler = {} if content.entries or content.records else _filler(standing)
-    removed = standing.ours - content.entries.keys() - content.claimed - filler.keys()
+    filler = _filler(standing, content)
+    removed = standing.ours - content.kept - filler.keys()
     changes = sorted(
         [
             change
@@ -172,10 +178,10 @@ def diff(standing: Standing, content: Content, now: str) -> Plan:
     overruled = tuple(sorted(actual.owner_uids)) if actual else ()
     text = encode(State(target.vault.text, written, content.records, overruled, content.others))
     desired = Desired(
-        data={key: entry.value for key, entry in content.entries.items()} or filler,
+        data={**filler, **{key: entry.value for key, entry in content.entries.items()}},
         labels=labels(target),
         annotations={STATE_ANNOTATION: text},
-        type=actual.type if filler and actual else content.type,
+        type=content.type,
     )
     if actual is None or standing.state is None:
         needed = bool(content.entries or content.others or changes)
@@ -226,12 +232,14 @@ def _change(standing: Standing, key: str, entry: Entry) -> Change | None:
     return Change(key, Act.UPDATE, version, same)
 
 
-def _filler(standing: Standing) -> Mapping[str, bytes]:
-    """Return what a typed Secret of ours has to hold when no vault secret is behind it."""
+def _filler(standing: Standing, content: Content) -> Mapping[str, bytes]:
+    """Return what a typed Secret of ours has to hold when no vault secret brings it."""
     actual = standing.actual
-    if actual is None or standing.state is None or actual.type not in set(SecretType):
+    if actual is None or actual.type != content.type or content.type not in set(SecretType):
         return {}
-    return blank(SecretType(actual.type))
+    filler = blank(SecretType(content.type))
+    stays = content.kept | (standing.data.keys() - standing.ours)
+    return {} if stays & filler.keys() else filler
 
 
 def _blanked(standing: Standing, filler: Mapping[str, bytes]) -> frozenset[str]:
@@ -252,12 +260,18 @@ def _refuse_unwritable(standing: Standing, desired: Desired, removed: AbstractSe
             f"Secret {target} is marked immutable: delete it, it is then made anew.",
         )
     others = {key: value for key, value in standing.data.items() if key not in removed}
-    size = sum(len(value) for value in {**others, **desired.data}.values())
+    data = {**others, **desired.data}
+    size = sum(len(value) for value in data.values())
     if size > MAX_DATA_BYTES:
         raise Permanent(
             "SecretTooLarge",
             f"Secret {target} would hold {size} bytes of values; Kubernetes allows "
-            f"{MAX_DATA_BYTES}. Nothing was written: move secrets to an additional vault.",
+            f"{MAX_DATA_BYTES}. {_MOVE}",
+        )
+    if len(data) > MAX_KEYS:
+        raise Permanent(
+            "TooManyKeys",
+            f"Secret {target} would hold {len(data)} keys; it has room for {MAX_KEYS}. {_MOVE}",
         )
     annotations = {**(actual.annotations if actual else {}), **desired.annotations}
     noted = sum(len(name.encode()) + len(text.encode()) for name, text in annotations.items())
@@ -265,6 +279,5 @@ def _refuse_unwritable(standing: Standing, desired: Desired, removed: AbstractSe
         raise Permanent(
             "TooManyKeys",
             f"Secret {target} would need {noted} bytes of annotations for its {len(desired.data)} "
-            f"keys; Kubernetes allows {MAX_ANNOTATION_BYTES}. Nothing was written: move secrets to "
-            "an additional vault.",
+            f"keys; Kubernetes allows {MAX_ANNOTATION_BYTES}. {_MOVE}",
         )

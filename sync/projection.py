@@ -17,6 +17,7 @@ from sync.typed import typed
 _DATA_KEY = re.compile(r"(?!\.\.?\Z)(?!\.\.)[-._a-zA-Z0-9]{1,253}", re.ASCII)
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _NO_ENVIRONMENT_NAME = re.compile(r"[^A-Za-z0-9_]", re.ASCII)
+_SECRET = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,251}[a-z0-9])?", re.ASCII)
 _VAULTS_OWN = re.compile(r"keyvault-(?:project|[1-9][0-9]?)")
 _MARK_DIGITS = 8
 _COMMON = "common"
@@ -183,9 +184,15 @@ class Rules:
                 f"Secret {name!r}: its tag k8s-secret asks for {word!r}, which is a vault's own "
                 "Secret: choose another name.",
             )
-        if any(fnmatchcase(word, pattern) for pattern in self.names):
-            return word
-        return f"{target.secret}-{word}"
+        named = any(fnmatchcase(word, pattern) for pattern in self.names)
+        secret = word if named else f"{target.secret}-{word}"
+        if not _SECRET.fullmatch(secret):
+            raise Permanent(
+                "TagWrong",
+                f"Secret {name!r}, tagged k8s-type, cannot be kept in a Secret of its own name: "
+                "name one by the tag k8s-secret.",
+            )
+        return secret
 
     def _tls(self, name: str, value: str, placement: Placement) -> Mapping[str, bytes]:
         text = as_text(name, decoded(name, value, placement.wish.encoding))
@@ -208,6 +215,12 @@ class Rules:
             raise TypeError("no object to expand")
         text = as_text(name, decoded(name, value, wish.encoding))
         found = members(name, text, wish.expand, wish.path)
+        if not found:
+            raise Permanent(
+                "ValueNotOfFormat",
+                f"Secret {name!r}, tagged k8s-expand {wish.expand}, has no members: set a new "
+                "version of it that has, or leave it out by its tag k8s-sync.",
+            )
         if found.keys() == {()}:
             only = wish.key or self._styled(placement.base)
             return _checked(name, [(only, found[()].encode())])

@@ -43,8 +43,8 @@ class Reading:
     """What became of each vault secret that was looked at, by name; the rest is as it was.
 
     `placed` are those that are to be in, read or not, and `gone` those that were in and are not to
-    be. `unvisited` are Secrets that vault secrets lead to and that have to be read first: then
-    nothing else was looked at.
+    be. `listed` says that a listing was read, which alone can tell. `unvisited` are Secrets that
+    vault secrets lead to and that have to be read first: then nothing else was looked at.
     """
 
     rendered: Mapping[str, Rendered] = field(default_factory=dict)
@@ -54,6 +54,7 @@ class Reading:
     unread: Mapping[str, SyncError] = field(default_factory=dict)
     expired: tuple[str, ...] = ()
     unvisited: frozenset[str] = frozenset()
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +119,22 @@ class Reader:
                 expected = placed[name].secret if name in placed else holdings.home(got.name)
                 if got.placement.secret != expected:
                     fetched[name] = _changed_meanwhile(name)
+                elif expected in holdings.closed:
+                    fetched[name] = holdings.closed[expected]
         unread = {name: got for name, got in fetched.items() if isinstance(got, SyncError)} | wrong
         rendered = {got.name: got for got in fetched.values() if isinstance(got, Rendered)}
         absent = {name for name, got in fetched.items() if isinstance(got, Out | Unserved)}
         now = self.now()
-        expired = (n for n in placed if (at := listed[n].expires) is not None and at <= now)
+        expired = sorted(n for n in placed if (at := listed[n].expires) is not None and at <= now)
+        placed |= {name: each.placement for name, each in rendered.items()}
         return Reading(
             rendered=rendered,
             placed={n: place for n, place in placed.items() if n not in absent},
             out=out,
-            gone=self._gone(holdings, (placed.keys() | rendered.keys()) - absent, unread),
-            unread=_unknown(hints, holdings, {**placed, **rendered}) | unread,
-            expired=tuple(sorted(expired)),
+            gone=self._gone(holdings, placed.keys() - absent, unread),
+            unread=_unknown(hints, holdings, placed, out) | unread,
+            expired=tuple(expired),
+            listed=True,
         )
 
     def hinted(
@@ -157,25 +162,21 @@ class Reader:
             fetched |= self._fetch(errand, names, asked[known:])
             if len(asked) == known:
                 break
-        rendered: dict[str, Rendered] = {}
-        unread: dict[str, SyncError] = {}
-        for name, got in fetched.items():
-            if isinstance(got, Rendered):
-                home = holdings.home(got.name)
-                if got.placement.secret != home:
-                    return None
-                if home in holdings.closed:
-                    unread[got.name] = holdings.closed[home]
-                else:
-                    rendered[got.name] = got
-            elif isinstance(got, SyncError):
-                unread[name] = got
-            elif name in holdings.records:
-                return None
+        rendered = {got.name: got for got in fetched.values() if isinstance(got, Rendered)}
+        if any(each.placement.secret != holdings.home(n) for n, each in rendered.items()):
+            return None
+        absent = {name for name, got in fetched.items() if isinstance(got, Out | Unserved)}
+        if not absent.isdisjoint(holdings.records):
+            return None
+        closed = {n for n, each in rendered.items() if each.placement.secret in holdings.closed}
+        unread = {name: got for name, got in fetched.items() if isinstance(got, SyncError)}
+        unread |= {name: holdings.closed[rendered.pop(name).placement.secret] for name in closed}
+        out = {name: got.reason for name, got in fetched.items() if isinstance(got, Out)}
         return Reading(
             rendered=rendered,
             placed={name: each.placement for name, each in rendered.items()},
-            unread=_unknown(asked, holdings, rendered) | unread,
+            out=out,
+            unread=_unknown(asked, holdings, rendered, out) | unread,
         )
 
     def _sorted(
@@ -225,15 +226,13 @@ class Reader:
         return hinted | moved | unlisted
 
     def _gone(
-        self, holdings: Holdings, kept: Collection[str], unread: Collection[str]
+        self, holdings: Holdings, placed: Collection[str], unread: Collection[str]
     ) -> frozenset[str]:
-        """Name the recorded secrets whose keys go: not what could not be read, in any case."""
+        """Name the recorded secrets whose keys go: not what could not be read."""
         if not self.prune:
             return frozenset()
-        failed = {name.lower() for name in unread}
-        return frozenset(
-            name for name in holdings.records if name not in kept and name.lower() not in failed
-        )
+        kept = {name.lower() for name in (*placed, *unread)}
+        return frozenset(name for name in holdings.records if name.lower() not in kept)
 
     def _fetch(
         self, errand: _Errand, names: Collection[str], hints: Collection[Hint]
@@ -328,14 +327,21 @@ def _in_window(
 
 
 def _unknown(
-    hints: Collection[Hint], holdings: Holdings, found: Collection[str]
+    hints: Collection[Hint],
+    holdings: Holdings,
+    found: Collection[str],
+    out: Mapping[str, str],
 ) -> dict[str, SyncError]:
-    """Name the secrets an operator asked for that the vault does not serve and we never had."""
+    """Name the secrets an operator asked for that are not to be in, and that we never had."""
     known = {name.lower() for name in (*holdings.records, *found)}
+    reasons = {name.lower(): reason for name, reason in out.items()}
     return {
         hint.secret: Permanent(
             "NoSuchSecret",
-            f"Vault {holdings.target.vault} has no enabled secret {hint.secret!r}: check the name.",
+            f"Vault {holdings.target.vault} has no enabled secret {hint.secret!r}: check the name."
+            if hint.secret.lower() not in reasons
+            else f"Secret {hint.secret!r} of vault {holdings.target.vault} is in no Secret: "
+            f"{reasons[hint.secret.lower()]}.",
         )
         for hint in hints
         if hint.at is None and hint.secret.lower() not in known

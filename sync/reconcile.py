@@ -4,7 +4,7 @@ The order is what makes it right. The write is accepted only if nobody wrote sin
 Secret, and the vault was read after that: an older value never replaces a newer one.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -55,8 +55,18 @@ class Reconciled:
     warnings: tuple[str, ...] = ()
 
 
-type _Done = dict[tuple[str, str], Change]
-"""What was written so far, or would be, by Secret and key."""
+@dataclass(slots=True)
+class _Progress:
+    """What one reconcile is to do, and has done so far, or would: by Secret and key."""
+
+    work: Work
+    changes: dict[tuple[str, str], Change] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
+
+    def note(self, look: "Look", standing: Standing, changes: Iterable[Change]) -> None:
+        """Note changes of one Secret."""
+        of = "" if standing is look.holdings.own else standing.target.secret
+        self.changes |= {(of, change.key): replace(change, secret=of) for change in changes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,17 @@ class Look:
         """Return the vault secrets of one Secret, as it stands and as it shall be."""
         secret = standing.target.secret
         return frozenset({*standing.records, *self.contents.secrets[secret].records})
+
+    def late_in(self, standing: Standing) -> SyncError | None:
+        """Return why one Secret cannot be made yet: a new one is whole, as the own one is."""
+        late = {
+            name: error
+            for name, error in self.contents.unread.items()
+            if isinstance(error, Transient)
+            and name in self.reading.placed
+            and self.reading.placed[name].secret == standing.target.secret
+        }
+        return first_cause(late) if late and standing.actual is None else None
 
     def warnings(self, rules: Rules) -> tuple[str, ...]:
         """Return what is odd, but no failure."""
@@ -111,37 +132,67 @@ class Reconciler:
 
     def reconcile(self, work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
         """Bring one target in step; raises Permanent or Transient when nothing was written."""
-        return self.turns()(self._turn, work, deadline, fetchers, {})
+        return self.turns()(self._turn, _Progress(work), deadline, fetchers)
 
-    def _turn(self, work: Work, deadline: Deadline, fetchers: Executor, done: _Done) -> Reconciled:
-        look = self.look(work, deadline, fetchers)
+    def _turn(self, progress: _Progress, deadline: Deadline, fetchers: Executor) -> Reconciled:
+        work = progress.work
+        look = self.look(work, deadline, fetchers, progress.written)
         unread = dict(look.contents.unread)
         if look.holdings.own.actual is None and any(
             isinstance(error, Transient) for error in unread.values()
         ):
             raise first_cause(unread)  # a new Secret is whole, but for what never can be in
-        before = len(done)
-        for standing in look.in_order():
-            try:
-                self._write(look, standing, deadline, done, dry_run=work.dry_run)
-            except Conflict:
-                raise
-            except (Permanent, Transient) as error:
-                if standing is look.holdings.own:
-                    raise
-                unread |= dict.fromkeys(look.names_in(standing), error)
-        if look.contents.moving and len(done) > before and not unread and not work.dry_run:
+        wrote, failed = self._write_all(look, progress, deadline)
+        unread = failed | unread
+        if look.contents.moving and wrote:
+            progress.work = replace(work, whole=True)
             raise Conflict("SecretsMoved", f"{work.target} changes again as soon as read.")
+        if look.contents.moving and work.dry_run and not unread:
+            end = compose(look.holdings, look.reading, prune=self.prune, foresee=True)
+            _, unread = self._write_all(replace(look, contents=end), progress, deadline)
+        else:
+            unread = {**look.contents.waiting, **unread}
         return Reconciled(
-            changes=tuple(sorted(done.values())),
+            changes=tuple(sorted(progress.changes.values())),
             keys=sum(len(content.entries) for content in look.contents.secrets.values()),
             expired=look.reading.expired,
             unread=unread,
             warnings=look.warnings(self.rules),
         )
 
-    def look(self, work: Work, deadline: Deadline, fetchers: Executor) -> Look:
-        """Read the Secrets, then the vault, and put together what is to be."""
+    def _write_all(
+        self, look: Look, progress: _Progress, deadline: Deadline
+    ) -> tuple[bool, dict[str, SyncError]]:
+        """Write each Secret; tell if any was written, and what failed in another than the own."""
+        wrote = False
+        failed: dict[str, SyncError] = {}
+        lost: Conflict | None = None
+        for standing in look.in_order():
+            try:
+                if late := look.late_in(standing):
+                    raise late
+                wrote |= self._write(look, standing, progress, deadline)
+            except (Permanent, Transient) as error:
+                if standing is look.holdings.own:
+                    raise
+                if isinstance(error, Conflict):
+                    lost = error
+                failed |= dict.fromkeys(look.names_in(standing), error)
+        if lost is not None:
+            raise lost
+        return wrote, failed
+
+    def look(
+        self,
+        work: Work,
+        deadline: Deadline,
+        fetchers: Executor,
+        written: AbstractSet[str] = frozenset(),
+    ) -> Look:
+        """Read the Secrets, then the vault, and put together what is to be.
+
+        `written` are further Secrets that this reconcile has written.
+        """
         holdings = self._stand(work, deadline)
         reserved = deadline.earlier(WRITE_RESERVE_SECONDS)
         reader = Reader(self.vaults, self.now, self.rules, self.prune)
@@ -154,8 +205,10 @@ class Reconciler:
             holdings = self._visit(work, holdings, homes, deadline)
             reading = reader.hinted(holdings, hints, reserved, fetchers)
             if reading is not None:
-                return Look(holdings, reading, compose(holdings, reading, prune=False))
-        wanted = frozenset(holdings.others)
+                contents = compose(holdings, reading, prune=self.prune)
+                if not contents.moving and not contents.clashing:  # else a listing has to decide
+                    return Look(holdings, reading, contents)
+        wanted: AbstractSet[str] = written | holdings.others.keys()
         for _ in range(_VISITS):
             holdings = self._visit(work, holdings, wanted, deadline)
             reading = reader.whole(holdings, hints(), reserved, fetchers, force=work.force)
@@ -165,20 +218,23 @@ class Reconciler:
         raise Conflict("TagsChanged", f"The tags of vault {work.target.vault} change all the time.")
 
     def _write(
-        self, look: Look, standing: Standing, deadline: Deadline, done: _Done, *, dry_run: bool
-    ) -> None:
+        self, look: Look, standing: Standing, progress: _Progress, deadline: Deadline
+    ) -> bool:
+        """Write one Secret, where there is anything to write; tell if it was written."""
         target, actual = standing.target, standing.actual
-        content = look.contents.secrets[target.secret]
-        of = "" if standing is look.holdings.own else target.secret
-        plan = diff(standing, content, moment(self.now()))
-        if plan.apply is not None and not dry_run:
-            revision = actual.resource_version if actual else CREATE_ONLY
-            if plan.evict:
-                self.cluster.evict(target, plan.evict, revision, deadline)
-                done |= {(of, key): Change(key, Act.REMOVE, secret=of) for key in plan.evict}
-                raise Conflict("KeysEvicted", f"{target} changes again as soon as read.")
-            self.cluster.apply(target, plan.apply, revision, deadline)
-        done |= {(of, change.key): replace(change, secret=of) for change in plan.changes}
+        plan = diff(standing, look.contents.secrets[target.secret], moment(self.now()))
+        if plan.apply is None or progress.work.dry_run:
+            progress.note(look, standing, plan.changes)
+            return False
+        revision = actual.resource_version if actual else CREATE_ONLY
+        progress.written.add(target.secret)
+        if plan.evict:
+            self.cluster.evict(target, plan.evict, revision, deadline)
+            progress.note(look, standing, (Change(key, Act.REMOVE) for key in plan.evict))
+            raise Conflict("KeysEvicted", f"{target} changes again as soon as read.")
+        self.cluster.apply(target, plan.apply, revision, deadline)
+        progress.note(look, standing, plan.changes)
+        return True
 
     def _stand(self, work: Work, deadline: Deadline) -> Holdings:
         actual = self.cluster.read(work.target, deadline)

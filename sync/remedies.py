@@ -1,5 +1,7 @@
 """The commands that put right what the doctor finds, ready to be pasted into a shell."""
 
+from collections.abc import Iterable
+
 from sync.errors import SyncError
 from sync.model import Target, VaultName
 
@@ -60,13 +62,14 @@ def of_target(target: Target, error: SyncError) -> str:
     return of_server(error)
 
 
-def role(target: Target, user: str) -> str:
-    """Return the commands that add to the user's rights the three on this Secret."""
+def role(target: Target, user: str, secrets: Iterable[str] = ()) -> str:
+    """Return the commands that add to the user's rights the three on this Secret and on others."""
+    names = dict.fromkeys((target.secret, *secrets))
     name = f"keyvault-sync --namespace {target.namespace}"
     apply = "--dry-run=client --output=yaml | kubectl auth reconcile --filename=-"
     return (
         f"kubectl create role {name} --verb=get,create,patch --resource=secrets "
-        f"--resource-name={target.secret} {apply} && "
+        f"{' '.join(f'--resource-name={secret}' for secret in names)} {apply} && "
         f"kubectl create rolebinding {name} --role=keyvault-sync {_subject(user)} {apply}"
     )
 
@@ -92,6 +95,11 @@ def look_for_namespace(target: Target) -> str:
 def delete(target: Target) -> str:
     """Return how the Secret is deleted, so that it is made anew."""
     return f"kubectl delete secret {target.secret} --namespace {target.namespace}"
+
+
+def describe(target: Target) -> str:
+    """Return what shows whose Secret it is, and no value."""
+    return f"kubectl describe secret {target.secret} --namespace {target.namespace}"
 
 
 def adopt(target: Target) -> str:

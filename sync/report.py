@@ -1,11 +1,12 @@
 """Outcomes and Secrets as JSON for operators: names, versions and times, never values."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 
 from sync.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
-from sync.model import Actual, Change, Converged, Failed, Ignored, Outcome, Target, moment
-from sync.plan import Standing, refuse_foreign
+from sync.model import Change, Converged, Failed, Ignored, Outcome, Target, moment
+from sync.plan import Standing, refuse_foreign, refuse_unmarked
 
 type Json = str | int | bool | Sequence["Json"] | Mapping[str, "Json"] | None
 
@@ -20,7 +21,7 @@ def outcomes_json(outcomes: Iterable[Outcome]) -> Mapping[str, Json]:
 def outcome_json(outcome: Outcome) -> Mapping[str, Json]:
     """Return one vault's outcome."""
     match outcome:
-        case Converged(target, changes, keys, expired, dry_run):
+        case Converged(target, changes, keys, expired, dry_run, warnings):
             return {
                 "vault": target.vault.text,
                 "outcome": "planned" if dry_run else "converged",
@@ -28,6 +29,7 @@ def outcome_json(outcome: Outcome) -> Mapping[str, Json]:
                 "changes": _changes_json(changes),
                 "keys": keys,
                 "expired": list(expired),
+                "warnings": list(warnings),
             }
         case Failed(vault, error, target, changes):
             return {
@@ -66,21 +68,51 @@ def errors(outcomes: Iterable[Outcome]) -> list[SyncError]:
     return [outcome.error for outcome in outcomes if not isinstance(outcome, Converged)]
 
 
-def secret_json(target: Target, actual: Actual | None) -> Mapping[str, Json]:
-    """Return what the Secret tells of itself: what is in, since when, and what is out of step."""
-    standing = Standing.of(target, actual)
+def key_of(change: Change) -> str:
+    """Name a changed key, with its Secret where that is not the vault's own."""
+    return f"{change.secret}/{change.key}" if change.secret else change.key
+
+
+def status_json(own: Standing, others: Mapping[str, Standing | SyncError]) -> Mapping[str, Json]:
+    """Return what the Secrets of a vault tell of themselves; its state is the worst of theirs.
+
+    `others` are by name; of one that could not be read it is why.
+    """
+    states = [_state(own, mark=False), *map(_state_of_other, others.values())]
+    return {
+        **_secret_json(own),
+        "state": max(states, key=_STATES.index),
+        "others": [_other_json(own.target, *other) for other in sorted(others.items())],
+    }
+
+
+def _other_json(own: Target, secret: str, other: Standing | SyncError) -> Mapping[str, Json]:
+    state = _state_of_other(other)
+    if isinstance(other, Standing):
+        return {**_secret_json(other), "state": state}
+    target = replace(own, secret=secret)
+    return {
+        "vault": own.vault.text,
+        "target": _target_json(target),
+        "state": state,
+        **error_json(other),
+    }
+
+
+def _secret_json(standing: Standing) -> Mapping[str, Json]:
+    """Return what is in, since when, and what is out of step."""
     drifted = standing.drifted()
     return {
-        "vault": target.vault.text,
-        "target": _target_json(target),
-        "state": _state(standing),
+        "vault": standing.target.vault.text,
+        "target": _target_json(standing.target),
         "written": standing.state.written if standing.state else None,
         "secrets": [
             {
                 "name": name,
-                "version": record.version,
+                "version": record.version or None,
                 "updated": moment(record.updated),
-                "in_step": name not in drifted,
+                "keys": list(record.keys(name)),
+                "in_step": bool(record.version) and drifted.isdisjoint(record.keys(name)),
                 "confirmed": record.settled,
             }
             for name, record in sorted(standing.records.items())
@@ -91,14 +123,30 @@ def secret_json(target: Target, actual: Actual | None) -> Mapping[str, Json]:
 
 
 def _changes_json(changes: Iterable[Change]) -> Json:
-    return [{"key": c.key, "action": c.act.value, "version": c.version or None} for c in changes]
+    return [
+        {
+            **({"secret": c.secret} if c.secret else {}),
+            "key": c.key,
+            "action": c.act.value,
+            "version": c.version or None,
+        }
+        for c in changes
+    ]
 
 
-def _state(standing: Standing) -> str:
+def _state_of_other(other: Standing | SyncError) -> str:
+    return "unknown" if isinstance(other, SyncError) else _state(other, mark=True)
+
+
+def _state(standing: Standing, *, mark: bool) -> str:
+    """Return a Secret's state; `mark` says that it must bear ours to be written."""
     if standing.actual is None:
         return "absent"
     try:
-        refuse_foreign(standing.target, standing.actual)
+        if mark:
+            refuse_unmarked(standing)
+        else:
+            refuse_foreign(standing.target, standing.actual)
     except Permanent:
         return "taken"
     if standing.state is None:
@@ -113,6 +161,9 @@ def _target_json(target: Target) -> Mapping[str, Json]:
         "secret": target.secret,
     }
 
+
+_STATES = ("converged", "drifted", "absent", "unknown", "taken")
+"""From the best to the worst."""
 
 _RANK = (
     HTTPStatus.OK,

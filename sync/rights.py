@@ -8,7 +8,7 @@ from sync import remedies
 from sync.checks import Check, Subject
 from sync.errors import Permanent, SyncError
 from sync.model import SECRET_TYPE, Actual, Target
-from sync.plan import Standing, refuse_foreign
+from sync.plan import Standing, refuse_foreign, refuse_unmarked
 from sync.ports import Cluster, Deadline
 
 NEEDED = ("get", "create", "patch")
@@ -52,10 +52,27 @@ class Access(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SecretExamination:
-    """The examination of a target's Secret as that user of its cluster."""
+class Kept:
+    """A Secret that a vault is kept in; `secrets` are all of that vault, its own first.
+
+    `type` is what tags ask for, and empty where they ask for none.
+    """
 
     target: Target
+    secrets: tuple[str, ...]
+    type: str = ""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the vault's own Secret."""
+        return self.target.secret == self.secrets[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretExamination:
+    """The examination of a Secret as that user of its cluster."""
+
+    kept: Kept
     user: str
     access: Access
     cluster: Cluster
@@ -80,6 +97,11 @@ class SecretExamination:
             done.append(self._subject.refused(failed, error, remedy))
             done += self._subject.skipped("the cluster could not be asked", *rest)
         return done
+
+    @property
+    def target(self) -> Target:
+        """The Secret."""
+        return self.kept.target
 
     @staticmethod
     def skipped(target: Target) -> Sequence[Check]:
@@ -111,7 +133,9 @@ class SecretExamination:
             return self._subject.ok(name, f"Verb {verb} is granted on this Secret.")
         whom = f"user {self.user!r}" if self.user else "our user"
         denied = f"Verb {verb} on this Secret is not granted to {whom}."
-        return self._subject.failed(name, denied, remedies.role(self.target, self.user))
+        return self._subject.failed(
+            name, denied, remedies.role(self.target, self.user, self.kept.secrets)
+        )
 
     def _excess(self, deadline: Deadline) -> Check:
         target = self.target
@@ -135,19 +159,24 @@ class SecretExamination:
     def _owner(self, actual: Actual | None) -> Check:
         if actual is None:
             return self._subject.ok(_OWNER, "The Secret does not exist yet; the sync creates it.")
+        standing = Standing.of(self.target, actual)
         try:
-            refuse_foreign(self.target, actual)
+            if self.kept.is_own:
+                refuse_foreign(self.target, actual)
+            else:
+                refuse_unmarked(standing)
         except Permanent as error:
-            remedy = remedies.adopt(self.target)
+            remedy = (remedies.adopt if self.kept.is_own else remedies.describe)(self.target)
             return self._subject.refused(_OWNER, error, remedy)
+        kind = self.kept.type or (SECRET_TYPE if self.kept.is_own else actual.type)
         wrong = ""
         if actual.immutable:
             wrong = "SecretImmutable: it is marked immutable"
-        elif actual.type != SECRET_TYPE:
-            wrong = f"SecretTypeMismatch: it is of type {actual.type!r}, not {SECRET_TYPE}"
+        elif actual.type != kind:
+            wrong = f"SecretTypeMismatch: it is of type {actual.type!r}, not {kind}"
         if wrong:
             remedy = remedies.delete(self.target)
             return self._subject.failed(_OWNER, f"{wrong}. Once deleted, it is made anew.", remedy)
-        if Standing.of(self.target, actual).state is None:
+        if standing.state is None:
             return self._subject.ok(_OWNER, "It is nobody's; the sync adds its keys to it.")
         return self._subject.ok(_OWNER, "It is kept by this sync.")

@@ -1,14 +1,16 @@
 """Outcomes and statuses as tables for a terminal: names, versions and times, never values."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, zip_longest
 from textwrap import wrap
 
 from sync.adopt import Adoption
 from sync.checks import Check, Result
+from sync.errors import SyncError
+from sync.explain import Explained
 from sync.model import Act, Change, Converged, Failed, Ignored, Outcome, Target
-from sync.report import Json
+from sync.report import Json, key_of
 
 type Row = Sequence[str]
 
@@ -34,13 +36,13 @@ def outcomes_text(outcomes: Sequence[Outcome], width: int) -> str:
     """Tell of a resync or a plan: a row a vault, then a row a change, then the sum."""
     parts = [table(("VAULT", "SECRET", "RESULT", "KEYS", "NOTES"), map(_row, outcomes), width)]
     changes = [
-        (_vault(outcome), change.key, change.act.value, change.version or _NONE)
+        (_vault(outcome), key_of(change), change.act.value, change.version or _NONE)
         for outcome in outcomes
         for change in _changes(outcome)
     ]
     if changes:
         parts.append(table(("VAULT", "KEY", "CHANGE", "VERSION"), changes, width))
-    parts.append(_sum(map(_verdict, outcomes)))
+    parts.append(_sum("vault", map(_verdict, outcomes)))
     return "\n".join(parts)
 
 
@@ -51,7 +53,7 @@ def statuses_text(told: Sequence[Mapping[str, Json]], width: int, *, keys: bool)
     rows = [row for status in told for row in _key_rows(status)] if keys else []
     if rows:
         parts.append(table(("KEY", "VERSION", "UPDATED", "STATE"), rows, width))
-    parts.append(_sum(str(status["state"]) for status in told))
+    parts.append(_sum("vault", (str(status["state"]) for status in told)))
     return "\n".join(parts)
 
 
@@ -67,14 +69,15 @@ def adoption_text(adoption: Adoption, width: int) -> str:
     ]
     if rows:
         parts.append(table(("KEY", "BECOMES", "VERSION"), rows, width))
-    counts = Counter(fate.value for fate in adoption.fates.values())
-    each = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
-    parts.append(f"{_keys(counts.total())}{each and ': '}{each}\n")
+    parts.append(_sum("key", (fate.value for fate in adoption.fates.values())))
     return "\n".join(parts)
 
 
-def _keys(count: int) -> str:
-    return f"{count} {'key' if count == 1 else 'keys'}"
+def explanation_text(told: Sequence[Explained], width: int) -> str:
+    """Tell where a vault's secrets go: a row a secret, then the sum."""
+    headings = ("NAME", "SECRET", "KEYS", "VERSION", "STATE", "WHY")
+    rows = table(headings, map(_explained_row, told), width)
+    return rows + "\n" + _sum("secret", (each.progress.value for each in told))
 
 
 def checks_text(checks: Sequence[Check], width: int) -> str:
@@ -104,11 +107,14 @@ def _folded(line: Row, widths: Sequence[int]) -> str:
     )
 
 
-def _sum(words: Iterable[str]) -> str:
+def _sum(what: str, words: Iterable[str]) -> str:
     counts = Counter(words)
-    vaults = counts.total()
     each = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
-    return f"{vaults} {'vault' if vaults == 1 else 'vaults'}: {each}\n"
+    return f"{_counted(counts.total(), what)}{each and ': '}{each}\n"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _vault(outcome: Outcome) -> str:
@@ -139,18 +145,19 @@ def _verdict(outcome: Outcome) -> str:
 
 def _row(outcome: Outcome) -> Row:
     match outcome:
-        case Converged(target, changes, keys, expired):
-            notes = [_counted(changes), _named("expired", expired)]
+        case Converged(target, changes, keys, expired, _, warnings):
+            notes = [_acts(changes), _named("expired", expired)]
+            notes += [_counted(len(warnings), "warning")] if warnings else []
             place, held = _place(target), str(keys)
         case Failed(_, error, target, changes):
-            notes = [error.reason, _counted(changes)]
+            notes = [error.reason, _acts(changes)]
             place, held = _place(target) if target else _NONE, _NONE
         case Ignored(_, error):
             notes, place, held = [error.reason], _NONE, _NONE
     return (_vault(outcome), place, _verdict(outcome), held, "; ".join(filter(None, notes)))
 
 
-def _counted(changes: Iterable[Change]) -> str:
+def _acts(changes: Iterable[Change]) -> str:
     counts = Counter(change.act for change in changes)
     return ", ".join(f"{act.value} {counts[act]}" for act in Act if counts[act])
 
@@ -171,16 +178,17 @@ def _status_row(status: Mapping[str, Json]) -> Row:
             "target": {"cluster": cluster, "namespace": namespace, "secret": secret},
             "state": str(state),
             "written": written,
-            "secrets": [*secrets],
-            "out_of_step": [*out_of_step],
-            "foreign_keys": [*foreign],
         }:
-            notes = [_named("out of step", out_of_step), _named("not ours", foreign)]
+            notes = [
+                _named("also", [f"{name} {part['state']}" for name, part in _others(status)]),
+                _named("out of step", _keys(status, "out_of_step")),
+                _named("not ours", _keys(status, "foreign_keys")),
+            ]
             return (
                 vault,
                 f"{cluster}/{namespace}/{secret}",
                 state,
-                str(len(secrets)),
+                str(len({key for key, *_ in _key_rows(status)})),
                 _time(written),
                 "; ".join(filter(None, notes)),
             )
@@ -192,14 +200,46 @@ def _why(status: Mapping[str, Json]) -> str:
     return str(status.get("reason", ""))
 
 
-def _key_rows(status: Mapping[str, Json]) -> Iterable[Row]:
-    match status:
-        case {"secrets": [*secrets]}:
-            for secret in secrets:
-                match secret:
-                    case {"name": name, "version": version, "updated": at, "in_step": in_step}:
-                        state = "in step" if in_step else "out of step"
-                        yield (str(name), str(version), _time(at), state)
+def _others(status: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
+    """Return the vault's further Secrets by name."""
+    for other in _listed(status, "others"):
+        match other:
+            case {"target": {"secret": str(secret)}} if isinstance(other, Mapping):
+                yield secret, other
+
+
+def _keys(status: Mapping[str, Json], field: str) -> Sequence[str]:
+    """Return a list of keys, with the Secret where that is not the vault's own."""
+    own = [str(key) for key in _listed(status, field)]
+    return own + [f"{name}/{key}" for name, part in _others(status) for key in _listed(part, field)]
+
+
+def _key_rows(status: Mapping[str, Json]) -> Iterator[Row]:
+    for prefix, part in (("", status), *((f"{name}/", part) for name, part in _others(status))):
+        for secret in _listed(part, "secrets"):
+            match secret:
+                case {"version": version, "updated": at, "keys": [*keys]}:
+                    for key in keys:
+                        away = version is None or key in _listed(part, "out_of_step")
+                        state = "out of step" if away else "in step"
+                        yield (f"{prefix}{key}", str(version or _NONE), _time(at), state)
+
+
+def _listed(part: Mapping[str, Json], field: str) -> Sequence[Json]:
+    listed = part.get(field, ())
+    return listed if isinstance(listed, Sequence) and not isinstance(listed, str) else ()
+
+
+def _explained_row(told: Explained) -> Row:
+    why = told.why.reason if isinstance(told.why, SyncError) else told.why
+    return (
+        told.name,
+        told.secret or _NONE,
+        ", ".join(told.keys or ()) or _NONE,
+        told.version or _NONE,
+        told.progress.value,
+        why or "",
+    )
 
 
 def _time(moment: Json) -> str:

@@ -2,15 +2,16 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from threading import Lock
 
 from sync.app import DISCOVERY
 from sync.errors import NotOurs, Permanent, SyncError, Unexpected
 from sync.model import Converged, Failed, Ignored, Outcome
+from sync.report import key_of
 
 _LOG = logging.getLogger("keyvault-sync")
-_NAMED = 20  # how many changes a line names
+_NAMED = 20  # how many changes or warnings a line names
 _OPERATORS_CONCERN = frozenset(
     {"SubscriptionsUnset", "SecretNearExpiry", "SecretExpired", "CallerUnknown"}
 )
@@ -29,8 +30,7 @@ def log_outcome(trigger: str, outcome: Outcome) -> None:
     """Log one outcome: quiet ones at debug, failures that need somebody at error."""
     match outcome:
         case Converged(target, changes, keys, expired, dry_run):
-            named = ", ".join(f"{c.act} {c.key} {c.version}".rstrip() for c in changes[:_NAMED])
-            more = f" and {len(changes) - _NAMED} more" if len(changes) > _NAMED else ""
+            named = (f"{c.act} {key_of(c)} {c.version}".rstrip() for c in changes[:_NAMED])
             _LOG.log(
                 logging.INFO if changes else logging.DEBUG,
                 "%s: %s %s %s (%d keys): %s%s",
@@ -39,8 +39,8 @@ def log_outcome(trigger: str, outcome: Outcome) -> None:
                 "compared with" if dry_run else "in step with",
                 target.vault,
                 keys,
-                named or "no change",
-                more,
+                ", ".join(named) or "no change",
+                _more(changes),
             )
             if expired:
                 _LOG.warning(
@@ -55,10 +55,18 @@ def log_outcome(trigger: str, outcome: Outcome) -> None:
             _LOG.log(_level(error), "%s: %s: %s: %s", trigger, subject, error.reason, error.message)
 
 
+def _more(named: Sized) -> str:
+    return f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+
+
 def log_pass(trigger: str, outcomes: list[Outcome]) -> None:
-    """Log a pass: each outcome, then one line that counts them."""
+    """Log a pass: each outcome, with what is odd of its vault, then one line that counts them."""
     for outcome in outcomes:
         log_outcome(trigger, outcome)
+        match outcome:
+            case Converged(target, warnings=(_, *_) as warnings):
+                told = " ".join(warnings[:_NAMED])
+                _LOG.warning("%s: vault %s: %s%s", trigger, target.vault, told, _more(warnings))
     vaults = [
         each for each in outcomes if not (isinstance(each, Failed) and each.vault == DISCOVERY)
     ]

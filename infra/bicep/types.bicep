@@ -101,6 +101,24 @@ type syncSettings = {
 
   @description('What becomes of keys whose vault secret is gone.')
   SYNC_PRUNE: ('owned' | 'never')?
+
+  @description('How a key is made of a name: as Key Vault spells it, or as an environment variable is named.')
+  SYNC_KEY_STYLE: ('verbatim' | 'env')?
+
+  @description('Shell patterns over the vault secrets\' names, or over a tag as tag:NAME=PATTERN, comma-separated, of which one has to match.')
+  SYNC_INCLUDE: string?
+
+  @description('The same patterns, of which none may match.')
+  SYNC_EXCLUDE: string?
+
+  @description('Whether the beginning of a name, such as common- or dev-, tells its stage, and whether the key keeps it.')
+  SYNC_STAGE_PREFIXES: ('none' | 'keep' | 'strip')?
+
+  @description('Shell patterns of the Secrets that a tag may name outright, comma-separated; the Role has to name them as well.')
+  SYNC_SECRET_NAMES: string?
+
+  @description('What becomes of the root at the end of certificates\' chains.')
+  SYNC_CHAIN_ROOT: ('drop' | 'keep')?
 }
 
 @export()

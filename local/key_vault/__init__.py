@@ -1,5 +1,6 @@
 """A Key Vault on loopback: vaults as state machines, and the data plane's HTTP in front of them."""
 
+from local.key_vault.certificates import new_certificate
 from local.key_vault.faults import Faults, Kind
 from local.key_vault.paging import Page, Quirks
 from local.key_vault.refusals import Refused
@@ -20,4 +21,5 @@ __all__ = [
     "Vault",
     "Version",
     "key_vault_app",
+    "new_certificate",
 ]

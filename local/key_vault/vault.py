@@ -3,7 +3,7 @@
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Unpack
 
@@ -70,14 +70,17 @@ class Vault:
         value: str,
         content_type: str = "application/x-pkcs12",
         *,
+        tags: Mapping[str, str] | None = None,
         secret_event: bool = False,
     ) -> Version:
         """Make a new version of a certificate and of the managed secret behind it; publish it.
 
-        Microsoft's pages leave open whether the secret's own event comes too: `secret_event`.
+        Microsoft's pages leave open whether the secret has the certificate's tags, as it has here,
+        and whether its own event comes too: `secret_event`.
         """
         key = f"{self.url}/keys/{name}"
-        version = self._add(name, value, key, {"content_type": content_type})
+        attributes = Attributes(content_type=content_type, tags=tags)
+        version = self._add(name, value, key, attributes)
         self._events.tell("NewVersionCreated", "Certificate", version)
         if secret_event:
             self._events.tell("NewVersionCreated", "Secret", version)

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,12 +21,22 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 from azure.keyvault.secrets import SecretClient
+from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 from hypothesis import given
 from hypothesis import strategies as st
 
 from local.authority import Authority
 from local.identity import Identity
-from local.key_vault import KeyVaults, Kind, Quirks, Refused, Vault, Version, key_vault_app
+from local.key_vault import (
+    KeyVaults,
+    Kind,
+    Quirks,
+    Refused,
+    Vault,
+    Version,
+    key_vault_app,
+    new_certificate,
+)
 from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
 
@@ -357,6 +368,28 @@ def test_update_leaves_out_what_is_not_named(client: SecretClient) -> None:
     assert client.get_secret("a").value == "1"
 
 
+def test_tags_and_content_type_belong_to_a_version(
+    stack: Stack, vault: Vault, client: SecretClient
+) -> None:
+    """A new version has only what it is set with; an update may change or clear them, unheard."""
+    tags = {"k8s-key": "A", "team": "shop"}
+    old = client.set_secret("a", "1", tags=tags, content_type="text/plain").properties.version
+    client.set_secret("a", "2")
+    for properties in (client.get_secret("a").properties, *client.list_properties_of_secrets()):
+        assert (properties.tags, properties.content_type) == (None, None)
+    assert client.get_secret("a", old).properties.tags == tags
+    heard = len(stack.events)
+    stack.clock.now += 5
+    for wanted in ({"k8s-key": "B"}, dict[str, str]()):
+        client.update_secret_properties("a", tags=wanted, content_type="application/json")
+        for properties in (client.get_secret("a").properties, *client.list_properties_of_secrets()):
+            assert (properties.tags, properties.content_type) == (wanted, "application/json")
+            assert properties.updated_on == datetime.fromtimestamp(1_800_000_005, UTC)
+    assert client.get_secret("a", old).properties.tags == tags
+    assert len(stack.events) == heard
+    assert vault.get_secret("a").value == "2"
+
+
 def test_update_needs_an_object(vault: Vault, client: SecretClient) -> None:
     """Neither an unknown secret nor an unknown version can be updated."""
     vault.set_secret("a", "1")
@@ -592,6 +625,24 @@ def test_certificate_has_a_managed_secret(
     data = event["data"]
     assert isinstance(data, dict)
     assert data["Id"] == f"{vault.url}/certificates/tls/{made.version}"
+
+
+def test_certificate_is_tagged_and_has_no_password(vault: Vault, client: SecretClient) -> None:
+    """The secret has the tags, a key, its leaf and the leaf's issuers, to be read without one."""
+    vault.set_certificate("tls", new_certificate("shop"), tags={"k8s-type": "tls"})
+    secret = client.get_secret("tls")
+    (listed,) = client.list_properties_of_secrets()
+    assert secret.properties.tags == listed.tags == {"k8s-type": "tls"}
+    bundle = load_pkcs12(b64decode(secret.value or ""), None)
+    assert bundle.key is not None
+    assert bundle.cert is not None
+    assert bundle.cert.certificate.public_key() == bundle.key.public_key()
+    issuer, root = sorted(
+        (each.certificate for each in bundle.additional_certs),
+        key=lambda certificate: certificate.subject == certificate.issuer,
+    )
+    bundle.cert.certificate.verify_directly_issued_by(issuer)
+    issuer.verify_directly_issued_by(root)
 
 
 def test_certificate_may_publish_its_secret_too(stack: Stack, vault: Vault) -> None:

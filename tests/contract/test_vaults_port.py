@@ -108,6 +108,29 @@ def test_a_listing_has_every_secret(vault: Vault, vaults: KeyVaults, quirks: Qui
     assert current.updated == next(s.updated for s in listed if s.name == "s-00")
 
 
+def test_tags_and_content_type_come_along(vault: Vault, vaults: KeyVaults) -> None:
+    """A listing and a get tell both of the version that is served, empty where there is none."""
+    tags = {"k8s-expand": "json", "K8S-Key": "ä b"}
+    vault.set_secret("bare", "1")
+    older = vault.set_secret("a", "1", tags=tags, content_type="text/plain")
+    vault.set_secret("a", "2", tags={"k8s-sync": "false"})
+    vault.set_certificate("site", "a bundle", tags={"k8s-type": "tls"})
+    expected = {
+        "bare": ({}, ""),
+        "a": ({"k8s-sync": "false"}, ""),
+        "site": ({"k8s-type": "tls"}, "application/x-pkcs12"),
+    }
+    listed = vaults.list(NAME, soon())
+    assert {each.name: (each.tags, each.content_type) for each in listed} == expected
+    served = [got(vaults.get(NAME, name, soon())) for name in expected]
+    assert {each.name: (each.tags, each.content_type) for each in served} == expected
+    first = got(vaults.get(NAME, "a", soon(), version=older.version))
+    assert (first.tags, first.content_type) == (tags, "text/plain")
+    vault.update("a", tags={}, content_type="text/plain")
+    last = got(vaults.get(NAME, "a", soon()))
+    assert (last.tags, last.content_type) == ({}, "text/plain")
+
+
 def test_what_is_not_served(vault: Vault, vaults: KeyVaults) -> None:
     """Unknown, deleted and disabled secrets are told apart from failures."""
     for name in ("gone", "off"):

@@ -373,13 +373,15 @@ def site(server: ApiServer, tmp_path: Path) -> Iterator[Site]:
     for name in ("equal", "other"):
         vaults.put(vault, name, f"{name}'s value")
     clock.tick(100)
+    reconciler = Reconciler(vaults, cluster, clock)
     app = App(
         naming=naming,
         survey=Survey(naming, Listed((vault,)), (vault,)),
         subscriptions=frozenset(),
-        fleet=Fleet(Reconciler(vaults, cluster, clock).reconcile, clock),
+        fleet=Fleet(reconciler.reconcile, clock),
         cluster=cluster,
         clock=clock,
+        look=reconciler.look,
     )
     yield Site(app, vaults, cluster, server, naming.target(vault))
     clusters.close()

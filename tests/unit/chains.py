@@ -10,8 +10,8 @@ from functools import cache
 from itertools import pairwise
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, x25519
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -83,6 +83,16 @@ def certify(  # noqa: PLR0913 - what a certificate says
     )
 
 
+def signed_with_sha1(certificate: x509.Certificate, by: Key) -> x509.Certificate:
+    """Sign a certificate of SHA-256 and RSA-2048 anew, as roots of old are."""
+    assert isinstance(by, rsa.RSAPrivateKey)
+    new, old = (bytes.fromhex("2a864886f70d0101" + end) for end in ("0b", "05"))
+    der = certificate.public_bytes(Encoding.DER).replace(new, old)
+    signed = certificate.tbs_certificate_bytes.replace(new, old)
+    signature = by.sign(signed, padding.PKCS1v15(), SHA1())  # noqa: S303 - that is the point
+    return x509.load_der_x509_certificate(der[: -len(signature)] + signature)
+
+
 @cache
 def chain_of(kind: str, length: int) -> Chain:
     """Return a chain of that many certificates; one alone is self-signed."""
@@ -115,8 +125,10 @@ def pfx(key: Key | None, certificates: Sequence[x509.Certificate]) -> bytes:
     return serialize_key_and_certificates(None, key, first, rest, NoEncryption())
 
 
-def bare_pfx(keys: Iterable[Key], certificates: Iterable[x509.Certificate]) -> bytes:
-    """Write a PKCS#12 without MAC, ids and encryption, with a bag that is neither of the two."""
+def bare_pfx(
+    keys: Iterable[Key | x25519.X25519PrivateKey], certificates: Iterable[x509.Certificate]
+) -> bytes:
+    """Write a PKCS#12 without MAC, ids and encryption, with a bag of another kind."""
     pkcs8 = (each.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()) for each in keys)
     ders = (each.public_bytes(Encoding.DER) for each in certificates)
     note = _sequence(_oid(_DATA), _tlv(0xA0, _tlv(0x04, b"a note")))
@@ -158,6 +170,11 @@ def with_mac_password(bundle: bytes, password: bytes) -> bytes:
 def text_of(bundle: bytes) -> str:
     """Write a PKCS#12 as Key Vault does."""
     return b64encode(bundle).decode()
+
+
+def pem_block(label: str, der: bytes) -> str:
+    """Write one block of PEM."""
+    return f"-----BEGIN {label}-----\n{text_of(der)}\n-----END {label}-----\n"
 
 
 def _name(text: str) -> x509.Name:

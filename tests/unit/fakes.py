@@ -43,7 +43,10 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One remote call, as the hook and the faults see it; `subject` is a secret's name or empty."""
+    """One remote call, as the hook and the faults see it.
+
+    `subject` is a vault secret's name, or a Secret's that is not the vault's own, or empty.
+    """
 
     verb: str
     subject: str = ""
@@ -251,7 +254,12 @@ class FakeCluster:
         self._revisions = count(100)
         self.secrets: dict[tuple[str, str, str], Stored] = {}
         self.namespaces: set[str] | None = None
-        self.history: list[Mapping[str, bytes]] = []
+        self.changes: list[tuple[str, Mapping[str, bytes]]] = []
+
+    @property
+    def history(self) -> Sequence[Mapping[str, bytes]]:
+        """What Secrets held after each change of one."""
+        return [data for _, data in self.changes]
 
     def data(self, target: Target) -> Mapping[str, bytes]:
         """Return the Secret's data, empty where there is none."""
@@ -261,7 +269,7 @@ class FakeCluster:
     def read(self, target: Target, deadline: Deadline) -> Actual | None:
         """Return the Secret, or None where there is none."""
         deadline.remaining()
-        self._wire.pass_on(Call("read"))
+        self._wire.pass_on(Call("read", _subject(target)))
         stored = self.secrets.get(target.place)
         return _actual(stored) if stored else None
 
@@ -270,13 +278,14 @@ class FakeCluster:
     ) -> None:
         """Apply for our manager with force; absent Secrets are created, whatever the version."""
         deadline.remaining()
-        self._wire.pass_on(Call("apply"))
+        self._wire.pass_on(Call("apply", _subject(target)))
         if self.namespaces is not None and target.namespace not in self.namespaces:
             raise Permanent("NamespaceMissing", f"Namespace {target.namespace} does not exist.")
         stored = self.secrets.get(target.place)
         if stored is None:
-            stored = self.secrets[target.place] = Stored(next(self._revisions), {}, {})
-            stored.type = desired.type
+            stored = Stored(next(self._revisions), {}, {}, desired.type)
+            self._refuse(stored, desired)
+            self.secrets[target.place] = stored
         elif resource_version not in {str(stored.revision), "0"}:  # "0" is any, as on the server
             raise Conflict("SecretChanged", "The resourceVersion does not hold.")
         self._refuse(stored, desired)
@@ -292,21 +301,21 @@ class FakeCluster:
             stored.fields[key] = value
             stored.managers[key] = {FIELD_MANAGER} | others
         if before != (stored.fields, stored.managers):
-            self._changed(stored)
+            self._changed(target, stored)
 
     def evict(
         self, target: Target, keys: frozenset[str], resource_version: str, deadline: Deadline
     ) -> None:
         """Remove keys whoever manages them."""
         deadline.remaining()
-        self._wire.pass_on(Call("evict"))
+        self._wire.pass_on(Call("evict", _subject(target)))
         stored = self.secrets.get(target.place)
         if stored is None or str(stored.revision) != resource_version:
             raise Conflict("SecretChanged", "The resourceVersion does not hold.")
         for key in keys:
             stored.fields.pop(("data", key), None)
             stored.managers.pop(("data", key), None)
-        self._changed(stored)
+        self._changed(target, stored)
 
     def edit(
         self,
@@ -327,23 +336,29 @@ class FakeCluster:
             elif stored.fields.get(key) != value:
                 stored.fields[key] = value
                 stored.managers[key] = {manager}
-        self._changed(stored)
+        self._changed(target, stored)
 
     def wipe_managers(self, target: Target) -> None:
         """Forget who manages what; the next apply finds all of it with an unnamed manager."""
         stored = self.secrets[target.place]
         stored.managers = {key: {"before-first-apply"} for key in stored.fields}
-        self._changed(stored)
+        self._changed(target, stored)
 
     def _refuse(self, stored: Stored, desired: Desired) -> None:
         if stored.type != desired.type:
             raise Permanent("SecretInvalid", "The type cannot be changed.")
+        if stored.type == "kubernetes.io/tls" and not {"tls.crt", "tls.key"} <= desired.data.keys():
+            raise Permanent("SecretInvalid", "A Secret of this type needs tls.crt and tls.key.")
         if stored.immutable and stored.part("data") != desired.data:
             raise Permanent("SecretInvalid", "The Secret is immutable.")
 
-    def _changed(self, stored: Stored) -> None:
+    def _changed(self, target: Target, stored: Stored) -> None:
         stored.revision = next(self._revisions)
-        self.history.append(stored.part("data"))
+        self.changes.append((target.secret, stored.part("data")))
+
+
+def _subject(target: Target) -> str:
+    return "" if target == target_of(target.vault) else target.secret
 
 
 def _fields(desired: Desired) -> dict[Field, bytes]:

@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -55,6 +55,7 @@ class Handover:
             fleet=Fleet(world.reconciler.reconcile, world.clock),
             cluster=world.cluster,
             clock=world.clock,
+            look=world.reconciler.look,
         )
 
     @property
@@ -162,6 +163,31 @@ def test_another_vaults_keys_are_not_adopted_away() -> None:
             handover.look(force=force)
         assert refused.value.reason == reason
     assert handover.revision == before
+
+
+def test_only_the_vaults_own_secret_is_adopted() -> None:
+    """What goes to another Secret is written with the rest, but is no key of the adoption."""
+    handover = Handover.prepared()
+    world = handover.world
+    world.vaults.put(world.vault, "cert", "x", tags={"k8s-secret": "web"})
+    adoption = handover.look()
+    assert "cert" not in adoption.fates
+    assert isinstance(adopt(handover.app, handover.known, adoption, BUDGET), Converged)
+    web = replace(world.target, secret=f"{world.target.secret}-web")
+    assert world.cluster.data(web) == {"cert": b"x"}
+    assert not handover.look()
+
+
+def test_an_adoption_takes_no_other_secret_with_it() -> None:
+    """A Secret that tags ask for and that somebody else has is not taken by the way, with force."""
+    handover = Handover.prepared(owner=True)
+    world = handover.world
+    world.vaults.put(world.vault, "cert", "x", tags={"k8s-secret": "web"})
+    web = replace(world.target, secret=f"{world.target.secret}-web")
+    world.cluster.edit(web, {("data", "theirs"): b"y"})
+    with pytest.raises(Permanent, match=web.secret) as refused:
+        handover.look(force=True)
+    assert refused.value.reason == "TargetTaken"
 
 
 def test_there_must_be_a_secret_to_adopt() -> None:

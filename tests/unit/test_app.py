@@ -12,9 +12,9 @@ import pytest
 from sync.app import DISCOVERY, REQUEST, App, Survey
 from sync.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
 from sync.fleet import Fleet, Threads
-from sync.model import Converged, Desired, Failed, Hint, Ignored, Outcome, Target
+from sync.model import Actual, Converged, Desired, Failed, Hint, Ignored, Outcome, Target
 from sync.naming import DEFAULT_PATTERN, Naming
-from sync.ports import Deadline, Known
+from sync.ports import Cluster, Deadline, Known
 from sync.reconcile import Reconciled, Work
 from sync.requests import Resync
 from tests.unit.world import World
@@ -54,6 +54,7 @@ class Stage:
             ),
             cluster=self.world.cluster,
             clock=self.world.clock,
+            look=self.world.reconciler.look,
         )
 
     def put(self, vault: str, name: str, value: str) -> str:
@@ -95,6 +96,33 @@ class Scarce:
     ) -> None:
         """Refuse: no test here needs it."""
         raise NotImplementedError(target, keys, resource_version, deadline)
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """A cluster that lets one Secret not be read."""
+
+    cluster: Cluster
+    closed: Target
+    why: SyncError
+
+    def read(self, target: Target, deadline: Deadline) -> Actual | None:
+        """Read it, or say why not."""
+        if target == self.closed:
+            raise self.why
+        return self.cluster.read(target, deadline)
+
+    def apply(
+        self, target: Target, desired: Desired, resource_version: str, deadline: Deadline
+    ) -> None:
+        """Apply."""
+        self.cluster.apply(target, desired, resource_version, deadline)
+
+    def evict(
+        self, target: Target, keys: frozenset[str], resource_version: str, deadline: Deadline
+    ) -> None:
+        """Evict."""
+        self.cluster.evict(target, keys, resource_version, deadline)
 
 
 def event(vault: str, kind: str = "SecretNewVersionCreated", **data: object) -> str:
@@ -346,6 +374,71 @@ def test_the_status_tells_every_secret_and_every_failure() -> None:
     told = list(app.status(app.select(Resync(vault=KNOWN[0]))))
     assert told[0][0]["reason"] == "ClusterUnreachable"
     assert "pl4nted" not in json.dumps([entry for entry, _ in told])
+
+
+def web(stage: Stage) -> Target:
+    """Put a secret into a Secret of its own; return that."""
+    vault = Naming(PATTERN).vault(KNOWN[0])
+    stage.world.vaults.put(vault, "cert", "pl4nted", tags={"k8s-secret": "web"})
+    list(stage.app().resync(Resync(vault=KNOWN[0])))
+    return replace(Naming(PATTERN).target(vault), secret="keyvault-project-web")
+
+
+def test_the_status_follows_the_index_to_the_other_secrets() -> None:
+    """The vault's own Secret says which others there are; one that drifted makes all drift."""
+    stage = Stage()
+    stage.put(KNOWN[0], "a", "pl4nted")
+    other = web(stage)
+    stage.world.cluster.edit(other, {("data", "cert"): b"x"})
+    ((told, error),) = stage.app().status(Known((other.vault,)))
+    assert (told["state"], error) == ("drifted", None)
+    (part,) = json.loads(json.dumps(told["others"]))
+    assert part["target"]["secret"] == other.secret
+    assert part["out_of_step"] == ["cert"]
+    assert "pl4nted" not in json.dumps(told)
+
+
+def test_another_secret_that_cannot_be_read_hides_no_other() -> None:
+    """What the own Secret holds is told, and the error is the vault's."""
+    stage = Stage()
+    stage.put(KNOWN[0], "a", "x")
+    other = web(stage)
+    refused = Permanent("ClusterForbidden", "The Role lacks it.")
+    app = replace(stage.app(), cluster=Barred(stage.world.cluster, other, refused))
+    ((told, error),) = app.status(Known((other.vault,)))
+    assert error is refused
+    assert told["state"] == "unknown"
+    assert [each["name"] for each in json.loads(json.dumps(told["secrets"]))] == ["a"]
+
+
+def test_an_explanation_is_of_the_whole_vault_or_of_one_secret() -> None:
+    """Each secret is told, or the one that is named in any case; nothing is written."""
+    stage = Stage()
+    for name in ("a", "b"):
+        stage.put(KNOWN[0], name, "pl4nted")
+    app, vault = stage.app(), Naming(PATTERN).vault(KNOWN[0])
+    every, one, none = (app.explain(vault, secret) for secret in (None, "B", "c"))
+    assert not isinstance(every, SyncError)
+    assert not isinstance(one, SyncError)
+    assert [each.name for each in every] == ["a", "b"]
+    assert [each.name for each in one] == ["b"]
+    assert isinstance(none, Permanent)
+    assert none.reason == "NoSuchSecret"
+    assert stage.world.cluster.secrets == {}
+    assert "pl4nted" not in repr(every)
+
+
+def test_a_vault_that_cannot_be_explained_is_told_why() -> None:
+    """Why the vault cannot be read, or leads nowhere, is the answer, and a contest is one too."""
+    stage = Stage(namespace="{project}", listed=(KNOWN[0], KNOWN[2]))
+    app, vault = stage.app(), Naming(PATTERN).vault(KNOWN[0])
+    contested = app.explain(vault)
+    nowhere = app.explain(Naming(PATTERN).vault("weu-ds-akv-default-x-1"))
+    stage = Stage()
+    stage.world.wire.fail("list", Transient("VaultThrottled", "Wait."))
+    unread = stage.app().explain(vault)
+    reasons = [told.reason for told in (contested, nowhere, unread) if isinstance(told, SyncError)]
+    assert reasons == ["TargetContested", "NamespaceProtected", "VaultThrottled"]
 
 
 def test_the_status_of_many_vaults_ends_in_time() -> None:

@@ -5,9 +5,9 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -33,11 +33,13 @@ from sync.model import (
 )
 from sync.naming import DEFAULT_PATTERN, Naming
 from sync.ports import Deadline
-from sync.reconcile import Reconciled, Reconciler, Work
+from sync.reconcile import Look, Reconciled, Reconciler, Work
 from sync.report import outcomes_json
 from sync.requests import Resync
 from sync.state import Record, State, encode
 from sync.tables import outcomes_text
+from tests.unit.fakes import vault_name
+from tests.unit.world import World
 
 NAMING = Naming(re.compile(DEFAULT_PATTERN, re.IGNORECASE))
 SHOP, SHOP_2, BILLING = (
@@ -45,6 +47,7 @@ SHOP, SHOP_2, BILLING = (
     "we-ds-akv-shop-prod-2",
     "we-ds-akv-billing-dev-1",
 )
+VAULT = vault_name().text
 PLANTED = "hunter2-of-the-planted-value"
 VERSION = "0123456789abcdef0123456789abcdef"
 
@@ -100,6 +103,34 @@ a    0123456789abcdef0123456789abcdef  2023-11-14 22:13:20Z  in step
 b    0123456789abcdef0123456789abcdef  2023-11-14 22:13:20Z  out of step
 
 1 vault: 1 drifted
+"""
+
+STATUS_OF_SEVERAL = """\
+VAULT                SECRET                STATE    KEYS  WRITTEN               NOTES
+weu-ds-akv-shop-     default/shop-         drifted  3     2026-01-01 12:01:40Z  also: keyvault-
+dev-1                dev/keyvault-project                                       project-web drifted;
+                                                                                out of step:
+                                                                                keyvault-project-
+                                                                                web/user; not ours:
+                                                                                keyvault-project-
+                                                                                web/theirs
+
+KEY                            VERSION  UPDATED               STATE
+a                              v000001  2026-01-01 12:00:00Z  in step
+keyvault-project-web/password  v000002  2026-01-01 12:06:40Z  in step
+keyvault-project-web/user      v000002  2026-01-01 12:06:40Z  out of step
+
+1 vault: 1 drifted
+"""
+
+EXPLAINED = """\
+NAME      SECRET            KEYS   VERSION  STATE    WHY
+in        keyvault-project  in     v000001  in step
+left-out  -                 -      -        out      its tag k8s-sync is false
+waits     keyvault-project  waits  -        waiting
+wrong     -                 -      -        failed   TagUnknown
+
+4 secrets: 1 failed, 1 in step, 1 out, 1 waiting
 """
 
 
@@ -173,7 +204,20 @@ class PlantedVaults:
         )
 
 
-def app(reconcile: Reconcile, vaults: Iterable[str] = (), secrets: Secrets | None = None) -> App:
+def unlooked(work: Work, deadline: Deadline, fetchers: Executor) -> Look:
+    """Refuse: only an explanation looks."""
+    raise NotImplementedError(work, deadline, fetchers)
+
+
+type Looking = Callable[[Work, Deadline, Executor], Look]
+
+
+def app(
+    reconcile: Reconcile,
+    vaults: Iterable[str] = (),
+    secrets: Secrets | None = None,
+    look: Looking = unlooked,
+) -> App:
     """Build an app that knows these vaults."""
     known = tuple(NAMING.vault(vault) for vault in vaults)
     return App(
@@ -183,6 +227,7 @@ def app(reconcile: Reconcile, vaults: Iterable[str] = (), secrets: Secrets | Non
         fleet=Fleet(reconcile, lambda: 0.0),
         cluster=secrets or Secrets(),
         clock=lambda: 0.0,
+        look=look,
     )
 
 
@@ -272,6 +317,103 @@ def test_the_status_of_a_named_vault_shows_its_keys() -> None:
     secrets = Secrets({SHOP: holding(SHOP, "a", "b", owned="a")})
     said = say(app(Scripted({}), [], secrets), "status", SHOP.upper(), width=100)
     assert said.out == STATUS_OF_ONE
+
+
+def test_other_secrets_of_a_vault_are_told_with_its_own() -> None:
+    """A status counts the keys of all of them, and tells which is how; a key has its Secret."""
+    world = World.in_step("a")
+    tags = {"k8s-secret": "web", "k8s-expand": "json"}
+    world.vaults.put(world.vault, "db", '{"user": "1", "password": "2"}', tags=tags)
+    world.clock.tick(100)
+    world.sweep()
+    web = replace(world.target, secret="keyvault-project-web")
+    world.cluster.edit(web, {("data", "user"): b"x", ("data", "theirs"): b"y"})
+    given = replace(app(Scripted({})), cluster=world.cluster)
+    assert say(given, "status", world.vault.text, width=100).out == STATUS_OF_SEVERAL
+
+
+def test_a_key_that_two_claim_has_a_row_for_each() -> None:
+    """One of them has the key in step, and the other is out of step and has no version in it."""
+    world = World.in_step("a")
+    world.put("b", "x", key="a")
+    world.sweep()
+    shown = say(replace(app(Scripted({})), cluster=world.cluster), "status", world.vault.text).out
+    rows = [line.split() for line in shown.splitlines() if line.startswith("a ")]
+    assert [(row[1], " ".join(row[4:])) for row in rows] == [
+        ("v000001", "in step"),
+        ("-", "out of step"),
+    ]
+
+
+def test_a_change_in_another_secret_is_told_with_it() -> None:
+    """The table of changes says which Secret a key is of, where it is not the vault's own."""
+    done = Reconciled((Change("tls.crt", Act.CREATE, VERSION, secret="web"),), 1, (), {})
+    assert "web/tls.crt  create" in say(scripted(shop=done), "resync", SHOP).out
+
+
+def test_warnings_are_told_on_stderr_and_counted() -> None:
+    """What is odd of a vault that converged is no failure: told, counted, exit 0."""
+    odd = Reconciled((), 3, (), {}, ("Key 'a-b' is odd.", "Key 'c-d' is odd."))
+    said = say(scripted(shop=odd), "resync", SHOP)
+    assert said.err.endswith(f"{SHOP}: Key 'a-b' is odd.\n{SHOP}: Key 'c-d' is odd.\n")
+    assert "2 warnings\n" in said.out
+    assert said.code == 0
+
+
+@dataclass(frozen=True)
+class Explaining:
+    """A vault with a secret of each kind, and the app that explains it."""
+
+    world: World
+
+    @classmethod
+    def prepared(cls) -> "Explaining":
+        """Make one in step, one on its way, one out and one failed."""
+        world = World.in_step("in")
+        for name, tags in (
+            ("waits", {}),
+            ("left-out", {"k8s-sync": "false"}),
+            ("wrong", {"k8s-foo": "x"}),
+        ):
+            world.vaults.put(world.vault, name, PLANTED, tags=tags)
+        return cls(world)
+
+    def say(self, *argv: str, tables: bool = True) -> Said:
+        """Explain."""
+        look = self.world.reconciler.look
+        given = replace(app(Scripted({}), look=look), clock=self.world.clock)
+        said = say(given, "explain", self.world.vault.text, *argv, width=100, tables=tables)
+        assert PLANTED not in said.out + said.err
+        return said
+
+
+def test_an_explanation_has_a_row_a_secret() -> None:
+    """Each secret with its place and why; what failed is told in words on stderr."""
+    said = Explaining.prepared().say()
+    assert said.out == EXPLAINED
+    assert said.err.startswith(f"{VAULT}/wrong: TagUnknown: Correct the tags of secret 'wrong'")
+    assert said.code == 1
+
+
+@pytest.mark.parametrize(("name", "code"), [("IN", 0), ("waits", 2), ("left-out", 0), ("wrong", 1)])
+def test_one_secret_can_be_explained(name: str, code: int) -> None:
+    """A secret is named in any case, and the exit code is of that one alone."""
+    said = Explaining.prepared().say(name, tables=False)
+    assert said.code == code
+    told = json.loads(said.out)
+    assert told["vault"] == VAULT
+    assert [each["name"] for each in told["explanation"]["secrets"]] == [name.lower()]
+
+
+def test_what_cannot_be_explained_is_an_error() -> None:
+    """A secret that is not there and a vault that does not answer are told as by any command."""
+    explaining = Explaining.prepared()
+    said = explaining.say("nosuch", tables=False)
+    assert (said.code, json.loads(said.out)["reason"]) == (1, "NoSuchSecret")
+    explaining.world.wire.fail("list", Transient("VaultThrottled", "Wait."))
+    said = explaining.say()
+    assert (said.code, said.out) == (1, "")
+    assert said.err == "keyvault-sync: VaultThrottled: Wait.\n"
 
 
 def test_outcomes_without_a_target_have_a_row_too() -> None:
@@ -383,6 +525,7 @@ def test_progress_is_one_line_on_stderr_that_goes_away() -> None:
         (("plan", "--project", "nobody", "--stage", "prod"), "NoSuchProject"),
         (("status", "--project", "nobody", "--stage", "prod"), "NoSuchProject"),
         (("status", "not-a-vault"), "VaultNameOffPattern"),
+        (("explain", "not-a-vault"), "VaultNameOffPattern"),
     ],
 )
 def test_what_is_not_known_is_refused(argv: tuple[str, ...], reason: str) -> None:
@@ -421,6 +564,8 @@ def test_a_project_and_stage_choose_their_vaults() -> None:
         (("plan", "--project=p", "--stage=s"), Resync(project="p", stage="s", dry_run=True)),
         (("status",), Resync()),
         (("status", "--all"), Resync()),
+        (("explain", SHOP), Resync(vault=SHOP)),
+        (("explain", SHOP, "a-b"), Resync(vault=SHOP, secret="a-b")),
     ],
 )
 def test_arguments_are_the_request_of_the_route(argv: tuple[str, ...], request_: Resync) -> None:
@@ -442,6 +587,9 @@ def test_arguments_are_the_request_of_the_route(argv: tuple[str, ...], request_:
         (("plan", ""), "VAULT: it is empty"),
         (("plan", "--all", "--secret", "../x"), "no Key Vault secret name"),
         (("status", "--force"), "unrecognized arguments: --force"),
+        (("explain",), "VAULT"),
+        (("explain", SHOP, "../x"), "no Key Vault secret name"),
+        (("explain", "--all"), "VAULT"),
         (("plan", "--al"), "unrecognized arguments: --al"),
         (("plan", "--all", "--dry-run"), "unrecognized arguments: --dry-run"),
     ],
@@ -486,7 +634,7 @@ def test_the_commands_fit_together() -> None:
     assert say(given, "status").code == 0
 
 
-@pytest.mark.parametrize("command", [(), ("resync",), ("plan",), ("status",)])
+@pytest.mark.parametrize("command", [(), ("resync",), ("plan",), ("status",), ("explain",)])
 def test_help_says_the_exit_codes(
     command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,6 +32,9 @@ def test_readme_has_every_setting_and_its_default() -> None:
     assert said["SYNC_SCHEDULE"] == [DEFAULT_SCHEDULE]
     assert said["SYNC_PRUNE"] == ["owned"]
     assert said["SYNC_DISCOVERY"] == ["none"]
+    assert said["SYNC_KEY_STYLE"] == ["verbatim"]
+    assert said["SYNC_STAGE_PREFIXES"] == ["none"]
+    assert said["SYNC_CHAIN_ROOT"] == ["drop"]
     stated = {
         name: values[0] for name, values in said.items() if name != "SYNC_CLUSTERS" and values
     }
@@ -43,10 +46,12 @@ def reasons() -> set[str]:
     found: set[str] = set()
     for path in (ROOT / "sync").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
-                match node.args[0]:
-                    case ast.Constant(value=str(reason)) if node.func.id in ERRORS:
-                        found.add(reason)
+            match node:
+                case ast.Call(
+                    func=ast.Name(id=name), args=[ast.Constant() | ast.IfExp() as reason, *_]
+                ) if name in ERRORS:
+                    words = (part for part in ast.walk(reason) if isinstance(part, ast.Constant))
+                    found |= {word.value for word in words if isinstance(word.value, str)}
     return found
 
 
@@ -60,9 +65,12 @@ def test_commands_of_the_readme_parse() -> None:
     """What README tells to type after keyvault-sync is taken."""
     text = (ROOT / "README.md").read_text()
     typed = re.findall(r"`keyvault-sync ([^`]+)`", text)
-    assert {words.split()[0] for words in typed} == {"plan", "resync", "status", "doctor", "adopt"}
+    assert {words.split()[0] for words in typed} == {
+        "plan", "resync", "status", "explain", "doctor", "adopt",
+    }  # fmt: skip
     for words in typed:
-        parse(words.replace("VAULT", "weu-ds-akv-shop-dev-1").split())
+        plain = words.replace("VAULT", "weu-ds-akv-shop-dev-1").replace("[SECRET]", "db-password")
+        parse(plain.split())
 
 
 def test_links_lead_somewhere() -> None:

@@ -12,7 +12,7 @@ from sync.checks import Check, Result, checks_json
 from sync.doctor import GROUP_SECONDS, Doctor, unparsed
 from sync.errors import NotOurs, Permanent, SyncError, Transient
 from sync.fleet import Fleet, Threads
-from sync.model import Target, VaultName
+from sync.model import Converged, Target, VaultName
 from sync.naming import DEFAULT_PATTERN, ClusterMatch, Naming
 from sync.ports import Deadline, Known
 from sync.reconcile import Reconciler
@@ -25,6 +25,7 @@ SHOP = vault_name("weu-ds-akv-shop-dev-1")
 PROD = vault_name("weu-ds-akv-shop-prod-1")
 ALL = Resync()
 PLANTED = "hunter2-of-the-planted-value"
+LOGIN = f'{{"username": "u", "password": "{PLANTED}"}}'
 CLUSTERS = (ClusterMatch("dev", stage="dev"), ClusterMatch("prod", stage="prod"))
 DOWN = Transient("ClusterUnreachable", "Cluster dev could not be asked.")
 
@@ -111,6 +112,7 @@ class Clinic:
             fleet=Fleet(reconciler.reconcile, self.clock, Threads(readers=1)),
             cluster=self.cluster,
             clock=self.clock,
+            look=reconciler.look,
         )
         return Doctor(app, self.vaults, self.login, self.access)
 
@@ -287,6 +289,77 @@ def test_a_secret_that_cannot_be_written_is_to_be_deleted(stored: Stored, reason
     check = only(clinic.examine(), "Secret", "owner")
     assert check.sentence.startswith(reason)
     assert check.remedy == "kubectl delete secret keyvault-project --namespace shop-dev"
+
+
+WEB = "Secret shop-dev/keyvault-project-web in cluster dev"
+
+
+def with_web(**tags: str) -> Clinic:
+    """Return a clinic whose vault has a secret that goes to a Secret of its own."""
+    clinic = Clinic(SHOP)
+    clinic.vaults.put(SHOP, "web", LOGIN, tags={"k8s-secret": "web", **tags})
+    return clinic
+
+
+def reconciled(clinic: Clinic) -> Clinic:
+    """Bring everything in step."""
+    (outcome,) = clinic.doctor().app.resync(Resync(vault=SHOP.text))
+    assert isinstance(outcome, Converged)
+    return clinic
+
+
+def test_every_secret_of_a_vault_is_examined() -> None:
+    """What tags ask for is examined before it is there, and what is remembered when no tag asks."""
+    clinic = with_web()
+    assert only(clinic.examine(), WEB, "owner").sentence.endswith("the sync creates it.")
+    reconciled(clinic)
+    assert only(clinic.examine(), WEB, "owner").sentence == "It is kept by this sync."
+    clinic.vaults.delete(SHOP, "web")
+    assert only(clinic.examine(), WEB, "may get").well
+    clinic.wire.fail("list", Permanent("VaultForbidden", "No."))
+    assert only(clinic.examine(), WEB, "may get").well
+
+
+def test_one_remedy_grants_all_secrets_of_the_vault() -> None:
+    """Whichever Secret a verb is missing on, the command names all of them."""
+    clinic = with_web()
+    clinic.access.granted = ()
+    names = "--resource-name=keyvault-project", "--resource-name=keyvault-project-web"
+    for about in ("Secret shop-dev/keyvault-project in", WEB):
+        remedy = only(clinic.examine(), about, "may get").remedy
+        assert all(remedy.count(f"{name} ") == 1 for name in names)
+
+
+def test_a_typed_secret_is_of_its_type() -> None:
+    """The type that tags ask for is right, and another is to be deleted."""
+    clinic = reconciled(with_web(**{"k8s-type": "basic-auth"}))
+    assert only(clinic.examine(), WEB, "owner").well
+    clinic.vaults.tag(SHOP, "web", {"k8s-secret": "web", "k8s-type": "dockerconfigjson"})
+    check = only(clinic.examine(), WEB, "owner")
+    assert check.sentence.startswith(
+        "SecretTypeMismatch: it is of type 'kubernetes.io/basic-auth', not "
+        "kubernetes.io/dockerconfigjson"
+    )
+    assert check.remedy.startswith("kubectl delete secret keyvault-project-web ")
+    clinic.vaults.tag(SHOP, "web", {"k8s-secret": "web"})
+    assert only(clinic.examine(), WEB, "owner").well
+
+
+def test_another_secret_of_somebody_else_is_not_adopted() -> None:
+    """A Secret that tags ask for and that is not ours is shown, without its values."""
+    clinic = with_web()
+    clinic.cluster.secrets["dev", "shop-dev", "keyvault-project-web"] = Stored(1, {}, {})
+    check = only(clinic.examine(), WEB, "owner")
+    assert check.sentence.startswith("TargetTaken")
+    assert check.remedy == "kubectl describe secret keyvault-project-web --namespace shop-dev"
+
+
+def test_wrong_tags_keep_no_secret_from_its_examination() -> None:
+    """Tags that ask for nothing that can be are left to explain; the others are looked at."""
+    clinic = Clinic(SHOP)
+    clinic.vaults.put(SHOP, "odd", PLANTED, tags={"k8s-foo": "x"})
+    clinic.vaults.put(SHOP, "web", PLANTED, tags={"k8s-secret": "web"})
+    assert only(clinic.examine(), WEB, "owner").well
 
 
 def test_a_secret_of_nobody_is_added_to() -> None:

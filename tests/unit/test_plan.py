@@ -15,6 +15,7 @@ from sync.holdings import Holdings
 from sync.model import FIELD_MANAGER, STATE_ANNOTATION, Act, Actual, Plan
 from sync.plan import (
     MAX_DATA_BYTES,
+    MAX_KEYS,
     Content,
     Entry,
     Standing,
@@ -260,6 +261,27 @@ def test_a_secret_holds_a_mebibyte_of_values() -> None:
     cluster.edit(TARGET, {("data", "theirs"): b"x"})
     with pytest.raises(Permanent):
         diff(standing(cluster), content(full(MAX_DATA_BYTES)), NOW)
+
+
+def test_a_secret_has_room_for_so_many_keys() -> None:
+    """The keys of others count, and those that go do not."""
+    entries = {f"k{number}": Entry(b"") for number in range(MAX_KEYS)}
+    cluster = cluster_with({"gone": entry("x")})
+    assert diff(standing(cluster), Content(entries, {}), NOW)
+    cluster.edit(TARGET, {("data", "theirs"): b"x"})
+    with pytest.raises(Permanent) as refused:
+        diff(standing(cluster), Content(entries, {}), NOW)
+    assert refused.value.reason == "TooManyKeys"
+
+
+def test_what_is_left_stays_whoever_has_it() -> None:
+    """A key that no record claims and that is to be left is neither removed nor evicted."""
+    cluster = cluster_with({"a": entry("x"), "b": entry("y")})
+    cluster.edit(TARGET, {("data", "b"): b"theirs"})
+    before = standing(cluster)
+    plan = diff(before, Content({"a": before.entry("a")}, {}, left=frozenset({"a", "b"})), NOW)
+    carry_out(cluster, plan)
+    assert cluster.data(TARGET) == {"a": b"x", "b": b"theirs"}
 
 
 def test_annotations_are_limited_together_with_foreign_ones() -> None:

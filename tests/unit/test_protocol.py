@@ -86,7 +86,7 @@ def runs(first: Reconcile, second: Reconcile, *, absent: bool, tick: int) -> Ite
             world.wire.calls.append(RENEWED)
 
         world.wire.before = schedule.gate
-        world.cluster.history.clear()
+        world.cluster.changes.clear()
         tasks: Sequence[Callable[[], object]] = [
             partial(first, world),
             partial(second, world),

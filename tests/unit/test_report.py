@@ -2,13 +2,15 @@
 
 import itertools
 import json
+from dataclasses import replace
 from http import HTTPStatus
 
 import pytest
 
 from sync.errors import Conflict, Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
-from sync.model import STATE_ANNOTATION, Act, Change, Converged, Failed, Ignored, Outcome
-from sync.report import errors, http_status, outcomes_json, retry_after, secret_json
+from sync.model import STATE_ANNOTATION, Act, Change, Converged, Failed, Ignored, Outcome, Target
+from sync.plan import Standing
+from sync.report import errors, http_status, key_of, outcomes_json, retry_after, status_json
 from tests.unit.fakes import target_of, vault_name
 from tests.unit.world import World
 
@@ -54,7 +56,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
     change = Change("a", Act.UPDATE, "v2")
     error = Transient("VaultThrottled", "Throttled.")
     outcomes: list[Outcome] = [
-        Converged(TARGET, (change, Change("b", Act.REMOVE)), 7, ("old",)),
+        Converged(TARGET, (change, Change("b", Act.REMOVE)), 7, ("old",), warnings=("odd",)),
         Converged(TARGET, (), 7, dry_run=True),
         Failed(TARGET.vault.text, error, TARGET, (change,)),
         Failed("event", Malformed("EventMalformed", "No.")),
@@ -70,6 +72,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
             "changes": [updated, {"key": "b", "action": "remove", "version": None}],
             "keys": 7,
             "expired": ["old"],
+            "warnings": ["odd"],
         },
         {
             "vault": TARGET.vault.text,
@@ -78,6 +81,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
             "changes": [],
             "keys": 7,
             "expired": [],
+            "warnings": [],
         },
         {
             "vault": TARGET.vault.text,
@@ -108,11 +112,30 @@ def test_outcomes_name_versions_and_reasons() -> None:
     assert len(errors(outcomes)) == 3
 
 
-def shown(world: World) -> dict[str, object]:
-    """Return what the Secret tells of itself."""
-    actual = world.cluster.read(world.target, world.deadline())
-    told: dict[str, object] = json.loads(json.dumps(secret_json(world.target, actual)))
-    return told
+def test_a_change_in_another_secret_names_it() -> None:
+    """A change has its Secret only where that is not the vault's own."""
+    changes = (Change("tls.crt", Act.CREATE, "v1", secret="web"), Change("a", Act.REMOVE))
+    (told,) = json.loads(json.dumps(outcomes_json([Converged(TARGET, changes)])))["outcomes"]
+    assert told["changes"] == [
+        {"secret": "web", "key": "tls.crt", "action": "create", "version": "v1"},
+        {"key": "a", "action": "remove", "version": None},
+    ]
+    assert [key_of(change) for change in changes] == ["web/tls.crt", "a"]
+
+
+def standing(world: World, target: Target) -> Standing:
+    """Return how a Secret stands."""
+    return Standing.of(target, world.cluster.read(target, world.deadline()))
+
+
+def shown(world: World, *others: str, fault: SyncError | None = None) -> dict[str, object]:
+    """Return what the Secrets tell of themselves; with a fault the others cannot be read."""
+    places = {secret: replace(world.target, secret=secret) for secret in others}
+    told = {secret: fault or standing(world, place) for secret, place in places.items()}
+    document: dict[str, object] = json.loads(
+        json.dumps(status_json(standing(world, world.target), told))
+    )
+    return document
 
 
 def test_the_status_of_a_secret_in_step() -> None:
@@ -126,11 +149,95 @@ def test_the_status_of_a_secret_in_step() -> None:
             "name": "a",
             "version": "v000001",
             "updated": "2026-01-01T12:00:00+00:00",
+            "keys": ["a"],
             "in_step": True,
             "confirmed": True,
         }
     ]
-    assert told["out_of_step"] == told["foreign_keys"] == []
+    assert told["out_of_step"] == told["foreign_keys"] == told["others"] == []
+
+
+def only(told: object) -> dict[str, object]:
+    """Return the one entry of a list."""
+    assert isinstance(told, list)
+    (entry,) = told
+    assert isinstance(entry, dict)
+    return entry
+
+
+def with_web() -> tuple[World, Target]:
+    """Return a vault in step whose `cert` is in a Secret of its own, as two keys."""
+    world = World.in_step("a")
+    tags = {"k8s-secret": "web", "k8s-expand": "json", "k8s-key": "C"}
+    world.vaults.put(world.vault, "cert", '{"crt": "1", "key": "2"}', tags=tags)
+    world.clock.tick(100)
+    world.sweep()
+    return world, replace(world.target, secret="keyvault-project-web")
+
+
+def test_the_status_tells_of_the_other_secrets_of_the_vault() -> None:
+    """Another Secret has the shape of the own one, and each vault secret its keys."""
+    world, web = with_web()
+    told = shown(world, web.secret)
+    assert told["state"] == "converged"
+    assert told["others"] == [
+        {
+            "vault": world.vault.text,
+            "target": PLACE | {"secret": web.secret},
+            "state": "converged",
+            "written": "2026-01-01T12:08:20+00:00",
+            "secrets": [
+                {
+                    "name": "cert",
+                    "version": "v000002",
+                    "updated": "2026-01-01T12:06:40+00:00",
+                    "keys": ["C_crt", "C_key"],
+                    "in_step": True,
+                    "confirmed": True,
+                }
+            ],
+            "out_of_step": [],
+            "foreign_keys": [],
+        }
+    ]
+
+
+def test_a_key_that_two_claim_is_in_step_for_the_one_that_has_it() -> None:
+    """One whose value is in no key has no version and is not in step."""
+    world = World.in_step("a")
+    world.vaults.put(world.vault, "b", "x", tags={"k8s-key": "a"})
+    world.sweep()
+    secrets = shown(world)["secrets"]
+    assert isinstance(secrets, list)
+    told = [(each["name"], each["version"], each["in_step"]) for each in secrets]
+    assert told == [("a", "v000001", True), ("b", None, False)]
+
+
+def test_the_state_of_a_vault_is_the_worst_of_its_secrets() -> None:
+    """Drift, absence, a Secret that cannot be read and one that is not ours, each is worse."""
+    world, web = with_web()
+    world.cluster.edit(web, {("data", "C_key"): b"x"})
+    told = shown(world, web.secret)
+    assert told["state"] == "drifted"
+    other = only(told["others"])
+    assert other["out_of_step"] == ["C_key"]
+    assert only(other["secrets"])["in_step"] is False
+    del world.cluster.secrets[web.place]
+    assert shown(world, web.secret)["state"] == "absent"
+    told = shown(world, web.secret, fault=Transient("ClusterUnreachable", "Down."))
+    assert told["state"] == "unknown"
+    assert told["others"] == [
+        {
+            "vault": world.vault.text,
+            "target": PLACE | {"secret": web.secret},
+            "state": "unknown",
+            "reason": "ClusterUnreachable",
+            "message": "Down.",
+            "transient": True,
+        }
+    ]
+    world.cluster.edit(web, {("data", "theirs"): b"x"})
+    assert shown(world, web.secret)["state"] == "taken"
 
 
 def test_the_status_of_a_secret_that_drifted() -> None:

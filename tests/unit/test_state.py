@@ -1,6 +1,7 @@
 """The state annotation's one text form."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,17 +9,24 @@ from hypothesis import strategies as st
 
 from sync.state import Record, State, decode, encode
 
-RECORDS = st.builds(
+UPDATED = st.integers(0, 16_725_225_599)
+RECORDS = st.builds(Record, st.text(max_size=40), UPDATED, st.booleans()) | st.builds(
     Record,
-    version=st.text(max_size=40),
-    updated=st.integers(0, 16_725_225_599),
-    settled=st.booleans(),
+    st.text(max_size=40),
+    UPDATED,
+    st.booleans(),
+    mark=st.text(min_size=1, max_size=8),
+    named=st.lists(st.text(max_size=20), max_size=4).map(tuple),
 )
 STATES = st.builds(
     State,
     vault=st.text(max_size=24),
     written=st.text(max_size=30),
     secrets=st.dictionaries(st.text(max_size=20), RECORDS, max_size=6),
+    overruled=st.lists(st.text(max_size=8), max_size=2).map(tuple),
+    others=st.dictionaries(
+        st.text(max_size=20), st.lists(st.text(max_size=20), max_size=3).map(tuple), max_size=3
+    ),
 )
 
 
@@ -31,8 +39,12 @@ def test_a_state_survives_its_text(state: State) -> None:
 @given(STATES)
 def test_equal_states_have_equal_texts(state: State) -> None:
     """The order in which records were made leaves no trace, so an apply of it changes nothing."""
-    turned = dict(reversed(list(state.secrets.items())))
-    assert encode(State(state.vault, state.written, turned)) == encode(state)
+    turned = replace(
+        state,
+        secrets=dict(reversed(list(state.secrets.items()))),
+        others=dict(reversed(list(state.others.items()))),
+    )
+    assert encode(turned) == encode(state)
 
 
 ANY = st.recursive(
@@ -81,3 +93,40 @@ def test_a_record_costs_about_sixty_bytes() -> None:
     """4,000 secrets with names of ten characters fit the 256 KiB of annotations."""
     records = {f"secret{n:04}": Record("f" * 32, 1_767_268_800, settled=True) for n in range(4000)}
     assert len(encode(State("v" * 24, "2026-01-01T12:00:00+00:00", records))) < 256 * 1024
+
+
+def test_plain_keys_are_written_as_ever() -> None:
+    """A Secret without tags has the text that earlier releases wrote, so it stays as it is."""
+    text = (
+        '{"vault":"v","written":"2026-01-01T12:00:00+00:00",'
+        '"secrets":{"a":["v1",1767268800],"b":["v2",1767268800,0]}}'
+    )
+    state = decode(text)
+    assert state is not None
+    assert state.secrets["a"].keys("a") == ("a",)
+    assert [record.settled for record in state.secrets.values()] == [True, False]
+    assert encode(state) == text
+
+
+def test_what_tags_made_is_written_with_its_keys() -> None:
+    """A marked record names its keys, and the vault's own Secret names the others."""
+    record = Record("v1", 1, settled=True, mark="m", named=("K", "L"))
+    text = encode(State("v", "", {"a": record}, others={"x": ("a",)}))
+    assert json.loads(text)["secrets"] == {"a": ["v1", 1, 1, "m", "K", "L"]}
+    assert json.loads(text)["others"] == {"x": ["a"]}
+
+
+def test_an_expanded_secret_costs_little_more_than_its_keys() -> None:
+    """A thousand members are remembered in as many names and one version."""
+    named = tuple(f"MEMBER_{n:04}" for n in range(1000))
+    record = Record("f" * 32, 1_767_268_800, settled=True, mark="0" * 8, named=named)
+    text = encode(State("v", "", {"a": record}))
+    assert len(text) < sum(len(name) + 3 for name in named) + 150
+
+
+@pytest.mark.parametrize("others", [1, ["x"], {"x": 1}, {"x": [1]}, {"x": "ab"}, None], ids=repr)
+def test_an_odd_list_of_other_secrets_is_no_state(others: object) -> None:
+    """What is not a list of names for each Secret is not believed."""
+    fields = {"vault": "v", "written": "", "secrets": {}, "others": others}
+    state = decode(json.dumps(fields))
+    assert state is None or decode(encode(state)) == state

@@ -106,6 +106,23 @@ def test_expired_secrets_are_a_warning(log: pytest.LogCaptureFixture) -> None:
     assert "old, older" in log.text
 
 
+def test_a_change_in_another_secret_names_it(log: pytest.LogCaptureFixture) -> None:
+    """A key of a Secret that is not the vault's own is told with it."""
+    log_outcome("event", Converged(TARGET, (Change("tls.crt", Act.UPDATE, "v2", secret="web"),), 7))
+    assert "update web/tls.crt v2" in log.text
+
+
+def test_warnings_are_told_once_a_pass(log: pytest.LogCaptureFixture) -> None:
+    """What is odd is one warning of a vault in each pass, never a long one, and none an event."""
+    odd = tuple(f"Key 'k-{number}' is odd." for number in range(30))
+    outcome = Converged(TARGET, keys=7, warnings=odd)
+    log_outcome("event", outcome)
+    log_pass("timer", [outcome, Converged(TARGET)])
+    (told,) = (record for record in log.records if record.levelno == logging.WARNING)
+    assert told.getMessage().startswith(f"timer: vault {TARGET.vault}: Key 'k-0' is odd.")
+    assert told.getMessage().endswith("Key 'k-19' is odd. and 10 more")
+
+
 def test_a_pass_is_counted(log: pytest.LogCaptureFixture) -> None:
     """A pass ends with a line that says how many vaults there were and how many failed."""
     log_pass("timer", [Converged(TARGET), Failed("v", Transient("X", "x"))])

@@ -1,9 +1,11 @@
 """One vault, one target, one clock and the real Reconciler between them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sync.model import Hint, Target, VaultName
 from sync.ports import Deadline
+from sync.projection import DEFAULT_RULES, Rules
 from sync.reconcile import Reconciled, Reconciler, Work
 from tests.unit.fakes import (
     Clock,
@@ -30,12 +32,12 @@ class World:
     reconciler: Reconciler
 
     @classmethod
-    def new(cls, *, prune: bool = True) -> "World":
+    def new(cls, *, prune: bool = True, rules: Rules = DEFAULT_RULES) -> "World":
         """Return an empty vault and no Secret."""
         clock, wire = Clock(), Wire()
         vaults, cluster = FakeVaults(clock, wire), FakeCluster(wire)
         vault = vault_name()
-        reconciler = Reconciler(vaults, cluster, clock, prune, no_wait_turns)
+        reconciler = Reconciler(vaults, cluster, clock, prune, no_wait_turns, rules)
         return cls(clock, wire, vaults, cluster, vault, target_of(vault), reconciler)
 
     @classmethod
@@ -44,15 +46,23 @@ class World:
         world = cls.new(prune=prune)
         for name in names:
             world.vaults.put(world.vault, name, f"{name}'s value")
-        world.clock.tick(100)
-        world.sweep()
-        world.clock.tick(300)
-        world.wire.calls.clear()
+        world.settle()
         return world
 
-    def put(self, name: str, value: str) -> str:
-        """Set a new version in the vault."""
-        return self.vaults.put(self.vault, name, value)
+    def put(self, name: str, value: str, **tags: str) -> str:
+        """Set a new version in the vault, with tags of ours: `key` is k8s-key."""
+        return self.vaults.put(self.vault, name, value, tags=_tags(tags))
+
+    def tag(self, name: str, **tags: str) -> None:
+        """Give a secret these tags of ours and no other."""
+        self.vaults.tag(self.vault, name, _tags(tags))
+
+    def settle(self) -> None:
+        """Bring all in step, let time pass until it is trusted, and forget the calls."""
+        self.clock.tick(100)
+        self.sweep()
+        self.clock.tick(300)
+        self.wire.calls.clear()
 
     def hint(self, name: str, version: str | None = None) -> Hint:
         """Return what an event of this very moment says."""
@@ -82,4 +92,26 @@ class World:
     @property
     def data(self) -> dict[str, str]:
         """What the Secret holds."""
-        return {key: value.decode() for key, value in self.cluster.data(self.target).items()}
+        return self.held(self.target.secret)
+
+    def other(self, word: str) -> Target:
+        """Return the Secret that the tag k8s-secret asks for by a word."""
+        return replace(self.target, secret=f"{self.target.secret}-{word}")
+
+    def held(self, secret: str) -> dict[str, str]:
+        """Return what a Secret of the namespace holds."""
+        target = replace(self.target, secret=secret)
+        return {key: value.decode() for key, value in self.cluster.data(target).items()}
+
+    @property
+    def secrets(self) -> dict[str, dict[str, str]]:
+        """What each Secret holds, by the word that k8s-secret says; the own one is empty."""
+        own = self.target.secret
+        return {
+            secret.removeprefix(own).removeprefix("-"): self.held(secret)
+            for _, _, secret in sorted(self.cluster.secrets)
+        }
+
+
+def _tags(tags: Mapping[str, str]) -> Mapping[str, str]:
+    return {f"k8s-{tag}": text for tag, text in tags.items()}

@@ -1,0 +1,49 @@
+"""What the secret behind a certificate holds: its key and chain as Key Vault writes them."""
+
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import NoEncryption
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
+
+type _Key = ec.EllipticCurvePrivateKey
+
+_LIFETIME = timedelta(days=30)
+
+
+def new_certificate(common_name: str) -> str:
+    """Make a key and its certificate; return the PKCS#12 without a password, in base64.
+
+    An issuing authority and its root are in it, in no useful order.
+    """
+    root, issuing, leaf = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
+    authorities = [
+        _issued("Some Root", root, "Some Root", root, authority=True),
+        _issued("Some Issuer", issuing, "Some Root", root, authority=True),
+    ]
+    certificate = _issued(common_name, leaf, "Some Issuer", issuing, authority=False)
+    return b64encode(
+        serialize_key_and_certificates(None, leaf, certificate, authorities, NoEncryption())
+    ).decode()
+
+
+def _issued(subject: str, key: _Key, issuer: str, by: _Key, *, authority: bool) -> x509.Certificate:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_name(subject))
+        .issuer_name(_name(issuer))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + _LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .sign(by, SHA256())
+    )
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])

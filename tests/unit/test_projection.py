@@ -1,0 +1,378 @@
+"""Where vault secrets go by the platform's rules and their tags, alone and as a whole vault."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sync.errors import Permanent, SyncError
+from sync.model import ListedSecret, VaultSecret
+from sync.projection import KeyStyle, Out, Pattern, Placement, Rules, StagePrefixes, latest
+from tests.unit.fakes import Call, target_of, vault_name
+from tests.unit.world import World
+
+TARGET = target_of(vault_name())
+
+type Tags = Mapping[str, str]
+
+
+def placed(rules: Rules, name: str, tags: Tags | None = None) -> Placement:
+    """Return where a secret goes that is to be in."""
+    place = rules.place(TARGET, name, tags or {}, "")
+    assert isinstance(place, Placement)
+    return place
+
+
+def out(rules: Rules, name: str, tags: Tags | None = None) -> str:
+    """Return why a secret is out."""
+    place = rules.place(TARGET, name, tags or {}, "")
+    assert isinstance(place, Out)
+    return place.reason
+
+
+def rendered(rules: Rules, name: str, value: str, tags: Tags) -> Mapping[str, bytes]:
+    """Return the keys that a value becomes."""
+    secret = VaultSecret(name, "v1", value, 0, 0, 0.0, tags)
+    return rules.render(placed(rules, name, tags), secret)
+
+
+def refused(rules: Rules, name: str, tags: Tags) -> Permanent:
+    """Return why a secret cannot be placed."""
+    with pytest.raises(Permanent) as wrong:
+        rules.place(TARGET, name, tags, "")
+    return wrong.value
+
+
+@pytest.mark.parametrize(
+    ("style", "name", "tags", "key"),
+    [
+        ("verbatim", "db-password", {}, "db-password"),
+        ("env", "db-password", {}, "DB_PASSWORD"),
+        ("env", "db-password", {"k8s-key": "db-password"}, "db-password"),
+        ("verbatim", "db-password", {"k8s-key": "DB.PASSWORD"}, "DB.PASSWORD"),
+        ("env", "2fa", {}, "2FA"),
+    ],
+)
+def test_a_name_becomes_a_key_in_the_platforms_style(
+    style: str, name: str, tags: Tags, key: str
+) -> None:
+    """What a team writes is the key as written; what comes of a name is in the style."""
+    assert placed(Rules(style=KeyStyle(style)), name, tags).key == key
+
+
+def test_a_key_that_is_no_environment_name_is_told_under_that_style_alone() -> None:
+    """Such a key is written all the same."""
+    keys = ("2FA", "DB_PASSWORD", "a.b")
+    told = Rules(style=KeyStyle.ENV).warnings("n", keys)
+    assert [("'2FA'" in told[0], "'a.b'" in told[1])] == [(True, True)]
+    assert Rules().warnings("n", keys) == ()
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "name", "key"),
+    [
+        ("none", "prod-a", "prod-a"),
+        ("keep", "common-a", "common-a"),
+        ("keep", "dev-a", "dev-a"),
+        ("strip", "common-a", "a"),
+        ("strip", "DEV-a", "a"),
+        ("strip", "plain", "plain"),
+        ("strip", "dev-", "dev-"),
+        ("strip", "develop-a", "develop-a"),
+    ],
+)
+def test_a_stage_takes_the_common_secrets_and_its_own(prefixes: str, name: str, key: str) -> None:
+    """The prefix is kept or stripped as the platform says; a bare prefix is a name."""
+    assert placed(Rules(stages=StagePrefixes(prefixes)), name).key == key
+
+
+def test_another_stages_secrets_are_out() -> None:
+    """They are out for that reason, also where their tags are wrong."""
+    for prefixes in (StagePrefixes.KEEP, StagePrefixes.STRIP):
+        assert "prod" in out(Rules(stages=prefixes), "PROD-a", {"k8s-odd": "1"})
+
+
+def test_a_stage_of_the_vaults_own_name_counts_as_a_prefix() -> None:
+    """A stage that the platform named otherwise has its prefix too."""
+    target = target_of(vault_name("weu-ds-akv-shop-qa-1"))
+    place = Rules(stages=StagePrefixes.STRIP).place(target, "qa-a", {}, "")
+    assert isinstance(place, Placement)
+    assert place.key == "a"
+
+
+@pytest.mark.parametrize(
+    ("rules", "name", "tags", "word"),
+    [
+        (Rules(include=(Pattern("db-*"),)), "web", {}, "SYNC_INCLUDE"),
+        (Rules(exclude=(Pattern("DB-*"),)), "db-a", {}, "DB-*"),
+        (Rules(exclude=(Pattern("ops", "team"),)), "a", {"team": "ops"}, "tag:team=ops"),
+        (Rules(include=(Pattern("*"),), exclude=(Pattern("a"),)), "a", {}, "SYNC_EXCLUDE"),
+        (Rules(), "a", {"k8s-sync": "false"}, "k8s-sync"),
+    ],
+)
+def test_what_is_left_out_is_out_for_a_reason(
+    rules: Rules, name: str, tags: Tags, word: str
+) -> None:
+    """The reason names the setting or the tag."""
+    assert word in out(rules, name, tags)
+
+
+@pytest.mark.parametrize(
+    ("rules", "name", "tags"),
+    [
+        (Rules(include=(Pattern("DB-*"),)), "db-a", {}),
+        (Rules(include=(Pattern("x"), Pattern("o*", "team"))), "a", {"team": "ops"}),
+        (Rules(exclude=(Pattern("ops", "team"),)), "a", {"team": "web"}),
+    ],
+)
+def test_what_a_pattern_takes_is_in(rules: Rules, name: str, tags: Tags) -> None:
+    """Names match in any case, one of several patterns is enough, a tag's value matches exactly."""
+    assert placed(rules, name, tags).key == name
+
+
+@pytest.mark.parametrize(
+    ("names", "tags", "secret"),
+    [
+        ((), {}, "keyvault-project"),
+        ((), {"k8s-secret": "shop"}, "keyvault-project-shop"),
+        (("shop*",), {"k8s-secret": "shop-api"}, "shop-api"),
+        (("web",), {"k8s-secret": "shop"}, "keyvault-project-shop"),
+        ((), {"k8s-type": "basic-auth"}, "keyvault-project-login"),
+        ((), {"k8s-type": "basic-auth", "k8s-secret": "x"}, "keyvault-project-x"),
+    ],
+)
+def test_a_secret_is_named_by_rule_or_as_the_platform_allows(
+    names: tuple[str, ...], tags: Tags, secret: str
+) -> None:
+    """A typed one without a name of its own has the vault secret's, in lower case."""
+    assert placed(Rules(names=names), "Login", tags).secret == secret
+
+
+@pytest.mark.parametrize("names", [(), ("*",)])
+@pytest.mark.parametrize("word", ["keyvault-project", "keyvault-2", "keyvault-99"])
+def test_no_tag_leads_to_a_vaults_own_secret(names: tuple[str, ...], word: str) -> None:
+    """However much the platform allows."""
+    assert refused(Rules(names=names), "a", {"k8s-secret": word}).reason == "TagWrong"
+
+
+@pytest.mark.parametrize("name", ["login-", "a--"])
+def test_a_name_that_no_secret_can_have_is_told(name: str) -> None:
+    """A vault secret's name may end in a hyphen, a Secret's may not: another is to be named."""
+    assert "k8s-secret" in refused(Rules(), name, {"k8s-type": "basic-auth"}).message
+    assert placed(Rules(), name, {"k8s-type": "basic-auth", "k8s-secret": "x"}).secret.endswith("x")
+
+
+@pytest.mark.parametrize(
+    ("style", "tags", "keys"),
+    [
+        ("verbatim", {}, {"host": b"h", "login_user": b"u"}),
+        ("env", {}, {"HOST": b"h", "LOGIN_USER": b"u"}),
+        ("env", {"k8s-key": "pg"}, {"pg_HOST": b"h", "pg_LOGIN_USER": b"u"}),
+        ("verbatim", {"k8s-path": "login"}, {"user": b"u"}),
+        ("env", {"k8s-path": "login.user"}, {"POSTGRES_CREDENTIALS": b"u"}),
+        ("env", {"k8s-path": "login.user", "k8s-key": "me"}, {"me": b"u"}),
+    ],
+)
+def test_an_object_becomes_a_key_a_member(
+    style: str, tags: Tags, keys: Mapping[str, bytes]
+) -> None:
+    """Nested names are joined, a path takes a part, and k8s-key is what the names start with."""
+    value = '{"host":"h","login":{"user":"u"}}'
+    wish = {"k8s-expand": "json", **tags}
+    assert rendered(Rules(style=KeyStyle(style)), "postgres-credentials", value, wish) == keys
+
+
+@pytest.mark.parametrize("member", ["a b", "ü", "", "x" * 254, ".."])
+def test_a_member_that_is_no_key_is_refused(member: str) -> None:
+    """It is named as far as it can be shown."""
+    with pytest.raises(Permanent) as wrong:
+        rendered(Rules(), "a", json.dumps({member: "pl4nted"}), {"k8s-expand": "json"})
+    assert wrong.value.reason == "KeyInvalid"
+    assert "pl4nted" not in wrong.value.message
+
+
+def test_an_untagged_secret_has_no_mark_and_every_other_rule_changes_it() -> None:
+    """A plain key is remembered as ever; what changes the keys or bytes is seen by the mark."""
+    marks = [
+        placed(Rules(), "a-b").mark,
+        placed(Rules(style=KeyStyle.ENV), "a-b").mark,
+        placed(Rules(), "a-b", {"k8s-key": "K"}).mark,
+        placed(Rules(), "a-b", {"k8s-encoding": "hex"}).mark,
+        placed(Rules(), "a-b", {"k8s-expand": "json"}).mark,
+        placed(Rules(), "a-b", {"k8s-expand": "yaml"}).mark,
+        placed(Rules(), "a-b", {"k8s-expand": "json", "k8s-path": "p"}).mark,
+        placed(Rules(), "a-b", {"k8s-type": "tls"}).mark,
+        placed(Rules(keep_root=True), "a-b", {"k8s-type": "tls"}).mark,
+    ]
+    assert marks[0] == placed(Rules(), "a-b", {"k8s-secret": "x"}).mark == ""
+    assert len(set(marks)) == len(marks)
+
+
+NAMES = ("a", "b", "B", "dev-c", "prod-d")
+WORDS = st.sampled_from(["x", "y", "app"])
+KEYS = st.sampled_from(["K", "L", "a"])
+WISHES = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries({"k8s-secret": WORDS}, optional={"k8s-key": KEYS}),
+    st.fixed_dictionaries({"k8s-key": KEYS}),
+    st.fixed_dictionaries(
+        {"k8s-expand": st.sampled_from(["json", "yaml", "dotenv", "certificate"])},
+        optional={"k8s-secret": WORDS, "k8s-path": st.just("n"), "k8s-key": KEYS},
+    ),
+    st.fixed_dictionaries(
+        {"k8s-type": st.sampled_from(["tls", "basic-auth", "ssh-auth", "dockerconfigjson"])},
+        optional={"k8s-secret": WORDS},
+    ),
+    st.sampled_from([{"k8s-odd": "1"}, {"k8s-sync": "false"}, {"k8s-encoding": "hex"}]),
+    st.dictionaries(st.sampled_from(["k8s-key", "k8s-secret", "team"]), st.text(max_size=5)),
+)
+VALUES = st.one_of(
+    st.sampled_from(
+        ["plain", '{"K":"1","M":{"n":2}}', '{"n":{"L":"3"}}', "user:password", "6869", "K=v", ""]
+    ),
+    st.text(st.characters(exclude_categories=[]), max_size=8),
+)
+RULES = st.builds(
+    Rules,
+    style=st.sampled_from(KeyStyle),
+    include=st.sampled_from([(), (Pattern("*"),), (Pattern("ops", "team"), Pattern("[a-c]*"))]),
+    exclude=st.sampled_from([(), (Pattern("b"),)]),
+    stages=st.sampled_from(StagePrefixes),
+    names=st.sampled_from([(), ("app",)]),
+    keep_root=st.booleans(),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One secret of a random vault."""
+
+    name: str
+    value: str
+    tags: Tags
+    enabled: bool
+
+
+VAULTS = st.lists(
+    st.builds(
+        Kept, st.sampled_from(NAMES), VALUES, WISHES, st.sampled_from([True, True, True, False])
+    ),
+    min_size=3,
+    max_size=8,
+    unique_by=lambda kept: kept.name.lower(),
+)
+
+
+@given(RULES, st.text(max_size=20), VALUES, WISHES, st.text(max_size=20))
+def test_every_secret_is_in_out_or_failed(
+    rules: Rules, name: str, value: str, tags: Tags, content_type: str
+) -> None:
+    """Whatever a secret is called, holds and is tagged with, nothing but a Permanent is raised."""
+    secret = VaultSecret(name, "v1", value, 0, 0, 0.0, tags, content_type)
+    with suppress(Permanent):
+        place = rules.place(TARGET, name, tags, content_type)
+        if isinstance(place, Out):
+            assert place.reason
+            return
+        keys = rules.render(place, secret)
+        assert keys
+        assert place.key is None or keys.keys() == {place.key}
+        assert keys == rules.render(rules_again(rules, name, tags, content_type), secret)
+
+
+def rules_again(rules: Rules, name: str, tags: Tags, content_type: str) -> Placement:
+    """Place a secret with its tags in another order."""
+    place = rules.place(TARGET, name, dict(reversed(list(tags.items()))), content_type)
+    assert isinstance(place, Placement)
+    return place
+
+
+def brought(rules: Rules, vault: Sequence[Kept]) -> World:
+    """Return a world whose vault was filled in that order, in step and settled."""
+    world = World.new(rules=rules)
+    for kept in vault:
+        world.vaults.put(
+            world.vault, kept.name, kept.value, enabled=kept.enabled, tags=dict(kept.tags)
+        )
+    world.settle()
+    return world
+
+
+def fate(rules: Rules, kept: Kept) -> Mapping[tuple[str, str], bytes] | SyncError | None:
+    """Return what one secret alone becomes, by Secret and key; None for one that is out."""
+    if not kept.enabled:
+        return None
+    try:
+        place = rules.place(TARGET, kept.name, kept.tags, "")
+        if isinstance(place, Out):
+            return None
+        secret = VaultSecret(kept.name, "", kept.value, 0, 0, 0.0, kept.tags)
+        keys = rules.render(place, secret)
+    except Permanent as error:
+        return error
+    return {(place.secret, key): value for key, value in keys.items()}
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(RULES, VAULTS)
+def test_a_vault_is_brought_over_as_its_secrets_say(rules: Rules, vault: Sequence[Kept]) -> None:
+    """Each key that one source claims is in, what fails is told with its reason, nothing else is.
+
+    A second pass then writes nothing, and fetches nothing unless something fails.
+    """
+    world = brought(rules, vault)
+    claims: defaultdict[tuple[str, str], dict[str, bytes]] = defaultdict(dict)
+    told = world.sweep().unread
+    for kept in vault:
+        what = fate(rules, kept)
+        if isinstance(what, SyncError):
+            assert told[kept.name].reason == what.reason
+        elif what is None:
+            assert kept.name not in told
+        else:
+            for at, value in what.items():
+                claims[at][kept.name] = value
+    clashing = {name for names in claims.values() if len(names) > 1 for name in names}
+    reasons = {name: error.reason for name, error in told.items()}
+    assert all(name in reasons for name in clashing)
+    held: dict[tuple[str, str], bytes] = {}
+    for _, _, secret in world.cluster.secrets:
+        data = world.cluster.data(replace(world.target, secret=secret))
+        held |= {(secret, key): value for key, value in data.items()}
+    typed = {"TypesDiffer", "SecretTypeMismatch", "SecretInvalid"}
+    for at, values in claims.items():
+        ((name, value), *more) = values.items()
+        if more:
+            assert at not in held
+        elif reasons.get(name) not in typed:
+            assert held[at] == value
+    assert held.keys() <= claims.keys()
+    assert {Call("apply")} & set(world.wire.calls) == set()
+    assert told or {call.verb for call in world.wire.calls} <= {"read", "list"}
+
+
+@settings(deadline=None, max_examples=100)
+@given(RULES, st.data())
+def test_the_order_of_a_vault_leaves_no_trace(rules: Rules, data: st.DataObject) -> None:
+    """The same vault listed in another order gives the same Secrets, failures and warnings."""
+    vault = data.draw(VAULTS)
+    turned = data.draw(st.permutations(vault))
+    one, other = brought(rules, vault), brought(rules, turned)
+    assert one.secrets == other.secrets
+    first, second = one.sweep(), other.sweep()
+    assert {n: e.args for n, e in first.unread.items()} == {
+        n: e.args for n, e in second.unread.items()
+    }
+    assert first.warnings == second.warnings
+
+
+@given(st.permutations([("Key", 1), ("KEY", 3), ("key", 2), ("b", 1)]))
+def test_names_that_differ_only_in_case_are_one(listing: Sequence[tuple[str, int]]) -> None:
+    """The latest spelling counts, wherever the listing has it."""
+    listed = [ListedSecret(name, enabled=True, updated=updated) for name, updated in listing]
+    assert latest(listed).keys() == {"KEY", "b"}
