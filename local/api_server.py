@@ -4,14 +4,13 @@ from dataclasses import dataclass, field
 
 from local.authority import Authority
 from local.identity import Identity
-from local.kubernetes import Cluster, Rule, kubeconfig, kubernetes_app
+from local.kubernetes import Cluster, kubeconfig, kubernetes_app
+from local.role import EVERY_SECRET, Rights
 from local.serving import LOOPBACK, Servers
 
 AKS_AUDIENCE = "6dae42f8-4368-4678-94ff-3960e28e3630"
 OBJECT_ID = "33333333-3333-4333-8333-333333333333"
 """The app's identity, as Entra's tokens name it to a cluster."""
-
-_SECRETS = ("keyvault-project", *(f"keyvault-{number}" for number in range(2, 100)))
 
 
 @dataclass(slots=True)
@@ -57,8 +56,8 @@ class ApiServer:
     def namespace(self, name: str, user: str = OBJECT_ID) -> None:
         """Make a namespace in which that user may do what the app's Role lets."""
         self.cluster.create_namespace(name)
-        verbs = ("get", "create", "patch")
-        self.cluster.grant(user, Rule(verbs, ("secrets",), _SECRETS, (name,)))
+        rights = Rights.shipped(name, user, EVERY_SECRET)
+        self.cluster.bind(rights.role, rights.binding)
 
     def data(self, namespace: str, secret: str = "keyvault-project") -> dict[str, str]:  # noqa: S107 - a name
         """Return a Secret's keys and values."""

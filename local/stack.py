@@ -16,8 +16,10 @@ from local.event_grid import EventGrid, Publisher, Subscription, event_grid_app
 from local.host_process import HostProcess
 from local.identity import Identity, identity_app
 from local.key_vault import KeyVaults, Vault, key_vault_app
-from local.kubernetes import Cluster, Rule, kubeconfig, kubernetes_app
+from local.kubernetes import AnyCluster, Cluster, kubeconfig, kubernetes_app
+from local.kubernetes.cluster import ADMIN
 from local.proxy import Proxy
+from local.role import EVERY_SECRET, Rights
 from local.serving import LOOPBACK, Servers
 
 ROOT = Path(__file__).parent.parent
@@ -28,7 +30,6 @@ APP_USER = "keyvault-sync"
 
 _TOPIC_HOST = "keyvaults.westeurope-1.eventgrid.azure.net"
 _RETRY_SCALE = 0.02  # Event Grid's first retry comes after 0.2 s instead of 10 s
-_SECRETS = ("keyvault-project", *(f"keyvault-{number}" for number in range(2, 100)))
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ class Stack:
     folder: Path
     servers: Servers
     vaults: KeyVaults
-    cluster: Cluster
+    cluster: AnyCluster
     cluster_port: int
     grid: EventGrid
     publisher: Publisher
@@ -58,11 +59,15 @@ class Stack:
         self.resource_manager.show_vault(vault.resource_id)
         return vault
 
-    def namespace(self, name: str) -> None:
-        """Make a namespace in which the app may do what its Role lets."""
+    def namespace(self, name: str, *secrets: str) -> None:
+        """Make a namespace with the app's Role on these Secrets; without any, on all there are."""
         self.cluster.create_namespace(name)
-        verbs = ("get", "create", "patch")
-        self.cluster.grant(APP_USER, Rule(verbs, ("secrets",), _SECRETS, (name,)))
+        self.bind(name, *(secrets or EVERY_SECRET))
+
+    def bind(self, namespace: str, *secrets: str, without: Sequence[str] = ()) -> None:
+        """Let the app's Role there be on just these Secrets, some of its verbs left out."""
+        rights = Rights.shipped(namespace, APP_USER, secrets, without=without)
+        self.cluster.bind(rights.role, rights.binding)
 
     def another_cluster(self, audience: str = AKS_AUDIENCE) -> ApiServer:
         """Start a further cluster, which takes the app identity's tokens for the audience."""
@@ -112,15 +117,20 @@ class Stack:
 
 
 @contextmanager
-def local_stack(folder: Path) -> Iterator[Stack]:
-    """Start the stack's servers; what clients need to know of it is written to the folder."""
+def local_stack(folder: Path, cluster: AnyCluster | None = None) -> Iterator[Stack]:
+    """Start the stack's servers; what clients need to know of it is written to the folder.
+
+    The app's cluster is the given one, or an emulated one.
+    """
+    cluster = cluster or Cluster()
     with ExitStack() as stack:
         servers = stack.enter_context(Servers())
         authority = Authority.create()
         identity = Identity()
         grid = EventGrid("keyvaults", secrets.token_hex(), time_scale=_RETRY_SCALE)
         admin_token, app_token = secrets.token_hex(), secrets.token_hex()
-        cluster = Cluster({admin_token: "admin", app_token: APP_USER})
+        cluster.add_token(admin_token, ADMIN)
+        cluster.add_token(app_token, APP_USER)
         proxy = Proxy()
         proxy_port = servers.listen(proxy.handle)
         ca = folder / "ca.pem"

@@ -55,7 +55,7 @@ type cluster = {
   @description('The authority of server: PEM, base64 of PEM, or the path of a file.')
   ca: string?
 
-  @description('A kubeconfig\'s path or text. One that holds a credential belongs into a vault: see kubeconfig_secret.')
+  @description('Path of a kubeconfig. A whole one holds a credential, which would be in the deployment: keep it in a vault and give kubeconfig_secret.')
   kubeconfig: string?
 
   @description('VAULT/SECRET that holds a kubeconfig.')

@@ -41,8 +41,9 @@ def check_kind(kind: Kind, body: Json) -> None:
     """Refuse a body that says it is another kind; one that says nothing is taken as this one."""
     if not isinstance(body, dict):
         return
-    version, name = text(body, "apiVersion") or "v1", text(body, "kind") or kind.name
-    if version != "v1":
+    version = text(body, "apiVersion") or kind.api_version
+    name = text(body, "kind") or kind.name
+    if version != kind.api_version:
         raise bad_request(
             f'{name} in version "{version}" cannot be handled as a {kind.name}: '
             f'no kind "{name}" is registered for version "{version}" in this server\'s scheme'
@@ -127,12 +128,12 @@ def checked_config(at: Address, config: Json) -> Document:
     if not isinstance(config, dict):
         raise bad_request("error decoding YAML: the configuration is not a mapping")
     version = text(config, "apiVersion")
-    if version != "v1":
+    if version != at.kind.api_version:
         raise bad_request(
             "Incorrect version specified in apply patch. "
-            f"Specified patch version: {version}, expected: v1"
+            f"Specified patch version: {version}, expected: {at.kind.api_version}"
         )
-    label = f"{at.namespace}/{at.name}; /v1, Kind={text(config, 'kind')}"
+    label = f"{at.namespace}/{at.name}; {at.kind.group}/v1, Kind={text(config, 'kind')}"
     if text(config, "kind") != at.kind.name:
         raise ApiError(500, "", f"failed to create typed patch object ({label}): kind mismatch")
     metadata = child(config, "metadata")

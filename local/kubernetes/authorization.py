@@ -1,7 +1,9 @@
 """Role-based access: rules per user, evaluated as the API server evaluates roles."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from local.kubernetes.documents import Document, child, items, text, words
 
 ANY = "*"
 
@@ -18,12 +20,14 @@ class Rule:
     resources: tuple[str, ...]
     names: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ("",)
 
     def covers(self, attempt: "Attempt") -> bool:
         """Whether the rule speaks of this attempt."""
         return (
             _matches(self.verbs, attempt.verb)
             and _matches(self.resources, attempt.resource)
+            and _matches(self.groups, attempt.group)
             and (not self.names or attempt.name in self.names)
             and (not self.namespaces or attempt.namespace in self.namespaces)
         )
@@ -49,28 +53,46 @@ class Attempt:
 
 
 class Access:
-    """Who may do what; a deny outweighs every grant."""
+    """Who may do what, besides what Roles say."""
 
     def __init__(self) -> None:
         self._grants: dict[str, tuple[Rule, ...]] = {}
-        self._denials: dict[str, tuple[Rule, ...]] = {}
 
     def grant(self, user: str, rules: Iterable[Rule]) -> None:
         """Give the user these rules besides what they have."""
         self._grants[user] = (*self._grants.get(user, ()), *rules)
 
-    def deny(self, user: str, rule: Rule) -> None:
-        """Refuse the user what the rule covers, whatever is granted."""
-        self._denials[user] = (*self._denials.get(user, ()), rule)
-
-    def lift(self, user: str) -> None:
-        """Forget what the user is denied."""
-        self._denials.pop(user, None)
-
     def allows(self, user: str, attempt: Attempt) -> bool:
         """Whether the user may."""
-        granted = any(rule.covers(attempt) for rule in self._grants.get(user, ()))
-        return granted and not any(rule.covers(attempt) for rule in self._denials.get(user, ()))
+        return any(rule.covers(attempt) for rule in self._grants.get(user, ()))
+
+
+def role_rules(role: Document, namespace: str) -> Iterator[Rule]:
+    """Yield what a Role of that namespace allows whom it is bound to."""
+    for rule in items(role, "rules"):
+        yield Rule(
+            tuple(words(rule, "verbs")),
+            tuple(words(rule, "resources")),
+            tuple(words(rule, "resourceNames")),
+            (namespace,),
+            tuple(words(rule, "apiGroups")),
+        )
+
+
+def bound_role(binding: Document) -> str:
+    """Return the name of the Role that a RoleBinding binds; empty where it is a ClusterRole."""
+    role = child(binding, "roleRef")
+    return text(role, "name") if text(role, "kind") == "Role" else ""
+
+
+def bound_users(binding: Document) -> Iterator[str]:
+    """Yield the users and service accounts among a RoleBinding's subjects."""
+    for subject in items(binding, "subjects"):
+        match text(subject, "kind"):
+            case "User":
+                yield text(subject, "name")
+            case "ServiceAccount":
+                yield f"system:serviceaccount:{text(subject, 'namespace')}:{text(subject, 'name')}"
 
 
 def _matches(allowed: tuple[str, ...], wanted: str) -> bool:

@@ -1,22 +1,28 @@
-"""The cluster: its users, its faults, and direct ways to plant and look at Secrets."""
+"""A cluster: who may come in, what goes wrong, and direct ways to plant and look at objects."""
 
 import base64
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
+from aiohttp import web
+
+from local.kubernetes.answers import answer
 from local.kubernetes.authorization import ANY, Rule
-from local.kubernetes.documents import Document, strings
+from local.kubernetes.documents import Document, Json, child, strings, text, texts
 from local.kubernetes.faults import Faults, Requests
-from local.kubernetes.kinds import NAMESPACE, SECRET
-from local.kubernetes.objects import decoded_data
-from local.kubernetes.registry import Registry, Write
+from local.kubernetes.kinds import NAMESPACE, ROLE, ROLE_BINDING, SECRET, Kind
+from local.kubernetes.registry import PatchType, Registry, Write
+from local.kubernetes.status import ApiError
+
+ADMIN = "admin"
+"""The user that may do everything."""
 
 _SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
-_ADMIN = "admin"
-_EVERYTHING = Rule(verbs=(ANY,), resources=(ANY,))
+_EVERYTHING = Rule(verbs=(ANY,), resources=(ANY,), groups=(ANY,))
 
 
-class Cluster(Registry):
-    """The state of one cluster: it outlives the servers that serve it.
+class AnyCluster(ABC):
+    """A cluster behind the stack's own door: it outlives the servers that serve it.
 
     `tokens` are bearer tokens and the users they stand for; `identify` is asked for any other.
     """
@@ -26,14 +32,10 @@ class Cluster(Registry):
         tokens: Mapping[str, str] | None = None,
         identify: Callable[[str], str | None] | None = None,
     ) -> None:
-        super().__init__()
         self._tokens = dict(tokens or {})
         self._identify = identify
         self.faults = Faults()
         self.requests = Requests()
-        self.access.grant(_ADMIN, [_EVERYTHING])
-        for name in _SYSTEM_NAMESPACES:
-            self.create_namespace(name)
 
     def authenticate(self, token: str) -> str | None:
         """Return the user a bearer token stands for."""
@@ -43,36 +45,62 @@ class Cluster(Registry):
         return user
 
     def add_token(self, token: str, user: str) -> None:
-        """Let the token stand for the user; user `admin` may do everything."""
+        """Let the token stand for the user."""
         self._tokens[token] = user
 
     def remove_token(self, token: str) -> None:
         """Let the token stand for nobody."""
         self._tokens.pop(token, None)
 
-    def grant(self, user: str, *rules: Rule) -> None:
-        """Give the user these rules besides what they have."""
-        self.access.grant(user, rules)
+    @abstractmethod
+    async def answer(self, request: web.Request, user: str) -> web.StreamResponse:
+        """Answer the request as the API server does to that user; may raise ApiError."""
 
-    def deny(self, user: str, rule: Rule) -> None:
-        """Refuse the user what the rule covers."""
-        self.access.deny(user, rule)
+    @abstractmethod
+    def document(self, kind: Kind, namespace: str, name: str) -> Document:
+        """Return the object as a GET would; raises ApiError, as all of these."""
+
+    @abstractmethod
+    def create(self, kind: Kind, namespace: str, body: Json, write: Write) -> object:
+        """POST an object."""
+
+    @abstractmethod
+    def replace(self, kind: Kind, namespace: str, name: str, body: Json, write: Write) -> object:
+        """PUT an object."""
+
+    @abstractmethod
+    def patch(  # noqa: PLR0913, PLR0917 - an address, a patch and who sends it
+        self, kind: Kind, namespace: str, name: str, how: PatchType, patch: Json, write: Write
+    ) -> object:
+        """PATCH an object."""
+
+    @abstractmethod
+    def delete(self, kind: Kind, namespace: str, name: str, options: Document) -> object:
+        """DELETE an object."""
+
+    @abstractmethod
+    def delete_namespace(self, name: str) -> None:
+        """Remove a namespace with its Secrets; rights in it stay, as those of a ClusterRole do."""
 
     def create_namespace(self, name: str) -> None:
         """Make a namespace."""
         self.create(NAMESPACE, "", {"metadata": {"name": name}}, Write())
 
-    def delete_namespace(self, name: str) -> None:
-        """Remove a namespace with its Secrets."""
-        self.delete(NAMESPACE, "", name, {})
+    def bind(self, role: Document, binding: Document) -> None:
+        """Apply a Role and its RoleBinding; they are in force when this returns."""
+        for kind, document in ((ROLE, role), (ROLE_BINDING, binding)):
+            metadata = child(document, "metadata")
+            where = text(metadata, "namespace"), text(metadata, "name")
+            self.patch(kind, *where, "apply", document, Write("kubectl", force=True))
 
     def secret(self, namespace: str, name: str) -> Document:
-        """Return the whole Secret, as a GET would."""
-        return self.read(SECRET, namespace, name).document
+        """Return the whole Secret."""
+        return self.document(SECRET, namespace, name)
 
     def data(self, namespace: str, name: str) -> dict[str, bytes]:
         """Return the Secret's data, decoded."""
-        return decoded_data(self.read(SECRET, namespace, name).bare)
+        found = texts(self.secret(namespace, name), "data")
+        return {key: base64.b64decode(value) for key, value in found.items()}
 
     def put_secret(  # noqa: PLR0913 - what a test may want to plant
         self,
@@ -90,11 +118,12 @@ class Cluster(Registry):
             "data": _encoded(data),
             "immutable": immutable,
         }
-        with self._lock:
-            if self._store.get(SECRET, namespace, name) is None:
-                self.create(SECRET, namespace, body, Write(manager))
-            else:
-                self.replace(SECRET, namespace, name, body, Write(manager))
+        try:
+            self.create(SECRET, namespace, body, Write(manager))
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            self.replace(SECRET, namespace, name, body, Write(manager))
 
     def patch_data(
         self,
@@ -113,6 +142,39 @@ class Cluster(Registry):
     def delete_secret(self, namespace: str, name: str) -> None:
         """Remove a Secret."""
         self.delete(SECRET, namespace, name, {})
+
+
+class Cluster(Registry, AnyCluster):
+    """The emulated cluster: its state is in memory."""
+
+    def __init__(
+        self,
+        tokens: Mapping[str, str] | None = None,
+        identify: Callable[[str], str | None] | None = None,
+    ) -> None:
+        Registry.__init__(self)
+        AnyCluster.__init__(self, tokens, identify)
+        self.access.grant(ADMIN, [_EVERYTHING])
+        for name in _SYSTEM_NAMESPACES:
+            self.create_namespace(name)
+
+    def grant(self, user: str, *rules: Rule) -> None:
+        """Give the user these rules besides what they have."""
+        self.access.grant(user, rules)
+
+    async def answer(self, request: web.Request, user: str) -> web.StreamResponse:
+        """Answer from what is stored."""
+        return await answer(self, request, user)
+
+    def document(self, kind: Kind, namespace: str, name: str) -> Document:
+        """Return the object that is stored."""
+        return self.read(kind, namespace, name).document
+
+    def delete_namespace(self, name: str) -> None:
+        """Remove a namespace; whom a Role served there has the same rights by themselves."""
+        for user, rule in list(self._bound(name)):
+            self.grant(user, rule)
+        self.delete(NAMESPACE, "", name, {})
 
 
 def _encoded(data: Mapping[str, bytes]) -> Document:

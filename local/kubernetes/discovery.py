@@ -1,7 +1,7 @@
 """What the server says about itself: versions, groups and resources."""
 
 from local.kubernetes.documents import Document, array
-from local.kubernetes.kinds import KINDS, Kind
+from local.kubernetes.kinds import KINDS, RBAC, Kind
 
 REVIEWS_GROUP = "authorization.k8s.io"
 WHOAMI_GROUP = "authentication.k8s.io"
@@ -45,6 +45,17 @@ def _reviews(group: str, kind: str) -> dict[str, Document]:
     }
 
 
+def _resources(group: str) -> Document:
+    version = f"{group}/v1" if group else "v1"
+    kinds = (kind for kind in KINDS.values() if kind.group == group)
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": version,
+        "resources": array(_resource(kind) for kind in kinds),
+    }
+
+
 def _resource(kind: Kind) -> Document:
     resource: Document = {
         "name": kind.plural,
@@ -60,16 +71,14 @@ def _resource(kind: Kind) -> Document:
 
 DISCOVERY: dict[str, Document] = {
     "/api": {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []},
-    "/api/v1": {
-        "kind": "APIResourceList",
-        "groupVersion": "v1",
-        "resources": array(_resource(kind) for kind in KINDS.values()),
-    },
+    "/api/v1": _resources(""),
     "/apis": {
         "kind": "APIGroupList",
         "apiVersion": "v1",
-        "groups": [_group(REVIEWS_GROUP), _group(WHOAMI_GROUP)],
+        "groups": [_group(REVIEWS_GROUP), _group(WHOAMI_GROUP), _group(RBAC)],
     },
+    f"/apis/{RBAC}": {"kind": "APIGroup", "apiVersion": "v1", **_group(RBAC)},
+    f"/apis/{RBAC}/v1": _resources(RBAC),
     **_reviews(REVIEWS_GROUP, "SelfSubjectAccessReview"),
     **_reviews(WHOAMI_GROUP, "SelfSubjectReview"),
     "/version": VERSION,

@@ -214,7 +214,7 @@ def check_structure(node: Node, value: Json, path: str = "") -> None:
 
 def _expected(node: Node) -> tuple[str, type]:
     match node:
-        case Struct() | Map():
+        case Struct() | Map() | Leaf("object"):
             return "map", dict
         case Keyed() | Members() | Leaf("list"):
             return "list", list

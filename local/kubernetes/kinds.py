@@ -71,8 +71,29 @@ class Kind:
     namespaced: bool
     short_names: tuple[str, ...]
     schema: Struct
+    group: str = ""
     reset: str = ""
     """The field that only the server writes, and that nobody owns."""
+
+    @property
+    def api_version(self) -> str:
+        """The version as objects state it."""
+        return f"{self.group}/v1" if self.group else "v1"
+
+    @property
+    def root(self) -> str:
+        """The path below which the API serves the kind."""
+        return f"/apis/{self.group}/v1" if self.group else "/api/v1"
+
+    @property
+    def resource(self) -> str:
+        """The plural as messages qualify it."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def path(self, namespace: str, name: str = "") -> str:
+        """Return the path of an object, or of a namespace's collection."""
+        where = f"/namespaces/{namespace}" if self.namespaced else ""
+        return f"{self.root}{where}/{self.plural}" + (f"/{name}" if name else "")
 
 
 SECRET = Kind(
@@ -110,4 +131,38 @@ NAMESPACE = Kind(
     ),
     reset="status",
 )
-KINDS: Mapping[str, Kind] = {kind.plural: kind for kind in (NAMESPACE, SECRET)}
+RBAC = "rbac.authorization.k8s.io"
+ROLE = Kind(
+    name="Role",
+    plural="roles",
+    singular="role",
+    namespaced=True,
+    short_names=(),
+    schema=Struct(
+        {
+            "apiVersion": _STRING,
+            "kind": _STRING,
+            "metadata": _METADATA,
+            "rules": Leaf("list"),
+        }
+    ),
+    group=RBAC,
+)
+ROLE_BINDING = Kind(
+    name="RoleBinding",
+    plural="rolebindings",
+    singular="rolebinding",
+    namespaced=True,
+    short_names=(),
+    schema=Struct(
+        {
+            "apiVersion": _STRING,
+            "kind": _STRING,
+            "metadata": _METADATA,
+            "roleRef": Leaf("object"),
+            "subjects": Leaf("list"),
+        }
+    ),
+    group=RBAC,
+)
+KINDS: Mapping[str, Kind] = {kind.plural: kind for kind in (NAMESPACE, SECRET, ROLE, ROLE_BINDING)}

@@ -9,7 +9,13 @@ from local.kubernetes.documents import Document, Json, child, strings, text, tex
 from local.kubernetes.kinds import NAMESPACE, SECRET, Keyed, Kind, Leaf, Map, Members, Node, Struct
 
 NAME_LABEL = "kubernetes.io/metadata.name"
-_GO_TYPES = {"bytes": "[]uint8", "boolean": "bool", "integer": "int64", "list": "[]string"}
+_GO_TYPES = {
+    "bytes": "[]uint8",
+    "boolean": "bool",
+    "integer": "int64",
+    "list": "[]string",
+    "object": "v1.RoleRef",
+}
 
 
 class DecodeError(ValueError):
@@ -34,7 +40,7 @@ def decode(kind: Kind, document: Json) -> Decoded:
     unknown: list[str] = []
     known = _known(kind.schema, document, "", kind.name, unknown)
     assert isinstance(known, dict)
-    known |= {"apiVersion": "v1", "kind": kind.name}
+    known |= {"apiVersion": kind.api_version, "kind": kind.name}
     if kind is SECRET:
         known = _secret(known)
     elif kind is NAMESPACE:
@@ -78,7 +84,7 @@ def _scalar(node: Leaf, value: Json, where: str) -> Json:
             return _base64(value or "")
         case "string", str() | None:
             return value or ""
-        case ("list", list()) | ("boolean", bool()):
+        case ("list", list()) | ("object", dict()) | ("boolean", bool()):
             return value
         case "integer", int() if not isinstance(value, bool):
             return value

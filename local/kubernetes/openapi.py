@@ -14,11 +14,11 @@ _OPTIONS = ("dryRun", "fieldManager", "fieldValidation", "force")
 
 
 def _title(kind: Kind) -> str:
-    return f"io.k8s.api.core.v1.{kind.name}"
+    return f"io.k8s.api.{kind.group.partition('.')[0] or 'core'}.v1.{kind.name}"
 
 
 def _type(kind: Kind) -> Document:
-    return {"group": "", "version": "v1", "kind": kind.name}
+    return {"group": kind.group, "version": "v1", "kind": kind.name}
 
 
 def _schema(node: Node) -> Document:  # noqa: PLR0911 - one for each node
@@ -56,12 +56,6 @@ def _kind_schema(kind: Kind) -> Document:
     return {**_schema(kind.schema), "x-kubernetes-group-version-kind": [_type(kind)]}
 
 
-def _path(kind: Kind) -> str:
-    return f"/api/v1/namespaces/{{namespace}}/{kind.plural}" if kind.namespaced else (
-        f"/api/v1/{kind.plural}"
-    )  # fmt: skip
-
-
 def _option(name: str, *, v3: bool) -> Document:
     option: Document = {"name": name, "in": "query"}
     plain: Document = {"type": "boolean" if name == "force" else "string"}
@@ -84,8 +78,8 @@ def _operations(kind: Kind, *, v3: bool) -> Document:
     else:
         patch = {**common, "x-kubernetes-action": "patch", "consumes": array(_PATCHES)}
     return {
-        _path(kind): {"post": {**common, "x-kubernetes-action": "post"}},
-        f"{_path(kind)}/{{name}}": {
+        kind.path("{namespace}"): {"post": {**common, "x-kubernetes-action": "post"}},
+        kind.path("{namespace}", "{name}"): {
             "get": {**common, "x-kubernetes-action": "get"},
             "put": {**common, "x-kubernetes-action": "put"},
             "patch": patch,
@@ -107,19 +101,28 @@ V2: Document = {
     },
     "definitions": _SCHEMAS,
 }
-V3_INDEX: Document = {"paths": {"api/v1": {"serverRelativeURL": "/openapi/v3/api/v1"}}}
-V3: Document = {
-    "openapi": "3.0.0",
-    "info": _TITLE,
-    "paths": {
-        path: operations
-        for kind in KINDS.values()
-        for path, operations in _operations(kind, v3=True).items()
-    },
-    "components": {"schemas": _SCHEMAS},
+
+
+def _v3(root: str) -> Document:
+    return {
+        "openapi": "3.0.0",
+        "info": _TITLE,
+        "paths": {
+            path: operations
+            for kind in KINDS.values()
+            if kind.root == root
+            for path, operations in _operations(kind, v3=True).items()
+        },
+        "components": {"schemas": _SCHEMAS},
+    }
+
+
+_ROOTS = sorted({kind.root for kind in KINDS.values()})
+V3_INDEX: Document = {
+    "paths": {root[1:]: {"serverRelativeURL": f"/openapi/v3{root}"} for root in _ROOTS}
 }
 OPENAPI: dict[str, Document] = {
     "/openapi/v2": V2,
     "/openapi/v3": V3_INDEX,
-    "/openapi/v3/api/v1": V3,
+    **{f"/openapi/v3{root}": _v3(root) for root in _ROOTS},
 }

@@ -53,6 +53,20 @@ _ATTRIBUTES: _Message = {
     6: _Field("subresource"),
     7: _Field("name"),
 }
+_RULE: _Message = {
+    1: _Field("verbs", repeated=True),
+    2: _Field("apiGroups", repeated=True),
+    3: _Field("resources", repeated=True),
+    4: _Field("resourceNames", repeated=True),
+    5: _Field("nonResourceURLs", repeated=True),
+}
+_SUBJECT: _Message = {
+    1: _Field("kind"),
+    2: _Field("apiGroup"),
+    3: _Field("name"),
+    4: _Field("namespace"),
+}
+_ROLE_REF: _Message = {1: _Field("apiGroup"), 2: _Field("kind"), 3: _Field("name")}
 _PRECONDITIONS: _Message = {1: _Field("uid"), 2: _Field("resourceVersion")}
 _KINDS: Mapping[str, _Message] = {
     "Secret": {
@@ -63,6 +77,12 @@ _KINDS: Mapping[str, _Message] = {
         5: _Field("immutable", "bool"),
     },
     "Namespace": {1: _Field("metadata", _METADATA)},
+    "Role": {1: _Field("metadata", _METADATA), 2: _Field("rules", _RULE, repeated=True)},
+    "RoleBinding": {
+        1: _Field("metadata", _METADATA),
+        2: _Field("subjects", _SUBJECT, repeated=True),
+        3: _Field("roleRef", _ROLE_REF),
+    },
     "SelfSubjectAccessReview": {
         2: _Field("spec", {1: _Field("resourceAttributes", _ATTRIBUTES)}),
     },

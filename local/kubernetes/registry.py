@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,9 +26,16 @@ from local.kubernetes.admission import (
     field_conflict,
 )
 from local.kubernetes.admission import patched as patched_by
-from local.kubernetes.authorization import Access, Attempt
+from local.kubernetes.authorization import (
+    Access,
+    Attempt,
+    Rule,
+    bound_role,
+    bound_users,
+    role_rules,
+)
 from local.kubernetes.documents import Document, Json, child, dump, text, words
-from local.kubernetes.kinds import NAMESPACE, SECRET, Kind
+from local.kubernetes.kinds import KINDS, NAMESPACE, ROLE, ROLE_BINDING, Kind
 from local.kubernetes.last_applied import KUBECTL, refreshed, taken_over
 from local.kubernetes.managed_fields import (
     APPLY,
@@ -89,6 +96,14 @@ class Registry:
         self._lock = threading.RLock()
         self._store = Store()
         self.access = Access()
+
+    def allows(self, user: str, attempt: Attempt) -> bool:
+        """Whether the user may, by what was granted or by a Role bound in the namespace."""
+        with self._lock:
+            return self.access.allows(user, attempt) or any(
+                bound == user and rule.covers(attempt)
+                for bound, rule in self._bound(attempt.namespace)
+            )
 
     @property
     def version(self) -> str:
@@ -232,9 +247,9 @@ class Registry:
         return self._stored(at, live, new, applied.owners, write, ())
 
     def _may_create(self, at: Address, write: Write) -> None:
-        attempt = Attempt("create", at.kind.plural, at.namespace, at.name)
-        if write.user is not None and not self.access.allows(write.user, attempt):
-            raise forbidden(at.kind, at.name, "")  # the real server gives no reason here either
+        attempt = Attempt("create", at.kind.plural, at.namespace, at.name, at.kind.group)
+        if write.user is not None and not self.allows(write.user, attempt):
+            raise forbidden(at.kind, at.name, attempt.refusal(write.user))
 
     def _created(
         self, at: Address, new: Document, owners: Owners, write: Write, unknown: tuple[str, ...]
@@ -307,9 +322,18 @@ class Registry:
         self._store.drop(at.kind, at.key, gone)
 
     def _drop_namespace(self, at: Address, live: Stored) -> None:
-        for secret in list(self._store.all(SECRET, at.name)):
-            self._drop(Address(SECRET, at.name, text(secret.metadata, "name")), secret)
+        for kind in KINDS.values():
+            for stored in list(self._store.all(kind, at.name)) if kind.namespaced else ():
+                self._drop(Address(kind, at.name, text(stored.metadata, "name")), stored)
         self._drop(at, live)
+
+    def _bound(self, namespace: str) -> Iterator[tuple[str, Rule]]:
+        """Yield each user that has a Role in the namespace, with each of its rules."""
+        for binding in self._store.all(ROLE_BINDING, namespace) if namespace else ():
+            role = self._store.get(ROLE, namespace, bound_role(binding.bare))
+            for rule in role_rules(role.bare, namespace) if role else ():
+                for user in bound_users(binding.bare):
+                    yield user, rule
 
 
 def _merged(at: Address, live: Stored | None, config: Document, write: Write) -> Applied:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from local.kubernetes.authorization import Attempt
-from local.kubernetes.kinds import KINDS, NAMESPACE, SECRET, Kind
+from local.kubernetes.kinds import KINDS, NAMESPACE, Kind
 from local.kubernetes.registry import PatchType, Write
 from local.kubernetes.selectors import name_asked
 from local.kubernetes.status import ApiError, Cause, invalid_options, not_allowed, required
@@ -37,33 +37,18 @@ class Call:
         if self.verb in {"list", "watch", "deletecollection"}:
             name = name_asked(field_selector)
         namespace = name if self.kind is NAMESPACE else self.namespace
-        return Attempt(self.verb, self.kind.plural, namespace, name)
+        return Attempt(self.verb, self.kind.plural, namespace, name, self.kind.group)
 
 
 def route(method: str, path: str, query: Mapping[str, str]) -> Call | None:
     """Return the call, or None where the path is about no kind this server has."""
-    match path.strip("/").split("/"):
-        case ["api", "v1", "namespaces"]:
-            kind, namespace, name = NAMESPACE, "", ""
-        case ["api", "v1", "namespaces", name]:
-            kind, namespace = NAMESPACE, ""
-        case ["api", "v1", "secrets"]:
-            kind, namespace, name = SECRET, "", ""
-        case ["api", "v1", "namespaces", namespace, plural] if plural in KINDS and namespace:
-            kind, name = KINDS[plural], ""
-        case ["api", "v1", "namespaces", namespace, plural, name] if plural in KINDS and namespace:
-            kind = KINDS[plural]
-        case _:
-            return None
-    verb = _VERBS.get(method, "")
-    if kind is NAMESPACE and namespace:
+    group, plural, namespace, name = _addressed(path)
+    kind = KINDS.get(plural)
+    if kind is None or kind.group != group or (namespace and not kind.namespaced):
         return None
-    if not name and verb == "get":
-        verb = "watch" if query.get("watch") in _TRUE else "list"
-    elif not name and verb == "delete":
-        verb = "deletecollection"
+    verb = _verb(method, name, query)
     allowed = bool(name) != (verb in {"create", "list", "watch", "deletecollection"})
-    if not verb or not allowed or (verb == "create" and kind is SECRET and not namespace):
+    if not verb or not allowed or (verb == "create" and kind.namespaced and not namespace):
         raise ApiError(
             405,
             "MethodNotAllowed",
@@ -71,6 +56,41 @@ def route(method: str, path: str, query: Mapping[str, str]) -> Call | None:
             {},
         )
     return Call(verb, kind, namespace, name)
+
+
+def unknown(method: str, path: str, query: Mapping[str, str]) -> Attempt:
+    """Return what authorization is asked of a path about no kind this server has."""
+    group, plural, namespace, name = _addressed(path)
+    return Attempt(_verb(method, name, query), plural or path, namespace, name, group)
+
+
+def _verb(method: str, name: str, query: Mapping[str, str]) -> str:
+    verb = _VERBS.get(method, "")
+    if not name and verb == "get":
+        return "watch" if query.get("watch") in _TRUE else "list"
+    return "deletecollection" if not name and verb == "delete" else verb
+
+
+def _addressed(path: str) -> tuple[str, str, str, str]:
+    """Return group, resource, namespace and name; no resource where the path is about none."""
+    match path.strip("/").split("/"):
+        case ["api", "v1", *rest]:
+            group = ""
+        case ["apis", group, "v1", *rest]:
+            pass
+        case _:
+            return "", "", "", ""
+    match rest:
+        case ["namespaces", name]:
+            return group, "namespaces", "", name
+        case ["namespaces", namespace, plural] if namespace:
+            return group, plural, namespace, ""
+        case ["namespaces", namespace, plural, name, *below] if namespace:
+            return group, "/".join([plural, *below]), namespace, name
+        case [plural]:
+            return group, plural, "", ""
+        case _:
+            return "", "", "", ""
 
 
 def write_options(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from local.kubernetes.documents import Document, child, text, texts
-from local.kubernetes.kinds import SECRET, Kind
+from local.kubernetes.kinds import NAMESPACE, SECRET, Kind
 from local.kubernetes.status import bad_request
 
 type _Test = Callable[[Mapping[str, str]], bool]
@@ -14,6 +14,7 @@ _REQUIREMENT = re.compile(
     r"^\s*(?:(?P<absent>!)\s*)?(?P<key>[\w./-]+)\s*"
     r"(?:(?P<op>=|==|!=|\bin\b|\bnotin\b)\s*(?P<value>\([^()]*\)|[\w.-]*))?\s*$"
 )
+_OWN_FIELDS = {SECRET.plural: "type", NAMESPACE.plural: "status.phase"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,6 @@ def _field_test(kind: Kind, part: str) -> _Test:
     if not found:
         raise bad_request(f"invalid selector: '{part}'; can't understand '{part}'")
     key, value, equal = found["key"], found["value"], found["op"] != "!="
-    supported = {
-        "metadata.name",
-        "metadata.namespace",
-        "type" if kind is SECRET else "status.phase",
-    }
-    if key not in supported:
+    if key not in {"metadata.name", "metadata.namespace", _OWN_FIELDS.get(kind.plural)}:
         raise bad_request(f"field label not supported: {key}")
     return lambda fields: (fields.get(key) == value) == equal

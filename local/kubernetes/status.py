@@ -68,7 +68,8 @@ def too_long(field: str, limit: int) -> Cause:
 
 def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
     """422: the object breaks its kind's rules."""
-    return _unprocessable(kind.name, kind.name, name, causes)
+    label = f"{kind.name}.{kind.group}" if kind.group else kind.name
+    return _unprocessable(label, kind.name, name, causes, group=kind.group)
 
 
 def invalid_options(kind: str, *causes: Cause) -> ApiError:
@@ -107,13 +108,13 @@ def unauthorized() -> ApiError:
 
 def not_found(kind: Kind, name: str) -> ApiError:
     """404: no such object."""
-    return ApiError(404, "NotFound", f'{kind.plural} "{name}" not found', _object(kind, name))
+    return ApiError(404, "NotFound", f'{kind.resource} "{name}" not found', _object(kind, name))
 
 
 def already_exists(kind: Kind, name: str) -> ApiError:
     """409: the object to create is there."""
     return ApiError(
-        409, "AlreadyExists", f'{kind.plural} "{name}" already exists', _object(kind, name)
+        409, "AlreadyExists", f'{kind.resource} "{name}" already exists', _object(kind, name)
     )
 
 
@@ -129,14 +130,20 @@ def modified(kind: Kind, name: str) -> ApiError:
 
 def conflict(kind: Kind, name: str, why: str) -> ApiError:
     """409: a precondition does not hold."""
-    message = f'Operation cannot be fulfilled on {kind.plural} "{name}": {why}'
+    message = f'Operation cannot be fulfilled on {kind.resource} "{name}": {why}'
     return ApiError(409, "Conflict", message, _object(kind, name))
 
 
 def forbidden(kind: Kind, name: str, why: str) -> ApiError:
     """403: an authenticated user may not, or nobody may."""
-    label = f'{kind.plural} "{name}"' if name else kind.plural
+    label = f'{kind.resource} "{name}"' if name else kind.resource
     return ApiError(403, "Forbidden", f"{label} is forbidden: {why}", _object(kind, name))
+
+
+def forbidden_elsewhere(resource: str, name: str, why: str) -> ApiError:
+    """403 for a kind that this server does not have."""
+    label = f'{resource} "{name}"' if name else resource
+    return ApiError(403, "Forbidden", f"{label} is forbidden: {why}", {})
 
 
 def success(kind: Kind, name: str, uid: str) -> Document:
@@ -146,9 +153,10 @@ def success(kind: Kind, name: str, uid: str) -> Document:
         "apiVersion": "v1",
         "metadata": {},
         "status": "Success",
-        "details": {"name": name, "kind": kind.plural, "uid": uid},
+        "details": {**_object(kind, name), "uid": uid},
     }
 
 
 def _object(kind: Kind, name: str) -> Document:
-    return {"name": name, "kind": kind.plural} if name else {"kind": kind.plural}
+    group: Document = {"group": kind.group} if kind.group else {}
+    return {**({"name": name} if name else {}), **group, "kind": kind.plural}

@@ -1,21 +1,27 @@
 """Lists and objects as tables, the form `kubectl get` asks for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from local.kubernetes.documents import Document, Json, array, child, text
-from local.kubernetes.kinds import SECRET, Kind
+from local.kubernetes.kinds import NAMESPACE, ROLE, ROLE_BINDING, SECRET, Kind
 from local.kubernetes.store import Stored
+
+_COLUMNS: Mapping[str, Sequence[str]] = {
+    NAMESPACE.plural: ("Name", "Status", "Age"),
+    SECRET.plural: ("Name", "Type", "Data", "Age"),
+    ROLE.plural: ("Name", "Created At"),
+    ROLE_BINDING.plural: ("Name", "Role", "Age"),
+}
 
 
 def table(kind: Kind, objects: Iterable[Stored], version: str, include: str) -> Document:
     """Return a `meta.k8s.io/v1` Table; `include` is `None`, `Metadata` or `Object`."""
-    names = ("Name", "Type", "Data", "Age") if kind is SECRET else ("Name", "Status", "Age")
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": {"resourceVersion": version},
-        "columnDefinitions": array(_column(name) for name in names),
+        "columnDefinitions": array(_column(name) for name in _COLUMNS[kind.plural]),
         "rows": array(_row(kind, stored, include) for stored in objects),
     }
 
@@ -31,14 +37,7 @@ def _column(name: str) -> Document:
 
 
 def _row(kind: Kind, stored: Stored, include: str) -> Document:
-    name = text(stored.metadata, "name")
-    age = _age(text(stored.metadata, "creationTimestamp"))
-    cells: list[Json]
-    if kind is SECRET:
-        cells = [name, text(stored.bare, "type"), len(child(stored.bare, "data")), age]
-    else:
-        cells = [name, text(child(stored.bare, "status"), "phase"), age]
-    row: Document = {"cells": cells}
+    row: Document = {"cells": [text(stored.metadata, "name"), *_cells(kind, stored)]}
     if include == "Object":
         row["object"] = stored.document
     elif include != "None":
@@ -48,6 +47,18 @@ def _row(kind: Kind, stored: Stored, include: str) -> Document:
             "metadata": child(stored.document, "metadata"),
         }
     return row
+
+
+def _cells(kind: Kind, stored: Stored) -> list[Json]:
+    created = text(stored.metadata, "creationTimestamp")
+    if kind is SECRET:
+        return [text(stored.bare, "type"), len(child(stored.bare, "data")), _age(created)]
+    if kind is ROLE:
+        return [created]
+    if kind is ROLE_BINDING:
+        role = child(stored.bare, "roleRef")
+        return [f"{text(role, 'kind')}/{text(role, 'name')}", _age(created)]
+    return [text(child(stored.bare, "status"), "phase"), _age(created)]
 
 
 def _age(created: str) -> str:

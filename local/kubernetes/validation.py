@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from local.kubernetes.documents import Document, child, items, text, texts, words
-from local.kubernetes.kinds import SECRET, Kind
+from local.kubernetes.kinds import ROLE, ROLE_BINDING, SECRET, Kind
 from local.kubernetes.objects import data_size
 from local.kubernetes.status import Cause, invalid_value, not_allowed, required, too_long
 
@@ -35,6 +35,8 @@ def faults(kind: Kind, document: Document) -> list[Cause]:
     found = list(_metadata(kind, document))
     if kind is SECRET:
         found += _secret(document)
+    elif kind is ROLE:
+        found += _role(document)
     return found
 
 
@@ -53,6 +55,8 @@ def change_faults(kind: Kind, old: Document, new: Document) -> list[Cause]:
         found.append(
             not_allowed("metadata.finalizers", _NO_NEW_FINALIZERS + f"[]string{{{listed}}}")
         )
+    if kind is ROLE_BINDING and old.get("roleRef") != new.get("roleRef"):
+        found.append(invalid_value("roleRef", "", "cannot change roleRef"))
     if kind is not SECRET:
         return found
     if old.get("type") != new.get("type"):
@@ -106,7 +110,10 @@ def _owners(metadata: Document) -> Iterator[Cause]:
 
 
 def _name(kind: Kind, name: str) -> Iterator[Cause]:
-    if kind is SECRET:
+    if kind.group:
+        if name in {".", ".."} or "/" in name or "%" in name:
+            yield invalid_value("metadata.name", name, "may not be a part of a path")
+    elif kind is SECRET:
         if len(name) > 253 or not re.fullmatch(_SUBDOMAIN, name):  # noqa: PLR2004 - the syntax
             yield invalid_value(
                 "metadata.name",
@@ -163,6 +170,17 @@ def _secret(document: Document) -> Iterator[Cause]:
     for key in _REQUIRED_KEYS.get(text(document, "type"), ()):
         if key not in keys:
             yield required(f"data[{key}]")
+
+
+def _role(document: Document) -> Iterator[Cause]:
+    for index, rule in enumerate(items(document, "rules")):
+        for field, why in (
+            ("verbs", "verbs must contain at least one value"),
+            ("apiGroups", "resource rules must supply at least one api group"),
+            ("resources", "resource rules must supply at least one resource"),
+        ):
+            if not words(rule, field):
+                yield required(f"rules[{index}].{field}", why)
 
 
 def _key(key: str) -> Iterator[Cause]:

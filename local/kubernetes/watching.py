@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Literal
 
-from local.kubernetes.cluster import Cluster
+from local.kubernetes.registry import Registry
 from local.kubernetes.routes import Call
 from local.kubernetes.selectors import Selector
 from local.kubernetes.store import Change, Stored
@@ -13,13 +13,13 @@ type Event = tuple[Literal["ADDED", "MODIFIED", "DELETED"], Stored]
 
 
 async def events(
-    cluster: Cluster, call: Call, selector: Selector, since: int | None
+    registry: Registry, call: Call, selector: Selector, since: int | None
 ) -> AsyncGenerator[Event]:
     """Yield each event; without a version to start from, first one for each object there is."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[Change] = asyncio.Queue()
     if since is None:
-        present, version = cluster.list(call.kind, call.namespace, selector)
+        present, version = registry.list(call.kind, call.namespace, selector)
         since = int(version)
         for stored in present:
             yield "ADDED", stored
@@ -27,7 +27,7 @@ async def events(
     def deliver(change: Change) -> None:
         loop.call_soon_threadsafe(queue.put_nowait, change)
 
-    end = cluster.watch(since, deliver)
+    end = registry.watch(since, deliver)
     try:
         while True:
             event = _seen(call, selector, await queue.get())

@@ -10,12 +10,12 @@ import pytest
 import urllib3
 
 from local.authority import Authority
-from local.kubernetes import Cluster, Rule, Write, kubernetes_app
+from local.kubernetes import Cluster, Write, kubernetes_app
 from local.kubernetes.documents import Document, child, text
 from local.kubernetes.kinds import SECRET
 from local.kubernetes.status import ApiError
 from local.serving import LOOPBACK, Servers
-from tests.contract.api_servers import APPLY, ApiServer, emulator
+from tests.contract.api_servers import ApiServer, emulator
 
 _PATH = "/api/v1/namespaces/n/secrets"
 
@@ -96,24 +96,6 @@ def test_unknown_path_says_what_is_missing(server: ApiServer) -> None:
     refused = server.call("GET", "/api/v1/namespaces/n/pods")
     assert refused.status == 404
     assert "/api/v1/namespaces/n/pods" in refused.message
-
-
-def test_denial_outweighs_a_grant(cluster: Cluster, server: ApiServer) -> None:
-    """What is denied is refused though a rule grants it."""
-    account = server.user("bob", [Rule(("*",), ("secrets",))])
-    cluster.deny(account.user, Rule(("patch",), ("secrets",), namespaces=("n",)))
-    body: Document = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}
-    refused = server.call(
-        "PATCH",
-        f"{_PATH}/s",
-        body,
-        media=APPLY,
-        token=account.token,
-        query={"fieldManager": "m"},
-    )
-    assert refused.status == 403
-    cluster.access.lift(account.user)
-    assert server.call("GET", _PATH, token=account.token).status == 200
 
 
 def test_tokens_of_an_issuer_are_mapped() -> None:

@@ -243,7 +243,8 @@ def tunnel(proxy_port: int, port: int) -> socket.socket:
     """Return a client's socket that the proxy has joined to that port of loopback."""
     client = socket.create_connection((LOOPBACK, proxy_port), timeout=10)
     client.sendall(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    assert client.recv(1024) == b"HTTP/1.1 200 Connection established\r\n\r\n"
+    greeting = b"HTTP/1.1 200 Connection established\r\n\r\n"
+    assert client.recv(len(greeting), socket.MSG_WAITALL) == greeting
     return client
 
 

@@ -6,15 +6,16 @@ import pytest
 
 from local.event_grid import Faults
 from local.host_process import HostProcess
-from local.stack import APP_USER, Stack, local_stack
+from local.stack import Stack
+from tests.functional.clusters import started_stack
 from tests.functional.world import World, leaks, subscribe
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Start the emulators once; the whole session's log shows no planted value."""
+    """Start the servers once; the whole session's log shows no planted value."""
     folder = tmp_path_factory.mktemp("stack")
-    with local_stack(folder) as stack:
+    with started_stack(folder) as stack:
         yield stack
     assert leaks((folder / "host.log").read_text()) == []
 
@@ -36,7 +37,6 @@ def world(stack: Stack, host: HostProcess) -> Iterator[World]:
     finally:
         stack.grid.inject(Faults())
         stack.cluster.faults.clear()
-        stack.cluster.access.lift(APP_USER)
         for place in world.places:
             place.vault.faults.clear()
         world.settle()

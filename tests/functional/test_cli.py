@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import ROOT, Stack, local_stack
+from local.stack import ROOT, Stack
+from tests.functional.clusters import started_stack
 
 VAULT, EMPTY_HANDED = "we-ds-akv-shop-prod-1", "we-ds-akv-nowhere-prod-1"
 PLANTED = "hunter2-of-the-planted-value"
@@ -22,8 +23,8 @@ SECONDS = 60
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Start a stack with two vaults of one secret; the second one's namespace is missing."""
-    with local_stack(tmp_path_factory.mktemp("stack")) as running:
-        running.namespace("shop-prod")
+    with started_stack(tmp_path_factory.mktemp("stack")) as running:
+        running.namespace("shop-prod", "keyvault-project")
         for name in (VAULT, EMPTY_HANDED):
             running.vault(name).set_secret("db-password", PLANTED)
         yield running

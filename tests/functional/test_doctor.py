@@ -10,9 +10,9 @@ from subprocess import CompletedProcess
 import pytest
 
 from local.key_vault import Vault
-from local.kubernetes import Rule
 from local.kubernetes.documents import Document
-from local.stack import APP_USER, Stack, local_stack
+from local.stack import APP_USER, Stack
+from tests.functional.clusters import started_stack
 from tests.functional.test_cli import on_a_terminal
 from tests.functional.world import leaks, value
 
@@ -71,8 +71,8 @@ class Patient:
         return Findings.of(self.stack.command("doctor", *arguments, **settings))
 
     def deny(self, *verbs: str) -> None:
-        """Take verbs on Secrets away from the app."""
-        self.stack.cluster.deny(APP_USER, Rule(verbs, ("secrets",), namespaces=(self.namespace,)))
+        """Take verbs out of the app's Role."""
+        self.stack.bind(self.namespace, _SECRET, without=verbs)
 
     def plant(self, *, metadata: Document | None = None, immutable: bool = False) -> None:
         """Make the Secret as somebody else."""
@@ -88,19 +88,18 @@ class Patient:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Start a stack without an app on it."""
-    with local_stack(tmp_path_factory.mktemp("stack")) as running:
+    with started_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 
 @pytest.fixture
-def patient(stack: Stack) -> Iterator[Patient]:
+def patient(stack: Stack) -> Patient:
     """Return one in good health."""
     project = f"d{next(_NUMBERS)}"
     vault = stack.vault(f"weu-DS-AKV-{project}-dev-1")
     vault.set_secret("db-password", value())
-    stack.namespace(f"{project}-dev")
-    yield Patient(stack, vault, f"{project}-dev")
-    stack.cluster.access.lift(APP_USER)
+    stack.namespace(f"{project}-dev", _SECRET)
+    return Patient(stack, vault, f"{project}-dev")
 
 
 def test_all_is_well(patient: Patient) -> None:

@@ -6,8 +6,6 @@ from http import HTTPStatus
 import pytest
 import urllib3
 
-from local.kubernetes import Rule
-from local.stack import APP_USER
 from tests.functional.world import Place, World, changes, outcome, value
 
 
@@ -297,8 +295,7 @@ def test_status_of_a_secret_that_cannot_be_read(world: World) -> None:
     for each in (place, other):
         each.vault.set_secret("a", value())
         world.resync(each)
-    rule = Rule(("get",), ("secrets",), (), (place.namespace,))
-    place.stack.cluster.deny(APP_USER, rule)
+    place.stack.bind(place.namespace, place.secret, without=["get"])
     with world.app(place, other) as app:
         answer = app.get("/api/status")
     assert answer.status == 422

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from local.kubernetes import Rule, Write
+from local.kubernetes import Write
 from local.kubernetes.documents import Document
 from local.kubernetes.kinds import SECRET
-from local.stack import APP_USER
 from tests.functional.world import Place, World, outcome, value
 
 
@@ -29,18 +28,12 @@ def no_get_right(place: Place) -> None:
 
 def no_read_in_cluster(place: Place) -> None:
     """Let the app not read the Secret."""
-    deny(place, "get")
+    place.stack.bind(place.namespace, place.secret, without=["get"])
 
 
 def no_write_in_cluster(place: Place) -> None:
     """Let the app read the Secret, not write it."""
-    deny(place, "patch")
-    deny(place, "create")
-
-
-def deny(place: Place, verb: str) -> None:
-    """Refuse the app a verb in the place's namespace."""
-    place.stack.cluster.deny(APP_USER, Rule((verb,), ("secrets",), (), (place.namespace,)))
+    place.stack.bind(place.namespace, place.secret, without=["create", "patch"])
 
 
 def put(place: Place, metadata: Document | None = None, *, immutable: bool = False) -> None:

@@ -49,7 +49,7 @@ def test_a_template_of_ones_own(world: World) -> None:
     place = world.place("weu-DS-AKV-{}-dev-1", silent=True)
     place.vault.set_secret("key", value())
     project = place.namespace.partition("-")[0]
-    world.stack.namespace(f"team-{project}-weu")
+    world.stack.namespace(f"team-{project}-weu", "keyvault-project")
     with world.app(place, SYNC_NAMESPACE="team-{project}-{region}") as app:
         assert app.timer == 202
     assert place.data() is None
@@ -99,7 +99,7 @@ def test_a_pattern_of_ones_own(world: World) -> None:
     """SYNC_VAULT_PATTERN lets vaults in that are named otherwise, and keeps the usual ones out."""
     usual = world.place(silent=True)
     vault = world.stack.vault("kv-own-test-weu-3")
-    world.stack.namespace("own-test")
+    world.stack.namespace("own-test", "keyvault-3")
     made = vault.set_secret("key", value())
     pattern = r"kv-(?P<project>\w+)-(?P<stage>\w+)-(?P<region>\w+)-(?P<number>\d)"
     with world.app(SYNC_VAULT_PATTERN=pattern) as app:

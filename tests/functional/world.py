@@ -182,9 +182,12 @@ class World:
         _, _, _, *project, stage, number = name.lower().split("-")
         secret = "keyvault-project" if number == "1" else f"keyvault-{number}"
         place = Place(self.stack, vault, clock, "-".join([*project, stage]), secret)
-        if namespace and all(place.namespace != other.namespace for other in self.places):
-            self.stack.namespace(place.namespace)
+        beside = [other for other in self.places if other.namespace == place.namespace]
         self.places.append(place)
+        if namespace and not beside:
+            self.stack.namespace(place.namespace, place.secret)
+        elif namespace:
+            self.stack.bind(place.namespace, *{each.secret for each in (place, *beside)})
         return place
 
     def settle(self) -> None:

@@ -144,9 +144,15 @@ def test_app_settings() -> None:
 
 
 def test_authentication() -> None:
-    """With Entra only named principals may call, and deliveries and the probe need no log-in."""
+    """With Entra only named principals may call, and deliveries and the probe need no log-in.
+
+    Taken out again, it is turned off.
+    """
     [settings] = [r for r in resources(module("app")) if r.body["name"] == "authsettingsV2"]
-    properties = settings.body["properties"]
+    assert settings.body["properties"] == Expression(
+        "authentication == null ? { platform: { enabled: false } } : entraSettings"
+    )
+    properties = assignments(module("app"))["entraSettings"]
     assert at(properties, "globalValidation") == {
         "requireAuthentication": True,
         "unauthenticatedClientAction": "Return401",

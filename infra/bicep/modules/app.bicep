@@ -61,6 +61,44 @@ var derivedSettings = {
   PYTHON_THREADPOOL_THREAD_COUNT: '32'
 }
 
+var entraSettings = {
+  platform: {
+    enabled: true
+  }
+  globalValidation: {
+    requireAuthentication: true
+    unauthenticatedClientAction: 'Return401'
+    excludedPaths: [
+      '/runtime/webhooks/eventgrid'
+      '/api/health'
+    ]
+  }
+  httpSettings: {
+    requireHttps: true
+  }
+  identityProviders: {
+    azureActiveDirectory: {
+      enabled: true
+      registration: {
+        clientId: authentication.?clientId
+        openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+      }
+      validation: {
+        defaultAuthorizationPolicy: {
+          allowedPrincipals: {
+            identities: authentication.?allowedPrincipals
+          }
+        }
+      }
+    }
+  }
+  login: {
+    tokenStore: {
+      enabled: false
+    }
+  }
+}
+
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   name: name
   location: location
@@ -152,45 +190,10 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
     properties: union(derivedSettings, settings)
   }
 
-  resource authSettings 'config' = if (authentication != null) {
+  // There in any case, so that authentication taken out again is turned off.
+  resource authSettings 'config' = {
     name: 'authsettingsV2'
-    properties: {
-      platform: {
-        enabled: true
-      }
-      globalValidation: {
-        requireAuthentication: true
-        unauthenticatedClientAction: 'Return401'
-        excludedPaths: [
-          '/runtime/webhooks/eventgrid'
-          '/api/health'
-        ]
-      }
-      httpSettings: {
-        requireHttps: true
-      }
-      identityProviders: {
-        azureActiveDirectory: {
-          enabled: true
-          registration: {
-            clientId: authentication.?clientId
-            openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
-          }
-          validation: {
-            defaultAuthorizationPolicy: {
-              allowedPrincipals: {
-                identities: authentication.?allowedPrincipals
-              }
-            }
-          }
-        }
-      }
-      login: {
-        tokenStore: {
-          enabled: false
-        }
-      }
-    }
+    properties: authentication == null ? { platform: { enabled: false } } : entraSettings
   }
 }
 

@@ -1,0 +1,203 @@
+locals {
+  derived_settings = {
+    SYNC_VAULTS = join(",", values(local.vaults)[*].name)
+    SYNC_SUBSCRIPTIONS = join(",", length(local.vaults) == 0 ? [local.subscription_id] : distinct([
+      for vault in values(local.vaults) : split("/", vault.resource_id)[2]
+    ]))
+    SYNC_CLUSTERS = length(var.clusters) == 0 ? "" : jsonencode(var.clusters)
+  }
+  sync_settings = merge({ for name, value in local.derived_settings : name => value if value != "" }, var.settings)
+
+  app_settings = merge(
+    {
+      AzureWebJobsStorage__accountName          = azapi_resource.storage.name
+      AzureWebJobsStorage__credential           = "managedidentity"
+      AzureWebJobsStorage__clientId             = azurerm_user_assigned_identity.app.client_id
+      APPLICATIONINSIGHTS_CONNECTION_STRING     = azapi_resource.application_insights.output.connection_string
+      APPLICATIONINSIGHTS_AUTHENTICATION_STRING = "ClientId=${azurerm_user_assigned_identity.app.client_id};Authorization=AAD"
+      AZURE_CLIENT_ID                           = azurerm_user_assigned_identity.app.client_id
+      # Timer, resync and status wait in threads; by the processors of an instance they would be few.
+      PYTHON_THREADPOOL_THREAD_COUNT = "32"
+    },
+    local.sync_settings,
+  )
+}
+
+resource "azapi_resource" "plan" {
+  type      = "Microsoft.Web/serverfarms@2024-11-01"
+  name      = local.unique_name
+  parent_id = azurerm_resource_group.app.id
+  location  = var.location
+  tags      = var.tags
+
+  body = {
+    kind = "functionapp"
+    sku = {
+      tier = "FlexConsumption"
+      name = "FC1"
+    }
+    properties = {
+      reserved      = true
+      zoneRedundant = var.zone_redundant
+    }
+  }
+}
+
+resource "azapi_resource" "site" {
+  type      = "Microsoft.Web/sites@2024-11-01"
+  name      = local.unique_name
+  parent_id = azurerm_resource_group.app.id
+  location  = var.location
+  tags      = var.tags
+
+  identity {
+    type         = "UserAssigned"
+    identity_ids = [azurerm_user_assigned_identity.app.id]
+  }
+
+  body = {
+    kind = "functionapp,linux"
+    properties = {
+      serverFarmId           = azapi_resource.plan.id
+      httpsOnly              = true
+      virtualNetworkSubnetId = try(var.network.subnet_id, null)
+      siteConfig = {
+        minTlsVersion    = "1.2"
+        scmMinTlsVersion = "1.2"
+        ftpsState        = "Disabled"
+        appSettings      = [for name, value in local.app_settings : { name = name, value = value }]
+      }
+      functionAppConfig = {
+        deployment = {
+          storage = {
+            type  = "blobContainer"
+            value = "${azapi_resource.storage.output.blob_endpoint}${azapi_resource.container["deployment"].name}"
+            authentication = {
+              type                           = "UserAssignedIdentity"
+              userAssignedIdentityResourceId = azurerm_user_assigned_identity.app.id
+            }
+          }
+        }
+        runtime = {
+          name    = "python"
+          version = "3.13"
+        }
+        scaleAndConcurrency = {
+          alwaysReady          = var.always_ready == 0 ? [] : [{ name = "http", instanceCount = var.always_ready }]
+          maximumInstanceCount = var.maximum_instances
+          instanceMemoryMB     = var.instance_memory
+          triggers = {
+            http = {
+              # Left out it is 1 for Python: an instance for each event of a burst.
+              perInstanceConcurrency = var.per_instance_concurrency
+            }
+          }
+        }
+      }
+    }
+  }
+
+  response_export_values = {
+    host_name = "properties.defaultHostName"
+  }
+
+  depends_on = [
+    azurerm_private_endpoint.blob,
+    azurerm_private_dns_zone_virtual_network_link.blob,
+    azurerm_role_assignment.app,
+  ]
+}
+
+resource "azapi_update_resource" "basic_publishing" {
+  for_each = toset(["ftp", "scm"])
+
+  type      = "Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01"
+  name      = each.key
+  parent_id = azapi_resource.site.id
+
+  body = {
+    properties = {
+      allow = false
+    }
+  }
+}
+
+# There in any case, so that `authentication` taken out again is turned off.
+resource "azapi_update_resource" "authentication" {
+  type      = "Microsoft.Web/sites/config@2024-11-01"
+  name      = "authsettingsV2"
+  parent_id = azapi_resource.site.id
+
+  body = {
+    properties = merge(
+      { platform = { enabled = var.authentication != null } },
+      [for entra in var.authentication[*] : {
+        globalValidation = {
+          requireAuthentication       = true
+          unauthenticatedClientAction = "Return401"
+          excludedPaths               = ["/runtime/webhooks/eventgrid", "/api/health"]
+        }
+        httpSettings = {
+          requireHttps = true
+        }
+        identityProviders = {
+          azureActiveDirectory = {
+            enabled = true
+            registration = {
+              clientId     = entra.client_id
+              openIdIssuer = "${local.cloud.login}${data.azurerm_client_config.current.tenant_id}/v2.0"
+            }
+            validation = {
+              defaultAuthorizationPolicy = {
+                allowedPrincipals = {
+                  identities = entra.allowed_principals
+                }
+              }
+            }
+          }
+        }
+        login = {
+          tokenStore = {
+            enabled = false
+          }
+        }
+      }]...
+    )
+  }
+}
+
+# Logs in as `az` is logged in. A new role takes minutes to reach the storage account: hence the repetitions. When they do not
+# suffice, the step is marked as failed and the next `terraform apply` goes on from here.
+resource "terraform_data" "code" {
+  triggers_replace = [azapi_resource.site.id, try(filesha256(var.package), null)]
+
+  provisioner "local-exec" {
+    interpreter = ["/bin/sh", "-c"]
+    command     = <<-EOT
+      for wait in 30 60 120 240 0; do
+        az functionapp deployment source config-zip --subscription "$SUBSCRIPTION" --resource-group "$GROUP" --name "$APP" \
+          --src "$PACKAGE" --build-remote false --only-show-errors --output none && exit 0
+        sleep "$wait"
+      done
+      exit 1
+    EOT
+    environment = {
+      SUBSCRIPTION = local.subscription_id
+      GROUP        = local.resource_group_name
+      APP          = azapi_resource.site.name
+      PACKAGE      = var.package
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(var.package)
+      error_message = "There is no package at ${var.package}: build it with `make package`."
+    }
+  }
+
+  depends_on = [
+    azapi_update_resource.authentication,
+    azapi_update_resource.basic_publishing,
+  ]
+}

@@ -1,0 +1,365 @@
+variable "name" {
+  description = "Base of all resource names, of a-z and 0-9."
+  type        = string
+  default     = "kvsync"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9]{3,11}$", var.name))
+    error_message = "name has 3 to 11 characters of a-z and 0-9."
+  }
+}
+
+variable "location" {
+  description = "Region of all resources but the topics, which are in their vault's region."
+  type        = string
+  nullable    = false
+}
+
+variable "resource_group_name" {
+  description = "The resource group that is made; null: rg-NAME."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.resource_group_name == null || can(regex("^.{1,90}$", var.resource_group_name))
+    error_message = "resource_group_name has 1 to 90 characters."
+  }
+}
+
+variable "tags" {
+  description = "Tags of every resource that takes tags."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "vaults" {
+  description = <<-EOT
+    The vaults to serve, by name; they win over those that vault_pattern finds. Needed for vaults of other subscriptions and for those that have a system topic.
+    resource_id: of the vault, which takes Azure roles (RBAC authorization). location: region of the vault, which its system topic is in, too.
+    system_topic: resource id of the system topic that the vault already has: a vault can have one. It needs a system-assigned identity. Left out: a topic is made beside the vault.
+  EOT
+  type = map(object({
+    resource_id  = string
+    location     = string
+    system_topic = optional(string)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for name, vault in var.vaults :
+      can(regex("(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\\.KeyVault/vaults/${name}$", vault.resource_id))
+    ])
+    error_message = "The resource_id of an entry of vaults is that of a vault of the entry's name: /subscriptions/…/resourceGroups/…/providers/Microsoft.KeyVault/vaults/NAME."
+  }
+
+  validation {
+    condition = alltrue([
+      for vault in values(var.vaults) :
+      can(regex("(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\\.EventGrid/systemTopics/[^/]+$", vault.system_topic))
+      if vault.system_topic != null
+    ])
+    error_message = "system_topic is a resource id: /subscriptions/…/resourceGroups/…/providers/Microsoft.EventGrid/systemTopics/TOPIC."
+  }
+
+  validation {
+    condition     = length(distinct([for name in keys(var.vaults) : lower(name)])) == length(var.vaults)
+    error_message = "Names in vaults that differ by case only are one vault."
+  }
+}
+
+variable "vault_pattern" {
+  description = "Regular expression (RE2, in any case) over the whole name: the vaults of the subscription that it finds are served, too. Empty: none is looked for."
+  type        = string
+  default     = "(?P<region>[a-z0-9]+)-ds-akv-(?P<project>[a-z0-9]+(?:-[a-z0-9]+)*)-(?P<stage>[a-z0-9]+)-(?P<number>[1-9][0-9]?)"
+  nullable    = false
+
+  validation {
+    condition     = can(regexall("(?i)^(?:${var.vault_pattern})$", ""))
+    error_message = "vault_pattern is no regular expression of RE2's syntax."
+  }
+}
+
+variable "clusters" {
+  # An object type would drop a misspelt field without a word.
+  description = "The clusters, as in SYNC_CLUSTERS (docs/clusters.md); each with aks lets the identity ask Azure for its endpoint. None: the setting is left out."
+  type        = any
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = can([for cluster in var.clusters : cluster.name]) && try(alltrue([
+      for cluster in var.clusters : length(setsubtract(keys(cluster), [
+        "name", "match", "aks", "server", "ca", "kubeconfig", "kubeconfig_secret", "context", "audience", "token_secret",
+      ])) == 0
+    ]), false)
+    error_message = "clusters is a list of objects with a name; other fields are match, aks, server, ca, kubeconfig, kubeconfig_secret, context, audience and token_secret."
+  }
+
+  validation {
+    condition     = try(alltrue([for cluster in var.clusters : length(setsubtract(keys(try(cluster.match, {})), ["region", "stage"])) == 0]), false)
+    error_message = "A cluster's match has region and stage, nothing else."
+  }
+
+  validation {
+    condition = try(alltrue([
+      for cluster in var.clusters : length(setintersection(keys(cluster), ["aks", "server", "kubeconfig", "kubeconfig_secret"])) == 1
+    ]), false)
+    error_message = "A cluster has exactly one of aks, server, kubeconfig and kubeconfig_secret."
+  }
+
+  validation {
+    condition = try(alltrue([
+      for cluster in var.clusters :
+      can(regex("(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\\.ContainerService/managedClusters/[^/]+$", cluster.aks)) if can(cluster.aks)
+    ]), false)
+    error_message = "A cluster's aks is a resource id: /subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerService/managedClusters/CLUSTER."
+  }
+
+  validation {
+    condition     = try(alltrue([for cluster in var.clusters : can(regex("^/[^\n]+$", try(cluster.kubeconfig, "/path")))]), false)
+    error_message = "A cluster's kubeconfig is an absolute path: a whole one can hold a credential, which the state would hold, too. Keep that in a vault and give kubeconfig_secret."
+  }
+}
+
+variable "azure_rbac_namespaces" {
+  description = "Resource ids of namespaces (…/managedClusters/CLUSTER/namespaces/NAMESPACE) whose Secrets the identity may read and write, on clusters with Azure RBAC. On others a RoleBinding does this."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for id in var.azure_rbac_namespaces :
+      can(regex("(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\\.ContainerService/managedClusters/[^/]+/namespaces/[^/]+$", id))
+    ])
+    error_message = "azure_rbac_namespaces has resource ids: /subscriptions/…/providers/Microsoft.ContainerService/managedClusters/CLUSTER/namespaces/NAMESPACE."
+  }
+}
+
+variable "credential_secrets" {
+  description = "Resource ids of the secrets (…/vaults/VAULT/secrets/SECRET) that clusters name as token_secret or kubeconfig_secret: the identity may read each."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for id in var.credential_secrets :
+      can(regex("(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\\.KeyVault/vaults/[^/]+/secrets/[^/]+$", id))
+    ])
+    error_message = "credential_secrets has resource ids: /subscriptions/…/providers/Microsoft.KeyVault/vaults/VAULT/secrets/SECRET."
+  }
+}
+
+variable "settings" {
+  description = "Settings of the app, by their SYNC_ names; they win over what is derived from other variables. With SYNC_DISCOVERY resource-graph the identity may read the subscriptions; its role at vaults that neither vaults nor vault_pattern names is yours to assign."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = length(setsubtract(keys(var.settings), [
+      "SYNC_VAULTS",
+      "SYNC_DISCOVERY",
+      "SYNC_SUBSCRIPTIONS",
+      "SYNC_VAULT_PATTERN",
+      "SYNC_VAULT_DNS_SUFFIX",
+      "SYNC_NAMESPACE",
+      "SYNC_CLUSTERS",
+      "SYNC_SCHEDULE",
+      "SYNC_PRUNE",
+      "SYNC_KEY_STYLE",
+      "SYNC_INCLUDE",
+      "SYNC_EXCLUDE",
+      "SYNC_STAGE_PREFIXES",
+      "SYNC_SECRET_NAMES",
+      "SYNC_CHAIN_ROOT",
+    ])) == 0
+    error_message = "settings takes SYNC_VAULTS, SYNC_DISCOVERY, SYNC_SUBSCRIPTIONS, SYNC_VAULT_PATTERN, SYNC_VAULT_DNS_SUFFIX, SYNC_NAMESPACE, SYNC_CLUSTERS, SYNC_SCHEDULE and SYNC_PRUNE, nothing else."
+  }
+
+  validation {
+    condition     = contains(["none", "resource-graph"], lookup(var.settings, "SYNC_DISCOVERY", "none"))
+    error_message = "SYNC_DISCOVERY is none or resource-graph."
+  }
+
+  validation {
+    condition     = contains(["owned", "never"], lookup(var.settings, "SYNC_PRUNE", "owned"))
+    error_message = "SYNC_PRUNE is owned or never."
+  }
+}
+
+variable "network" {
+  description = <<-EOT
+    The virtual network to run in; null: public.
+    subnet_id: the subnet that the app goes out through, delegated to Microsoft.App/environments. private_endpoint_subnet_id: that of the storage account's private endpoint.
+    blob_dns_zone_id: the private DNS zone for blobs; left out: a zone is made and linked to the network.
+    linked_dns_zone_ids: other private DNS zones to link to the network, such as a private AKS cluster's.
+  EOT
+  type = object({
+    subnet_id                  = string
+    private_endpoint_subnet_id = string
+    blob_dns_zone_id           = optional(string)
+    linked_dns_zone_ids        = optional(list(string), [])
+  })
+  default = null
+
+  validation {
+    condition = var.network == null || alltrue([
+      for id in [try(var.network.subnet_id, ""), try(var.network.private_endpoint_subnet_id, "")] :
+      can(regex("(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\\.Network/virtualNetworks/[^/]+/subnets/[^/]+$", id))
+    ])
+    error_message = "subnet_id and private_endpoint_subnet_id are resource ids: /subscriptions/…/providers/Microsoft.Network/virtualNetworks/NETWORK/subnets/SUBNET."
+  }
+
+  validation {
+    condition = alltrue([
+      for id in concat(try(compact([var.network.blob_dns_zone_id]), []), try(var.network.linked_dns_zone_ids, [])) :
+      can(regex("(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\\.Network/privateDnsZones/[^/]+$", id))
+    ])
+    error_message = "blob_dns_zone_id and linked_dns_zone_ids are resource ids: /subscriptions/…/providers/Microsoft.Network/privateDnsZones/ZONE."
+  }
+}
+
+variable "zone_redundant" {
+  description = "Whether plan and storage span availability zones."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "always_ready" {
+  description = "Instances that are always ready for events, resync and status; with zone_redundant none or at least 2."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.always_ready >= 0 && floor(var.always_ready) == var.always_ready
+    error_message = "always_ready is a whole number, 0 or more."
+  }
+
+  validation {
+    condition     = !(var.zone_redundant && var.always_ready == 1)
+    error_message = "With zone_redundant, always_ready is 0 or at least 2: one instance is in one zone."
+  }
+}
+
+variable "per_instance_concurrency" {
+  description = "Concurrent events and requests of one instance, at most what host.json allows."
+  type        = number
+  default     = 200
+  nullable    = false
+
+  validation {
+    condition     = var.per_instance_concurrency >= 1 && var.per_instance_concurrency <= 1000 && floor(var.per_instance_concurrency) == var.per_instance_concurrency
+    error_message = "per_instance_concurrency is a whole number, 1 to 1000."
+  }
+}
+
+variable "maximum_instances" {
+  description = "Instances at most."
+  type        = number
+  default     = 40
+  nullable    = false
+
+  validation {
+    condition     = var.maximum_instances >= 1 && var.maximum_instances <= 1000 && floor(var.maximum_instances) == var.maximum_instances
+    error_message = "maximum_instances is a whole number, 1 to 1000."
+  }
+}
+
+variable "instance_memory" {
+  description = "Memory of an instance in MB."
+  type        = number
+  default     = 2048
+  nullable    = false
+
+  validation {
+    condition     = contains([512, 2048, 4096], var.instance_memory)
+    error_message = "instance_memory is 512, 2048 or 4096."
+  }
+}
+
+variable "alert_receivers" {
+  description = <<-EOT
+    Who is told of alerts; the rules exist in any case.
+    emails: addresses; an action group is made for them. action_group_ids: resource ids of existing action groups.
+  EOT
+  type = object({
+    emails           = list(string)
+    action_group_ids = list(string)
+  })
+  default = {
+    emails           = []
+    action_group_ids = []
+  }
+  nullable = false
+
+  validation {
+    condition     = alltrue([for email in var.alert_receivers.emails : can(regex("^[^@\\s]+@[^@\\s]+$", email))])
+    error_message = "emails has e-mail addresses."
+  }
+
+  validation {
+    condition     = alltrue([for id in var.alert_receivers.action_group_ids : can(regex("(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\\.Insights/actionGroups/[^/]+$", id))])
+    error_message = "action_group_ids has resource ids: /subscriptions/…/providers/Microsoft.Insights/actionGroups/GROUP."
+  }
+}
+
+variable "alert_after" {
+  description = "How long a vault may stay out of step, and no pass may run, before an alert; longer than two intervals of SYNC_SCHEDULE."
+  type        = string
+  default     = "PT30M"
+  nullable    = false
+
+  validation {
+    condition     = contains(["PT15M", "PT30M", "PT1H", "PT2H", "PT6H"], var.alert_after)
+    error_message = "alert_after is PT15M, PT30M, PT1H, PT2H or PT6H."
+  }
+}
+
+variable "authentication" {
+  description = <<-EOT
+    Microsoft Entra before resync and status; null: function keys.
+    client_id: the app registration that callers get tokens for, with requestedAccessTokenVersion 2. allowed_principals: object ids of the principals that may call.
+  EOT
+  type = object({
+    client_id          = string
+    allowed_principals = list(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.authentication == null || can(regex("^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", var.authentication.client_id))
+    error_message = "client_id is a GUID."
+  }
+
+  validation {
+    condition     = var.authentication == null || length(try(var.authentication.allowed_principals, [])) > 0
+    error_message = "allowed_principals has at least one object id: an empty list would let in the whole tenant."
+  }
+}
+
+variable "example_vault" {
+  description = "Name of a vault to make for a first try; it is served like the others. Once deleted, its name stays taken for 90 days."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = var.example_vault == "" || can(regex("^[a-zA-Z](-?[a-zA-Z0-9]){2,23}$", var.example_vault)) && length(var.example_vault) <= 24
+    error_message = "A vault's name has 3 to 24 letters, digits and single hyphens, and starts with a letter."
+  }
+}
+
+variable "package" {
+  description = "Path of the app's package, which `make package` builds."
+  type        = string
+  default     = "../../dist/keyvault-sync.zip"
+  nullable    = false
+}

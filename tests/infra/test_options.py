@@ -1,0 +1,81 @@
+"""Bicep and Terraform take the same options, by the same names and with the same defaults."""
+
+import re
+from pathlib import Path
+
+import hcl2
+import pytest
+
+from sync.settings import NAMES
+from tests.infra.bicep_files import MAIN, Expression, declared
+
+TERRAFORM = Path(__file__).parents[2] / "infra" / "terraform"
+ONLY_TERRAFORM = {"vault_pattern", "package"}  # Bicep cannot search, nor send the code
+ELSEWHERE = {"location": "deployment().location", "resource_group_name": "'rg-${name}'"}
+
+
+def snake(name: str) -> str:
+    """Spell a Bicep name as Terraform does."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: f"_{found[1].lower()}", name)
+
+
+def blocks(file: str, kind: str) -> dict[str, dict[str, object]]:
+    """Read the blocks of a kind by their name."""
+    with (TERRAFORM / file).open() as source:
+        document = hcl2.load(source)
+    return {name.strip('"'): body for block in document[kind] for name, body in block.items()}
+
+
+def plain(value: object) -> object:
+    """Return a default as both languages mean it."""
+    match value:
+        case str():
+            return value.strip('"')
+        case list():
+            return [plain(item) for item in value]
+        case dict():
+            return {
+                snake(key.strip('"')): plain(item)
+                for key, item in value.items()
+                if not key.startswith("__")
+            }
+        case _:
+            return value
+
+
+BICEP = {snake(name): found for name, found in declared(MAIN, "param").items()}
+VARIABLES = blocks("variables.tf", "variable")
+
+
+def test_the_options_have_the_same_names() -> None:
+    """Every parameter has its variable, and the other way round."""
+    assert BICEP.keys() == VARIABLES.keys() - ONLY_TERRAFORM
+
+
+@pytest.mark.parametrize("name", sorted(BICEP.keys() - ELSEWHERE.keys()))
+def test_the_options_have_the_same_defaults(name: str) -> None:
+    """What is left out means the same in both."""
+    assert plain(VARIABLES[name].get("default")) == plain(BICEP[name].default)
+
+
+@pytest.mark.parametrize("name", sorted(ELSEWHERE))
+def test_defaults_that_only_bicep_can_compute(name: str) -> None:
+    """Where the defaults differ, they do as is said here."""
+    assert BICEP[name].default == Expression(ELSEWHERE[name])
+    assert VARIABLES[name].get("default") is None
+
+
+def test_the_outputs_have_the_same_names() -> None:
+    """What one tells, the other tells; the second phase of Bicep needs two more."""
+    told = {snake(name) for name in declared(MAIN, "output")}
+    assert told - {"action_group_ids", "tags"} == blocks("outputs.tf", "output").keys()
+
+
+def test_every_setting_can_be_given_in_terraform() -> None:
+    """The settings that Terraform lets through are those of the app."""
+    (first, *_) = re.findall(
+        r'variable "settings" \{.*?setsubtract\(keys\(var\.settings\), \[(.*?)\]',
+        (TERRAFORM / "variables.tf").read_text(),
+        re.DOTALL,
+    )
+    assert set(re.findall(r'"(\w+)"', first)) == NAMES
