@@ -20,10 +20,9 @@ from local.api_server import ApiServer
 from local.event_grid import Faults
 from local.host_process import HostProcess
 from local.key_vault import new_certificate
-from local.kubernetes import Rule
 from local.kubernetes.documents import text
 from local.kubernetes.status import ApiError
-from local.stack import APP_USER, SUBSCRIPTION, Stack, local_stack
+from local.stack import SUBSCRIPTION, Stack, local_stack
 
 VAULTS = ("weu-DS-AKV-shop-dev-1", "weu-DS-AKV-shop-dev-2", "weu-DS-AKV-shop-prod-1")
 NAMESPACE, PRODUCTION = "shop-dev", "shop-prod"
@@ -288,12 +287,8 @@ def main() -> int:
         os.environ.update(stack.environment)
         for name in (*VAULTS, SHAPED):
             stack.vault(name)
-        for name in (NAMESPACE, SHAPED_NAMESPACE):
-            stack.namespace(name)
-        named = Rule(
-            ("get", "create", "patch"), ("secrets",), (API, SITE, REGISTRY), (SHAPED_NAMESPACE,)
-        )
-        stack.cluster.grant(APP_USER, named)
+        stack.namespace(NAMESPACE)
+        stack.namespace(SHAPED_NAMESPACE, "keyvault-project", API, SITE, REGISTRY)
         production = stack.another_cluster()
         production.namespace(PRODUCTION)
         stack.resource_manager.put_cluster(_AKS, production.url, production.authority.pem)

@@ -179,7 +179,7 @@ variable "settings" {
       "SYNC_SECRET_NAMES",
       "SYNC_CHAIN_ROOT",
     ])) == 0
-    error_message = "settings takes SYNC_VAULTS, SYNC_DISCOVERY, SYNC_SUBSCRIPTIONS, SYNC_VAULT_PATTERN, SYNC_VAULT_DNS_SUFFIX, SYNC_NAMESPACE, SYNC_CLUSTERS, SYNC_SCHEDULE and SYNC_PRUNE, nothing else."
+    error_message = "settings takes the SYNC_ settings of README.md, nothing else."
   }
 
   validation {
@@ -190,6 +190,21 @@ variable "settings" {
   validation {
     condition     = contains(["owned", "never"], lookup(var.settings, "SYNC_PRUNE", "owned"))
     error_message = "SYNC_PRUNE is owned or never."
+  }
+
+  validation {
+    condition     = contains(["verbatim", "env"], lookup(var.settings, "SYNC_KEY_STYLE", "verbatim"))
+    error_message = "SYNC_KEY_STYLE is verbatim or env."
+  }
+
+  validation {
+    condition     = contains(["none", "keep", "strip"], lookup(var.settings, "SYNC_STAGE_PREFIXES", "none"))
+    error_message = "SYNC_STAGE_PREFIXES is none, keep or strip."
+  }
+
+  validation {
+    condition     = contains(["drop", "keep"], lookup(var.settings, "SYNC_CHAIN_ROOT", "drop"))
+    error_message = "SYNC_CHAIN_ROOT is drop or keep."
   }
 }
 

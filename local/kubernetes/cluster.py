@@ -11,7 +11,9 @@ from local.kubernetes.authorization import ANY, Rule
 from local.kubernetes.documents import Document, Json, child, strings, text, texts
 from local.kubernetes.faults import Faults, Requests
 from local.kubernetes.kinds import NAMESPACE, ROLE, ROLE_BINDING, SECRET, Kind
+from local.kubernetes.objects import decoded_data
 from local.kubernetes.registry import PatchType, Registry, Write
+from local.kubernetes.selectors import Selector
 from local.kubernetes.status import ApiError
 
 ADMIN = "admin"
@@ -36,6 +38,8 @@ class AnyCluster(ABC):
         self._identify = identify
         self.faults = Faults()
         self.requests = Requests()
+        self.observers: list[Callable[[str, str], None]] = []
+        """Who is told the verb and the resource of each request once it is carried out."""
 
     def authenticate(self, token: str) -> str | None:
         """Return the user a bearer token stands for."""
@@ -59,6 +63,10 @@ class AnyCluster(ABC):
     @abstractmethod
     def document(self, kind: Kind, namespace: str, name: str) -> Document:
         """Return the object as a GET would; raises ApiError, as all of these."""
+
+    @abstractmethod
+    def secrets(self, namespace: str) -> Mapping[str, Mapping[str, bytes]]:
+        """Return the data of every Secret of the namespace, decoded."""
 
     @abstractmethod
     def create(self, kind: Kind, namespace: str, body: Json, write: Write) -> object:
@@ -169,6 +177,11 @@ class Cluster(Registry, AnyCluster):
     def document(self, kind: Kind, namespace: str, name: str) -> Document:
         """Return the object that is stored."""
         return self.read(kind, namespace, name).document
+
+    def secrets(self, namespace: str) -> Mapping[str, Mapping[str, bytes]]:
+        """Return what is stored."""
+        found, _ = self.list(SECRET, namespace, Selector())
+        return {text(each.metadata, "name"): decoded_data(each.bare) for each in found}
 
     def delete_namespace(self, name: str) -> None:
         """Remove a namespace; whom a Role served there has the same rights by themselves."""

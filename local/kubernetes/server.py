@@ -47,7 +47,10 @@ async def _answer(cluster: AnyCluster, request: web.Request) -> web.StreamRespon
             return _fault(fault.status, fault.retry_after)
     if request.path.startswith(_HEALTH):
         return web.Response(text="ok")
-    return await cluster.answer(request, _user(cluster, request))
+    response = await cluster.answer(request, _user(cluster, request))
+    for told in tuple(cluster.observers):
+        told(verb, resource)
+    return response
 
 
 def _asked(request: web.Request) -> tuple[str, str]:

@@ -1,11 +1,12 @@
 """The rules an object must keep: names, labels, annotations, keys, sizes and what is immutable."""
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from local.kubernetes.documents import Document, child, items, text, texts, words
 from local.kubernetes.kinds import ROLE, ROLE_BINDING, SECRET, Kind
-from local.kubernetes.objects import data_size
+from local.kubernetes.objects import data_size, decoded_data
 from local.kubernetes.status import Cause, invalid_value, not_allowed, required, too_long
 
 _DATA_LIMIT = 1 << 20
@@ -22,11 +23,10 @@ _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = f"({_QUALIFIED})?"
 _KEY = "[-._a-zA-Z0-9]+"
 
-_REQUIRED_KEYS = {
-    "kubernetes.io/tls": ("tls.crt", "tls.key"),
-    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
-    "kubernetes.io/dockercfg": (".dockercfg",),
-    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+_REQUIRED_KEYS = {"kubernetes.io/tls": ("tls.crt", "tls.key")}
+_DOCKER_KEYS = {
+    "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
+    "kubernetes.io/dockercfg": ".dockercfg",
 }
 
 
@@ -167,9 +167,31 @@ def _secret(document: Document) -> Iterator[Cause]:
         yield from _key(key)
     if data_size(document) > _DATA_LIMIT:
         yield too_long("data", _DATA_LIMIT)
-    for key in _REQUIRED_KEYS.get(text(document, "type"), ()):
-        if key not in keys:
+    yield from _typed(text(document, "type"), decoded_data(document))
+
+
+def _typed(kind: str, data: Mapping[str, bytes]) -> Iterator[Cause]:
+    """Check what a type demands, as ValidateSecret of Kubernetes' core validation does."""
+    for key in _REQUIRED_KEYS.get(kind, ()):
+        if key not in data:
             yield required(f"data[{key}]")
+    if kind == "kubernetes.io/basic-auth" and not {"username", "password"} & data.keys():
+        yield required("data[username]")
+        yield required("data[password]")
+    if kind == "kubernetes.io/ssh-auth" and not data.get("ssh-privatekey"):
+        yield required("data[ssh-privatekey]")
+    docker = _DOCKER_KEYS.get(kind)
+    if docker and docker not in data:
+        yield required(f"data[{docker}]")
+    elif docker and not _is_object(data[docker]):
+        yield invalid_value(f"data[{docker}]", "<secret contents redacted>", "no JSON object")
+
+
+def _is_object(content: bytes) -> bool:
+    try:
+        return isinstance(json.loads(content.decode()), dict | None)
+    except ValueError:
+        return False
 
 
 def _role(document: Document) -> Iterator[Cause]:

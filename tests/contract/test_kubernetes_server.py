@@ -338,12 +338,29 @@ class TestValidation:
         labelled = secrets.patch(MERGE, {"metadata": {"labels": {"a": "b"}}})
         assert labelled.status == 200
 
-    def test_tls_type_needs_its_keys(self, secrets: Secrets) -> None:
-        """A type that Kubernetes knows needs its keys."""
-        refused = secrets.post(type="kubernetes.io/tls")
-        assert causes(refused) == [
-            ("FieldValueRequired", "data[tls.crt]"),
-            ("FieldValueRequired", "data[tls.key]"),
+    @pytest.mark.parametrize(
+        ("kind", "data", "wrong"),
+        [
+            ("tls", {}, ["Required tls.crt", "Required tls.key"]),
+            ("tls", {"tls.crt": "", "tls.key": ""}, []),
+            ("basic-auth", {}, ["Required username", "Required password"]),
+            ("basic-auth", {"password": ""}, []),
+            ("ssh-auth", {"ssh-privatekey": ""}, ["Required ssh-privatekey"]),
+            ("ssh-auth", {"ssh-privatekey": "Cg=="}, []),
+            ("dockerconfigjson", {}, ["Required .dockerconfigjson"]),
+            ("dockerconfigjson", {".dockerconfigjson": "W10="}, ["Invalid .dockerconfigjson"]),
+            ("dockerconfigjson", {".dockerconfigjson": "e30="}, []),
+        ],
+    )
+    def test_types_need_their_keys(
+        self, secrets: Secrets, kind: str, data: dict[str, str], wrong: list[str]
+    ) -> None:
+        """A type that Kubernetes knows needs its keys, and some values."""
+        answer = secrets.post(type=f"kubernetes.io/{kind}", data=dict(data))
+        told = [tuple(each.split(" ")) for each in wrong]
+        assert answer.status == (422 if wrong else 201)
+        assert not wrong or causes(answer) == [
+            (f"FieldValue{how}", f"data[{key}]") for how, key in told
         ]
 
     def test_posted_version_is_refused(self, secrets: Secrets) -> None:

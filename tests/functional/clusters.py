@@ -14,6 +14,7 @@ from local.kubernetes.authorization import bound_users
 from local.kubernetes.cluster import ADMIN
 from local.kubernetes.documents import Document, Json, child, items, text, words
 from local.kubernetes.kinds import NAMESPACE, SECRET, Kind
+from local.kubernetes.objects import decoded_data
 from local.kubernetes.registry import PatchType
 from local.kubernetes.routes import PATCH_TYPES
 from local.kubernetes.status import ApiError
@@ -74,6 +75,14 @@ class RealCluster(AnyCluster):
     def document(self, kind: Kind, namespace: str, name: str) -> Document:
         """GET the object."""
         return self._ask("GET", kind.path(namespace, name))
+
+    def secrets(self, namespace: str) -> Mapping[str, Mapping[str, bytes]]:
+        """LIST the Secrets."""
+        listed = self._ask("GET", SECRET.path(namespace))
+        return {
+            text(child(each, "metadata"), "name"): decoded_data(each)
+            for each in items(listed, "items")
+        }
 
     def create(self, kind: Kind, namespace: str, body: Json, write: Write) -> object:
         """POST an object."""

@@ -4,13 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from local.kubernetes import Rule
 from local.kubernetes.documents import text
-from local.kubernetes.kinds import SECRET
-from local.kubernetes.objects import decoded_data
-from local.kubernetes.selectors import Selector
-from local.kubernetes.store import Change
-from local.stack import APP_USER
 from tests.functional.world import Place, World, changes
 
 type Tags = dict[str, str]
@@ -18,10 +12,10 @@ type Tags = dict[str, str]
 
 def other(world: World, place: Place, secret: str) -> Place:
     """Let the app's Role name a further Secret of that vault's namespace, and return it."""
-    rule = Rule(("get", "create", "patch"), ("secrets",), (secret,), (place.namespace,))
-    place.stack.cluster.grant(APP_USER, rule)
     found = replace(place, secret=secret)
     world.places.append(found)
+    here = {each.secret for each in world.places if each.namespace == place.namespace}
+    place.stack.bind(place.namespace, *here)
     return found
 
 
@@ -45,19 +39,18 @@ def assert_quiet(world: World, *places: Place) -> None:
 @contextmanager
 def watched(place: Place, see: Callable[[set[bytes]], None]) -> Iterator[None]:
     """Show after each write all the values that the namespace's Secrets hold."""
-    found, _ = place.stack.cluster.list(SECRET, place.namespace, Selector())
-    held = {text(each.metadata, "name"): decoded_data(each.bare) for each in found}
+    cluster = place.stack.cluster
 
-    def look(change: Change) -> None:
-        if (change.kind, change.namespace) == (SECRET, place.namespace):
-            held[text(change.after.metadata, "name")] = decoded_data(change.after.bare)
-            see({each for data in held.values() for each in data.values()})
+    def look(verb: str, resource: str) -> None:
+        if resource == "secrets" and verb != "get":
+            held = cluster.secrets(place.namespace).values()
+            see({value for data in held for value in data.values()})
 
-    end = place.stack.cluster.watch(None, look)
+    cluster.observers.append(look)
     try:
         yield
     finally:
-        end()
+        cluster.observers.remove(look)
 
 
 @contextmanager

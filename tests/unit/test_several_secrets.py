@@ -277,6 +277,42 @@ def test_whose_key_is_not_free_is_told() -> None:
     assert world.secrets == {"": {"K": "b's value"}, "x": {"K": "a's value"}}
 
 
+def test_who_never_had_a_key_keeps_nobody_waiting() -> None:
+    """Two that clashed over a key from the start leave it free when both go elsewhere."""
+    world = world_of({"anchor": {}, "a": {"key": "K"}, "b": {"key": "K"}})
+    world.tag("a", key="L", secret="x")
+    world.tag("b", key="L", secret="x")
+    world.put("c", "new", key="K")
+    world.clock.tick(100)
+    assert world.sweep().unread.keys() == {"a", "b"}
+    assert world.data == {"anchor": "anchor's value", "K": "new"}
+
+
+def test_tags_that_lead_elsewhere_at_each_look_end_as_a_conflict() -> None:
+    """A listing may lead to a Secret that was not read before it a few times, and no more."""
+    world = world_of({"a": {}})
+    numbers = count()
+
+    def retag(call: Call) -> None:
+        if call.verb == "list":
+            world.tag("a", secret=f"w{next(numbers)}")
+
+    world.wire.before = retag
+    with pytest.raises(Conflict):
+        world.sweep()
+    assert world.secrets == {"": {"a": "a's value"}}
+
+
+def test_a_hint_that_joins_for_another_secret_is_read_too() -> None:
+    """An event that comes while another is read may be for a Secret that was not read: a pass."""
+    world = world_of({"a": {}, "b": {"secret": "x"}})
+    world.put("a", "new")
+    world.put("b", "new", secret="x")
+    work = Work(world.target, (Hint("a"),), whole=False, late=lambda: (Hint("b"),))
+    assert world.run(work).unread == {}
+    assert world.secrets == {"": {"a": "new"}, "x": {"b": "new"}}
+
+
 @pytest.mark.parametrize("verb", ["read", "apply"])
 def test_a_secret_that_is_refused_holds_no_other_back(verb: str) -> None:
     """Where one Secret may not be read or written, its secrets are named and the others go on."""
