@@ -49,6 +49,7 @@ _YAML_WORDS: Mapping[str, bool | None] = {
 _PATH_PIECE = re.compile(r"\\[.\\]|.", re.DOTALL)
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 # python-dotenv takes time by the square of such a run
+_BASE64 = re.compile(r"[-_+/A-Za-z0-9]{16,}={1,2}")
 _LONG_BLANKS = re.compile(r"[^\S\r\n]{256}")
 
 
@@ -215,6 +216,8 @@ def _plain(text: str) -> Node:
 def _read_dotenv(subject: str, text: str) -> Node:
     if _LONG_BLANKS.search(text):
         raise _unfit(subject, "has 256 blanks in a row, which are not read")
+    if _BASE64.fullmatch(text.strip()):  # it would be a name, and names are told
+        raise _unfit(subject, "is no dotenv but looks like base64, which k8s-encoding undoes")
     found: dict[str, Node] = {}
     for binding in parse_stream(io.StringIO(text)):
         statement = binding.original.string

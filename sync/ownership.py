@@ -122,7 +122,8 @@ def _of_another_vault(vault: str) -> Claim:
 
 def _written_back(target: Target, actual: Actual, ours: State) -> Claim | None:
     """Find a controller that took back keys which we had written: its owner is there again."""
-    for key in sorted((ours.secrets.keys() & actual.holders.keys()) - actual.owned):
+    written = {key for name, record in ours.secrets.items() for key in record.keys(name)}
+    for key in sorted((written & actual.holders.keys()) - actual.owned):
         for writer in actual.holders[key]:
             for name, claimed in _WRITERS:
                 if writer == name or (name.endswith("/") and writer.startswith(name)):

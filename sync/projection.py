@@ -11,7 +11,7 @@ from sync.certificates import read_bundle
 from sync.errors import Permanent
 from sync.expansion import as_text, decoded, joined, members
 from sync.model import ListedSecret, Target, VaultSecret
-from sync.tags import Format, SecretType, Wish, read_tags
+from sync.tags import Format, SecretType, Wish, is_tagged, read_tags
 from sync.typed import typed
 
 _DATA_KEY = re.compile(r"(?!\.\.?\Z)(?!\.\.)[-._a-zA-Z0-9]{1,253}", re.ASCII)
@@ -20,6 +20,8 @@ _NO_ENVIRONMENT_NAME = re.compile(r"[^A-Za-z0-9_]", re.ASCII)
 _SECRET = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,251}[a-z0-9])?", re.ASCII)
 _VAULTS_OWN = re.compile(r"keyvault-(?:project|[1-9][0-9]?)")
 _MARK_DIGITS = 8
+TAGGED = "t"
+"""What the mark of a placement begins with whose keys are as they are because of tags."""
 _COMMON = "common"
 _STAGES = (_COMMON, "dev", "stg", "prod")
 
@@ -71,6 +73,7 @@ class Placement:
     wish: Wish
     content_type: str
     mark: str
+    tagged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class Rules:
         left_out = self._left_out(target.vault.stage, name, tags)
         if left_out is not None:
             return left_out
-        wish = read_tags(name, tags)
+        wish, tagged = read_tags(name, tags), is_tagged(tags)
         if not wish.sync:
             return Out("its tag k8s-sync is false")
         base = self._stripped(target.vault.stage, name)
@@ -120,7 +123,8 @@ class Rules:
             base=base,
             wish=wish,
             content_type=content_type,
-            mark="" if untouched else digest[:_MARK_DIGITS],
+            mark="" if untouched else (TAGGED if tagged else "") + digest[:_MARK_DIGITS],
+            tagged=tagged,
         )
 
     def render(self, placement: Placement, secret: VaultSecret) -> Mapping[str, bytes]:
@@ -203,10 +207,10 @@ class Rules:
     def _certificate(self, name: str, value: str, placement: Placement) -> Mapping[str, bytes]:
         bundle = read_bundle(name, value, placement.content_type, keep_root=self.keep_root)
         parts = {".crt": bundle.certificate, ".key": bundle.key, ".ca.crt": bundle.authority}
-        base = placement.wish.key or placement.base
+        base = placement.wish.key or self._styled(placement.base)
         return _checked(
             name,
-            [(self._styled(base + end), part) for end, part in parts.items() if part is not None],
+            [(base + self._styled(end), part) for end, part in parts.items() if part is not None],
         )
 
     def _expanded(self, name: str, value: str, placement: Placement) -> Mapping[str, bytes]:

@@ -9,7 +9,7 @@ from sync.errors import Permanent, SyncError, Transient
 from sync.holdings import Holdings
 from sync.model import Hint, ListedSecret, Unserved, VaultSecret
 from sync.ports import Deadline, Vaults
-from sync.projection import Out, Placement, Rules, latest
+from sync.projection import TAGGED, Out, Placement, Rules, latest
 from sync.state import Record
 
 SETTLED_SECONDS = 3
@@ -127,6 +127,7 @@ class Reader:
         now = self.now()
         expired = sorted(n for n in placed if (at := listed[n].expires) is not None and at <= now)
         placed |= {name: each.placement for name, each in rendered.items()}
+        out |= {name: got.reason for name, got in fetched.items() if isinstance(got, Out)}
         return Reading(
             rendered=rendered,
             placed={n: place for n, place in placed.items() if n not in absent},
@@ -263,6 +264,13 @@ class Reader:
         place = self._place(holdings, spelled, secret)
         if isinstance(place, Out):
             return place
+        if record and record.version != secret.version and _lost_tags(holdings, spelled, place):
+            raise Permanent(
+                "TagsLost",
+                f"The new version of secret {name!r} has none of the tags by which the former one "
+                "was brought over: give it the same tags (each version has its own), or k8s-sync "
+                "true if it is meant to be a plain one.",
+            )
         values = self.rules.render(place, secret)
         settled = secret.read_at - secret.updated >= SETTLED_SECONDS
         named = tuple(sorted(values)) if place.mark else ()
@@ -346,6 +354,12 @@ def _unknown(
         for hint in hints
         if hint.at is None and hint.secret.lower() not in known
     }
+
+
+def _lost_tags(holdings: Holdings, name: str, place: Placement) -> bool:
+    """Tell whether a secret is where it is, or as it is, by tags that its placement lacks."""
+    marked = holdings.records[name].mark.startswith(TAGGED)
+    return not place.tagged and (marked or holdings.home(name) != holdings.target.secret)
 
 
 def _not_served_yet(name: str) -> Transient:

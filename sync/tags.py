@@ -69,6 +69,11 @@ _SECRET = re.compile(r"(?=.{1,63}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?", re.ASCII)
 KNOWN = tuple(f"{PREFIX}{field}" for field in Wish.__dataclass_fields__)
 
 
+def is_tagged(tags: Mapping[str, str]) -> bool:
+    """Tell whether any of the tags is of ours."""
+    return any(tag.strip().lower().startswith(PREFIX) for tag in tags)
+
+
 def read_tags(name: str, tags: Mapping[str, str]) -> Wish:
     """Read the tags of the vault secret `name`; raises Permanent with all that is wrong of them.
 

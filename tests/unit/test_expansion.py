@@ -458,3 +458,13 @@ def test_any_text_is_decoded_or_refused(text: str, encoding: Encoding) -> None:
     with suppress(Permanent):
         value = decoded("x", text, encoding)
     assert len(value) <= len(text)
+
+
+@pytest.mark.parametrize("tail", ["=", "==", "==\n"])
+def test_base64_is_no_dotenv(tail: str) -> None:
+    """What looks like base64 does not become a name, which is told where values are not."""
+    text = "c3VwZXItc2VjcmV0LXZhbHVl" + tail
+    with pytest.raises(Permanent) as refused:
+        members("a", text, Format.DOTENV, None)
+    assert refused.value.reason == "ValueNotOfFormat"
+    assert "c3Vw" not in refused.value.message

@@ -546,10 +546,40 @@ class Coins(Choices):
         return min(Choices.choose(self, options), options - 1)
 
 
+@pytest.mark.parametrize("tags", [{"secret": "x"}, {"key": "K"}, {"expand": "json"}])
+@pytest.mark.parametrize("by_event", [True, False])
+def test_a_new_version_that_lost_its_tags_is_refused(tags: Tags, *, by_event: bool) -> None:
+    """The last good value stays where it is until the tags are back, or said not to be meant."""
+    world = World.new()
+    value = '{"user": "u"}'
+    world.put("a", value, **tags)
+    world.settle()
+    before = world.secrets
+    version = world.put("a", "2")
+    done = world.event(world.hint("a", version)) if by_event else world.sweep()
+    assert [error.reason for error in done.unread.values()] == ["TagsLost"]
+    assert world.secrets == before
+    world.clock.tick(10)
+    world.tag("a", sync="true")
+    assert not world.sweep().unread
+    assert filled(world) == {"": {"a": "2"}}
+
+
+@pytest.mark.parametrize("tags", [{"secret": "x"}, {"key": "K"}])
+def test_tags_may_be_taken_from_the_version_that_is_in(tags: Tags) -> None:
+    """Without a new version it is meant: the secret becomes a plain one."""
+    world = World.new()
+    world.put("a", "1", **tags)
+    world.settle()
+    world.tag("a")
+    assert not world.sweep().unread
+    assert filled(world) == {"": {"a": "1"}}
+
+
 RETAGS: Mapping[str, tuple[Tags, Tags]] = {
     "stays": ({"secret": "x"}, {"secret": "x"}),
     "out": ({}, {"secret": "x"}),
-    "home": ({"secret": "x"}, {}),
+    "home": ({"secret": "x"}, {"sync": "true"}),
     "across": ({"secret": "x"}, {"secret": "y"}),
 }
 
