@@ -4,11 +4,12 @@ import json
 import logging
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from sync.adopt import Adoption, adopt, adoption_json, look
 from sync.app import App, Budget
@@ -96,17 +97,25 @@ class Screen:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command on real clients and return its exit code."""
+    before = signal.signal(signal.SIGINT, _interrupted)
     try:
         command = parse(argv)
         _log(verbose=command.verbose)
         return _run_on_clients(command, Screen.of_process(command))
-    except KeyboardInterrupt:
-        sys.stderr.write("\nInterrupted: no Secret is half-written; run it again for the rest.\n")
-        sys.stderr.flush()
-        os._exit(Exit.INTERRUPTED)  # an orderly exit would wait for the vaults under way
     except BrokenPipeError:  # the reader has seen enough: let the flush at exit go nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupted(_number: int, _frame: object) -> NoReturn:
+    """Leave at once: an orderly exit would wait for the vaults under way.
+
+    As an exception an interrupt can be lost in code that may not raise.
+    """
+    os.write(2, b"\nInterrupted: no Secret is half-written; run it again for the rest.\n")
+    os._exit(Exit.INTERRUPTED)
 
 
 def run(app: App, command: Command, screen: Screen) -> Exit:

@@ -112,13 +112,18 @@ def test_tags_decide_whether_and_under_which_key(world: World) -> None:
         assert_quiet(world, place)
 
 
-def test_a_version_without_tags_is_a_plain_secret(world: World) -> None:
-    """Tags belong to a version: one that is set without them is one key of its name again."""
+def test_a_version_without_its_tags_is_refused(world: World) -> None:
+    """A version set without the tags of the former one arrives when that is said to be meant."""
     place = world.place()
-    place.vault.set_secret("a", value(), tags={"k8s-key": "A"})
+    good = value()
+    place.vault.set_secret("a", good, tags={"k8s-key": "A"})
     world.settle()
-    place.vault.set_secret("a", value())
+    lost = place.vault.set_secret("a", value())
     world.settle()
+    refused = world.resync(place)
+    assert (refused.status, outcome(refused)["reason"]) == (422, "TagsLost")
+    assert place.data() == {"A": good}
+    place.vault.update("a", lost.version, tags={"k8s-sync": "true"})
     assert world.resync(place).status == 200
     assert place.data() == place.wanted()
 
