@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sync.errors import Permanent
 from sync.model import (
@@ -63,7 +64,7 @@ class Content:
         return self.left.union(self.entries, recorded)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Standing:
     """Where a Secret stands with us before a reconcile, an absent one included."""
 
@@ -89,25 +90,25 @@ class Standing:
         """What we remember of each vault secret."""
         return self.state.secrets if self.state else {}
 
-    @property
+    @cached_property
     def keyed(self) -> Mapping[str, Record]:
         """What we remember of each key; of two that claim it, one."""
         return {key: record for name, record in self.records.items() for key in record.keys(name)}
 
-    @property
+    @cached_property
     def intact(self) -> frozenset[str]:
         """The keys we wrote that nobody has touched since."""
         if self.actual is None:
             return frozenset()
         return frozenset(self.keyed.keys() & self.actual.owned & self.actual.data.keys())
 
-    @property
+    @cached_property
     def ours(self) -> frozenset[str]:
         """Every key that is there because of us."""
         owned = self.actual.owned if self.actual else frozenset[str]()
         return frozenset((owned | self.keyed.keys()) & self.data.keys())
 
-    @property
+    @cached_property
     def held(self) -> frozenset[str]:
         """The keys that are there and ours, recorded or not: an apply without them drops them."""
         return frozenset(self.actual.owned & self.data.keys()) if self.actual else frozenset()
