@@ -10,11 +10,13 @@ from sync.errors import Permanent, SyncError
 from sync.holdings import Holdings
 from sync.model import SECRET_TYPE
 from sync.plan import Content, Entry, Standing
+from sync.projection import TAGGED
 from sync.reading import Reading, Rendered
 from sync.state import Record
 
 CLASHING = "clash"
-"""The mark of one whose key another claims as well: no placement has it, so it is read again."""
+"""The mark of one whose key another claims as well, after what says if it is tagged: no placement
+has it, so it is read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class _Part:
         if named <= keys:
             self.leaving[name] = record
         elif here := tuple(sorted(named & keys)):
-            self.leaving[name] = replace(record, settled=False, mark=CLASHING, named=here)
+            self.leaving[name] = _as_clashing(record, here)
 
     def content(self, *, prune: bool) -> Content:
         """Return what the Secret shall hold."""
@@ -179,7 +181,7 @@ class _Part:
             written = before
         else:
             written = replace(record, version="")
-        return replace(written, settled=False, mark=CLASHING, named=named)
+        return _as_clashing(replace(written, mark=record.mark), named)
 
     def _spared(self, name: str, before: Record | None) -> set[str]:
         """Return the keys that one whose new key clashes keeps, for nobody else claims them."""
@@ -213,6 +215,12 @@ class _Part:
         actual = self.standing.actual
         mine = self._own or actual is None or self.standing.state is None
         return SECRET_TYPE if mine or actual is None else actual.type
+
+
+def _as_clashing(record: Record, named: tuple[str, ...]) -> Record:
+    """Return the record of one that does not have all its keys: it is read again each time."""
+    tagged = TAGGED if record.mark.startswith(TAGGED) else ""
+    return replace(record, settled=False, mark=tagged + CLASHING, named=named)
 
 
 def _waiting(parts: Collection[_Part]) -> Mapping[str, SyncError]:
