@@ -31,7 +31,7 @@ class Authority:
         certificate = (
             _builder(name, name, key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_ca_usage(), critical=True)
+            .add_extension(ca_usage(), critical=True)
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
             )
@@ -101,7 +101,8 @@ def _builder(
     )
 
 
-def _ca_usage() -> x509.KeyUsage:
+def ca_usage() -> x509.KeyUsage:
+    """Return what the key of a certificate that issues others is for."""
     return x509.KeyUsage(
         digital_signature=True,
         key_cert_sign=True,

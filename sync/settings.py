@@ -4,7 +4,6 @@ import re
 import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
 from sync.adapters.cluster_config import ClusterConfig
@@ -77,6 +76,10 @@ def read(environment: Mapping[str, str]) -> Settings:
             faults.extend(f"{name} is wrong: {fault}." for fault in wrong.args)
             return default
 
+    def chosen[T](name: str, words: Mapping[str, T]) -> T:
+        """Read one of the words, of which the first is the default."""
+        return parsed(name, _one_of(words), next(iter(words.values())))
+
     pattern = parsed("SYNC_VAULT_PATTERN", _pattern, _pattern(DEFAULT_PATTERN))
     namespace = parsed("SYNC_NAMESPACE", _template, DEFAULT_NAMESPACE)
     clusters = parsed("SYNC_CLUSTERS", read_clusters, [ONE_CLUSTER])
@@ -88,15 +91,27 @@ def read(environment: Mapping[str, str]) -> Settings:
         dns_suffix=parsed("SYNC_VAULT_DNS_SUFFIX", _dns_suffix, DEFAULT_DNS_SUFFIX),
         clusters=tuple(config for _, config in clusters),
         schedule=parsed("SYNC_SCHEDULE", _schedule, DEFAULT_SCHEDULE),
-        prune=parsed("SYNC_PRUNE", _prune, default=True),
-        discovery=parsed("SYNC_DISCOVERY", _discovery, default=False),
+        prune=chosen("SYNC_PRUNE", {"owned": True, "never": False}),
+        discovery=parsed(
+            "SYNC_DISCOVERY", _one_of({"none": False, "resource-graph": True}), default=False
+        ),
         rules=Rules(
-            style=parsed("SYNC_KEY_STYLE", _word(KeyStyle), KeyStyle.VERBATIM),
+            style=parsed(
+                "SYNC_KEY_STYLE",
+                _one_of({each.value: each for each in KeyStyle}),
+                KeyStyle.VERBATIM,
+            ),
             include=parsed("SYNC_INCLUDE", _patterns, ()),
             exclude=parsed("SYNC_EXCLUDE", _patterns, ()),
-            stages=parsed("SYNC_STAGE_PREFIXES", _word(StagePrefixes), StagePrefixes.NONE),
+            stages=parsed(
+                "SYNC_STAGE_PREFIXES",
+                _one_of({each.value: each for each in StagePrefixes}),
+                StagePrefixes.NONE,
+            ),
             names=parsed("SYNC_SECRET_NAMES", _secret_names, ()),
-            keep_root=parsed("SYNC_CHAIN_ROOT", _keep_root, default=False),
+            keep_root=parsed(
+                "SYNC_CHAIN_ROOT", _one_of({"keep": True, "drop": False}), default=False
+            ),
         ),
     )
     if settings.discovery and not settings.subscriptions and not given.get("SYNC_SUBSCRIPTIONS"):
@@ -192,33 +207,13 @@ def _schedule(text: str) -> str:
     return text
 
 
-def _prune(text: str) -> bool:
-    if text not in {"owned", "never"}:
-        raise ValueError("it must be owned or never")
-    return text == "owned"
-
-
-def _discovery(text: str) -> bool:
-    if text not in {"none", "resource-graph"}:
-        raise ValueError("it must be none or resource-graph")
-    return text == "resource-graph"
-
-
-def _word[Word: StrEnum](words: type[Word]) -> Callable[[str], Word]:
-    def parse(text: str) -> Word:
-        try:
-            return words(text.lower())
-        except ValueError:
-            raise ValueError(f"it is one of {', '.join(words)}") from None
+def _one_of[Meant](words: Mapping[str, Meant]) -> Callable[[str], Meant]:
+    def parse(text: str) -> Meant:
+        if text not in words:
+            raise ValueError(f"it must be {' or '.join(words)}")
+        return words[text]
 
     return parse
-
-
-def _keep_root(text: str) -> bool:
-    known = {"keep": True, "drop": False}
-    if text.lower() not in known:
-        raise ValueError("it is keep or drop")
-    return known[text.lower()]
 
 
 def _patterns(text: str) -> tuple[Pattern, ...]:

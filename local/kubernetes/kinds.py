@@ -96,17 +96,18 @@ class Kind:
         return f"{self.root}{where}/{self.plural}" + (f"/{name}" if name else "")
 
 
+def _object(fields: Mapping[str, Node]) -> Struct:
+    return Struct({"apiVersion": _STRING, "kind": _STRING, "metadata": _METADATA, **fields})
+
+
 SECRET = Kind(
     name="Secret",
     plural="secrets",
     singular="secret",
     namespaced=True,
     short_names=(),
-    schema=Struct(
+    schema=_object(
         {
-            "apiVersion": _STRING,
-            "kind": _STRING,
-            "metadata": _METADATA,
             "data": Map(Leaf("bytes")),
             "stringData": Map(),
             "type": _STRING,
@@ -120,11 +121,8 @@ NAMESPACE = Kind(
     singular="namespace",
     namespaced=False,
     short_names=("ns",),
-    schema=Struct(
+    schema=_object(
         {
-            "apiVersion": _STRING,
-            "kind": _STRING,
-            "metadata": _METADATA,
             "spec": Struct({"finalizers": Leaf("list")}),
             "status": Struct({"phase": _STRING, "conditions": Leaf("list")}),
         }
@@ -138,11 +136,8 @@ ROLE = Kind(
     singular="role",
     namespaced=True,
     short_names=(),
-    schema=Struct(
+    schema=_object(
         {
-            "apiVersion": _STRING,
-            "kind": _STRING,
-            "metadata": _METADATA,
             "rules": Leaf("list"),
         }
     ),
@@ -154,11 +149,8 @@ ROLE_BINDING = Kind(
     singular="rolebinding",
     namespaced=True,
     short_names=(),
-    schema=Struct(
+    schema=_object(
         {
-            "apiVersion": _STRING,
-            "kind": _STRING,
-            "metadata": _METADATA,
             "roleRef": Leaf("object"),
             "subjects": Leaf("list"),
         }

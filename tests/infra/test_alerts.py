@@ -29,7 +29,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     telemetry.log_pass(
         "timer",
         [
-            Converged(TARGET, expired=("old",)),
+            Converged(TARGET, expired=("old",), warnings=("Key: odd: a word.",)),
             Failed("weu-ds-akv-shop-dev-2", Transient("VaultThrottled", "Wait: a little.")),
             Failed("discovery", Permanent("DiscoveryForbidden", "No role.")),
         ],

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
+from local.authority import ca_usage
+
 PKCS12 = "application/x-pkcs12"
 PEM = "application/x-pem-file"
 
@@ -58,17 +60,6 @@ def certify(  # noqa: PLR0913 - what a certificate says
     subject: str, key: Key, issuer: str, by: Key, *, until: int = 2100, since: int = 2020
 ) -> x509.Certificate:
     """Issue a certificate that may issue others; `since` and `until` are years."""
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=True,
-        crl_sign=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
     return (
         x509.CertificateBuilder()
         .subject_name(_name(subject))
@@ -78,7 +69,7 @@ def certify(  # noqa: PLR0913 - what a certificate says
         .not_valid_before(datetime(since, 1, 1, tzinfo=UTC))
         .not_valid_after(datetime(until, 1, 1, tzinfo=UTC))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(ca_usage(), critical=True)
         .sign(by, None if isinstance(by, ed25519.Ed25519PrivateKey) else SHA256())
     )
 
