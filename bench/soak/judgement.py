@@ -1,0 +1,84 @@
+"""The verdicts of one run: what each is about, by which figures and against which bound."""
+
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+
+from bench.soak import verdicts
+from bench.soak.estate import EVENT, TIMER
+from bench.soak.load import TIMER_FUNCTION
+from bench.soak.process import Sample
+from bench.soak.run import Run
+from bench.soak.told import REFUSALS
+from bench.soak.verdicts import MEBI, Series, Verdict
+
+CALM_SECONDS = 30.0
+"""Within what Event Grid waits for one delivery, and three of this run's passes."""
+
+STALE_SECONDS = 120.0
+"""Through any of this run's faults: two deliveries that fail late, their retries and a pass."""
+
+_POOL = 16  # connections that the app keeps to a vault or a cluster
+_CAUSES = 100  # of one reason and hour, by docs/outcomes.md
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """Make the last pass, and judge what is left then and what was seen before."""
+    fired = run.host.fire(TIMER_FUNCTION)
+    yield Verdict("the last pass", fired == HTTPStatus.ACCEPTED, f"answered {fired}")
+    yield verdicts.nothing(
+        "keys that are not their vault's",
+        [each for plot in run.plots for each in plot.differences()],
+    )
+    run.told.read()
+    yield from _flat(run)
+    yield from _timely(run)
+    yield verdicts.nothing("values told", [*run.told.leaks, *run.load.wrong])
+    yield verdicts.nothing("bugs", run.told.bugs)
+    yield verdicts.few(
+        "refused events in the log",
+        sum(run.told.reasons[reason] for reason in REFUSALS),
+        run.load.done["refused events"],
+        _CAUSES * len(REFUSALS) * (1 + int(run.seconds // 3600)),
+    )
+
+
+def _flat(run: Run) -> Iterator[Verdict]:
+    def series(of: Callable[[Sample], float]) -> Series:
+        return Series.after(run.warm_up, [(each.at, of(each.seen)) for each in run.moments])
+
+    private = series(lambda seen: seen.private / MEBI)
+    yield verdicts.flat("private memory", private, verdicts.MEMORY_MEBIBYTES, " MiB")
+    for name, of, bound in (
+        ("descriptors", _descriptors, verdicts.DESCRIPTORS),
+        ("threads", _threads, verdicts.THREADS),
+    ):
+        yield verdicts.flat(f"{name} under load", series(of), bound)
+    first, *_, last = run.idle
+    before = {**first.descriptors, "socket": max(first.descriptors["socket"], _kept(run))}
+    yield verdicts.back("idle descriptors", before, last.descriptors, verdicts.DESCRIPTORS)
+    yield verdicts.back(
+        "idle threads", {"all": first.threads}, {"all": last.threads}, verdicts.THREADS
+    )
+
+
+def _timely(run: Run) -> Iterator[Verdict]:
+    for means in (EVENT, TIMER):
+        of = [each for each in run.load.arrived if each.means == means]
+        calm = [each.seconds for each in of if each.calm]
+        yield verdicts.within(f"out of step in calm, {means}", calm, CALM_SECONDS)
+        yield verdicts.within(
+            f"out of step at all, {means}", [each.seconds for each in of], STALE_SECONDS
+        )
+
+
+def _descriptors(seen: Sample) -> float:
+    return sum(seen.descriptors.values())
+
+
+def _threads(seen: Sample) -> float:
+    return seen.threads
+
+
+def _kept(run: Run) -> int:
+    """Return how many connections the app's pools keep: to each vault, and to the cluster."""
+    return _POOL * (len(run.plots) + 1)
