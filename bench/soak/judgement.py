@@ -1,13 +1,13 @@
 """The verdicts of one run: what each is about, by which figures and against which bound."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 
 from bench.soak import verdicts
 from bench.soak.estate import EVENT, TIMER
 from bench.soak.load import TIMER_FUNCTION
 from bench.soak.process import Sample
-from bench.soak.run import Run
+from bench.soak.run import FROM_CALLERS, TO_CLUSTER, TO_VAULTS, Run
 from bench.soak.told import REFUSALS
 from bench.soak.verdicts import MEBI, Series, Verdict
 
@@ -54,8 +54,9 @@ def _flat(run: Run) -> Iterator[Verdict]:
     ):
         yield verdicts.flat(f"{name} under load", series(of), bound)
     first, *_, last = run.idle
-    before = {**first.descriptors, "socket": max(first.descriptors["socket"], _kept(run))}
-    yield verdicts.back("idle descriptors", before, last.descriptors, verdicts.DESCRIPTORS)
+    kept = {kind: max(_own(first).get(kind, 0), many) for kind, many in _pools(run).items()}
+    before = {**_own(first), **kept}
+    yield verdicts.back("idle descriptors", before, _own(last), verdicts.DESCRIPTORS)
     yield verdicts.back(
         "idle threads", {"all": first.threads}, {"all": last.threads}, verdicts.THREADS
     )
@@ -71,14 +72,19 @@ def _timely(run: Run) -> Iterator[Verdict]:
         )
 
 
+def _own(seen: Sample) -> Mapping[str, int]:
+    """Return the descriptors but those that are for callers to close, as Event Grid's are."""
+    return {kind: count for kind, count in seen.descriptors.items() if kind != FROM_CALLERS}
+
+
 def _descriptors(seen: Sample) -> float:
-    return sum(seen.descriptors.values())
+    return sum(_own(seen).values())
 
 
 def _threads(seen: Sample) -> float:
     return seen.threads
 
 
-def _kept(run: Run) -> int:
-    """Return how many connections the app's pools keep: to each vault, and to the cluster."""
-    return _POOL * (len(run.plots) + 1)
+def _pools(run: Run) -> Mapping[str, int]:
+    """Return how many connections the app's pools may keep, to all the vaults and the cluster."""
+    return {TO_VAULTS: _POOL * len(run.plots), TO_CLUSTER: _POOL}

@@ -44,14 +44,14 @@ class Load:
             (0.2, self._version),
             (12.0, self._burst),
             (0.7, self._change),
-            (8.0, self._pass),
             (1.0, self._call),
             (0.12, self._stranger),
             (2.0, self._unknown_vault),
         )
-        with ThreadPoolExecutor(len(acts) + 1) as threads:
+        with ThreadPoolExecutor(len(acts) + 2) as threads:
             try:
                 self._parts += [threads.submit(self._repeat, *each) for each in acts]
+                self._parts.append(threads.submit(self._repeat, 8.0, self._pass, rests=False))
                 self._parts.append(threads.submit(self._watch))
                 yield
             finally:
@@ -70,13 +70,14 @@ class Load:
         self._running.set()
 
     def rest(self) -> None:
-        """Begin nothing more until `go`."""
+        """Begin nothing more until `go`, but for the timer's passes."""
         self._running.clear()
 
-    def _repeat(self, pause: float, act: Callable[[Plot], None]) -> None:
+    def _repeat(self, pause: float, act: Callable[[Plot], None], *, rests: bool = True) -> None:
         """Do it every so many seconds, more or less, with any of the vaults."""
         while not self._ended.wait(DICE.uniform(0.5, 1.5) * pause):
-            self._running.wait()
+            if rests:
+                self._running.wait()
             if not self._ended.is_set():
                 act(DICE.choice(self.plots))
 

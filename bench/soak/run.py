@@ -11,7 +11,7 @@ from bench.soak.estate import Plot
 from bench.soak.load import Load
 from bench.soak.process import Sample
 from bench.soak.told import Told
-from bench.soak.trouble import Trouble
+from bench.soak.trouble import Trouble, port_of
 from bench.soak.verdicts import MEBI
 from local.host_process import HostProcess
 from local.stack import Stack
@@ -19,12 +19,14 @@ from local.stack import Stack
 END_SECONDS = 30.0
 """What is left of the whole for the end: events that are delivered again, and the last pass."""
 
+FROM_CALLERS, TO_VAULTS, TO_CLUSTER = "from callers", "to vaults", "to the cluster"
+
 _SAMPLE_SECONDS = 1.0
 _LINE_SECONDS = 30.0
 _GAP_SECONDS = 1.5
 _GRACE_SECONDS, _CALM_SECONDS = 8.0, 20.0
 _SETTLE_SECONDS = 120.0
-_QUIET_SECONDS = 17.0  # Event Grid keeps connections open for 15
+_QUIET_SECONDS = 5.0
 _NAMED = 5
 
 
@@ -62,15 +64,27 @@ class Run:
 
     def soak(self) -> None:
         """Let all go on until the time is over; the warm-up is a quarter, and a whole rotation."""
-        with self._sampling(), self.load.started():
-            self.load.go()
-            while self._left() > 0:
-                self._rotate()
-                if not self.idle and self.now >= self.seconds / 4:
-                    self._rest()
-                    self.warm_up = self.now
-                    self.load.go()
-            self._rest()
+        with self._sampling():
+            with self.load.started():
+                self.load.go()
+                while self._left() > 0:
+                    self._rotate()
+                    if not self.idle and self.now >= self.seconds / 4:
+                        self.load.rest()
+                        self._settle()
+                        self.warm_up = self.now
+                        self.load.go()
+            self._settle()
+
+    def _look(self) -> Sample:
+        environment = self.stack.environment
+        ports = {
+            self.host.port: FROM_CALLERS,
+            port_of(environment["HTTPS_PROXY"]): TO_VAULTS,
+            port_of(environment["IDENTITY_ENDPOINT"]): "to the token endpoint",
+            self.stack.cluster_port: TO_CLUSTER,
+        }
+        return process.look(self.host.pid, ports)
 
     def _left(self) -> float:
         return self.seconds - END_SECONDS - self.now
@@ -98,14 +112,13 @@ class Run:
             self.load.check()
             time.sleep(min(left, _SAMPLE_SECONDS))
 
-    def _rest(self) -> None:
+    def _settle(self) -> None:
         """Let all come to an end, and look; raises TimeoutError where it does not."""
         self.phase = "rest"
-        self.load.rest()
         if not self.stack.settle(_SETTLE_SECONDS):
             raise TimeoutError("events are still under way, though no fault is left")
         time.sleep(_QUIET_SECONDS)
-        self.idle.append(process.look(self.host.pid))
+        self.idle.append(self._look())
         self.phase = ""
 
     @contextmanager
@@ -134,7 +147,7 @@ class Run:
 
     def _sample(self) -> None:
         oldest = max(plot.oldest() for plot in self.plots)
-        moment = Moment(self.now, process.look(self.host.pid), oldest, self.phase)
+        moment = Moment(self.now, self._look(), oldest, self.phase)
         last = self.moments[-1].at if self.moments else -_LINE_SECONDS
         self.moments.append(moment)
         if moment.at // _LINE_SECONDS > last // _LINE_SECONDS:

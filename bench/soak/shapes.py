@@ -27,6 +27,7 @@ MAY_GO = (*PLAIN, *MOVING, *JSON)
 NAMES = (*MAY_GO, SITE)
 
 _WORD = "api"
+_BUNDLE = ("qGSIb3DQEH", "KoZIhvcNAQcB", "kqhkiG9w0BBw")  # 1.2.840.113549.1.7, at any offset
 _MEMBERS = ("USER", "PASSWORD")
 
 type Keys = Mapping[tuple[str, str], bytes]
@@ -86,9 +87,12 @@ def places(own: str, name: str) -> frozenset[tuple[str, str]]:
 
 
 def leaks(told: str) -> list[str]:
-    """Return what leads to each planted value in a text, plain or in base64 at any offset."""
+    """Return what leads to each planted value in a text, plain or in base64 at any offset.
+
+    Of a certificate: to its key, or to the name of PKCS#12's parts within the bundle.
+    """
     shifted = (base64.b64encode(b"x" * shift + MARKER.encode())[4:16] for shift in range(3))
-    traces = (MARKER, *(trace.decode() for trace in shifted), "PRIVATE KEY", "MIID", "MIIE")
+    traces = (MARKER, *(trace.decode() for trace in shifted), "PRIVATE KEY", *_BUNDLE)
     found = (told.find(trace) for trace in traces)
     return [told[max(0, place - 80) : place] for place in found if place >= 0]
 

@@ -65,7 +65,7 @@ def _off_pattern(_vault: str, word: str) -> object:
 
 def _taken(vault: str, word: str) -> object:
     """Let another vault, of another region, ask for the Secret of one that is there."""
-    return event(f"{word[:4]}{vault.removeprefix('weu')}", _SECRET, word)
+    return event(f"a{word[:3]}{vault.removeprefix('weu')}", _SECRET, word)
 
 
 def _no_secret(vault: str, word: str) -> object:

@@ -14,6 +14,7 @@ REFUSALS = frozenset(
         "EventMismatch",
         "SubscriptionNotAllowed",
         "VaultNameOffPattern",
+        "TargetContested",
         "TargetTaken",
     }
 )

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from bench.soak.estate import Plot
 from local.event_grid import Faults
@@ -29,8 +30,7 @@ class Trouble:
     _login: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
-        endpoint = self.stack.environment["IDENTITY_ENDPOINT"]
-        self._identity_port = int(endpoint.rpartition(":")[2].partition("/")[0])
+        self._identity_port = port_of(self.stack.environment["IDENTITY_ENDPOINT"])
         self.stack.identity.lifetime = _LOGIN_SECONDS
 
     def rotation(self) -> Sequence[tuple[str, float, Callable[[], None]]]:
@@ -138,3 +138,10 @@ class Trouble:
         (user,) = json.loads(self.stack.app_kubeconfig.read_text())["users"]
         token: str = user["user"]["token"]
         return token
+
+
+def port_of(url: str) -> int:
+    """Return the port that a URL names."""
+    port = urlsplit(url).port
+    assert port is not None
+    return port

@@ -1,5 +1,6 @@
 """What the soak calls flat, back and bounded, on series made for it."""
 
+import base64
 import math
 import random
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.soak import changes, shapes
+from bench.soak.estate import EVENT, Plot
 from bench.soak.told import Told
 from bench.soak.verdicts import (
     MEMORY_MEBIBYTES,
@@ -20,6 +23,8 @@ from bench.soak.verdicts import (
     percentiles,
     within,
 )
+from local.key_vault import KeyVaults
+from local.kubernetes import Cluster
 
 SECONDS = 200
 SEED = 7
@@ -117,6 +122,62 @@ def test_percentiles_are_by_nearest_rank() -> None:
     """Each figure is one that was measured."""
     told = percentiles(list(accumulate([1.0] * 200)))
     assert told == "200 measured: p50 100.00, p95 190.00, p99 198.00, longest 200.00"
+
+
+@pytest.fixture
+def plot() -> Plot:
+    """Return a vault with one secret that is in its Secret, beside a key of others."""
+    cluster = Cluster()
+    cluster.create_namespace("shop-dev")
+    vault = KeyVaults().create("weu-DS-AKV-shop-dev-1", "s")
+    plot = Plot(vault, cluster, "shop-dev", "keyvault-project", {"note": b"theirs"})
+    changes.new_version(plot, "plain-01", calm=True)
+    wanted = vault.get_secret("plain-01").value.encode()
+    cluster.put_secret("shop-dev", "keyvault-project", {"plain-01": wanted, "note": b"theirs"})
+    return plot
+
+
+def test_a_secret_that_has_arrived_is_told_once(plot: Plot) -> None:
+    """A change is out of step until its keys are there; ill times in between are remembered."""
+    (first,) = plot.arrivals(calm=True)
+    assert (first.means, first.calm) == (EVENT, True)
+    assert plot.arrivals(calm=True) == []
+    changes.new_version(plot, "plain-01", calm=True)
+    assert plot.arrivals(calm=False) == []
+    assert plot.oldest() > 0
+    wanted = plot.vault.get_secret("plain-01").value.encode()
+    plot.cluster.patch_data("shop-dev", "keyvault-project", {"plain-01": wanted})
+    (second,) = plot.arrivals(calm=True)
+    assert not second.calm
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        ({}, []),
+        ({"plain-01": b"older"}, ["plain-01"]),
+        ({"plain-01": None}, ["plain-01"]),
+        ({"note": None}, ["note"]),
+        ({"plain-02": b"of a secret that is deleted"}, ["plain-02"]),
+    ],
+)
+def test_a_key_that_is_not_as_it_should_be_is_named(
+    plot: Plot, data: dict[str, bytes | None], named: list[str]
+) -> None:
+    """Stale, missing and left over keys are differences, and so is a key of others that is gone."""
+    plot.cluster.patch_data("shop-dev", "keyvault-project", data)
+    assert plot.differences() == [f"shop-dev/keyvault-project {key}" for key in named]
+
+
+@pytest.mark.parametrize("name", shapes.NAMES)
+def test_a_value_of_each_shape_is_found_when_it_is_told(name: str) -> None:
+    """Whatever is planted is seen in a text, by itself and in base64 at any offset."""
+    planted = shapes.value(name)
+    assert shapes.leaks(f"a log line with {planted} in it")
+    if name != shapes.SITE:
+        for before in ("", "x", "xx"):
+            assert shapes.leaks(base64.b64encode(f"{before}{planted}".encode()).decode())
+    assert not shapes.leaks("a log line without")
 
 
 @pytest.fixture
