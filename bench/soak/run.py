@@ -19,6 +19,7 @@ from local.stack import Stack
 END_SECONDS = 30.0
 """What is left of the whole for the end: events that are delivered again, and the last pass."""
 
+REST = "rest"
 FROM_CALLERS, TO_VAULTS, TO_CLUSTER = "from callers", "to vaults", "to the cluster"
 
 _SAMPLE_SECONDS = 1.0
@@ -114,7 +115,7 @@ class Run:
 
     def _settle(self) -> None:
         """Let all come to an end, and look; raises TimeoutError where it does not."""
-        self.phase = "rest"
+        self.phase = REST
         if not self.stack.settle(_SETTLE_SECONDS):
             raise TimeoutError("events are still under way, though no fault is left")
         time.sleep(_QUIET_SECONDS)

@@ -23,6 +23,7 @@ THREADS = 6.0
 """Pools grow to their size and stay: what grows on is a thread for each of something."""
 
 _WINDOWS = 5  # in each half
+_LEAST = 4 * _WINDOWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,6 @@ class Series:
 
 
 def _growth(values: Sequence[float]) -> float:
-    if len(values) < 2 * _WINDOWS:
-        raise ValueError(f"{len(values)} samples are too few for a trend")
     medians = [
         statistics.median(
             values[len(values) * turn // _WINDOWS : len(values) * (turn + 1) // _WINDOWS]
@@ -76,7 +75,9 @@ def _growth(values: Sequence[float]) -> float:
 
 
 def flat(name: str, series: Series, at_most: float, unit: str = "") -> Verdict:
-    """Judge whether a figure stays where the warm-up left it."""
+    """Judge whether a figure stays where the warm-up left it; too few samples do not pass."""
+    if len(series.values) < _LEAST:
+        return Verdict(name, held=False, told=f"{len(series.values)} samples are too few to tell")
     grown = series.growth()
     ends = f"{series.values[0]:,.1f} at first, {series.values[-1]:,.1f} at last"
     return Verdict(
