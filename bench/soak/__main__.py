@@ -23,7 +23,7 @@ from local.stack import ROOT, local_stack
 
 _VAULTS = 16
 _LEAST_SECONDS = 240  # a rotation of the faults to warm up, and enough after it for a trend
-_STOPPED = 143  # as a shell says of what SIGTERM ended
+_INTERRUPTED, _STOPPED = 130, 143  # as a shell says of what SIGINT or SIGTERM ended
 
 
 def main() -> int:
@@ -31,8 +31,12 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, _leave)
     options.samples.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="keyvault-sync-soak-") as folder:
-        reached = _soak(Path(folder), options)
+    try:
+        with tempfile.TemporaryDirectory(prefix="keyvault-sync-soak-") as folder:
+            reached = _soak(Path(folder), options)
+    except KeyboardInterrupt:
+        print("Interrupted: nothing is left running.", file=sys.stderr)
+        return _INTERRUPTED
     print("\n".join(["", *(verdict.line() for verdict in reached)]))
     print(f"The samples are {options.samples}, the app's log is beside them.")
     return 0 if all(verdict.held for verdict in reached) else 1

@@ -20,17 +20,19 @@ REFUSALS = frozenset(
 )
 """The reasons by which the load's strangers are turned away."""
 
-_LINE = re.compile(r"^\S+ \S+ (?P<level>[A-Z]+) \[[^]]*\] (?P<logger>\S+): (?P<message>.*)$")
+_LINE = re.compile(r"^\S+ \S+ [A-Z]+ \[[^]]*\] keyvault-sync: (?P<message>.*)$")
+_UNCAUGHT = re.compile(r"(?!sync\.errors\.SyncError: )[\w.]*(?:Error|Exception)(?:: |$)")
+"""How a traceback ends; what the app means to raise is a SyncError, of that very class."""
+
 _REASON = re.compile(r"(?:^|: )(?P<reason>[A-Z][a-z]+(?:[A-Z][a-z]+)*|Bug|Conflict): ")
 _OVERLAP = 200
 
 
 @dataclass(slots=True)
 class Told:
-    """Counts by level and reason, and what must not be there, of all that was read so far."""
+    """Counts by reason, and what must not be there, of all that was read so far."""
 
     path: Path
-    lines: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     bugs: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
@@ -51,16 +53,10 @@ class Told:
             self._note(line)
 
     def _note(self, line: str) -> None:
-        found = _LINE.match(line)
-        if found is None:
-            self.lines["not a log line"] += 1
-            return
-        self.lines[found["logger"]] += 1
-        if found["logger"] != "keyvault-sync":
-            if found["level"] in {"ERROR", "CRITICAL"}:
-                self.lines["errors of others"] += 1
-            return
-        if reason := _REASON.search(found["message"]):
-            self.reasons[reason["reason"]] += 1
-        if ": Bug: " in found["message"]:
-            self.bugs.append(found["message"])
+        if _UNCAUGHT.match(line):
+            self.bugs.append(line)
+        if found := _LINE.match(line):
+            if ": Bug: " in found["message"]:
+                self.bugs.append(found["message"])
+            if reason := _REASON.search(found["message"]):
+                self.reasons[reason["reason"]] += 1

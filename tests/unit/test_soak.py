@@ -200,14 +200,17 @@ def test_the_log_is_read_as_it_grows(log: Path) -> None:
     told.read()
     told.read()
     assert told.reasons == {"VaultThrottled": 2}
-    assert told.lines == {"keyvault-sync": 2}
 
 
 def test_bugs_and_values_are_found(log: Path) -> None:
-    """A bug's outcome and a planted value are seen, wherever in the log they stand."""
+    """Bugs are seen by their outcome and by their traceback, values wherever they stand."""
     told = Told(log)
     head = "2026-01-01 00:00:00,000 ERROR [f i] keyvault-sync: event: v"
-    log.write_text(f"{head}: Bug: KeyError at plan.py:1.\nTraceback\n  plnt3dvalue2 is not known\n")
+    log.write_text(
+        f"{head}: Bug: KeyError at plan.py:1.\n"
+        "Traceback (most recent call last):\n  plnt3dvalue2 is not known\nKeyError: 'x'\n"
+        "Traceback (most recent call last):\nsync.errors.SyncError: event: 1 failed: Slow.\n"
+    )
     told.read()
-    assert len(told.bugs) == 1
+    assert len(told.bugs) == 2
     assert len(told.leaks) == 1
