@@ -38,7 +38,7 @@ def main() -> int:
         print("Interrupted: nothing is left running.", file=sys.stderr)
         return _INTERRUPTED
     print("\n".join(["", *(verdict.line() for verdict in reached)]))
-    print(f"The samples are {options.samples}, the app's log is beside them.")
+    print(f"The samples are in {options.samples}, the app's log is beside them.")
     return 0 if all(verdict.held for verdict in reached) else 1
 
 
@@ -72,7 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--samples",
         type=Path,
-        default=ROOT / ".local" / "soak.csv",
+        default=Path(".local") / "soak.csv",
         help="CSV to write",
     )
     parser.add_argument("--leak", choices=KINDS, help="build one in, to see it found")
