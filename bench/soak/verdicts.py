@@ -41,16 +41,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One figure over time, the warm-up left out; seconds ascend."""
+    """One figure, looked at again and again at the same pace, the warm-up left out."""
 
-    seconds: Sequence[float]
     values: Sequence[float]
 
     @classmethod
     def after(cls, warm_up: float, points: Sequence[tuple[float, float]]) -> "Series":
-        """Leave out what was measured before the warm-up was over."""
-        kept = [point for point in points if point[0] >= warm_up]
-        return cls([at for at, _ in kept], [value for _, value in kept])
+        """Leave out what was measured, at so many seconds, before the warm-up was over."""
+        return cls([value for at, value in points if at >= warm_up])
 
     def growth(self) -> float:
         """Return by how much it grows from end to end, at the pace of the half that grows less.

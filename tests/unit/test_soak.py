@@ -34,7 +34,7 @@ def memory(shape: Callable[[float], float], noise: float = 0.0) -> Verdict:
     """Judge a series of mebibytes, `shape` of the time from 0 to 1, with that much noise."""
     made = random.Random(SEED)  # noqa: S311 - noise
     values = [90 + shape(at / SECONDS) + made.gauss(0, noise) for at in range(SECONDS)]
-    return flat("memory", Series(range(SECONDS), values), MEMORY_MEBIBYTES)
+    return flat("memory", Series(values), MEMORY_MEBIBYTES)
 
 
 def saw(at: float) -> float:
@@ -86,7 +86,7 @@ def test_the_warm_up_is_left_out() -> None:
 
 def test_too_few_samples_are_no_verdict() -> None:
     """A run too short to tell says so instead of passing."""
-    verdict = flat("memory", Series([1, 2], [3, 3]), 1)
+    verdict = flat("memory", Series([3, 3]), 1)
     assert not verdict.held
     assert "2 samples are too few" in verdict.told
 
