@@ -11,7 +11,7 @@ FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)"
 	if [ -x "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
 	then echo "$$python"; exit; fi; done
 
-.PHONY: help demo up down test check lint format bench costs requirements package clean
+.PHONY: help demo up down test check lint format bench soak costs requirements package clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -45,6 +45,9 @@ format: .venv/ready ## Format the code
 
 bench: .venv/ready ## Measure against floors of the same run
 	@$(BIN)/python -m bench
+
+soak: .venv/ready ## Let it run under load and faults for an hour, or SECONDS=300; see what is left
+	@$(BIN)/python -m bench.soak --seconds $(or $(SECONDS),3600)
 
 costs: .venv/ready ## Compute what it costs a month, from measured calls and stated prices
 	@$(BIN)/python -m bench.costs

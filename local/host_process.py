@@ -104,6 +104,12 @@ class HostProcess:
             self._process.wait()
         self._process = None
 
+    @property
+    def pid(self) -> int:
+        """The process, for whoever watches it from outside; only while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def webhook(self, function: str) -> str:
         """Return the URL to which Event Grid delivers a function's events."""
         return (

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sized
 from threading import Lock
 
 from sync.app import DISCOVERY
-from sync.errors import NotOurs, Permanent, SyncError, Unexpected
+from sync.errors import Malformed, NotOurs, Permanent, SyncError, Unexpected
 from sync.model import Converged, Failed, Ignored, Outcome
 from sync.report import key_of
 
@@ -15,7 +15,7 @@ _NAMED = 20  # how many changes or warnings a line names
 _OPERATORS_CONCERN = frozenset(
     {"SubscriptionsUnset", "SecretNearExpiry", "SecretExpired", "CallerUnknown"}
 )
-_UNTRUSTED = frozenset({"EventMismatch", "NamespaceProtected", "TargetContested", "TargetTaken"})
+_UNTRUSTED = frozenset({"NamespaceProtected", "TargetContested", "TargetTaken"})
 _CAUSES = 100  # of one reason, which are a few dozen: whoever varies names fills no log
 _FORGET_SECONDS = 3600.0
 _REPORT_SECONDS = 300.0
@@ -143,7 +143,7 @@ def log_settings_fault(fault: Exception) -> None:
 
 
 def _is_refusal(error: SyncError) -> bool:
-    return isinstance(error, NotOurs) or error.reason in _UNTRUSTED
+    return isinstance(error, NotOurs | Malformed) or error.reason in _UNTRUSTED
 
 
 def _level(error: SyncError) -> int:

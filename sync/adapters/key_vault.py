@@ -68,7 +68,7 @@ class KeyVaults:
             return Unserved.MISSING  # no vault can hold it, and no such text goes into a URL
         read_at = self._now()
         try:
-            with self._door(vault).open(deadline) as client:
+            with self._open(vault, deadline) as client:
                 found = client.get_secret(name, version, timeout=deadline.remaining())
             secret = _secret(found, read_at)
         except FAULTS as error:
@@ -90,7 +90,7 @@ class KeyVaults:
     ) -> tuple[Sequence[ListedSecret], str | None]:
         """Return a page of the listing, and the link to the next one."""
         try:
-            with self._door(vault).open(deadline) as client:
+            with self._open(vault, deadline) as client:
                 listing = client.list_properties_of_secrets(timeout=deadline.remaining())
                 pages = listing.by_page(link)
                 page = [_listed(properties) for properties in next(pages)]
@@ -106,10 +106,21 @@ class KeyVaults:
     def _host(self, vault: VaultName) -> str:
         return f"{vault.text}.{self._suffix}"
 
-    def _door(self, vault: VaultName) -> "_Door":
+    @contextmanager
+    def _open(self, vault: VaultName, deadline: Deadline) -> Iterator[SecretClient]:
+        """Give the vault's client; one is kept only of a vault that has answered well.
+
+        Whoever may send events may name any number of vaults that are not there.
+        """
         door = self._doors.get(vault.text)
         # Two threads may both make one; setdefault keeps the same for either.
-        return door or self._doors.setdefault(vault.text, _Door(self._client(vault)))
+        door = door or self._doors.setdefault(vault.text, _Door(self._client(vault)))
+        try:
+            with door.open(deadline) as client:
+                yield client
+        finally:
+            if not door.opened:
+                self._doors.pop(vault.text, None)
 
     def _client(self, vault: VaultName) -> SecretClient:
         return SecretClient(
@@ -133,18 +144,18 @@ class _Door:
     def __init__(self, client: SecretClient) -> None:
         self._client = client
         self._first = threading.Lock()
-        self._opened = False
+        self.opened = False
 
     @contextmanager
     def open(self, deadline: Deadline) -> Iterator[SecretClient]:
         """Give the client, to one thread alone until a call of its went well."""
-        if not self._opened:
+        if not self.opened:
             if not self._first.acquire(timeout=deadline.remaining()):
                 raise Transient("DeadlineExceeded", "No time was left for this vault in this run.")
             try:
-                if not self._opened:
+                if not self.opened:
                     yield self._client
-                    self._opened = True
+                    self.opened = True
                     return
             finally:
                 self._first.release()

@@ -1,5 +1,6 @@
 """The vaults' port against every answer that Key Vault, or something in its place, gives."""
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from azure.core.credentials import AccessToken
+from azure.keyvault.secrets import SecretClient
 
 from local.authority import Authority
 from local.proxy import Proxy
@@ -57,6 +59,12 @@ def page(*names: str, link: str | None = None, **attributes: object) -> Answer:
     """Return one page of a listing."""
     entries = [{"id": f"{URL}/secrets/{n}", "attributes": ATTRIBUTES | attributes} for n in names]
     return Answer(body={"value": entries, "nextLink": link})
+
+
+def clients() -> int:
+    """Count the vaults' clients that are in memory."""
+    gc.collect()
+    return sum(isinstance(each, SecretClient) for each in gc.get_objects())
 
 
 @pytest.fixture
@@ -321,6 +329,19 @@ def test_a_vault_that_the_proxy_does_not_reach(vaults: KeyVaults) -> None:
     """A deleted vault's name is a failure that may pass: no key goes for it."""
     error = failure(vaults, VaultName("gone-ds-akv-shop-dev-1", "gone", "shop", "dev", 1))
     assert (type(error), error.reason) == (Transient, "VaultUnreachable")
+
+
+def test_nothing_is_kept_of_a_vault_that_is_not_there(server: Scripted, vaults: KeyVaults) -> None:
+    """Events may name any number of vaults: one client is kept of each that is, none of others."""
+    answering(server, Answer(body=BUNDLE))
+    before = clients()
+    for number in range(2):
+        gone = VaultName(f"gone{number}-ds-akv-shop-dev-1", "gone", "shop", "dev", 1)
+        assert failure(vaults, gone, seconds=0.3).reason == "VaultUnreachable"
+    assert clients() == before
+    for _ in range(2):
+        vaults.get(VAULT, "db-url", soon())
+    assert clients() == before + 1
 
 
 def test_a_name_that_does_not_resolve(vaults: KeyVaults, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,6 +179,17 @@ def test_a_cause_is_logged_once_and_counted(
     assert len(log.records) == 3
 
 
+def test_a_flood_of_malformed_events_is_one_line(
+    log: pytest.LogCaptureFixture, refusals: Refusals
+) -> None:
+    """What cannot be read is a refusal as any: whoever sends it again and again fills no log."""
+    for _ in range(1000):
+        refusals.log("event", Failed("event", Malformed("EventMalformed", "It is not JSON.")))
+    assert len(log.records) == 1
+    refusals.report("timer")
+    assert "EventMalformed 1,000" in log.text
+
+
 def test_a_cause_is_logged_again_after_an_hour(
     log: pytest.LogCaptureFixture, refusals: Refusals, clock: Clock
 ) -> None:
