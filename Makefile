@@ -11,7 +11,7 @@ FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)"
 	if [ -x "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
 	then echo "$$python"; exit; fi; done
 
-.PHONY: help demo up down test check lint format bench costs requirements package clean
+.PHONY: help demo up down test check lint format bench costs requirements package audit licences clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -54,8 +54,14 @@ EXPORT = export --quiet --locked --no-dev --no-emit-project --no-header --no-ann
 requirements: .venv/ready ## Compile requirements.txt, what Azure installs, from the lock
 	@$(UV) $(EXPORT) > requirements.txt
 
-package: .venv/ready ## Build dist/app and dist/keyvault-sync.zip, what is deployed
+package: .venv/ready ## Build dist/app and dist/keyvault-sync.zip, what is deployed, and its bill of materials
 	@$(BIN)/python -m infra.package
+
+audit: .venv/ready ## Look for known vulnerabilities in what is deployed; AUDIT=--incomplete where the service lacks some
+	@$(BIN)/python -m infra.audit $(AUDIT)
+
+licences: .venv/ready ## List the licences of what is deployed in docs/licences.md
+	@$(BIN)/python -m infra.licences
 
 clean: ## Remove what was set up and cached
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
