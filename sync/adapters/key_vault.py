@@ -29,7 +29,8 @@ _VERSION = re.compile(r"[0-9A-Za-z]{1,64}")
 class KeyVaults:
     """The port Vaults over azure-keyvault-secrets; for any number of threads.
 
-    `concurrency` is how many connections to one vault are kept; `now` gives epoch seconds.
+    `concurrency` is how many connections to one vault are kept; `now` gives epoch seconds. Of
+    `clients`, some 30 KB each, the oldest gives way: whoever makes up names fills no memory.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class KeyVaults:
         dns_suffix: str,
         concurrency: int = 16,
         now: Callable[[], float] = time.time,
+        clients: int = 2_000,
     ) -> None:
         self._credential = Credential(credential)
         self._suffix = dns_suffix
@@ -45,6 +47,8 @@ class KeyVaults:
         self._session = azure_session(_VAULTS_KEPT_OPEN, concurrency)
         self._transport = azure_transport(self._session)
         self._doors: dict[str, _Door] = {}
+        self._most_doors = clients
+        self._making = threading.Lock()
 
     def list(self, vault: VaultName, deadline: Deadline) -> Sequence[ListedSecret]:
         """Return every secret of the vault, enabled or not, as its pages name them."""
@@ -107,9 +111,14 @@ class KeyVaults:
         return f"{vault.text}.{self._suffix}"
 
     def _door(self, vault: VaultName) -> "_Door":
-        door = self._doors.get(vault.text)
-        # Two threads may both make one; setdefault keeps the same for either.
-        return door or self._doors.setdefault(vault.text, _Door(self._client(vault)))
+        if door := self._doors.get(vault.text):
+            return door
+        with self._making:
+            if vault.text not in self._doors:
+                if len(self._doors) >= self._most_doors:
+                    del self._doors[next(iter(self._doors))]
+                self._doors[vault.text] = _Door(self._client(vault))
+            return self._doors[vault.text]
 
     def _client(self, vault: VaultName) -> SecretClient:
         return SecretClient(

@@ -1,5 +1,6 @@
 """The vaults' port against every answer that Key Vault, or something in its place, gives."""
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from azure.core.credentials import AccessToken
+from azure.keyvault.secrets import SecretClient
 
 from local.authority import Authority
 from local.proxy import Proxy
@@ -353,6 +355,21 @@ def test_the_first_calls_meet_one_challenge(server: Scripted, vaults: KeyVaults)
         calls = [pool.submit(get) for _ in range(8)]
     assert all(not isinstance(call.result(), Unserved) for call in calls)
     assert len(server.requests) == 9
+
+
+def test_names_that_somebody_makes_up_fill_no_memory(server: Scripted) -> None:
+    """Of the clients for vaults only so many are kept; who was forgotten is served again."""
+    answering(server, Answer(body=BUNDLE))
+    vaults = KeyVaults(Token(), "vault.azure.net", clients=3)
+    for number in range(12):
+        vault = VaultName(f"gone{number}-ds-akv-flood-dev-1", "gone", "flood", "dev", 1)
+        with pytest.raises(Transient):
+            vaults.get(vault, "db-url", soon())
+        assert not isinstance(vaults.get(VAULT, "db-url", soon()), Unserved)
+    gc.collect()
+    kept = [each for each in gc.get_objects() if isinstance(each, SecretClient)]
+    assert sum("flood" in client.vault_url for client in kept) <= 3
+    vaults.close()
 
 
 def test_a_netrc_does_not_replace_the_token(
