@@ -287,6 +287,31 @@ def test_redirects_are_not_followed(server: Scripted, cluster: KubernetesSecrets
     assert len(server.requests) == 1
 
 
+def test_an_answer_without_end_is_left(server: Scripted, cluster: KubernetesSecrets) -> None:
+    """An API server that has turned hostile fills no memory, however much it sends."""
+    server.answers = [Answer(endless=True)]
+    failed = failure(cluster, write=False)
+    assert isinstance(failed, Transient)
+    assert failed.reason == "ClusterUnreachable"
+
+
+def test_an_answer_that_drips_ends_with_the_deadline(
+    server: Scripted, cluster: KubernetesSecrets
+) -> None:
+    """A server that sends a byte now and then holds no thread for longer than there is time."""
+    server.answers = [Answer(endless=True, pause=0.05)]
+    with pytest.raises(Transient, match="No time was left"):
+        cluster.read(TARGET, soon(0.5))
+
+
+def test_a_connection_is_kept(server: Scripted, cluster: KubernetesSecrets) -> None:
+    """An answer that is read to its end leaves its connection to the next call."""
+    server.answers = [status(404, "NotFound", "secrets")]
+    for _ in range(3):
+        assert cluster.read(TARGET, soon()) is None
+    assert len({request.client for request in server.requests}) == 1
+
+
 def test_401_reads_the_kubeconfig_again(
     server: Scripted, cluster: KubernetesSecrets, config: Path
 ) -> None:
