@@ -2,7 +2,6 @@
 
 SHELL := /bin/bash
 BIN := .venv/bin
-UV_VERSION := 0.13.9
 UV := $(BIN)/uv
 
 # The first Python 3.13 of: the PATH, pyenv, uv.
@@ -66,7 +65,7 @@ licences: .venv/ready ## List the licences of what is deployed in docs/licences.
 clean: ## Remove what was set up and cached
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
-.venv/ready: pyproject.toml uv.lock .python-version
+.venv/ready: pyproject.toml uv.lock infra/uv.txt .python-version
 	@python=$$($(FIND_PYTHON)); \
 	if [ -z "$$python" ]; then \
 		echo "Python 3.13 was not found on the PATH, in pyenv or in uv. Install it, for example with" >&2; \
@@ -75,6 +74,7 @@ clean: ## Remove what was set up and cached
 	fi; \
 	echo "Setting up .venv with $$python …"; \
 	"$$python" -m venv --clear .venv && \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		--requirement infra/uv.txt && \
 	$(UV) sync --quiet --locked --inexact --python $(BIN)/python
 	@touch $@

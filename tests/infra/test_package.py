@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -135,6 +136,19 @@ def test_two_clones_give_the_same_bytes(dist: Path, tmp_path: Path) -> None:
     )
     for file in (ZIP, SBOM):
         assert (clone / "dist" / file).read_bytes() == (dist / file).read_bytes(), file
+
+
+def test_the_builder_runs_nothing_without_a_hash() -> None:
+    """Whatever is installed to build, test and deploy is pinned, the build's own backend too."""
+    installs = re.findall(r"pip install(?:.*\\\n)*.*", (ROOT / "Makefile").read_text())
+    assert installs
+    assert all("--require-hashes" in each for each in installs)
+    packages = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    files = [file for each in packages for file in (*each.get("wheels", ()), each.get("sdist", ()))]
+    assert all(file["hash"].startswith("sha256:") for file in files if file)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["tool"]["uv"]["no-build-isolation-package"] == [project["project"]["name"]]
+    assert set(project["build-system"]["requires"]) <= {each["name"] for each in packages}
 
 
 def test_without_the_dependencies_there_is_no_package(
