@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from sync.adapters.bounded_retry import BoundedRetry
 from sync.adapters.credential import Credential
 from sync.adapters.transport import azure_session, azure_transport
 from sync.adapters.vault_errors import FAULTS, broken, explain, unserved, untrusted
-from sync.errors import Transient
+from sync.errors import Permanent, Transient
 from sync.model import ListedSecret, Unserved, VaultName, VaultSecret
 from sync.ports import Deadline
 
@@ -26,11 +27,21 @@ _NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
 _VERSION = re.compile(r"[0-9A-Za-z]{1,64}")
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is kept in memory at most, whatever names somebody makes up and however full a vault is.
+
+    A client takes some 30 KB, and the oldest gives way. A listed secret may have 12 KB of tags.
+    """
+
+    clients: int = 2_000
+    secrets: int = 20_000
+
+
 class KeyVaults:
     """The port Vaults over azure-keyvault-secrets; for any number of threads.
 
-    `concurrency` is how many connections to one vault are kept; `now` gives epoch seconds. Of
-    `clients`, some 30 KB each, the oldest gives way: whoever makes up names fills no memory.
+    `concurrency` is how many connections to one vault are kept; `now` gives epoch seconds.
     """
 
     def __init__(
@@ -39,7 +50,7 @@ class KeyVaults:
         dns_suffix: str,
         concurrency: int = 16,
         now: Callable[[], float] = time.time,
-        clients: int = 2_000,
+        limits: Limits = Limits(),
     ) -> None:
         self._credential = Credential(credential)
         self._suffix = dns_suffix
@@ -47,17 +58,26 @@ class KeyVaults:
         self._session = azure_session(_VAULTS_KEPT_OPEN, concurrency)
         self._transport = azure_transport(self._session)
         self._doors: dict[str, _Door] = {}
-        self._most_doors = clients
+        self._limits = limits
         self._making = threading.Lock()
 
     def list(self, vault: VaultName, deadline: Deadline) -> Sequence[ListedSecret]:
-        """Return every secret of the vault, enabled or not, as its pages name them."""
+        """Return every secret of the vault, enabled or not, as its pages name them.
+
+        Raises Permanent where there are too many to keep in mind, and what a page raises.
+        """
         listed: list[ListedSecret] = []
         links: set[str] = set()
         link: str | None = None
         while True:
             page, link = self._page(vault, link, deadline)
             listed += page
+            if len(listed) > self._limits.secrets:
+                raise Permanent(
+                    "VaultTooLarge",
+                    f"Vault {vault} has more than {self._limits.secrets:,} secrets, which are not "
+                    "listed: move some to an additional vault.",
+                )
             if link is None:
                 return listed
             if link in links:
@@ -115,7 +135,7 @@ class KeyVaults:
             return door
         with self._making:
             if vault.text not in self._doors:
-                if len(self._doors) >= self._most_doors:
+                if len(self._doors) >= self._limits.clients:
                     del self._doors[next(iter(self._doors))]
                 self._doors[vault.text] = _Door(self._client(vault))
             return self._doors[vault.text]

@@ -14,7 +14,7 @@ from azure.keyvault.secrets import SecretClient
 from local.authority import Authority
 from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
-from sync.adapters.key_vault import KeyVaults
+from sync.adapters.key_vault import KeyVaults, Limits
 from sync.errors import Permanent, SyncError, Transient
 from sync.model import ListedSecret, Unserved, VaultName
 from tests.unit.scripted import (
@@ -285,6 +285,24 @@ def test_a_list_that_leads_elsewhere_is_not_followed(
     assert len(asked(server)) == 1
 
 
+def test_a_vault_that_is_too_large_is_refused(server: Scripted) -> None:
+    """A vault that somebody filled to fill the app's memory is refused before it does."""
+    pages = iter(range(100))
+
+    def script(request: Request) -> Answer:
+        if "Authorization" not in request.headers:
+            return challenge()
+        number = next(pages)
+        return page(*(f"s{number}-{n}" for n in range(25)), link=f"{URL}/secrets?skip={number}")
+
+    server.answers = [script]
+    vaults = KeyVaults(Token(), "vault.azure.net", limits=Limits(secrets=100))
+    with pytest.raises(Permanent, match="more than 100 secrets"):
+        vaults.list(VAULT, soon())
+    assert next(pages) == 5
+    vaults.close()
+
+
 def test_a_list_that_never_ends_is_broken(server: Scripted, vaults: KeyVaults) -> None:
     """A link that was followed before ends the listing with a failure, and with no names."""
     answering(server, page("a", link=f"{URL}/secrets?skiptoken=1"))
@@ -360,12 +378,11 @@ def test_the_first_calls_meet_one_challenge(server: Scripted, vaults: KeyVaults)
 def test_names_that_somebody_makes_up_fill_no_memory(server: Scripted) -> None:
     """Of the clients for vaults only so many are kept; who was forgotten is served again."""
     answering(server, Answer(body=BUNDLE))
-    vaults = KeyVaults(Token(), "vault.azure.net", clients=3)
+    vaults = KeyVaults(Token(), "vault.azure.net", limits=Limits(clients=3))
     for number in range(12):
-        vault = VaultName(f"gone{number}-ds-akv-flood-dev-1", "gone", "flood", "dev", 1)
-        with pytest.raises(Transient):
-            vaults.get(vault, "db-url", soon())
-        assert not isinstance(vaults.get(VAULT, "db-url", soon()), Unserved)
+        vault = VaultName(f"r{number}-ds-akv-flood-dev-1", f"r{number}", "flood", "dev", 1)
+        for each in (vault, VAULT):
+            assert not isinstance(vaults.get(each, "db-url", soon()), Unserved)
     gc.collect()
     kept = [each for each in gc.get_objects() if isinstance(each, SecretClient)]
     assert sum("flood" in client.vault_url for client in kept) <= 3
