@@ -15,6 +15,7 @@ from sync.adapters.clusters import Clusters
 from sync.adapters.kubernetes import KubernetesSecrets
 from sync.errors import Conflict, Permanent, SyncError, Transient
 from sync.model import Desired, Target, VaultName
+from sync.report import retry_after
 from tests.unit.scripted import PLANTED, Answer, Scripted, said, soon
 
 VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
@@ -250,6 +251,16 @@ def test_retry_after_is_handed_on(server: Scripted, cluster: KubernetesSecrets) 
     assert isinstance(error, Transient)
     assert error.retry_after == 11
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("advice", ["9" * 400, "86400", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_no_advice_is_longer_than_an_hour(
+    server: Scripted, cluster: KubernetesSecrets, advice: str
+) -> None:
+    """One hostile API server keeps nobody away who asks about others as well."""
+    server.answers = [Answer(503, "", {"Retry-After": advice})]
+    error = failure(cluster)
+    assert retry_after([error]) == 3600
 
 
 @pytest.mark.parametrize(
