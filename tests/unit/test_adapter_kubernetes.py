@@ -244,6 +244,19 @@ def test_403_quotes_the_status(server: Scripted, cluster: KubernetesSecrets) -> 
     assert words in failure(cluster).message
 
 
+def test_a_quoted_message_is_one_line(server: Scripted, cluster: KubernetesSecrets) -> None:
+    """What an admission webhook says begins no line of the log and commands no terminal."""
+    document = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "message": "no\n2026 ERROR all is lost\x1b[2J",
+    }
+    server.answers = [Answer(403, document)]
+    said = failure(cluster).message
+    assert "It says: no 2026 ERROR all is lost [2J" in said
+    assert said.isprintable()
+
+
 def test_retry_after_is_handed_on(server: Scripted, cluster: KubernetesSecrets) -> None:
     """The API server's advice when to come back reaches the caller."""
     server.answers = [Answer(429, "", {"Retry-After": "11"})]
