@@ -138,6 +138,17 @@ def test_a_hostile_name_leads_nowhere(world: World, name: str) -> None:
     assert "\nINJECTED" not in world.log()
 
 
+def test_force_gives_a_known_vaults_secret_to_no_other(world: World) -> None:
+    """Whoever has a function key and a vault of a fitting name gets nobody's Secret by it."""
+    victim = filled(world)
+    rival = world.place(victim.name.replace("weu-", "xeu-"), silent=True)
+    rival.vault.set_secret("key", value())
+    with world.app(victim) as app:
+        assert outcome(app.resync(rival))["reason"] == "TargetContested"
+        assert outcome(app.resync(rival, force=True))["reason"] == "TargetContested"
+        assert victim.data() == victim.wanted()
+
+
 def test_a_flood_of_made_up_vaults_keeps_nobody_waiting(world: World) -> None:
     """Hundreds of events of vaults that lead nowhere are all answered, and a real one is served."""
     place = world.place(silent=True)
