@@ -53,10 +53,10 @@ EXPORT = export --quiet --locked --no-dev --no-emit-project --no-header --no-ann
 requirements: .venv/ready ## Compile requirements.txt, what Azure installs, from the lock
 	@$(UV) $(EXPORT) > requirements.txt
 
-package: .venv/ready ## Build dist/app and dist/keyvault-sync.zip, what is deployed, and its bill of materials
+package: .venv/ready ## Build dist/app and dist/keyvault-sync.zip, what is deployed, and the bill of materials
 	@$(BIN)/python -m infra.package
 
-audit: .venv/ready ## Look for known vulnerabilities in what is deployed; AUDIT=--incomplete where the service lacks some
+audit: .venv/ready ## Look for known vulnerabilities in what is deployed
 	@$(BIN)/python -m infra.audit $(AUDIT)
 
 licences: .venv/ready ## List the licences of what is deployed in docs/licences.md
