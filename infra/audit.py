@@ -18,7 +18,8 @@ REQUIREMENTS = ROOT / "requirements.txt"
 
 _NAMED = 5  # how many unaudited dependencies a line names
 _OUTAGE = re.compile(
-    r"^(?:requests\.exceptions\.|urllib3\.exceptions\.)\w+|Could not connect", re.MULTILINE
+    r"^(?:requests|urllib3)\.exceptions\.\w+|Could not connect|not redirecting properly",
+    re.MULTILINE,
 )
 
 

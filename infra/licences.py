@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -86,8 +86,8 @@ def page(found: Sequence[Licensed]) -> str:
 def _licence(choices: Sequence[_Choice]) -> str:
     if len(choices) != 1:
         return ""
-    named: Mapping[str, object] = choices[0].get("license", {})
-    return choices[0].get("expression") or str(named.get("id", ""))
+    (choice,) = choices
+    return choice.get("expression") or choice.get("license", {}).get("id", "")
 
 
 def main() -> None:

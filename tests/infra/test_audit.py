@@ -14,7 +14,7 @@ VULNERABLE = {
     "version": "9.2.1",
     "vulns": [{"id": "PYSEC-2026-1", "fix_versions": ["9.2.2"], "aliases": []}],
 }
-DOWN = "Traceback (most recent call last):\n  …\nrequests.exceptions.ProxyError: no way out\n"
+TRACE = "Traceback (most recent call last):\n  …\n"
 
 
 def report(*dependencies: object) -> str:
@@ -54,9 +54,18 @@ def test_what_a_report_leaves_out_was_not_asked() -> None:
     assert not found.passes(incomplete=False)
 
 
-def test_a_service_that_is_down_is_told() -> None:
+@pytest.mark.parametrize(
+    "errors",
+    [
+        f"{TRACE}requests.exceptions.ProxyError: no way out\n",
+        f"{TRACE}requests.exceptions.HTTPError: 503\n\n{TRACE}pip_audit._service.ServiceError\n",
+        "ERROR:pip_audit._cli:Could not connect to the vulnerability feed\n",
+    ],
+    ids=["proxy", "ill", "away"],
+)
+def test_a_service_that_is_down_is_told(errors: str) -> None:
     """Where nobody could be asked that is said, and is no pass unless it may be."""
-    found = verdict(PINNED, "", DOWN)
+    found = verdict(PINNED, "", errors)
     assert "could not be reached" in str(found)
     assert "0 of 2 dependencies audited." in str(found)
     assert not found.passes(incomplete=False)
