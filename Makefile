@@ -2,7 +2,6 @@
 
 SHELL := /bin/bash
 BIN := .venv/bin
-UV_VERSION := 0.13.9
 UV := $(BIN)/uv
 
 # The first Python 3.13 of: the PATH, pyenv, uv.
@@ -11,7 +10,7 @@ FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)"
 	if [ -x "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
 	then echo "$$python"; exit; fi; done
 
-.PHONY: help demo up down test check lint format bench soak costs requirements package clean
+.PHONY: help demo up down test check lint format bench soak costs requirements package audit licences clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -57,13 +56,19 @@ EXPORT = export --quiet --locked --no-dev --no-emit-project --no-header --no-ann
 requirements: .venv/ready ## Compile requirements.txt, what Azure installs, from the lock
 	@$(UV) $(EXPORT) > requirements.txt
 
-package: .venv/ready ## Build dist/app and dist/keyvault-sync.zip, what is deployed
+package: .venv/ready ## Build dist/app and dist/keyvault-sync.zip, what is deployed, and the bill of materials
 	@$(BIN)/python -m infra.package
+
+audit: .venv/ready ## Look for known vulnerabilities in what is deployed
+	@$(BIN)/python -m infra.audit $(AUDIT)
+
+licences: .venv/ready ## List the licences of what is deployed in docs/licences.md
+	@$(BIN)/python -m infra.licences
 
 clean: ## Remove what was set up and cached
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
-.venv/ready: pyproject.toml uv.lock .python-version
+.venv/ready: pyproject.toml uv.lock infra/uv.txt .python-version
 	@python=$$($(FIND_PYTHON)); \
 	if [ -z "$$python" ]; then \
 		echo "Python 3.13 was not found on the PATH, in pyenv or in uv. Install it, for example with" >&2; \
@@ -72,6 +77,7 @@ clean: ## Remove what was set up and cached
 	fi; \
 	echo "Setting up .venv with $$python …"; \
 	"$$python" -m venv --clear .venv && \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		--requirement infra/uv.txt && \
 	$(UV) sync --quiet --locked --inexact --python $(BIN)/python
 	@touch $@

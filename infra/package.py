@@ -1,6 +1,7 @@
 """Builds what is deployed: the app with its locked dependencies, as a folder and as a zip of it.
 
-The same commit gives the same folder, and with the same zlib the same zip, on any machine and day.
+Beside the zip stands its bill of materials, by `infra/sbom.py`. The same commit gives the same
+folder, and with the same zlib the same zip and bill, on any machine and day.
 """
 
 import hashlib
@@ -11,12 +12,15 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from infra.sbom import Lock, SbomError, bill
+
 ROOT = Path(__file__).parents[1]
 FILES = ("function_app.py", "host.json", "requirements.txt")
 PACKAGE = "sync"
 SITE_PACKAGES = Path(".python_packages/lib/site-packages")  # where Azure's Python worker looks
 APP = "app"
 ZIP = "keyvault-sync.zip"
+SBOM = "keyvault-sync.cdx.json"
 
 # The platform of Azure Functions' Python 3.13, whatever machine builds for it.
 TARGET = ("--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.13")
@@ -34,15 +38,18 @@ class PackageError(Exception):
 
 
 def build(dist: Path) -> Path:
-    """Make `app` and `keyvault-sync.zip` in the folder anew; return the zip."""
-    app, archive = dist / APP, dist / ZIP
-    archive.unlink(missing_ok=True)
+    """Make `app`, `keyvault-sync.zip` and its bill in the folder anew; return the zip."""
+    app, archive, materials = dist / APP, dist / ZIP, dist / SBOM
+    for former in (archive, materials):
+        former.unlink(missing_ok=True)
     _remove(app)
     for file in own_files():
         (app / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, app / file)
     _install(app / SITE_PACKAGES)
     _zip(app, archive)
+    lock = Lock.read(ROOT / "uv.lock")
+    materials.write_text(bill(app / SITE_PACKAGES, lock, archive), encoding="utf-8")
     return archive
 
 
@@ -94,7 +101,7 @@ def main() -> None:
     """Build into `dist/` and tell what came out."""
     try:
         archive = build(ROOT / "dist")
-    except PackageError as error:
+    except (PackageError, SbomError) as error:
         sys.exit(str(error))
     content = archive.read_bytes()
     megabytes = len(content) / 1_000_000

@@ -11,13 +11,13 @@ from sync.certificates import read_bundle
 from sync.errors import Permanent
 from sync.expansion import as_text, decoded, joined, members
 from sync.model import ListedSecret, Target, VaultSecret
+from sync.state import SECRET_NAME
 from sync.tags import Format, SecretType, Wish, is_tagged, read_tags
 from sync.typed import typed
 
 _DATA_KEY = re.compile(r"(?!\.\.?\Z)(?!\.\.)[-._a-zA-Z0-9]{1,253}", re.ASCII)
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _NO_ENVIRONMENT_NAME = re.compile(r"[^A-Za-z0-9_]", re.ASCII)
-_SECRET = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,251}[a-z0-9])?", re.ASCII)
 _VAULTS_OWN = re.compile(r"keyvault-(?:project|[1-9][0-9]?)")
 _MARK_DIGITS = 8
 TAGGED = "t"
@@ -190,7 +190,7 @@ class Rules:
             )
         named = any(fnmatchcase(word, pattern) for pattern in self.names)
         secret = word if named else f"{target.secret}-{word}"
-        if not _SECRET.fullmatch(secret):
+        if not SECRET_NAME.fullmatch(secret):
             raise Permanent(
                 "TagWrong",
                 f"Secret {name!r}, tagged k8s-type, cannot be kept in a Secret of its own name: "

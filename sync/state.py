@@ -1,10 +1,13 @@
 """What the Secret's annotation remembers of each vault secret, and its one text form."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _YEAR_2500 = 16_725_225_600
+SECRET_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,251}[a-z0-9])?", re.ASCII)
+"""What the app calls a Secret. Any other text could lead a URL out of the namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def decode(text: str) -> State | None:
             },
             overruled=tuple(_string(uid) for uid in fields.get("overruled", ())),
             others={
-                secret: tuple(_string(name) for name in names)
+                _secret(secret): tuple(_string(name) for name in names)
                 for secret, names in fields.get("others", {}).items()
             },
         )
@@ -115,6 +118,12 @@ def _string(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(type(value).__name__)
     return value
+
+
+def _secret(name: str) -> str:
+    if not SECRET_NAME.fullmatch(name):
+        raise ValueError(name)
+    return name
 
 
 def _epoch(value: object) -> int:

@@ -91,7 +91,8 @@ def broken(target: Target, what: str) -> Transient:
 
 
 def _forbidden(target: Target, _status: int, told: _Status) -> Permanent:
-    said = f" It says: {told.message[:_LONGEST_MESSAGE]}" if told.message else ""
+    quoted = "".join(c if c.isprintable() else " " for c in told.message[:_LONGEST_MESSAGE])
+    said = f" It says: {quoted}" if quoted else ""
     return Permanent(
         "ClusterForbidden",
         f"The app may not read or write {target}. If the namespace is missing, create it; then "

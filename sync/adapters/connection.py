@@ -1,14 +1,15 @@
 """Sends a call to an API server: the pool of connections, whom it trusts, and when it repeats."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import urllib3
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
 from urllib3 import BaseHTTPResponse, Timeout
-from urllib3.exceptions import ProtocolError
+from urllib3.exceptions import HTTPError, ProtocolError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from sync.model import FIELD_MANAGER
@@ -16,6 +17,9 @@ from sync.ports import Deadline
 
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 8.0
+_MOST_BYTES = 16 * 1024 * 1024
+"""Of an answer; an API server takes and keeps a few MiB, so more can only be meant to do harm."""
+_PART_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,15 @@ class Call:
     path: str
     content_type: str = ""
     body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an API server answered; the body may hold values."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,24 +58,24 @@ class Connection:
     endpoint: Endpoint
     authorization: str | None = field(repr=False)
 
-    def send(self, call: Call, deadline: Deadline) -> BaseHTTPResponse:
+    def send(self, call: Call, deadline: Deadline) -> Answer:
         """Send the call once, or twice where a kept connection turns out to be closed.
 
         A write may be repeated, too: had the first one been accepted, its precondition would fail.
-        Raises urllib3's HTTPError.
+        Raises urllib3's HTTPError, and Transient where the answer goes on past the deadline.
         """
         try:
             return self._exchange(call, deadline)
         except ProtocolError:
             return self._exchange(call, deadline)
 
-    def _exchange(self, call: Call, deadline: Deadline) -> BaseHTTPResponse:
+    def _exchange(self, call: Call, deadline: Deadline) -> Answer:
         headers = {"Accept": "application/json", "User-Agent": FIELD_MANAGER}
         if call.body is not None:
             headers["Content-Type"] = call.content_type
         if self.authorization:
             headers["Authorization"] = self.authorization
-        return self.endpoint.pool.request(
+        answer = self.endpoint.pool.request(
             call.method,
             f"{self.endpoint.url}{call.path}",
             body=call.body,
@@ -72,7 +85,22 @@ class Connection:
             ),
             retries=False,
             redirect=False,  # a token goes to no other host
+            preload_content=False,
+            decode_content=False,  # none is asked for
         )
+        with closing(answer):  # which leaves the connection of an answer that is read to its end
+            return Answer(answer.status, answer.headers, _body(answer, deadline))
+
+
+def _body(answer: BaseHTTPResponse, deadline: Deadline) -> bytes:
+    """Read the body as it comes: a server that has turned hostile may never end it."""
+    body = bytearray()
+    while part := answer.read1(_PART_BYTES):
+        body += part
+        deadline.remaining()
+        if len(body) > _MOST_BYTES:
+            raise HTTPError("the answer is too long")
+    return bytes(body)
 
 
 def pool(configuration: Configuration, concurrency: int) -> urllib3.PoolManager:

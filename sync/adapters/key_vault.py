@@ -16,7 +16,7 @@ from sync.adapters.bounded_retry import BoundedRetry
 from sync.adapters.credential import Credential
 from sync.adapters.transport import azure_session, azure_transport
 from sync.adapters.vault_errors import FAULTS, broken, explain, unserved, untrusted
-from sync.errors import Transient
+from sync.errors import Permanent, Transient
 from sync.model import ListedSecret, Unserved, VaultName, VaultSecret
 from sync.ports import Deadline
 
@@ -24,12 +24,15 @@ _API_VERSION = "7.4"
 _VAULTS_KEPT_OPEN = 64
 _NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
 _VERSION = re.compile(r"[0-9A-Za-z]{1,64}")
+_MOST_SECRETS = 20_000
+"""Of one vault: far more than its Secrets have room for. A listed secret may have 12 KB of tags."""
 
 
 class KeyVaults:
     """The port Vaults over azure-keyvault-secrets; for any number of threads.
 
-    `concurrency` is how many connections to one vault are kept; `now` gives epoch seconds.
+    `concurrency` is how many connections to one vault are kept; `now` gives epoch seconds;
+    a vault of more than `most_secrets` is refused.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class KeyVaults:
         dns_suffix: str,
         concurrency: int = 16,
         now: Callable[[], float] = time.time,
+        most_secrets: int = _MOST_SECRETS,
     ) -> None:
         self._credential = Credential(credential)
         self._suffix = dns_suffix
@@ -45,15 +49,25 @@ class KeyVaults:
         self._session = azure_session(_VAULTS_KEPT_OPEN, concurrency)
         self._transport = azure_transport(self._session)
         self._doors: dict[str, _Door] = {}
+        self._most_secrets = most_secrets
 
     def list(self, vault: VaultName, deadline: Deadline) -> Sequence[ListedSecret]:
-        """Return every secret of the vault, enabled or not, as its pages name them."""
+        """Return every secret of the vault, enabled or not, as its pages name them.
+
+        Raises Permanent where there are too many to keep in mind, and what a page raises.
+        """
         listed: list[ListedSecret] = []
         links: set[str] = set()
         link: str | None = None
         while True:
             page, link = self._page(vault, link, deadline)
             listed += page
+            if len(listed) > self._most_secrets:
+                raise Permanent(
+                    "VaultTooLarge",
+                    f"Vault {vault} has more than {self._most_secrets:,} secrets, which are not "
+                    "listed: move some to an additional vault.",
+                )
             if link is None:
                 return listed
             if link in links:

@@ -4,11 +4,9 @@ import json
 from base64 import b64encode
 from http import HTTPStatus
 
-from urllib3 import BaseHTTPResponse
-
 from sync.adapters.cluster_errors import broken, explain, is_absent
 from sync.adapters.clusters import Clusters
-from sync.adapters.connection import Call
+from sync.adapters.connection import Answer, Call
 from sync.adapters.secret_document import parse
 from sync.model import FIELD_MANAGER, Actual, Desired, Target
 from sync.ports import Deadline
@@ -81,7 +79,7 @@ class KubernetesSecrets:
         if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
             raise explain(target, answer.status, answer.headers, answer.data)
 
-    def _ask(self, target: Target, call: Call, deadline: Deadline) -> BaseHTTPResponse:
+    def _ask(self, target: Target, call: Call, deadline: Deadline) -> Answer:
         return self._clusters.ask(target.cluster, call, deadline)
 
 

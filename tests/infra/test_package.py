@@ -5,19 +5,32 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from infra.package import APP, FILES, PACKAGE, ROOT, SITE_PACKAGES, ZIP, PackageError, build
+from infra.package import (
+    APP,
+    FILES,
+    PACKAGE,
+    ROOT,
+    SBOM,
+    SITE_PACKAGES,
+    ZIP,
+    PackageError,
+    build,
+)
 
 DEPENDENCIES = f"{SITE_PACKAGES}/"
 RUNTIME = ("azure_functions_runtime", "azurefunctions", "local")
 ELF_X86_64 = 0x3E
+LONG_AGO = 1_000_000_000  # epoch seconds
 
 # Indexes the folder with nothing else on the path than the standard library and the folders given.
 _INDEX = """
@@ -33,14 +46,6 @@ for module in pkgutil.walk_packages(sync.__path__, "sync."):
         importlib.import_module(module.name)
 print(json.dumps([sync.__file__, *worker.functions]))
 """
-
-
-@pytest.fixture(scope="session")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the package once."""
-    folder = tmp_path_factory.mktemp("dist")
-    build(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -111,26 +116,53 @@ def test_the_zip_is_the_folder(dist: Path) -> None:
         assert folder == {name: zipped.read(name) for name in zipped.namelist()}
 
 
-def test_two_builds_are_the_same_bytes(dist: Path, tmp_path: Path) -> None:
-    """Neither the folder, the day nor the builder's umask is in the package."""
-    umask = os.umask(0o077)
-    try:
-        again = build(tmp_path)
-    finally:
-        os.umask(umask)
-    assert again.read_bytes() == (dist / ZIP).read_bytes()
+def test_two_clones_give_the_same_bytes(dist: Path, tmp_path: Path) -> None:
+    """Neither the folder, its times, the day, the locale nor the builder's umask is in it."""
+    clone = tmp_path / "elsewhere"
+    for name in (*FILES, "uv.lock", PACKAGE, "infra"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, clone / name)
+    for path in (path for path in clone.rglob("*") if path.is_file()):
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    elsewhere = {"LC_ALL": "C", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "1", "PYTHONPATH": ""}
+    subprocess.run(
+        [sys.executable, "-m", "infra.package"],
+        cwd=clone,
+        env={**os.environ, **elsewhere},
+        umask=0o077,
+        capture_output=True,
+        check=True,
+    )
+    for file in (ZIP, SBOM):
+        assert (clone / "dist" / file).read_bytes() == (dist / file).read_bytes(), file
+
+
+def test_the_builder_runs_nothing_without_a_hash() -> None:
+    """Whatever is installed to build, test and deploy is pinned, the build's own backend too."""
+    installs = re.findall(r"pip install(?:.*\\\n)*.*", (ROOT / "Makefile").read_text())
+    assert installs
+    assert all("--require-hashes" in each for each in installs)
+    packages = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    files = [file for each in packages for file in (*each.get("wheels", ()), each.get("sdist", ()))]
+    assert all(file["hash"].startswith("sha256:") for file in files if file)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["tool"]["uv"]["no-build-isolation-package"] == [project["project"]["name"]]
+    assert set(project["build-system"]["requires"]) <= {each["name"] for each in packages}
 
 
 def test_without_the_dependencies_there_is_no_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no package can be fetched the build says so and leaves no older zip to deploy."""
-    (tmp_path / ZIP).write_bytes(b"older")
+    for file in (ZIP, SBOM):
+        (tmp_path / file).write_bytes(b"older")
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     with pytest.raises(PackageError, match="network was disabled"):
         build(tmp_path)
     assert not (tmp_path / ZIP).exists()
+    assert not (tmp_path / SBOM).exists()
 
 
 def test_the_package_runs(dist: Path, tmp_path: Path) -> None:
@@ -187,7 +219,7 @@ def project_files() -> Iterator[Path]:
     """Walk the project; skip what tools keep in folders of their own."""
     for folder, folders, files in ROOT.walk():
         folders[:] = [f for f in folders if f != "__pycache__" and not f.startswith(".")]
-        yield from (folder / file for file in files)
+        yield from (folder / file for file in files if file != ".git")  # of a worktree
 
 
 def test_publishing_the_folder_takes_the_same_files(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infra.package import ROOT, ZIP
+from infra.package import ROOT, SBOM, ZIP
 
 PIPELINES = ROOT / "infra" / "pipelines"
 GITHUB = ("github-bicep.yml", "github-terraform.yml")
@@ -164,13 +164,21 @@ def test_pipelines_name_what_there_is(name: str) -> None:
     text = (PIPELINES / name).read_text()
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"\bmake (\w+)", re.sub(r"(?m)^#.*", "", text)))
-    assert {"check", "package"} <= targets
+    assert {"audit", "check", "package"} <= targets
     assert [t for t in targets if not re.search(rf"^{t}:", makefile, re.MULTILINE)] == []
     generated = {"infra/terraform/backend_override.tf"}
     paths = set(re.findall(r"\binfra/[\w./-]*\w", text)) - generated
     assert paths
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
-    assert set(re.findall(r"dist/[\w.-]+", text)) <= {f"dist/{ZIP}"}
+    assert set(re.findall(r"dist/[\w.-]+", text)) <= {f"dist/{ZIP}", f"dist/{SBOM}"}
+
+
+@pytest.mark.parametrize("name", [*GITHUB, *AZURE])
+def test_what_is_deployed_is_audited_and_its_bill_kept(name: str) -> None:
+    """Nothing with a known vulnerability is deployed, and whoever asks later finds what was."""
+    check, deploy = re.split(r"(?m)^.*\bdeploy:?$", (PIPELINES / name).read_text(), maxsplit=1)
+    assert re.search(r"make audit$", check, re.MULTILINE)
+    assert 0 <= deploy.find("make package") < deploy.find(f"dist/{SBOM}")
 
 
 @pytest.mark.parametrize("name", [*GITHUB, *AZURE])

@@ -5,7 +5,7 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -19,23 +19,29 @@ PLANTED = "pl4nted-s3cret-VALUE"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client sent."""
+    """What a client sent, and from which address and port."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
+    client: object = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What it gets; `cut` closes the connection halfway through the body."""
+    """What it gets; `cut` closes the connection halfway through the body.
+
+    An endless one is followed by blanks, `pause` seconds apart, until the client has enough of it.
+    """
 
     status: int = 200
     body: object = ""
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
     content_type: str = "application/json"
+    endless: bool = False
+    pause: float = 0.0
 
     @property
     def raw(self) -> bytes:
@@ -61,11 +67,15 @@ class Scripted:
         return app
 
     async def _handle(self, sent: web.Request) -> web.StreamResponse:
-        request = Request(sent.method, sent.path_qs, dict(sent.headers), await sent.read())
+        client = sent.transport and sent.transport.get_extra_info("peername")
+        body = await sent.read()
+        request = Request(sent.method, sent.path_qs, dict(sent.headers), body, client)
         self.requests.append(request)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if not isinstance(answer, Answer):
             answer = answer(request)
+        if answer.endless:
+            return await _endless(sent, answer)
         if not answer.cut:
             return web.Response(
                 status=answer.status,
@@ -81,6 +91,17 @@ class Scripted:
         assert sent.transport is not None
         sent.transport.close()
         return response
+
+
+async def _endless(sent: web.Request, answer: Answer) -> web.StreamResponse:
+    response = web.StreamResponse(status=answer.status)
+    await response.prepare(sent)
+    blanks = b" " if answer.pause else b" " * 65_536
+    with suppress(ConnectionError):
+        while True:
+            await response.write(blanks)
+            await asyncio.sleep(answer.pause)
+    return response
 
 
 @contextmanager

@@ -291,6 +291,24 @@ def test_a_list_that_leads_elsewhere_is_not_followed(
     assert len(asked(server)) == 1
 
 
+def test_a_vault_that_is_too_large_is_refused(server: Scripted) -> None:
+    """A vault that somebody filled to fill the app's memory is refused before it does."""
+    pages = iter(range(100))
+
+    def script(request: Request) -> Answer:
+        if "Authorization" not in request.headers:
+            return challenge()
+        number = next(pages)
+        return page(*(f"s{number}-{n}" for n in range(25)), link=f"{URL}/secrets?skip={number}")
+
+    server.answers = [script]
+    vaults = KeyVaults(Token(), "vault.azure.net", most_secrets=100)
+    with pytest.raises(Permanent, match="more than 100 secrets"):
+        vaults.list(VAULT, soon())
+    assert next(pages) == 5
+    vaults.close()
+
+
 def test_a_list_that_never_ends_is_broken(server: Scripted, vaults: KeyVaults) -> None:
     """A link that was followed before ends the listing with a failure, and with no names."""
     answering(server, page("a", link=f"{URL}/secrets?skiptoken=1"))

@@ -15,6 +15,7 @@ from sync.adapters.clusters import Clusters
 from sync.adapters.kubernetes import KubernetesSecrets
 from sync.errors import Conflict, Permanent, SyncError, Transient
 from sync.model import Desired, Target, VaultName
+from sync.report import retry_after
 from tests.unit.scripted import PLANTED, Answer, Scripted, said, soon
 
 VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
@@ -243,6 +244,19 @@ def test_403_quotes_the_status(server: Scripted, cluster: KubernetesSecrets) -> 
     assert words in failure(cluster).message
 
 
+def test_a_quoted_message_is_one_line(server: Scripted, cluster: KubernetesSecrets) -> None:
+    """What an admission webhook says begins no line of the log and commands no terminal."""
+    document = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "message": "no\n2026 ERROR all is lost\x1b[2J",
+    }
+    server.answers = [Answer(403, document)]
+    said = failure(cluster).message
+    assert "It says: no 2026 ERROR all is lost [2J" in said
+    assert said.isprintable()
+
+
 def test_retry_after_is_handed_on(server: Scripted, cluster: KubernetesSecrets) -> None:
     """The API server's advice when to come back reaches the caller."""
     server.answers = [Answer(429, "", {"Retry-After": "11"})]
@@ -250,6 +264,16 @@ def test_retry_after_is_handed_on(server: Scripted, cluster: KubernetesSecrets) 
     assert isinstance(error, Transient)
     assert error.retry_after == 11
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("advice", ["9" * 400, "86400", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_no_advice_is_longer_than_an_hour(
+    server: Scripted, cluster: KubernetesSecrets, advice: str
+) -> None:
+    """One hostile API server keeps nobody away who asks about others as well."""
+    server.answers = [Answer(503, "", {"Retry-After": advice})]
+    error = failure(cluster)
+    assert retry_after([error]) == 3600
 
 
 @pytest.mark.parametrize(
@@ -285,6 +309,31 @@ def test_redirects_are_not_followed(server: Scripted, cluster: KubernetesSecrets
     server.answers = [Answer(307, "", {"Location": "https://elsewhere.example/"})]
     assert isinstance(failure(cluster, write=False), Transient)
     assert len(server.requests) == 1
+
+
+def test_an_answer_without_end_is_left(server: Scripted, cluster: KubernetesSecrets) -> None:
+    """An API server that has turned hostile fills no memory, however much it sends."""
+    server.answers = [Answer(endless=True)]
+    failed = failure(cluster, write=False)
+    assert isinstance(failed, Transient)
+    assert failed.reason == "ClusterUnreachable"
+
+
+def test_an_answer_that_drips_ends_with_the_deadline(
+    server: Scripted, cluster: KubernetesSecrets
+) -> None:
+    """A server that sends a byte now and then holds no thread for longer than there is time."""
+    server.answers = [Answer(endless=True, pause=0.05)]
+    with pytest.raises(Transient, match="No time was left"):
+        cluster.read(TARGET, soon(0.5))
+
+
+def test_a_connection_is_kept(server: Scripted, cluster: KubernetesSecrets) -> None:
+    """An answer that is read to its end leaves its connection to the next call."""
+    server.answers = [status(404, "NotFound", "secrets")]
+    for _ in range(3):
+        assert cluster.read(TARGET, soon()) is None
+    assert len({request.client for request in server.requests}) == 1
 
 
 def test_401_reads_the_kubeconfig_again(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.state import Record, State, decode, encode
+from sync.state import SECRET_NAME, Record, State, decode, encode
 
 UPDATED = st.integers(0, 16_725_225_599)
 RECORDS = st.builds(Record, st.text(max_size=40), UPDATED, st.booleans()) | st.builds(
@@ -25,7 +25,9 @@ STATES = st.builds(
     secrets=st.dictionaries(st.text(max_size=20), RECORDS, max_size=6),
     overruled=st.lists(st.text(max_size=8), max_size=2).map(tuple),
     others=st.dictionaries(
-        st.text(max_size=20), st.lists(st.text(max_size=20), max_size=3).map(tuple), max_size=3
+        st.from_regex(SECRET_NAME, fullmatch=True),
+        st.lists(st.text(max_size=20), max_size=3).map(tuple),
+        max_size=3,
     ),
 )
 
@@ -122,6 +124,27 @@ def test_an_expanded_secret_costs_little_more_than_its_keys() -> None:
     record = Record("f" * 32, 1_767_268_800, settled=True, mark="0" * 8, named=named)
     text = encode(State("v", "", {"a": record}))
     assert len(text) < sum(len(name) + 3 for name in named) + 150
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "../../p2-dev/secrets/keyvault-project",
+        "..",
+        "web?watch=1",
+        "web/status",
+        "%2e%2e",
+        "we\nb",
+        "Web",
+        "",
+        "w" * 254,
+    ],
+    ids=repr,
+)
+def test_a_secret_of_an_impossible_name_is_no_state(secret: str) -> None:
+    """Whoever may write the annotation cannot lead the app to another place by it."""
+    fields = {"vault": "v", "written": "", "secrets": {}, "others": {secret: ["key"]}}
+    assert decode(json.dumps(fields)) is None
 
 
 @pytest.mark.parametrize("others", [1, ["x"], {"x": 1}, {"x": [1]}, {"x": "ab"}, None], ids=repr)

@@ -1,0 +1,237 @@
+"""Attacks on the app from each place that somebody may have got into, and what they gain."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
+
+import pytest
+import urllib3
+
+from local.kubernetes import Write
+from local.kubernetes.documents import Document, child
+from local.kubernetes.kinds import SECRET
+from tests.functional.world import EVENTS, Place, World, outcome, value
+
+VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
+APP = "keyvault-sync"
+"""The field manager's name, by which anybody in the namespace may write as well."""
+
+HOSTILE_NAMES = [
+    "evil.example/",
+    "weu-DS-AKV-shop-dev-1.evil.example",
+    "weu-DS-AKV-shop-dev-1:443",
+    "weu-DS-AKV-shop-dev-1@evil.example",
+    "weu-DS-AKV-shop-dev-1#",
+    "weu-DS-AKV-shop-dev-1?",
+    "weu-DS-AKV-shop-dev-1/../..",
+    "weu-DS-AKV-shop%2fdev-dev-1",
+    "weu-DS-AKV-..-dev-1",
+    "weu-DS-AKV-{stage}-dev-1",
+    "weu-DS-AKV-shop-dev-1\nINJECTED",
+    "weu-DS-A\N{KELVIN SIGN}V-shop-dev-1",
+    "weu-DS-AKV-shop-dev-\N{ARABIC-INDIC DIGIT ONE}",
+    "weu-DS-AKV-shop-dev-\N{FULLWIDTH DIGIT ONE}",
+    "weu-DS-AKV-sh\N{CYRILLIC SMALL LETTER O}p-dev-1",
+    "weu-DS-AKV-shop--dev-1",
+    "weu-DS-AKV-shop-dev-01",
+    "weu-DS-AKV-shop-dev-100",
+    "weu-DS-AKV-" + "a" * 70_000 + "-dev-1",
+]
+
+
+def forge(place: Place, data: Mapping[str, str], **fields: object) -> None:
+    """Write the Secret as its namespace's administrator who passes for the app."""
+    metadata = child(place.document(), "metadata")
+    state = json.dumps({**json.loads(place.state()), **fields})
+    body: Document = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": place.secret,
+            "namespace": place.namespace,
+            "labels": metadata["labels"],
+            "annotations": {"keyvault-sync/state": state},
+        },
+        "type": "Opaque",
+        "data": {key: base64.b64encode(text.encode()).decode() for key, text in data.items()},
+    }
+    write = Write(APP, force=True)
+    place.stack.cluster.patch(SECRET, place.namespace, place.secret, "apply", body, write)
+
+
+def altered(place: Place, data: Mapping[str, str], **changes: str) -> Mapping[str, object]:
+    """Return an event of the vault with parts of its data, and of itself, altered."""
+    event = place.event("key")
+    honest = event["data"]
+    assert isinstance(honest, dict)
+    return {**event, **changes, "data": {**honest, **data}}
+
+
+def filled(world: World) -> Place:
+    """Return a vault with a secret that is in the cluster."""
+    place = world.place(age=100)
+    place.vault.set_secret("key", value())
+    world.settle()
+    assert place.data() == place.wanted()
+    return place
+
+
+def share(place: Place) -> None:
+    """Let another manager hold the keys of a Secret as well, as a team may in its namespace."""
+    body: Document = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": place.secret, "namespace": place.namespace},
+        "data": place.document()["data"],
+    }
+    write = Write("gitops", force=True)
+    place.stack.cluster.patch(SECRET, place.namespace, place.secret, "apply", body, write)
+
+
+def test_without_the_webhooks_key_no_event_is_taken(world: World) -> None:
+    """Neither no key, a made-up one nor the function key delivers an event."""
+    place = world.place(silent=True)
+    place.vault.set_secret("key", value())
+    address, _, _ = world.host.webhook(EVENTS).partition("&code=")
+    headers = {"aeg-event-type": "Notification", "Content-Type": "application/json"}
+    for key in ("", "&code=", "&code=made-up"):
+        body = json.dumps([place.event("key")])
+        answer = urllib3.request("POST", address + key, body=body, headers=headers)
+        assert answer.status == 401
+    assert place.data() is None
+
+
+def test_a_handshake_makes_the_app_call_nobody(world: World) -> None:
+    """A validation event's URL, and the Id of any event, are not asked, inside or outside."""
+    calls: list[str] = []
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.append("called")
+        writer.close()
+
+    port = world.stack.servers.listen(answer)
+    bait = f"http://127.0.0.1:{port}/validate"
+    place = world.place(silent=True)
+    place.vault.set_secret("key", value())
+    asking = {"Id": bait, "validationCode": "1", "validationUrl": bait}
+    assert world.deliver(altered(place, asking, eventType=VALIDATION)) == 202
+    assert world.deliver(altered(place, asking)) == 202
+    world.stack.servers.stop(port)
+    assert place.data() == place.wanted()
+    assert calls == []
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=lambda name: ascii(name[:40]))
+def test_a_hostile_name_leads_nowhere(world: World, name: str) -> None:
+    """By event or request, such a name is refused before a cluster or a vault is asked."""
+    place = world.place(silent=True)
+    world.stack.cluster.requests.reset()
+    topic = f"{place.vault.resource_id.rpartition('/')[0]}/{name}"
+    assert world.deliver(altered(place, {"VaultName": name}, topic=topic)) == 202
+    answer = world.post("/api/resync", {"vault": name, "force": True})
+    assert answer.status in {400, 404}
+    assert world.get(f"/api/status?vault={quote(name[:200], safe='')}").status == 404
+    assert world.stack.cluster.requests.count() == 0
+    assert "\nINJECTED" not in world.log()
+
+
+def test_force_gives_a_known_vaults_secret_to_no_other(world: World) -> None:
+    """Whoever has a function key and a vault of a fitting name gets nobody's Secret by it."""
+    victim = filled(world)
+    rival = world.place(victim.name.replace("weu-", "xeu-"), silent=True)
+    rival.vault.set_secret("key", value())
+    with world.app(victim) as app:
+        assert outcome(app.resync(rival))["reason"] == "TargetContested"
+        assert outcome(app.resync(rival, force=True))["reason"] == "TargetContested"
+        assert victim.data() == victim.wanted()
+
+
+def test_a_flood_of_made_up_vaults_keeps_nobody_waiting(world: World) -> None:
+    """Hundreds of events of vaults that lead nowhere are all answered, and a real one is served."""
+    place = world.place(silent=True)
+    place.vault.set_secret("key", value())
+
+    def forged(number: int) -> int:
+        name = f"weu-DS-AKV-f{number}-dev-1" if number % 2 else f"r{number}-DS-AKV-flood-dev-1"
+        topic = f"{place.vault.resource_id.rpartition('/')[0]}/{name}"
+        return world.deliver(altered(place, {"VaultName": name}, topic=topic))
+
+    with ThreadPoolExecutor(16) as senders:
+        flood = [senders.submit(forged, number) for number in range(300)]
+        assert world.deliver(place.event("key")) == 202
+        assert place.data() == place.wanted()
+        assert {each.result() for each in flood} == {202}
+
+
+def test_tags_make_no_secret_that_kubernetes_itself_reads(world: World) -> None:
+    """No tag asks for a ServiceAccount's token, a bootstrap token or a Helm release."""
+    place = world.place(silent=True)
+    for number, tags in enumerate(
+        (
+            {"k8s-type": "service-account-token"},
+            {"k8s-type": "kubernetes.io/service-account-token"},
+            {"k8s-type": "bootstrap.kubernetes.io/token"},
+            {"k8s-type": "helm.sh/release.v1"},
+            {"k8s-secret": "sh.helm.release.v1.shop.v1"},
+            {"k8s-secret": "../../kube-system/secrets/x"},
+            {"k8s-secret": "keyvault-2"},
+            {"k8s-key": "../../etc/passwd"},
+            {"k8s-key": ".."},
+        )
+    ):
+        place.vault.set_secret(f"bad-{number}", value(), tags=tags)
+    place.vault.set_secret("good", value())
+    assert world.resync(place).status == 422
+    assert set(place.data() or {}) == {"good"}
+    assert set(world.stack.cluster.secrets(place.namespace)) == {place.secret}
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["pass", "force"])
+def test_a_forged_annotation_leads_to_no_other_namespace(world: World, *, force: bool) -> None:
+    """A name that climbs out of the namespace is not followed, even where an operator forces."""
+    victim, attacker = filled(world), filled(world)
+    share(victim)
+    before = victim.document()
+    climbing = f"../../{victim.namespace}/secrets/{victim.secret}"
+    forge(attacker, {"key": "forged"}, others={climbing: ["key"]})
+    world.resync(attacker, force=force)
+    world.resync(attacker, force=force)
+    assert victim.document() == before
+    assert attacker.data() == attacker.wanted()
+
+
+def test_a_forged_annotation_names_no_other_vault(world: World) -> None:
+    """Whoever writes another vault's name into it gets none of that vault's values."""
+    victim, attacker = filled(world), filled(world)
+    victim.vault.reset_requests()
+    forge(attacker, {"key": "forged"}, vault=victim.name)
+    assert outcome(world.resync(attacker))["reason"] == "TargetTaken"
+    assert attacker.data() == {"key": "forged"}
+    assert not victim.vault.requests()
+    world.resync(attacker, force=True)
+    assert attacker.data() == attacker.wanted()
+
+
+def test_a_forged_index_keeps_no_other_vault_waiting(world: World) -> None:
+    """An annotation full of made-up Secrets costs its own vault's time and nobody else's."""
+    victim, attacker = filled(world), filled(world)
+    forge(attacker, {"key": "forged"}, others={f"s{number}": [] for number in range(400)})
+    with ThreadPoolExecutor(1) as beside:
+        slow = beside.submit(world.resync, attacker)
+        victim.vault.set_secret("key", value())
+        world.settle()
+        assert victim.data() == victim.wanted()
+        assert slow.result().status in {200, 503}
+
+
+def test_a_value_forged_in_the_apps_name_lasts_until_it_is_asked_for(world: World) -> None:
+    """Who may write a namespace may pass for the app there; a resync of the secret undoes it."""
+    place = filled(world)
+    forge(place, {"key": "forged"})
+    assert world.resync(place).status == 200
+    assert place.data() == {"key": "forged"}
+    assert world.resync(place, secret="key").status == 200
+    assert place.data() == place.wanted()
