@@ -4,12 +4,14 @@ import asyncio
 import math
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 type Answer = Callable[[], Awaitable[web.StreamResponse]]
 type Refuse = Callable[[int], web.Response]
+type Healing = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,16 @@ class Fault:
         assert isinstance(whole.body, bytes)
         response = web.StreamResponse(status=whole.status, headers=whole.headers)
         if self.chunked:
-            del response.headers["Content-Length"]
+            response.headers.popall("Content-Length", None)
             response.enable_chunked_encoding()
         else:
             response.content_length = len(whole.body)
         await response.prepare(request)
         if self.drip:
-            for byte in whole.body:
-                await asyncio.sleep(self.drip)
-                await response.write(bytes([byte]))
+            with suppress(ConnectionError):  # the client has had enough
+                for byte in whole.body:
+                    await asyncio.sleep(self.drip)
+                    await response.write(bytes([byte]))
             return response
         await response.write(whole.body[: len(whole.body) // 2])
         await asyncio.sleep(0)  # what is written goes out before the connection goes
@@ -101,10 +104,17 @@ class Plans[Asked]:
 
     def plan(
         self, fault: Fault, requests: int | None, fits: Callable[[Asked], bool] = lambda _: True
-    ) -> None:
-        """Let it happen to so many requests that fit."""
+    ) -> Healing:
+        """Let it happen to so many requests that fit; return what ends it before."""
+        plan = _Plan(fault, math.inf if requests is None else requests, fits)
         with self._lock:
-            self._plans.append(_Plan(fault, math.inf if requests is None else requests, fits))
+            self._plans.append(plan)
+
+        def heal() -> None:
+            with self._lock:
+                self._plans = [each for each in self._plans if each is not plan]
+
+        return heal
 
     def take(self, asked: Asked) -> Fault | None:
         """Return what happens to this request, and count it off."""

@@ -13,6 +13,9 @@ from sync.model import Converged, Failed, Hint, Outcome, Target
 from sync.ports import Deadline
 from sync.reconcile import Reconciled, Work, first_cause
 
+GRACE_SECONDS = 3
+"""What a reconcile may take beyond its time; then its caller is answered without it."""
+
 
 class Reconcile(Protocol):
     """The protocol for one target, `Reconciler.reconcile`."""
@@ -95,16 +98,31 @@ class Fleet:
         """Reconcile many targets, a few at a time; outcomes come in the order of the works.
 
         Each has that many seconds; those whose turn has not come within the total are Transient.
+        One target alone waits for no pass over others.
         """
         end = Deadline.after(total_seconds, self._clock)
 
         def reconcile(work: Work) -> Outcome:
             try:
-                return self.submit(work, end.remaining(seconds)).result()
+                given = end.remaining(seconds)
             except Transient as late:
                 return Failed(work.target.vault.text, late, work.target)
+            return self._within(work, given)
 
-        return self._sweepers.map(reconcile, works)
+        asked = list(works)
+        if len(asked) == 1:
+            return map(reconcile, asked)
+        return self._sweepers.map(reconcile, asked)
+
+    def _within(self, work: Work, seconds: float) -> Outcome:
+        """Reconcile within that time and a grace, whatever holds the reconcile up."""
+        pending = self.submit(work, seconds)
+        try:
+            return pending.result(seconds + GRACE_SECONDS)
+        except TimeoutError:
+            pending.cancel()
+            late = Transient("DeadlineExceeded", "The reconcile of this vault took too long.")
+            return Failed(work.target.vault.text, late, work.target)
 
     def ask[Asked, Told](
         self,

@@ -10,7 +10,7 @@ import yaml
 
 from local.arm.refusals import RefusedError
 from local.arm.search import TENANT, Page, search
-from local.faults import Fault, Plans
+from local.faults import Fault, Healing, Plans
 
 LARGEST_PAGE = 1000
 CREDENTIAL = "listClusterUserCredential"
@@ -78,17 +78,16 @@ class ResourceManager:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.plan(Fault(status, headers=named), requests)
 
-    def plan(self, fault: Fault, requests: int | None = 1, about: str = "") -> None:
-        """Let any fault happen to requests whose path or body has that text, in any case."""
-        self._faults.plan(fault, requests, lambda asked: about.lower() in asked.lower())
+    def plan(self, fault: Fault, requests: int | None = 1, about: str = "") -> Healing:
+        """Let any fault happen to requests whose path or body has that text, in any case.
+
+        Return what ends it.
+        """
+        return self._faults.plan(fault, requests, lambda asked: about.lower() in asked.lower())
 
     def take_fault(self, asked: str) -> Fault | None:
         """Return what happens to a request with that path and body, and count it off."""
         return self._faults.take(asked)
-
-    def heal(self) -> None:
-        """Forget every fault."""
-        self._faults.clear()
 
     def kubeconfig(self, resource_id: str) -> str:
         """Return what AKS gives a user of a cluster that Entra ID guards."""

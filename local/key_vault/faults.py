@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from local.faults import Fault, Plans
+from local.faults import Fault, Healing, Plans
 
 type Kind = Literal[
     "list",
@@ -105,8 +105,8 @@ class Faults:
         kind: Kind | None = None,
         name: str | None = None,
         part: Part | None = None,
-    ) -> None:
-        """Let any fault happen."""
+    ) -> Healing:
+        """Let any fault happen; return what ends it."""
 
         def fits(asked: Asked) -> bool:
             return (
@@ -115,7 +115,7 @@ class Faults:
                 and (part == asked.part or (part is None and asked.part != "challenge"))
             )
 
-        self._plans.plan(fault, requests, fits)
+        return self._plans.plan(fault, requests, fits)
 
     def stale_reads(self, seconds: float = math.inf) -> None:
         """Hide each version made from now on from get for so long, or until `release`.

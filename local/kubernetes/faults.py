@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field, fields
 
-from local.faults import Fault, Plans
+from local.faults import Fault, Healing, Plans
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class Faults:
         """Break the connection without an answer."""
         self.plan(Fault(reset=True), requests, Where(verb, resource))
 
-    def plan(self, fault: Fault, requests: int | None = 1, where: Where = Where()) -> None:
-        """Let any fault happen."""
-        self._plans.plan(fault, requests, where.covers)
+    def plan(self, fault: Fault, requests: int | None = 1, where: Where = Where()) -> Healing:
+        """Let any fault happen; return what ends it."""
+        return self._plans.plan(fault, requests, where.covers)
 
     def clear(self) -> None:
         """Forget every plan."""

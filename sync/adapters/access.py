@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from azure.core.credentials import TokenCredential
-from urllib3 import BaseHTTPResponse
 
 from sync.adapters.cluster_errors import broken, explain, is_absent
 from sync.adapters.clusters import Clusters
-from sync.adapters.connection import Call
+from sync.adapters.connection import Answer, Call
 from sync.adapters.credential import Credential
 from sync.errors import Permanent, SyncError
 from sync.model import CREATE_ONLY, FIELD_MANAGER, Target, VaultName
@@ -94,7 +93,7 @@ class ClusterAccess:
             return None
         raise error
 
-    def _create_dry(self, target: Target, deadline: Deadline) -> BaseHTTPResponse:
+    def _create_dry(self, target: Target, deadline: Deadline) -> Answer:
         metadata = {"name": target.secret, "resourceVersion": CREATE_ONLY}
         empty = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
         path = (
@@ -122,7 +121,7 @@ class ClusterAccess:
         document: _Document | None = None,
         *,
         apply: bool = False,
-    ) -> BaseHTTPResponse:
+    ) -> Answer:
         """GET the path, or POST or apply a document to it."""
         media = "application/apply-patch+yaml" if apply else _JSON
         method = "GET" if document is None else "PATCH" if apply else "POST"
@@ -130,7 +129,7 @@ class ClusterAccess:
         return self._clusters.ask(target.cluster, Call(method, path, media, body), deadline)
 
 
-def _document(target: Target, answer: BaseHTTPResponse, success: HTTPStatus) -> object:
+def _document(target: Target, answer: Answer, success: HTTPStatus) -> object:
     if answer.status != success:
         raise _refusal(target, answer)
     try:
@@ -142,7 +141,7 @@ def _document(target: Target, answer: BaseHTTPResponse, success: HTTPStatus) -> 
     raise broken(target, kind)
 
 
-def _refuse_ending(target: Target, answer: BaseHTTPResponse) -> None:
+def _refuse_ending(target: Target, answer: Answer) -> None:
     match _document(target, answer, HTTPStatus.OK):
         case {"status": {"phase": "Terminating"}}:
             raise Permanent(
@@ -153,7 +152,7 @@ def _refuse_ending(target: Target, answer: BaseHTTPResponse) -> None:
             pass
 
 
-def _refusal(target: Target, answer: BaseHTTPResponse) -> SyncError:
+def _refusal(target: Target, answer: Answer) -> SyncError:
     """Explain a refusal of something that is no Secret."""
     if answer.status == HTTPStatus.FORBIDDEN:
         return Permanent(

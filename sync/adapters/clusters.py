@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
 
 from sync.adapters.cluster_config import ClusterConfig
 from sync.adapters.cluster_errors import unauthorized, unreachable
-from sync.adapters.connection import Call, Connection
+from sync.adapters.connection import Answer, Call, Connection
 from sync.adapters.doors import Azure, Door, Doors
 from sync.ports import Deadline
 
@@ -31,7 +30,7 @@ class Clusters:
         doors = Doors(azure, concurrency)
         self._doors = {config.name: doors.door(config) for config in configs}
 
-    def ask(self, cluster: str, call: Call, deadline: Deadline) -> BaseHTTPResponse:
+    def ask(self, cluster: str, call: Call, deadline: Deadline) -> Answer:
         """Return the cluster's answer, never a 401; raises Permanent or Transient."""
         door = self._doors[cluster]
         connection = door.open(deadline)
@@ -57,7 +56,7 @@ class Clusters:
 
 def _sent(
     door: Door, connection: Connection, call: Call, deadline: Deadline
-) -> tuple[Connection, BaseHTTPResponse]:
+) -> tuple[Connection, Answer]:
     """Send the call; where nobody answers in the cluster's name, once more where it is by now."""
     try:
         return connection, connection.send(call, deadline)

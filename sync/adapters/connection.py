@@ -1,16 +1,18 @@
 """Sends a call to an API server: the pool of connections, whom it trusts, and when it repeats."""
 
 import ssl
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import urllib3
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
-from urllib3 import BaseHTTPResponse, Timeout
+from urllib3 import Timeout
 from urllib3.exceptions import ProtocolError
 from urllib3.util.ssl_ import create_urllib3_context
 
+from sync.adapters import body
 from sync.model import FIELD_MANAGER
 from sync.ports import Deadline
 
@@ -26,6 +28,15 @@ class Call:
     path: str
     content_type: str = ""
     body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an API server answers, whole; `data` may hold values."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +56,7 @@ class Connection:
     endpoint: Endpoint
     authorization: str | None = field(repr=False)
 
-    def send(self, call: Call, deadline: Deadline) -> BaseHTTPResponse:
+    def send(self, call: Call, deadline: Deadline) -> Answer:
         """Send the call once, or twice where a kept connection turns out to be closed.
 
         A write may be repeated, too: had the first one been accepted, its precondition would fail.
@@ -56,13 +67,14 @@ class Connection:
         except ProtocolError:
             return self._exchange(call, deadline)
 
-    def _exchange(self, call: Call, deadline: Deadline) -> BaseHTTPResponse:
+    def _exchange(self, call: Call, deadline: Deadline) -> Answer:
         headers = {"Accept": "application/json", "User-Agent": FIELD_MANAGER}
         if call.body is not None:
             headers["Content-Type"] = call.content_type
         if self.authorization:
             headers["Authorization"] = self.authorization
-        return self.endpoint.pool.request(
+        until = time.monotonic() + deadline.remaining(_READ_SECONDS)
+        response = self.endpoint.pool.request(
             call.method,
             f"{self.endpoint.url}{call.path}",
             body=call.body,
@@ -72,7 +84,12 @@ class Connection:
             ),
             retries=False,
             redirect=False,  # a token goes to no other host
+            preload_content=False,
         )
+        try:
+            return Answer(response.status, response.headers, body.whole(response, until))
+        finally:
+            response.release_conn()
 
 
 def pool(configuration: Configuration, concurrency: int) -> urllib3.PoolManager:

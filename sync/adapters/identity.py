@@ -11,10 +11,12 @@ from azure.identity import (
     WorkloadIdentityCredential,
 )
 
+from sync.adapters.transport import azure_session, azure_transport
 from sync.errors import Permanent
 
-_BUDGET = {"retry_total": 1, "connection_timeout": 3, "read_timeout": 5}
-"""Within Event Grid's 30 seconds; the library's own would outlast them."""
+_READ_SECONDS = 5.0
+_BUDGET = {"retry_total": 1, "retry_status": 0}
+"""Within Event Grid's 30 seconds; the library's own would outlast them, and sleep a Retry-After."""
 
 
 def log_in(environment: Mapping[str, str]) -> Callable[[], TokenCredential]:
@@ -43,7 +45,8 @@ def _kind(environment: Mapping[str, str]) -> type[TokenCredential]:
 
 
 def _made(kind: type[TokenCredential], client_id: str | None) -> TokenCredential:
-    options: dict[str, object] = dict(_BUDGET)
+    transport = azure_transport(azure_session(hosts=4, connections=4), _READ_SECONDS)
+    options: dict[str, object] = {**_BUDGET, "transport": transport}
     if kind is ManagedIdentityCredential:
         options["client_id"] = client_id  # the others read it themselves
     try:

@@ -28,7 +28,17 @@ VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
 OTHER = VaultName("weu-ds-akv-shop-dev-2", "weu", "shop", "dev", 2)
 URL = f"https://{VAULT}.vault.azure.net"
 ATTRIBUTES = {"enabled": True, "created": 1_700_000_000, "updated": 1_700_000_001}
-BUNDLE = {"value": PLANTED, "id": f"{URL}/secrets/Db-Url/0a1b", "attributes": ATTRIBUTES}
+
+
+def bundle(
+    vault: VaultName = VAULT, name: str = "Db-Url", version: str = "0a1b"
+) -> dict[str, object]:
+    """Return a secret as a vault answers it."""
+    identifier = f"https://{vault}.vault.azure.net/secrets/{name}/{version}"
+    return {"value": PLANTED, "id": identifier, "attributes": ATTRIBUTES}
+
+
+BUNDLE = bundle()
 
 
 class Token:
@@ -341,8 +351,8 @@ def test_nothing_is_sent_past_the_deadline(server: Scripted, vaults: KeyVaults) 
 
 def test_the_first_calls_meet_one_challenge(server: Scripted, vaults: KeyVaults) -> None:
     """Threads that come to a new vault at once learn its challenge once, and all succeed."""
-    answering(server, Answer(body=BUNDLE))
     vault = VaultName("weu-ds-akv-fresh-dev-1", "weu", "fresh", "dev", 1)
+    answering(server, Answer(body=bundle(vault)))
     start = threading.Barrier(8)
 
     def get() -> object:
@@ -362,6 +372,6 @@ def test_a_netrc_does_not_replace_the_token(
     netrc = tmp_path / "netrc"
     netrc.write_text("default login somebody password anything\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    answering(server, Answer(body=BUNDLE))
+    answering(server, Answer(body=bundle(OTHER)))
     vaults.get(OTHER, "db-url", soon())
     assert server.requests[-1].headers["Authorization"] == "Bearer t"

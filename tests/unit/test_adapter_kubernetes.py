@@ -20,6 +20,8 @@ from tests.unit.scripted import PLANTED, Answer, Scripted, said, soon
 VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
 TARGET = Target(VAULT, "main", "shop-dev", "keyvault-project")
 DESIRED = Desired({"password": PLANTED.encode()}, {"l": "1"}, {"keyvault-sync/state": PLANTED})
+WHERE: dict[str, object] = {"namespace": "shop-dev", "name": "keyvault-project"}
+WRITTEN = {"kind": "Secret", "metadata": WHERE}
 
 
 def encoded(text: str) -> str:
@@ -102,6 +104,7 @@ def test_read_parses_a_secret(server: Scripted, cluster: KubernetesSecrets) -> N
                 "kind": "Secret",
                 "apiVersion": "v1",
                 "metadata": {
+                    **WHERE,
                     "resourceVersion": "41",
                     "labels": {"l": "1"},
                     "ownerReferences": [{"kind": "Deployment", "name": "d", "uid": "1"}],
@@ -140,7 +143,7 @@ def test_read_parses_a_secret(server: Scripted, cluster: KubernetesSecrets) -> N
 
 def test_apply_sends_all_that_is_ours(server: Scripted, cluster: KubernetesSecrets) -> None:
     """An apply carries the whole of what we own, and the version it rests on."""
-    server.answers = [Answer(201, "{}")]
+    server.answers = [Answer(201, WRITTEN)]
     cluster.apply(TARGET, DESIRED, "7", soon())
     (request,) = server.requests
     assert request.method == "PATCH"
@@ -163,7 +166,7 @@ def test_apply_sends_all_that_is_ours(server: Scripted, cluster: KubernetesSecre
 
 def test_evict_nulls_the_keys(server: Scripted, cluster: KubernetesSecrets) -> None:
     """Keys of other managers go by a merge patch with the same precondition."""
-    server.answers = [Answer(200, "{}")]
+    server.answers = [Answer(200, WRITTEN)]
     cluster.evict(TARGET, frozenset({"b", "a"}), "7", soon())
     (request,) = server.requests
     assert request.path.endswith("keyvault-project?fieldManager=keyvault-sync")
