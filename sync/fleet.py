@@ -13,8 +13,7 @@ from sync.model import Converged, Failed, Hint, Outcome, Target
 from sync.ports import Deadline
 from sync.reconcile import Reconciled, Work, first_cause
 
-GRACE_SECONDS = 3
-"""What a reconcile may take beyond its time; then its caller is answered without it."""
+_GRACE_SECONDS = 3.0
 
 
 class Reconcile(Protocol):
@@ -65,13 +64,19 @@ class Fleet:
 
     Work for a target that arrives while one is under way is read with it, if that has not begun to
     write, and else with the next: the reads begin after it arrived, so nobody's change is missed.
-    `fetchers` are the threads for gets, which a question may use as well.
+    `fetchers` are the threads for gets, which a question may use as well. `grace` is the seconds
+    that a reconcile may take beyond its time before a pass goes on without it.
     """
 
     def __init__(
-        self, reconcile: Reconcile, clock: Callable[[], float], threads: Threads = Threads()
+        self,
+        reconcile: Reconcile,
+        clock: Callable[[], float],
+        threads: Threads = Threads(),
+        grace: float = _GRACE_SECONDS,
     ) -> None:
         self._reconcile = reconcile
+        self._grace = grace
         self._clock = clock
         self._lanes = ThreadPoolExecutor(threads.lanes, "lane")
         self._sweepers = ThreadPoolExecutor(threads.sweep, "sweep")
@@ -118,7 +123,7 @@ class Fleet:
         """Reconcile within that time and a grace, whatever holds the reconcile up."""
         pending = self.submit(work, seconds)
         try:
-            return pending.result(seconds + GRACE_SECONDS)
+            return pending.result(seconds + self._grace)
         except TimeoutError:
             pending.cancel()
             late = Transient("DeadlineExceeded", "The reconcile of this vault took too long.")

@@ -1,5 +1,6 @@
 """The vaults' port against every answer that Key Vault, or something in its place, gives."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -241,6 +242,15 @@ def test_a_long_wait_is_the_caller_s(
     assert len(asked(server)) == 1
 
 
+@pytest.mark.parametrize("wait", ["soon", "-5", "9" * 400, "nan"])
+def test_a_wait_that_is_no_time_may_pass(server: Scripted, vaults: KeyVaults, wait: str) -> None:
+    """Whatever Retry-After says, too many requests are too many for now."""
+    answering(server, refused(429, "Throttled", Retry_After=wait))
+    error = failure(vaults)
+    assert isinstance(error, Transient)
+    assert error.reason == "VaultThrottled"
+
+
 def test_retry_after_alone_repeats_nothing(server: Scripted, vaults: KeyVaults) -> None:
     """A refusal does not become worth another try by a Retry-After."""
     answering(server, refused(403, "Forbidden", "AccessDenied", Retry_After="1"))
@@ -299,6 +309,42 @@ def test_a_list_that_never_ends_is_broken(server: Scripted, vaults: KeyVaults) -
     with pytest.raises(Transient, match="never ends"):
         vaults.list(VAULT, soon())
     assert len(asked(server)) == 2
+
+
+@pytest.mark.parametrize(
+    "body", [{"message": "hello"}, {"value": None}, {"value": {}}, [], None, "text"]
+)
+def test_a_page_that_is_none_is_no_empty_one(
+    server: Scripted, vaults: KeyVaults, body: object
+) -> None:
+    """JSON of another kind in a page's place fails the list: its secrets are not gone."""
+    link = f"{URL}/secrets?api-version=7.4&$skiptoken=1"
+    answering(server, page("a", link=link), Answer(body=json.dumps(body)))
+    with pytest.raises(Transient) as caught:
+        vaults.list(VAULT, soon())
+    assert caught.value.reason == "VaultAnswerBroken"
+
+
+def test_a_page_of_another_vault_is_refused(server: Scripted, vaults: KeyVaults) -> None:
+    """A listing that names another vault's secrets is not this vault's."""
+    answering(server, page("a"))
+    with pytest.raises(Permanent) as caught:
+        vaults.list(OTHER, soon())
+    assert caught.value.reason == "VaultUntrusted"
+
+
+@pytest.mark.parametrize(
+    "other", [bundle(OTHER), bundle(name="other"), bundle(version="ffff")], ids=["v", "n", "nr"]
+)
+def test_another_secret_than_asked_for_is_refused(
+    server: Scripted, vaults: KeyVaults, other: dict[str, object]
+) -> None:
+    """Another vault's secret, another one of its own, or another version is not taken."""
+    answering(server, Answer(body=other))
+    with pytest.raises(Permanent) as caught:
+        vaults.get(VAULT, "db-url", soon(), version="0a1b")
+    assert caught.value.reason == "VaultUntrusted"
+    assert PLANTED not in said(caught.value)
 
 
 def test_a_failed_page_fails_the_list(server: Scripted, vaults: KeyVaults) -> None:

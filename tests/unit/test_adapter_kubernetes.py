@@ -177,6 +177,27 @@ def test_evict_nulls_the_keys(server: Scripted, cluster: KubernetesSecrets) -> N
     }
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>",
+        "{}",
+        {"kind": "Secret", "metadata": {**WHERE, "name": "other"}},
+        {"kind": "Secret", "metadata": {**WHERE, "namespace": "other"}},
+        {"kind": "ConfigMap", "metadata": WHERE},
+    ],
+)
+def test_a_write_is_done_when_the_answer_shows_it(
+    server: Scripted, cluster: KubernetesSecrets, body: object
+) -> None:
+    """A 200 that is not about the Secret comes from somebody who has written nothing."""
+    server.answers = [Answer(200, body)]
+    for write in (True, False):
+        error = failure(cluster, write=write)
+        assert isinstance(error, Transient)
+        assert error.reason == "ClusterAnswerBroken"
+
+
 def test_absent_is_what_the_api_server_says(server: Scripted, cluster: KubernetesSecrets) -> None:
     """A 404 with a Status is an absent Secret; any other 404 is not the API server's."""
     server.answers = [status(404, "NotFound", "secrets")]

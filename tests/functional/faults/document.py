@@ -1,6 +1,6 @@
 """Writes docs/faults.md from what was observed."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from local.stack import ROOT
@@ -11,13 +11,17 @@ PATH: Path = ROOT / "docs" / "faults.md"
 
 _HEAD = """# Faults
 
-What becomes of each remote call when something goes wrong with it, by each trigger. `make faults` writes this page from what the app
-did, in Microsoft's runtime library, against the emulators; `make test` fails where it does otherwise.
+What becomes of each remote call when something goes wrong with it, by each trigger. `make faults`
+writes this page from what the app did, in Microsoft's runtime library, against the emulators;
+`make test` fails where it does otherwise. The tables that it is held to are written by hand
+(`tests/functional/faults/expected.py`).
 
-Every vault here has changed before the fault: a secret has a new version, one that a tag sends to a further Secret has one too, and one is deleted. Both
-Secrets hold a foreign key. Whatever the fault, the app answers events and requests within 30 seconds and never sleeps a long
-Retry-After but hands it on; foreign keys stay, no key of a live secret is lost, and no value is told. Once the fault is gone an event that failed
-goes through when it is delivered again, and one pass brings everything in step.
+Every vault here has changed before the fault: a secret has a new version, so has one that a tag
+sends to a further Secret, and one is deleted. Both Secrets hold a foreign key. Whatever the fault:
+the app answers events and requests within 30 seconds; it sleeps no long Retry-After but hands it
+on; foreign keys stay, no key of a live secret is lost, and no value is told. Once the fault is
+gone, an event that failed goes through when it is delivered again, and one pass brings everything
+in step.
 
 | class | event | timer | HTTP |
 |---|---|---|---|
@@ -25,9 +29,11 @@ goes through when it is delivered again, and one pass brings everything in step.
 | transient | 500: delivered again | the others go on, then it fails | 503, Retry-After |
 | permanent | 202, logged as error | the others go on | 422 |
 
-The columns below are the trigger's outcome. *As before*: the Secrets are byte by byte what they were. *In part*: what the fault did not meet is
-written. *In step*: all is. A status (`GET /api/status?vault=NAME`) is 200 where it is *told*: the vault's failure is in its explanation.
-`Once` is a fault that happens a single time; all others last. [What each reason means](outcomes.md).
+*As before*: the Secrets are byte by byte what they were. *In part*: what the fault did not meet, or
+the event's secret alone, is written. *In step*: everything is. A status
+(`GET /api/status?vault=NAME`) that has *told* is 200, and the vault's failure is in its
+explanation. *Hang* never answers, *drip* sends a byte a second. What is marked *once* happens a
+single time, all else lasts. [What each reason means](outcomes.md).
 """
 
 _COLUMNS = (Trigger.EVENT, Trigger.TIMER, Trigger.RESYNC, Trigger.STATUS)
@@ -46,7 +52,7 @@ def _table(call: str, faults: Mapping[str, Mapping[Trigger, Seen]]) -> Iterator[
     columns = [each for each in _COLUMNS if any(each in seen for seen in faults.values())]
     yield f"\n## {call[0].upper()}{call[1:]}\n\n"
     yield f"| fault | {' | '.join(columns)} |\n|{'---|' * (len(columns) + 1)}\n"
-    rows: dict[Sequence[str], list[str]] = {}
+    rows: dict[tuple[str, ...], list[str]] = {}
     for fault, seen in faults.items():
         ends = tuple(_told(seen[each]) if each in seen else "" for each in columns)
         rows.setdefault(ends, []).append(fault)
