@@ -10,7 +10,7 @@ FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)"
 	if [ -x "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
 	then echo "$$python"; exit; fi; done
 
-.PHONY: help demo up down test check lint format bench soak costs requirements package audit licences clean
+.PHONY: help demo up down test faults check lint format bench soak costs requirements package audit licences clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -26,6 +26,9 @@ down: .venv/ready ## Stop the local stack
 
 test: .venv/ready ## Run the tests
 	@$(BIN)/python -m pytest
+
+faults: .venv/ready ## Try every fault of every remote call, and write docs/faults.md
+	@$(BIN)/python -m tests.functional.faults
 
 check: lint ## All that CI checks: lint, types, layers, and the tests with branch coverage
 	@$(BIN)/python -m pytest --cov --cov-report=term

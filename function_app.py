@@ -9,7 +9,7 @@ from http import HTTPStatus
 import azure.functions as func
 
 from sync import bootstrap, telemetry
-from sync.app import EVENT
+from sync.app import EVENT, REQUEST
 from sync.callers import UnknownCaller, entra_principal
 from sync.errors import NotOurs, Permanent, SyncError, Transient
 from sync.explain import explanation_json
@@ -87,6 +87,7 @@ def status(req: func.HttpRequest) -> func.HttpResponse:
         trigger = _trigger("status", req)
         asked = bootstrap.app()
         named = req.params.get("vault")
+        began = time.monotonic()
         known = asked.select(Resync(vault=named))
         told = list(asked.status(known))
     except (SyncError, SettingsError) as error:
@@ -94,8 +95,9 @@ def status(req: func.HttpRequest) -> func.HttpResponse:
     telemetry.log_status(trigger, [error for _, error in told])
     vaults = [status for status, _ in told]
     if named is not None:
+        left = REQUEST.after(time.monotonic() - began)
         vaults = [
-            {**status, "explanation": explanation_json(asked.explain(vault))}
+            {**status, "explanation": explanation_json(asked.explain(vault, budget=left))}
             for status, vault in zip(vaults, known.vaults, strict=True)
         ]
     return _answer({"vaults": vaults}, [e for _, e in told if e])

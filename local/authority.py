@@ -44,11 +44,19 @@ class Authority:
         """The CA certificate, PEM."""
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
-    def server_context(self, *hosts: str) -> ssl.SSLContext:
-        """Return a TLS server context for host names, `*.` wildcards and IP addresses."""
+    def server_context(self, *hosts: str, expired: bool = False) -> ssl.SSLContext:
+        """Return a TLS server context for host names, `*.` wildcards and IP addresses.
+
+        An expired certificate was good until a minute ago.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
-            _builder(_name(hosts[0]), self._certificate.subject, key.public_key())
+            _builder(
+                _name(hosts[0]),
+                self._certificate.subject,
+                key.public_key(),
+                -timedelta(minutes=1) if expired else _LIFETIME,
+            )
             .add_extension(
                 x509.SubjectAlternativeName([_san(host) for host in hosts]), critical=False
             )
@@ -87,7 +95,10 @@ def _san(host: str) -> x509.GeneralName:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    lifetime: timedelta = _LIFETIME,
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -97,7 +108,7 @@ def _builder(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + _LIFETIME)
+        .not_valid_after(now + lifetime)
     )
 
 

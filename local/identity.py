@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from local.faults import Plans
 from local.serving import LOOPBACK
 
 API_VERSION = "2019-08-01"
@@ -81,13 +82,24 @@ class Identity:
                     del self._tokens[token.secret]
 
 
-def identity_app(identity: Identity) -> web.Application:
+def identity_app(identity: Identity, faults: Plans[str] | None = None) -> web.Application:
     """Return the application that hands out the identity's tokens.
 
+    The faults are planned by the resource that a token is asked for.
     https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
     """
+    planned = faults or Plans[str]()
 
-    async def token(request: web.Request) -> web.Response:
+    async def token(request: web.Request) -> web.StreamResponse:
+        async def answer() -> web.StreamResponse:
+            return issued(request)
+
+        fault = planned.take(request.query.get("resource", ""))
+        if fault is None:
+            return await answer()
+        return await fault.meet(request, answer, lambda status: _refusal(status, "on demand"))
+
+    def issued(request: web.Request) -> web.Response:
         if not hmac.compare_digest(request.headers.get("X-IDENTITY-HEADER", ""), identity.header):
             return _refusal(401, "the X-IDENTITY-HEADER header is missing or wrong")
         if request.query.get("api-version") != API_VERSION:
@@ -97,11 +109,11 @@ def identity_app(identity: Identity) -> web.Application:
             return _refusal(400, "the resource parameter is missing")
         if request.query.get("client_id", identity.client_id) != identity.client_id:
             return _refusal(400, "no managed identity found for the specified client_id")
-        issued = identity.issue(resource)
+        made = identity.issue(resource)
         return web.json_response(
             {
-                "access_token": issued.secret,
-                "expires_on": str(issued.expires_on),
+                "access_token": made.secret,
+                "expires_on": str(made.expires_on),
                 "resource": resource,
                 "token_type": "Bearer",
                 "client_id": identity.client_id,

@@ -52,9 +52,14 @@ class Proxy:
     def route(self, pattern: str, port: int, exists: Callable[[str], bool] = bool) -> None:
         """Send port 443 of a host, or of all under a `*.` suffix, to that port of loopback.
 
-        A host for which `exists` is false is answered 502, as one that no name server knows.
+        A host for which `exists` is false is answered 502, as one that no name server knows. A
+        route for a host alone goes before one for its suffix.
         """
         self._routes[pattern] = _Route(pattern.lower(), port, exists)
+
+    def unroute(self, pattern: str) -> None:
+        """Forget a route."""
+        self._routes.pop(pattern, None)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client's connection until both ends are done with it."""
@@ -85,7 +90,8 @@ class Proxy:
     def _target(self, host: str, port: int) -> int:
         if host in _LOCAL:
             return port
-        route = next((route for route in self._routes.values() if route.fits(host)), None)
+        fitting = [route for route in tuple(self._routes.values()) if route.fits(host)]
+        route = max(fitting, key=lambda route: len(route.pattern), default=None)
         if route is None or port != _HTTPS:
             raise _RefusedError(403, f"{host}:{port} is outside of the local stack")
         if not route.exists(host):

@@ -49,6 +49,7 @@ class Stack:
     identity: Identity
     resource_manager: arm.ResourceManager
     authority: Authority
+    proxy: Proxy
     environment: Mapping[str, str] = field(repr=False)
     admin_kubeconfig: Path
     app_kubeconfig: Path
@@ -174,6 +175,7 @@ def local_stack(folder: Path, cluster: AnyCluster | None = None) -> Iterator[Sta
             identity=identity,
             resource_manager=resource_manager,
             authority=authority,
+            proxy=proxy,
             environment=_environment(proxy_port, ca, identity.environment(identity_port)),
             admin_kubeconfig=_written(
                 folder / "kubeconfig", kubeconfig(url, authority.pem, admin_token)

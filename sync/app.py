@@ -1,5 +1,6 @@
 """What the app can be asked for: take an event, sweep the vaults, resync, tell the status."""
 
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
@@ -23,6 +24,10 @@ class Budget:
 
     target: float
     total: float
+
+    def after(self, seconds: float) -> "Budget":
+        """Return what is left of it once so many seconds are spent."""
+        return Budget(max(0.0, self.target - seconds), max(0.0, self.total - seconds))
 
 
 EVENT = Budget(target=24, total=27)  # Event Grid waits 30 s
@@ -107,8 +112,14 @@ class App:
         return self.fleet.submit(self._work(target, (event.hint,), whole=False), EVENT.target)
 
     def sweep(self) -> Iterator[Outcome]:
-        """Reconcile every known vault; one outcome a vault, and one for a search that failed."""
-        return self.reconcile(self._look(), Resync(), PASS)
+        """Reconcile every known vault; one outcome a vault, and one for a search that failed.
+
+        The order is another one in each pass: vaults that hang may use its time up, and those that
+        come after them are not the same ones every time.
+        """
+        known = self._look()
+        vaults = random.sample(known.vaults, len(known.vaults))
+        return self.reconcile(replace(known, vaults=tuple(vaults)), Resync(), PASS)
 
     def resync(self, request: Resync) -> Iterator[Outcome]:
         """Reconcile what an operator asks for, with outcomes as a sweep's. Raises NotOurs."""

@@ -13,6 +13,8 @@ from sync.model import Converged, Failed, Hint, Outcome, Target
 from sync.ports import Deadline
 from sync.reconcile import Reconciled, Work, first_cause
 
+_GRACE_SECONDS = 3.0
+
 
 class Reconcile(Protocol):
     """The protocol for one target, `Reconciler.reconcile`."""
@@ -62,13 +64,19 @@ class Fleet:
 
     Work for a target that arrives while one is under way is read with it, if that has not begun to
     write, and else with the next: the reads begin after it arrived, so nobody's change is missed.
-    `fetchers` are the threads for gets, which a question may use as well.
+    `fetchers` are the threads for gets, which a question may use as well. `grace` is the seconds
+    that a reconcile may take beyond its time before a pass goes on without it.
     """
 
     def __init__(
-        self, reconcile: Reconcile, clock: Callable[[], float], threads: Threads = Threads()
+        self,
+        reconcile: Reconcile,
+        clock: Callable[[], float],
+        threads: Threads = Threads(),
+        grace: float = _GRACE_SECONDS,
     ) -> None:
         self._reconcile = reconcile
+        self._grace = grace
         self._clock = clock
         self._lanes = ThreadPoolExecutor(threads.lanes, "lane")
         self._sweepers = ThreadPoolExecutor(threads.sweep, "sweep")
@@ -95,16 +103,31 @@ class Fleet:
         """Reconcile many targets, a few at a time; outcomes come in the order of the works.
 
         Each has that many seconds; those whose turn has not come within the total are Transient.
+        One target alone waits for no pass over others.
         """
         end = Deadline.after(total_seconds, self._clock)
 
         def reconcile(work: Work) -> Outcome:
             try:
-                return self.submit(work, end.remaining(seconds)).result()
+                given = end.remaining(seconds)
             except Transient as late:
                 return Failed(work.target.vault.text, late, work.target)
+            return self._within(work, given)
 
-        return self._sweepers.map(reconcile, works)
+        asked = list(works)
+        if len(asked) == 1:
+            return map(reconcile, asked)
+        return self._sweepers.map(reconcile, asked)
+
+    def _within(self, work: Work, seconds: float) -> Outcome:
+        """Reconcile within that time and a grace, whatever holds the reconcile up."""
+        pending = self.submit(work, seconds)
+        try:
+            return pending.result(seconds + self._grace)
+        except TimeoutError:
+            pending.cancel()
+            late = Transient("DeadlineExceeded", "The reconcile of this vault took too long.")
+            return Failed(work.target.vault.text, late, work.target)
 
     def ask[Asked, Told](
         self,

@@ -11,7 +11,6 @@ from sync.plan import Standing, refuse_foreign, refuse_unmarked
 type Json = str | int | bool | Sequence["Json"] | Mapping[str, "Json"] | None
 
 RETRY_AFTER_SECONDS = 30
-LONGEST_RETRY_AFTER_SECONDS = 3600
 
 
 def outcomes_json(outcomes: Iterable[Outcome]) -> Mapping[str, Json]:
@@ -59,13 +58,9 @@ def http_status(failures: Iterable[SyncError]) -> HTTPStatus:
 
 
 def retry_after(failures: Iterable[SyncError]) -> int:
-    """Return the seconds to wait before the same request makes sense again, an hour at most.
-
-    Otherwise one hostile server could keep away whoever asks about others as well.
-    """
+    """Return the seconds to wait before the same request makes sense again."""
     advice = [e.retry_after for e in failures if isinstance(e, Transient) and e.retry_after]
-    longest = max(advice, default=RETRY_AFTER_SECONDS)
-    return max(1, round(min(longest, LONGEST_RETRY_AFTER_SECONDS)))
+    return max(1, round(max(advice, default=RETRY_AFTER_SECONDS)))
 
 
 def errors(outcomes: Iterable[Outcome]) -> list[SyncError]:

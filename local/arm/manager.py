@@ -10,6 +10,7 @@ import yaml
 
 from local.arm.refusals import RefusedError
 from local.arm.search import TENANT, Page, search
+from local.faults import Fault, Healing, Plans
 
 LARGEST_PAGE = 1000
 CREDENTIAL = "listClusterUserCredential"
@@ -40,7 +41,7 @@ class ResourceManager:
     _vaults: dict[str, str] = field(default_factory=dict)
     _unread: set[str] = field(default_factory=set)
     _closed: set[str] = field(default_factory=set)
-    _faults: list[RefusedError] = field(default_factory=list)
+    _faults: Plans[str] = field(default_factory=Plans[str])
 
     def put_cluster(self, resource_id: str, server: str, ca_pem: bytes) -> None:
         """Make an AKS cluster, or give it another endpoint or authority."""
@@ -74,17 +75,19 @@ class ResourceManager:
 
     def fail(self, status: int, requests: int = 1, **headers: str) -> None:
         """Answer the next requests with that status; headers are written with underscores."""
-        code = "TooManyRequests" if status == 429 else "InternalServerError"  # noqa: PLR2004 - HTTP
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        with self._lock:
-            self._faults += [RefusedError(status, code, "On demand.", **named)] * requests
+        self.plan(Fault(status, headers=named), requests)
 
-    def take_fault(self) -> None:
-        """Raise the oldest fault that was asked for, and use it up."""
-        with self._lock:
-            fault = self._faults.pop(0) if self._faults else None
-        if fault is not None:
-            raise fault
+    def plan(self, fault: Fault, requests: int | None = 1, about: str = "") -> Healing:
+        """Let any fault happen to requests whose path or body has that text, in any case.
+
+        Return what ends it.
+        """
+        return self._faults.plan(fault, requests, lambda asked: about.lower() in asked.lower())
+
+    def take_fault(self, asked: str) -> Fault | None:
+        """Return what happens to a request with that path and body, and count it off."""
+        return self._faults.take(asked)
 
     def kubeconfig(self, resource_id: str) -> str:
         """Return what AKS gives a user of a cluster that Entra ID guards."""

@@ -10,3 +10,19 @@ class RefusedError(Exception):
         self.headers = headers
         told = [{"code": detail, "message": "See the code."} for detail in details]
         self.body = {"error": {"code": code, "message": message, "details": told}}
+
+
+_CODES = {
+    401: "InvalidAuthenticationToken",
+    403: "AuthorizationFailed",
+    404: "ResourceNotFound",
+    409: "Conflict",
+    413: "RequestContentTooLarge",
+    422: "UnprocessableEntity",
+    429: "TooManyRequests",
+}
+
+
+def on_demand(status: int) -> RefusedError:
+    """Return how the resource manager words that status."""
+    return RefusedError(status, _CODES.get(status, "InternalServerError"), "On demand.")

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from local.arm.manager import CREDENTIAL, LARGEST_PAGE, ResourceManager
-from local.arm.refusals import RefusedError
+from local.arm.refusals import RefusedError, on_demand
 from local.arm.search import TENANT, Fields
 
 HOST = "management.azure.com"
@@ -24,12 +24,17 @@ def resource_manager_app(manager: ResourceManager) -> web.Application:
 
     @web.middleware
     async def guarded(request: web.Request, handler: _Handler) -> web.StreamResponse:
-        try:
-            manager.take_fault()
-            _authorize(manager, request)
-            return await handler(request)
-        except RefusedError as refusal:
-            return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
+        async def answer() -> web.StreamResponse:
+            try:
+                _authorize(manager, request)
+                return await handler(request)
+            except RefusedError as refusal:
+                return _refusal(refusal)
+
+        fault = manager.take_fault(request.path + await request.text())
+        if fault is None:
+            return await answer()
+        return await fault.meet(request, answer, lambda status: _refusal(on_demand(status)))
 
     async def credential(request: web.Request) -> web.Response:
         _check_version(request, CREDENTIAL)
@@ -69,6 +74,10 @@ def resource_manager_app(manager: ResourceManager) -> web.Application:
     app.router.add_post(_GRAPH, search)
     app.router.add_route("*", "/{path:.*}", unknown)
     return app
+
+
+def _refusal(refusal: RefusedError) -> web.Response:
+    return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
 
 
 def _authorize(manager: ResourceManager, request: web.Request) -> None:

@@ -3,10 +3,10 @@
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
-from local.key_vault.refusals import Refused, throttled
+from local.faults import Fault, Healing, Plans
 
 type Kind = Literal[
     "list",
@@ -20,28 +20,17 @@ type Kind = Literal[
     "list_deleted",
     "get_deleted",
 ]
+type Part = Literal["challenge", "first_page", "next_page", "current", "version"]
+"""What a request is besides its kind: one without a token, or which page or version it asks for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """What happens to one request instead of, or before, its answer."""
+class Asked:
+    """A request as a plan sees it."""
 
-    refusal: Refused | None = None
-    delay: float = 0.0
-    reset: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    fault: Fault
-    requests: float
-    kind: Kind | None
-    name: str | None
-
-    def fits(self, kind: Kind, name: str) -> bool:
-        return self.kind in (None, kind) and (
-            self.name is None or self.name.lower() == name.lower()
-        )
+    kind: Kind
+    name: str
+    part: Part | None = None
 
 
 @dataclass(slots=True)
@@ -57,12 +46,13 @@ class Faults:
     """The faults planned for one vault; they meet HTTP requests only, except for stale reads.
 
     Each plan takes the next `requests` requests (None: all, until `clear`), of one kind and for
-    one secret if those are named. Of several plans that fit, the oldest goes first.
+    one secret if those are named. Of several plans that fit, the oldest goes first. Requests
+    without a token are met by a plan for the challenge alone.
     """
 
     _clock: Callable[[], float]
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _planned: list[_Planned] = field(default_factory=list)
+    _plans: Plans[Asked] = field(default_factory=Plans[Asked])
     _window: _Window | None = None
     _lag: float | None = None
     _hidden_until: dict[str, float] = field(default_factory=dict)
@@ -75,7 +65,7 @@ class Faults:
         name: str | None = None,
     ) -> None:
         """Answer 429 with Retry-After in seconds."""
-        self._plan(Fault(throttled(retry_after)), requests, kind, name)
+        self.plan(_throttled(retry_after), requests, kind, name)
 
     def limit(self, requests: int, seconds: float) -> None:
         """Serve so many requests in a window of so many seconds, and answer 429 to the others."""
@@ -90,8 +80,7 @@ class Faults:
         name: str | None = None,
     ) -> None:
         """Answer with that status and an error body."""
-        refusal = Refused(status, "InternalServerError", "An unexpected error occurred.")
-        self._plan(Fault(refusal), requests, kind, name)
+        self.plan(Fault(status), requests, kind, name)
 
     def delay(
         self,
@@ -101,13 +90,32 @@ class Faults:
         name: str | None = None,
     ) -> None:
         """Answer so much later."""
-        self._plan(Fault(delay=seconds), requests, kind, name)
+        self.plan(Fault(delay=seconds), requests, kind, name)
 
     def reset(
         self, requests: int | None = 1, kind: Kind | None = None, name: str | None = None
     ) -> None:
         """Break the connection off instead of an answer."""
-        self._plan(Fault(reset=True), requests, kind, name)
+        self.plan(Fault(reset=True), requests, kind, name)
+
+    def plan(
+        self,
+        fault: Fault,
+        requests: int | None = 1,
+        kind: Kind | None = None,
+        name: str | None = None,
+        part: Part | None = None,
+    ) -> Healing:
+        """Let any fault happen; return what ends it."""
+
+        def fits(asked: Asked) -> bool:
+            return (
+                kind in {None, asked.kind}
+                and (name is None or name.lower() == asked.name.lower())
+                and (part == asked.part or (part is None and asked.part != "challenge"))
+            )
+
+        return self._plans.plan(fault, requests, fits)
 
     def stale_reads(self, seconds: float = math.inf) -> None:
         """Hide each version made from now on from get for so long, or until `release`.
@@ -127,21 +135,16 @@ class Faults:
     def clear(self) -> None:
         """Forget every fault."""
         self.release()
+        self._plans.clear()
         with self._lock:
-            self._planned.clear()
             self._window = None
 
-    def take(self, kind: Kind, name: str) -> Fault | None:
+    def take(self, asked: Asked) -> Fault | None:
         """Return what happens to this request, and use it up."""
+        if planned := self._plans.take(asked):
+            return planned
         with self._lock:
-            for index, planned in enumerate(self._planned):
-                if planned.fits(kind, name):
-                    if planned.requests > 1:
-                        self._planned[index] = replace(planned, requests=planned.requests - 1)
-                    else:
-                        del self._planned[index]
-                    return planned.fault
-            return self._beyond_window()
+            return None if asked.part == "challenge" else self._beyond_window()
 
     def made(self, version: str) -> None:
         """Note a new version, so that stale reads can hide it."""
@@ -154,14 +157,6 @@ class Faults:
         with self._lock:
             return self._hidden_until.get(version, 0.0) > self._clock()
 
-    def _plan(
-        self, fault: Fault, requests: int | None, kind: Kind | None, name: str | None
-    ) -> None:
-        with self._lock:
-            self._planned.append(
-                _Planned(fault, math.inf if requests is None else requests, kind, name)
-            )
-
     def _beyond_window(self) -> Fault | None:
         window, now = self._window, self._clock()
         if window is None:
@@ -171,4 +166,8 @@ class Faults:
         window.taken += 1
         if window.taken <= window.allowed:
             return None
-        return Fault(throttled(max(1, math.ceil(window.ends - now))))
+        return _throttled(max(1, math.ceil(window.ends - now)))
+
+
+def _throttled(retry_after: int) -> Fault:
+    return Fault(429, headers={"Retry-After": str(retry_after)})

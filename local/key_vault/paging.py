@@ -17,11 +17,13 @@ class Quirks:
     `port_in_next_link`: nextLink names the host with `:443`. `empty_pages`: before each page
     comes an empty one that has a nextLink. `repeated_entry`: the first entry of a listing comes
     once more at its end, in the other case.
+    `page_size`: pages are no larger.
     """
 
     port_in_next_link: bool = False
     empty_pages: bool = False
     repeated_entry: bool = False
+    page_size: int = PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)

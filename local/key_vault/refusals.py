@@ -10,14 +10,12 @@ class Refused(Exception):
         code: str,
         message: str,
         inner: str | None = None,
-        retry_after: int | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.inner = inner
-        self.retry_after = retry_after
 
     def body(self) -> dict[str, object]:
         """Return the JSON body of the answer."""
@@ -87,12 +85,27 @@ def forbidden(action: str, resource: str) -> Refused:
     )
 
 
-def throttled(retry_after: int) -> Refused:
-    """429: too many requests for this vault."""
-    return Refused(
-        429,
-        "Throttled",
-        "Request was not processed because too many requests were received. "
-        "Reason: VaultRequestTypeLimitReached",
-        retry_after=retry_after,
+def on_demand(status: int) -> Refused:
+    """Return how a vault words that status; no status of another kind has words of its own."""
+    return _ON_DEMAND.get(
+        status, Refused(status, "InternalServerError", "An unexpected error occurred.")
     )
+
+
+_ON_DEMAND = {
+    refused.status: refused
+    for refused in (
+        Refused(401, "Unauthorized", "AKV10032: Invalid issuer."),
+        forbidden("Microsoft.KeyVault/vaults/secrets/…/action", "this vault"),
+        secret_not_found("on demand"),
+        Refused(409, "Conflict", "There was a conflict with another request."),
+        Refused(413, "RequestTooLarge", "The request is too large."),
+        Refused(422, "BadParameter", "The request cannot be processed."),
+        Refused(
+            429,
+            "Throttled",
+            "Request was not processed because too many requests were received. "
+            "Reason: VaultRequestTypeLimitReached",
+        ),
+    )
+}

@@ -1,6 +1,5 @@
 """Key Vault's data plane over HTTP: the vault is chosen by the Host header."""
 
-import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable
@@ -8,9 +7,9 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from local.key_vault.faults import Kind
+from local.key_vault.faults import Asked, Kind, Part
 from local.key_vault.paging import PAGE_SIZE, Page
-from local.key_vault.refusals import Refused, bad_parameter
+from local.key_vault.refusals import Refused, bad_parameter, on_demand
 from local.key_vault.vault import Vault
 from local.key_vault.vaults import RESOURCE, KeyVaults
 from local.key_vault.wire import (
@@ -27,6 +26,11 @@ from local.key_vault.wire import (
 _SERVED = (
     "this vault has /secrets and /deletedsecrets, but neither keys, certificates nor backup "
     "and restore."
+)
+
+_UNAUTHORIZED = 401
+_NO_TOKEN = Refused(
+    _UNAUTHORIZED, "Unauthorized", "AKV10000: Request is missing a Bearer or PoP token."
 )
 
 type _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -152,31 +156,35 @@ def _handler(vaults: KeyVaults, kind: Kind, operation: _Operation) -> _Handler:
         if vault is None:
             raise Refused(404, "VaultNotFound", f"There is no vault at {request.host}: create it.")
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not vaults.token_valid(token):
-            vault.count("unauthorized")
-            return _challenge(vault)
+        known = scheme.lower() == "bearer" and vaults.token_valid(token)
         call = _Call(vault, request, await request.read())
-        vault.count(kind)
-        await _suffer(call, kind)
-        vault.access.check(kind, call.name)
-        if "api-version" not in request.query:
-            raise bad_parameter("The api-version query parameter is missing.")
-        return _answer(operation(call))
+        vault.count(kind if known else "unauthorized")
+
+        async def answer() -> web.StreamResponse:
+            if not known:
+                return _challenge(vault)
+            vault.access.check(kind, call.name)
+            if "api-version" not in request.query:
+                raise bad_parameter("The api-version query parameter is missing.")
+            return _answer(operation(call))
+
+        part = _part(call, kind) if known else "challenge"
+        fault = vault.faults.take(Asked(kind, call.name, part))
+        if fault is None:
+            return await answer()
+        return await fault.meet(request, answer, lambda status: _refused(vault, status))
 
     return handle
 
 
-async def _suffer(call: _Call, kind: Kind) -> None:
-    """Let the fault that is planned for this request happen, if there is one."""
-    fault = call.vault.faults.take(kind, call.name)
-    if fault is None:
-        return
-    await asyncio.sleep(fault.delay)
-    if fault.reset and call.request.transport is not None:
-        call.request.transport.abort()
-        raise asyncio.CancelledError
-    if fault.refusal is not None:
-        raise fault.refusal
+def _part(call: _Call, kind: Kind) -> Part | None:
+    match kind:
+        case "list":
+            return "next_page" if call.position[1] else "first_page"
+        case "get":
+            return "version" if call.version else "current"
+        case _:
+            return None
 
 
 @web.middleware
@@ -194,8 +202,12 @@ async def _refusals(request: web.Request, handler: _Handler) -> web.StreamRespon
         return _refusal(Refused(404, "NotFound", message))
 
 
-def _challenge(vault: Vault) -> web.Response:
-    refusal = Refused(401, "Unauthorized", "AKV10000: Request is missing a Bearer or PoP token.")
+def _refused(vault: Vault, status: int) -> web.Response:
+    refusal = on_demand(status)
+    return _challenge(vault, refusal) if status == _UNAUTHORIZED else _refusal(refusal)
+
+
+def _challenge(vault: Vault, refusal: Refused = _NO_TOKEN) -> web.Response:
     response = _refusal(refusal)
     response.headers["WWW-Authenticate"] = (
         f'Bearer authorization="https://login.microsoftonline.com/{vault.tenant}", '
@@ -205,10 +217,7 @@ def _challenge(vault: Vault) -> web.Response:
 
 
 def _refusal(refusal: Refused) -> web.Response:
-    response = _answer(refusal.body(), refusal.status)
-    if refusal.retry_after is not None:
-        response.headers["Retry-After"] = str(refusal.retry_after)
-    return response
+    return _answer(refusal.body(), refusal.status)
 
 
 def _answer(body: Fields | None, status: int = 200) -> web.Response:

@@ -107,7 +107,8 @@ class Vault:
         if self.quirks.repeated_entry and rows:
             key, first = min(rows, key=lambda row: row[0])
             rows.append((f"~{key}", replace(first, name=first.name.swapcase())))
-        return cut(rows, maxresults, skiptoken, empty_pages=self.quirks.empty_pages)
+        size = min(maxresults, self.quirks.page_size)
+        return cut(rows, size, skiptoken, empty_pages=self.quirks.empty_pages)
 
     def list_versions(
         self, name: str, maxresults: int = PAGE_SIZE, skiptoken: str | None = None
@@ -121,7 +122,8 @@ class Vault:
                 if key == name.lower()
                 for version in secret.versions
             ]
-        return cut(rows, maxresults, skiptoken, empty_pages=self.quirks.empty_pages)
+        size = min(maxresults, self.quirks.page_size)
+        return cut(rows, size, skiptoken, empty_pages=self.quirks.empty_pages)
 
     def update(
         self, name: str, version: str | None = None, **attributes: Unpack[Attributes]
@@ -179,7 +181,8 @@ class Vault:
         """Return a page of the deleted secrets."""
         with self._lock:
             rows = list(self._shown(deleted=True))
-        return cut(rows, maxresults, skiptoken, empty_pages=self.quirks.empty_pages)
+        size = min(maxresults, self.quirks.page_size)
+        return cut(rows, size, skiptoken, empty_pages=self.quirks.empty_pages)
 
     def names(self) -> list[str]:
         """Return the names of the secrets that are not deleted, sorted without regard to case."""

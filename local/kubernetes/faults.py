@@ -2,33 +2,35 @@
 
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+
+from local.faults import Fault, Healing, Plans
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """What happens to a request instead of, or before, its answer."""
+class Where:
+    """What a request is about; in a plan None stands for any.
 
-    status: int = 0
-    delay: float = 0.0
-    reset: bool = False
-    retry_after: int | None = None
+    `patch` is the kind of patch that a request sends.
+    """
 
+    verb: str | None = None
+    resource: str | None = None
+    namespace: str | None = None
+    name: str | None = None
+    patch: str | None = None
 
-@dataclass(slots=True)
-class _Plan:
-    fault: Fault
-    left: int | None
-    verb: str | None
-    resource: str | None
+    def covers(self, asked: "Where") -> bool:
+        """Tell whether a request is one of these."""
+        names = (field.name for field in fields(self))
+        return all(getattr(self, name) in {None, getattr(asked, name)} for name in names)
 
 
 @dataclass(slots=True)
 class Faults:
     """Planned faults: each plan takes the next `requests` (None: all, until `clear`) that fit."""
 
-    _plans: list[_Plan] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _plans: Plans[Where] = field(default_factory=Plans[Where])
 
     def fail(
         self,
@@ -39,8 +41,9 @@ class Faults:
         resource: str | None = None,
         retry_after: int | None = None,
     ) -> None:
-        """Answer with the status and, for 429 and 503, Retry-After in seconds."""
-        self._plan(Fault(status=status, retry_after=retry_after), requests, verb, resource)
+        """Answer with the status and, where it is given, Retry-After in seconds."""
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        self.plan(Fault(status, headers=headers), requests, Where(verb, resource))
 
     def delay(
         self,
@@ -51,36 +54,25 @@ class Faults:
         resource: str | None = None,
     ) -> None:
         """Hold the request back, then answer it."""
-        self._plan(Fault(delay=seconds), requests, verb, resource)
+        self.plan(Fault(delay=seconds), requests, Where(verb, resource))
 
     def reset(
         self, requests: int | None = 1, *, verb: str | None = None, resource: str | None = None
     ) -> None:
         """Break the connection without an answer."""
-        self._plan(Fault(reset=True), requests, verb, resource)
+        self.plan(Fault(reset=True), requests, Where(verb, resource))
+
+    def plan(self, fault: Fault, requests: int | None = 1, where: Where = Where()) -> Healing:
+        """Let any fault happen; return what ends it."""
+        return self._plans.plan(fault, requests, where.covers)
 
     def clear(self) -> None:
         """Forget every plan."""
-        with self._lock:
-            self._plans.clear()
+        self._plans.clear()
 
-    def take(self, verb: str, resource: str) -> Fault | None:
+    def take(self, asked: Where) -> Fault | None:
         """Return the fault for this request and count it off its plan."""
-        with self._lock:
-            for plan in self._plans:
-                if plan.verb in (None, verb) and plan.resource in (None, resource):
-                    if plan.left is not None:
-                        plan.left -= 1
-                        if not plan.left:
-                            self._plans.remove(plan)
-                    return plan.fault
-            return None
-
-    def _plan(
-        self, fault: Fault, requests: int | None, verb: str | None, resource: str | None
-    ) -> None:
-        with self._lock:
-            self._plans.append(_Plan(fault, requests, verb, resource))
+        return self._plans.take(asked)
 
 
 @dataclass(slots=True)

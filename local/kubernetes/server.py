@@ -1,6 +1,5 @@
 """The HTTP skin of a cluster: what every request meets before the API answers it."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -9,10 +8,20 @@ from aiohttp import web
 from local.kubernetes.answers import BODY_LIMIT
 from local.kubernetes.cluster import AnyCluster
 from local.kubernetes.documents import dump
-from local.kubernetes.routes import route
-from local.kubernetes.status import ApiError, unauthorized
+from local.kubernetes.faults import Where
+from local.kubernetes.kinds import NAMESPACE, SECRET
+from local.kubernetes.routes import PATCH_TYPES, route
+from local.kubernetes.status import ApiError, forbidden, not_found, unauthorized
 
 _HEALTH = ("/healthz", "/livez", "/readyz")
+_REASONS = {
+    409: "Conflict",
+    413: "RequestEntityTooLarge",
+    422: "Invalid",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+}
 
 type _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -35,30 +44,31 @@ def _handler(cluster: AnyCluster) -> _Handler:
 
 
 async def _answer(cluster: AnyCluster, request: web.Request) -> web.StreamResponse:
-    verb, resource = _asked(request)
+    where = _asked(request)
+    verb, resource = where.verb or "", where.resource or ""
     cluster.requests.add(verb, resource)
-    fault = cluster.faults.take(verb, resource)
-    if fault is not None:
-        await asyncio.sleep(fault.delay)
-        if fault.reset and request.transport is not None:
-            request.transport.abort()
-            return web.Response()
-        if fault.status:
-            return _fault(fault.status, fault.retry_after)
-    if request.path.startswith(_HEALTH):
-        return web.Response(text="ok")
-    response = await cluster.answer(request, _user(cluster, request))
-    for told in tuple(cluster.observers):
-        told(verb, resource)
-    return response
+
+    async def answer() -> web.StreamResponse:
+        if request.path.startswith(_HEALTH):
+            return web.Response(text="ok")
+        response = await cluster.answer(request, _user(cluster, request))
+        for told in tuple(cluster.observers):
+            told(verb, resource)
+        return response
+
+    fault = cluster.faults.take(where)
+    if fault is None:
+        return await answer()
+    return await fault.meet(request, answer, lambda status: _refusal(_on_demand(status, where)))
 
 
-def _asked(request: web.Request) -> tuple[str, str]:
-    """Return the verb and the resource; method and path where it is about no kind."""
+def _asked(request: web.Request) -> Where:
+    """Return what the request is about; method and path where that is no kind."""
     with suppress(ApiError):
         if call := route(request.method, request.path, request.query):
-            return call.verb, call.kind.plural
-    return request.method.lower(), request.path
+            patch = PATCH_TYPES.get(request.content_type) if request.method == "PATCH" else None
+            return Where(call.verb, call.kind.plural, call.namespace, call.name, patch)
+    return Where(request.method.lower(), request.path)
 
 
 def _user(cluster: AnyCluster, request: web.Request) -> str:
@@ -69,13 +79,20 @@ def _user(cluster: AnyCluster, request: web.Request) -> str:
     return user
 
 
-def _fault(status: int, retry_after: int | None) -> web.Response:
-    reasons = {429: "TooManyRequests", 503: "ServiceUnavailable", 500: "InternalError"}
-    error = ApiError(status, reasons.get(status, ""), f"planned fault {status}", {})
-    response = _refusal(error)
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(retry_after)
-    return response
+def _on_demand(status: int, where: Where) -> ApiError:
+    """Return how an API server words that status for such a request."""
+    match status:
+        case 401:
+            return unauthorized()
+        case 403:
+            return forbidden(SECRET, where.name or "", "on demand")
+        case 404 if where.patch == "apply":  # what an apply misses is never the object
+            return not_found(NAMESPACE, where.namespace or "")
+        case 404:
+            return not_found(SECRET, where.name or "")
+        case _:
+            reason = _REASONS.get(status, "")
+            return ApiError(status, reason, f"planned fault {status}", {})
 
 
 def _refusal(error: ApiError) -> web.Response:

@@ -6,6 +6,8 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import RetryPolicy
 from azure.core.rest import HttpRequest, HttpResponse
 
+from sync.adapters.retry_after import retry_after
+
 READ_SECONDS = 8.0
 _LONGEST_WAIT = 5.0
 _BACKOFF_SECONDS = 0.4
@@ -49,6 +51,12 @@ class BoundedRetry(RetryPolicy[HttpRequest, HttpResponse]):
             and wait <= min(_LONGEST_WAIT, until - time.monotonic())
             and super().is_retry(settings, response)
         )
+
+    def get_retry_after(  # type: ignore[override]  # likewise
+        self, response: PipelineResponse[HttpRequest, HttpResponse]
+    ) -> float | None:
+        """Return the seconds that the answer asks for; the SDK's own raises for what is no time."""
+        return retry_after(response.http_response.headers.get("Retry-After"))
 
     def _configure_timeout(  # type: ignore[override]  # likewise
         self,

@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 from urllib3.exceptions import HTTPError, NameResolutionError, ProxyError, SSLError
 
+from sync.adapters.body import AnswerTooLarge
 from sync.adapters.retry_after import retry_after
 from sync.errors import Conflict, Permanent, SyncError, Transient
 from sync.model import Target
@@ -62,6 +63,12 @@ def unreachable(cluster: str, url: str, error: HTTPError) -> Transient:
             what = (
                 "the TLS handshake failed: check its certificate authority (ca in SYNC_CLUSTERS, "
                 "certificate-authority-data in a kubeconfig), and any proxy on the way"
+            )
+        case AnswerTooLarge():
+            return Transient(
+                "ClusterAnswerBroken",
+                f"What answers for cluster {cluster} at {url} is not its API server: the answer "
+                "is larger than any of the Kubernetes API's.",
             )
         case ProxyError():
             what = "the proxy failed: check HTTPS_PROXY and NO_PROXY"

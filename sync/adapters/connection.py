@@ -1,25 +1,23 @@
 """Sends a call to an API server: the pool of connections, whom it trusts, and when it repeats."""
 
 import ssl
+import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 
 import urllib3
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
-from urllib3 import BaseHTTPResponse, Timeout
-from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3 import Timeout
+from urllib3.exceptions import ProtocolError
 from urllib3.util.ssl_ import create_urllib3_context
 
+from sync.adapters import body
 from sync.model import FIELD_MANAGER
 from sync.ports import Deadline
 
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 8.0
-_MOST_BYTES = 16 * 1024 * 1024
-"""Of an answer; an API server takes and keeps a few MiB, so more can only be meant to do harm."""
-_PART_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an API server answered; the body may hold values."""
+    """What an API server answers, whole; `data` may hold values."""
 
     status: int
     headers: Mapping[str, str]
@@ -62,7 +60,7 @@ class Connection:
         """Send the call once, or twice where a kept connection turns out to be closed.
 
         A write may be repeated, too: had the first one been accepted, its precondition would fail.
-        Raises urllib3's HTTPError, and Transient where the answer goes on past the deadline.
+        Raises urllib3's HTTPError.
         """
         try:
             return self._exchange(call, deadline)
@@ -75,7 +73,8 @@ class Connection:
             headers["Content-Type"] = call.content_type
         if self.authorization:
             headers["Authorization"] = self.authorization
-        answer = self.endpoint.pool.request(
+        until = time.monotonic() + deadline.remaining(_READ_SECONDS)
+        response = self.endpoint.pool.request(
             call.method,
             f"{self.endpoint.url}{call.path}",
             body=call.body,
@@ -86,21 +85,11 @@ class Connection:
             retries=False,
             redirect=False,  # a token goes to no other host
             preload_content=False,
-            decode_content=False,  # none is asked for
         )
-        with closing(answer):  # which leaves the connection of an answer that is read to its end
-            return Answer(answer.status, answer.headers, _body(answer, deadline))
-
-
-def _body(answer: BaseHTTPResponse, deadline: Deadline) -> bytes:
-    """Read the body as it comes: a server that has turned hostile may never end it."""
-    body = bytearray()
-    while part := answer.read1(_PART_BYTES):
-        body += part
-        deadline.remaining()
-        if len(body) > _MOST_BYTES:
-            raise HTTPError("the answer is too long")
-    return bytes(body)
+        try:
+            return Answer(response.status, response.headers, body.whole(response, until))
+        finally:
+            response.release_conn()
 
 
 def pool(configuration: Configuration, concurrency: int) -> urllib3.PoolManager:

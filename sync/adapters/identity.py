@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from azure.core.credentials import AccessToken, TokenCredential
+from azure.core.exceptions import ClientAuthenticationError
+from azure.core.pipeline import PipelineResponse
+from azure.core.rest import HttpRequest, HttpResponse
 from azure.identity import (
     DefaultAzureCredential,
     EnvironmentCredential,
@@ -11,10 +14,15 @@ from azure.identity import (
     WorkloadIdentityCredential,
 )
 
+from sync.adapters.transport import azure_session, azure_transport
 from sync.errors import Permanent
 
-_BUDGET = {"retry_total": 1, "connection_timeout": 3, "read_timeout": 5}
-"""Within Event Grid's 30 seconds; the library's own would outlast them."""
+_READ_SECONDS = 5.0
+_BUDGET = {"retry_total": 1, "retry_status": 0}
+"""Within Event Grid's 30 seconds; the library's own would outlast them, and sleep a Retry-After."""
+
+_MAY_PASS = frozenset({408, 429})
+_SERVER_ERROR = 500
 
 
 def log_in(environment: Mapping[str, str]) -> Callable[[], TokenCredential]:
@@ -43,13 +51,25 @@ def _kind(environment: Mapping[str, str]) -> type[TokenCredential]:
 
 
 def _made(kind: type[TokenCredential], client_id: str | None) -> TokenCredential:
-    options: dict[str, object] = dict(_BUDGET)
+    transport = azure_transport(azure_session(hosts=4, connections=4), _READ_SECONDS)
+    options: dict[str, object] = {
+        **_BUDGET,
+        "transport": transport,
+        "raw_response_hook": _refuse_ill,
+    }
     if kind is ManagedIdentityCredential:
         options["client_id"] = client_id  # the others read it themselves
     try:
         return kind(**options)
     except (ValueError, OSError):
         return _Unusable(kind.__name__)
+
+
+def _refuse_ill(response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
+    """Raise for an endpoint that is ill: of its status and Retry-After MSAL keeps nothing."""
+    answer = response.http_response
+    if answer.status_code in _MAY_PASS or answer.status_code >= _SERVER_ERROR:
+        raise ClientAuthenticationError("the token endpoint is ill", response=answer)
 
 
 class _Unusable:

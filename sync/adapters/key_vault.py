@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from azure.core.credentials import TokenCredential
+from azure.core.pipeline import PipelineResponse
 from azure.core.pipeline.policies import RedirectPolicy, SansIOHTTPPolicy
+from azure.core.rest import HttpRequest, HttpResponse
 from azure.keyvault.secrets import KeyVaultSecret, SecretClient, SecretProperties
 
 from sync.adapters.bounded_retry import BoundedRetry
@@ -88,7 +91,7 @@ class KeyVaults:
         except FAULTS as error:
             outcome = unserved(error) or explain(error, vault, self._host(vault))
         else:
-            if secret.name.casefold() == name.casefold():
+            if _is_of(found.properties, vault) and _is_asked(secret, name, version):
                 return secret
             outcome = untrusted(self._host(vault), "it answered with another secret")
         if isinstance(outcome, Unserved):
@@ -105,16 +108,21 @@ class KeyVaults:
         """Return a page of the listing, and the link to the next one."""
         try:
             with self._open(vault, deadline) as client:
-                listing = client.list_properties_of_secrets(timeout=deadline.remaining())
+                listing = client.list_properties_of_secrets(
+                    timeout=deadline.remaining(), raw_response_hook=_check_page
+                )
                 pages = listing.by_page(link)
-                page = [_listed(properties) for properties in next(pages)]
+                found = list(next(pages))
+                page = [_listed(properties) for properties in found]
             following: str | None = getattr(pages, "continuation_token", None)
         except FAULTS as error:
             failure = explain(error, vault, self._host(vault))
         else:
-            if not following or _leads_to(self._host(vault), following):
+            ours = all(_is_of(properties, vault) for properties in found)
+            if ours and (not following or _leads_to(self._host(vault), following)):
                 return page, following or None
-            failure = untrusted(self._host(vault), "its list goes on at another host")
+            what = "its list goes on at another host" if ours else "it listed another vault"
+            failure = untrusted(self._host(vault), what)
         raise failure  # outside the except clause: the SDK's exception may hold a body
 
     def _host(self, vault: VaultName) -> str:
@@ -174,6 +182,26 @@ class _Door:
             finally:
                 self._first.release()
         yield self._client
+
+
+def _check_page(response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
+    """Raise KeyError for an answer that is no page: the SDK would take it for an empty one."""
+    answer = response.http_response
+    if answer.status_code == HTTPStatus.OK:
+        match answer.json():
+            case {"value": list()}:
+                pass
+            case _:
+                raise KeyError("value")
+
+
+def _is_of(properties: SecretProperties, vault: VaultName) -> bool:
+    host = urlsplit(properties.vault_url or "").hostname or ""
+    return host.partition(".")[0] == vault.text
+
+
+def _is_asked(secret: VaultSecret, name: str, version: str | None) -> bool:
+    return secret.name.casefold() == name.casefold() and version in {None, secret.version}
 
 
 def _leads_to(host: str, link: str) -> bool:

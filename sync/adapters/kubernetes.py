@@ -7,7 +7,7 @@ from http import HTTPStatus
 from sync.adapters.cluster_errors import broken, explain, is_absent
 from sync.adapters.clusters import Clusters
 from sync.adapters.connection import Answer, Call
-from sync.adapters.secret_document import parse
+from sync.adapters.secret_document import is_of, parse
 from sync.model import FIELD_MANAGER, Actual, Desired, Target
 from sync.ports import Deadline
 
@@ -30,7 +30,7 @@ class KubernetesSecrets:
         if answer.status != HTTPStatus.OK:
             raise explain(target, answer.status, answer.headers, answer.data)
         try:
-            return parse(answer.data)
+            return parse(answer.data, target)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             kind = type(error).__name__
         raise broken(target, kind)  # outside the except clause: a JSON error holds the document
@@ -78,6 +78,8 @@ class KubernetesSecrets:
         )
         if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
             raise explain(target, answer.status, answer.headers, answer.data)
+        if not is_of(answer.data, target):
+            raise broken(target, "it wrote something else")
 
     def _ask(self, target: Target, call: Call, deadline: Deadline) -> Answer:
         return self._clusters.ask(target.cluster, call, deadline)

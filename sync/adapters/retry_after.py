@@ -1,16 +1,23 @@
-"""Reads the Retry-After header, which both services send when they want to be left alone."""
+"""Reads the Retry-After header, which the services send when they want to be left alone."""
 
+import math
 import time
 from email.utils import parsedate_to_datetime
+
+LONGEST_SECONDS = 3600.0
+"""No service means to be left alone for longer, and a hostile one would keep away others' requests,
+too."""
 
 
 def retry_after(header: str | None) -> float | None:
     """Return the seconds to wait; the header holds a number of them or an HTTP date."""
     if not header:
         return None
-    if header.strip().isdecimal():
-        return float(header)
     try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+        seconds = float(header)
     except ValueError:
-        return None
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return None if math.isnan(seconds) else min(max(0.0, seconds), LONGEST_SECONDS)

@@ -5,7 +5,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
-from sync.model import FIELD_MANAGER, STATE_ANNOTATION, Actual
+from sync.model import FIELD_MANAGER, STATE_ANNOTATION, Actual, Target
 
 type _Fields = Mapping[str, _Fields]
 
@@ -24,6 +24,8 @@ class _Owner(TypedDict):
 
 
 class _Metadata(TypedDict):
+    name: str
+    namespace: str
     resourceVersion: str
     labels: NotRequired[dict[str, str] | None]
     annotations: NotRequired[dict[str, str] | None]
@@ -39,11 +41,19 @@ class _Secret(TypedDict):
     immutable: NotRequired[bool | None]
 
 
-def parse(document: bytes) -> Actual:
+def is_of(document: bytes, target: Target) -> bool:
+    """Tell whether the document is the target's Secret."""
+    try:
+        return _is_of(json.loads(document), target)
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def parse(document: bytes, target: Target) -> Actual:
     """Return the Secret; raises ValueError, KeyError, TypeError or AttributeError for another."""
     secret: _Secret = json.loads(document)
-    if secret["kind"] != "Secret":
-        raise ValueError("not a Secret")
+    if not _is_of(secret, target):
+        raise ValueError("not the Secret")
     metadata = secret["metadata"]
     owned: set[str] = set()
     holders: dict[str, tuple[str, ...]] = {}
@@ -73,6 +83,12 @@ def parse(document: bytes) -> Actual:
         holders=holders,
         owns_state=owns_state,
     )
+
+
+def _is_of(secret: _Secret, target: Target) -> bool:
+    metadata = secret["metadata"]
+    where = secret["kind"], metadata["namespace"], metadata["name"]
+    return where == ("Secret", target.namespace, target.secret)
 
 
 def _is_ours(entry: _Managed) -> bool:

@@ -1,9 +1,16 @@
 """The transport that clients of the Azure SDK share: one session, its connections kept."""
 
+import time
+from collections.abc import Mapping
+
 import requests
+from azure.core.exceptions import DecodeError
 from azure.core.pipeline.transport import RequestsTransport
 from requests.adapters import HTTPAdapter
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ReadTimeout
+from urllib3 import exceptions
 
+from sync.adapters import body
 from sync.adapters.bounded_retry import READ_SECONDS
 
 _CONNECT_SECONDS = 3.0
@@ -17,19 +24,56 @@ def azure_session(hosts: int, connections: int) -> requests.Session:
     """
     session = requests.Session()
     session.auth = _as_it_is
-    adapter = HTTPAdapter(pool_connections=hosts, pool_maxsize=connections, max_retries=0)
+    adapter = _Bounded(pool_connections=hosts, pool_maxsize=connections, max_retries=0)
     session.mount("https://", adapter)
+    session.mount("http://", adapter)  # the platform's own token endpoint
     return session
 
 
-def azure_transport(session: requests.Session) -> RequestsTransport:
+def azure_transport(
+    session: requests.Session, read_seconds: float = READ_SECONDS
+) -> RequestsTransport:
     """Return a transport over the session; closing one of its clients leaves that open."""
     return RequestsTransport(
         session=session,
         session_owner=False,
         connection_timeout=_CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        read_timeout=read_seconds,
     )
+
+
+class _Bounded(HTTPAdapter):
+    """Reads each answer within the time that the call has for its reading, and no endless one."""
+
+    def send(  # noqa: PLR0913, PLR0917 - the library's signature
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,  # noqa: ARG002, FBT001, FBT002 - likewise
+        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
+        verify: bool | str = True,  # noqa: FBT001, FBT002 - likewise
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send the request; raises what `Session.send` does where it reads the body."""
+        _, reading = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        until = time.monotonic() + (READ_SECONDS if reading is None else reading)
+        response = super().send(
+            request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies
+        )
+        try:
+            response._content = body.whole(response.raw, until)  # noqa: SLF001 - as `content` does
+        except body.AnswerTooLarge:
+            failure: Exception = DecodeError("the answer is too large")
+        except exceptions.TimeoutError as error:
+            failure = ReadTimeout(error)
+        except exceptions.DecodeError as error:
+            failure = ContentDecodingError(error)
+        except exceptions.HTTPError as error:
+            failure = ChunkedEncodingError(error)
+        else:
+            response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001 - likewise
+            return response
+        raise failure
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

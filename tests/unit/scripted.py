@@ -5,7 +5,7 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -30,18 +30,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What it gets; `cut` closes the connection halfway through the body.
-
-    An endless one is followed by blanks, `pause` seconds apart, until the client has enough of it.
-    """
+    """What it gets; `cut` closes the connection halfway through the body."""
 
     status: int = 200
     body: object = ""
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
     content_type: str = "application/json"
-    endless: bool = False
-    pause: float = 0.0
 
     @property
     def raw(self) -> bytes:
@@ -74,8 +69,6 @@ class Scripted:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if not isinstance(answer, Answer):
             answer = answer(request)
-        if answer.endless:
-            return await _endless(sent, answer)
         if not answer.cut:
             return web.Response(
                 status=answer.status,
@@ -91,17 +84,6 @@ class Scripted:
         assert sent.transport is not None
         sent.transport.close()
         return response
-
-
-async def _endless(sent: web.Request, answer: Answer) -> web.StreamResponse:
-    response = web.StreamResponse(status=answer.status)
-    await response.prepare(sent)
-    blanks = b" " if answer.pause else b" " * 65_536
-    with suppress(ConnectionError):
-        while True:
-            await response.write(blanks)
-            await asyncio.sleep(answer.pause)
-    return response
 
 
 @contextmanager

@@ -100,6 +100,20 @@ def test_an_endpoint_that_is_down(servers: Servers, monkeypatch: pytest.MonkeyPa
         assert failure(credential).reason == "CredentialUnavailable"
 
 
+@pytest.mark.parametrize(("wait", "seconds"), [("600", 600), ("soon", None)])
+def test_a_token_endpoint_s_retry_after_is_not_slept(
+    endpoint: Scripted, wait: str, seconds: float | None
+) -> None:
+    """Too many requests for tokens may pass, and who asked is told when, at once."""
+    endpoint.answers = [Answer(429, {"error": "x"}, {"Retry-After": wait})]
+    began = time.monotonic()
+    error = failure(log_in({"IDENTITY_ENDPOINT": "set"})())
+    assert time.monotonic() - began < 30  # the patience of Event Grid
+    assert isinstance(error, Transient)
+    assert error.retry_after == seconds
+    assert len(endpoint.requests) == 1
+
+
 def test_no_credential_is_permanent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing is configured, the message says what to configure."""
     monkeypatch.delenv("AZURE_CLIENT_ID", raising=False)

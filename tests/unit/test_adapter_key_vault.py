@@ -1,6 +1,7 @@
 """The vaults' port against every answer that Key Vault, or something in its place, gives."""
 
 import gc
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -30,7 +31,17 @@ VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
 OTHER = VaultName("weu-ds-akv-shop-dev-2", "weu", "shop", "dev", 2)
 URL = f"https://{VAULT}.vault.azure.net"
 ATTRIBUTES = {"enabled": True, "created": 1_700_000_000, "updated": 1_700_000_001}
-BUNDLE = {"value": PLANTED, "id": f"{URL}/secrets/Db-Url/0a1b", "attributes": ATTRIBUTES}
+
+
+def bundle(
+    vault: VaultName = VAULT, name: str = "Db-Url", version: str = "0a1b"
+) -> dict[str, object]:
+    """Return a secret as a vault answers it."""
+    identifier = f"https://{vault}.vault.azure.net/secrets/{name}/{version}"
+    return {"value": PLANTED, "id": identifier, "attributes": ATTRIBUTES}
+
+
+BUNDLE = bundle()
 
 
 class Token:
@@ -239,6 +250,15 @@ def test_a_long_wait_is_the_caller_s(
     assert len(asked(server)) == 1
 
 
+@pytest.mark.parametrize("wait", ["soon", "-5", "9" * 400, "nan"])
+def test_a_wait_that_is_no_time_may_pass(server: Scripted, vaults: KeyVaults, wait: str) -> None:
+    """Whatever Retry-After says, too many requests are too many for now."""
+    answering(server, refused(429, "Throttled", Retry_After=wait))
+    error = failure(vaults)
+    assert isinstance(error, Transient)
+    assert error.reason == "VaultThrottled"
+
+
 def test_retry_after_alone_repeats_nothing(server: Scripted, vaults: KeyVaults) -> None:
     """A refusal does not become worth another try by a Retry-After."""
     answering(server, refused(403, "Forbidden", "AccessDenied", Retry_After="1"))
@@ -317,6 +337,42 @@ def test_a_list_that_never_ends_is_broken(server: Scripted, vaults: KeyVaults) -
     assert len(asked(server)) == 2
 
 
+@pytest.mark.parametrize(
+    "body", [{"message": "hello"}, {"value": None}, {"value": {}}, [], None, "text"]
+)
+def test_a_page_that_is_none_is_no_empty_one(
+    server: Scripted, vaults: KeyVaults, body: object
+) -> None:
+    """JSON of another kind in a page's place fails the list: its secrets are not gone."""
+    link = f"{URL}/secrets?api-version=7.4&$skiptoken=1"
+    answering(server, page("a", link=link), Answer(body=json.dumps(body)))
+    with pytest.raises(Transient) as caught:
+        vaults.list(VAULT, soon())
+    assert caught.value.reason == "VaultAnswerBroken"
+
+
+def test_a_page_of_another_vault_is_refused(server: Scripted, vaults: KeyVaults) -> None:
+    """A listing that names another vault's secrets is not this vault's."""
+    answering(server, page("a"))
+    with pytest.raises(Permanent) as caught:
+        vaults.list(OTHER, soon())
+    assert caught.value.reason == "VaultUntrusted"
+
+
+@pytest.mark.parametrize(
+    "other", [bundle(OTHER), bundle(name="other"), bundle(version="ffff")], ids=["v", "n", "nr"]
+)
+def test_another_secret_than_asked_for_is_refused(
+    server: Scripted, vaults: KeyVaults, other: dict[str, object]
+) -> None:
+    """Another vault's secret, another one of its own, or another version is not taken."""
+    answering(server, Answer(body=other))
+    with pytest.raises(Permanent) as caught:
+        vaults.get(VAULT, "db-url", soon(), version="0a1b")
+    assert caught.value.reason == "VaultUntrusted"
+    assert PLANTED not in said(caught.value)
+
+
 def test_a_failed_page_fails_the_list(server: Scripted, vaults: KeyVaults) -> None:
     """Half a listing is none."""
     answering(server, page("a", link=f"{URL}/secrets?skiptoken=1"), refused(503, "Busy"))
@@ -380,8 +436,8 @@ def test_nothing_is_sent_past_the_deadline(server: Scripted, vaults: KeyVaults) 
 
 def test_the_first_calls_meet_one_challenge(server: Scripted, vaults: KeyVaults) -> None:
     """Threads that come to a new vault at once learn its challenge once, and all succeed."""
-    answering(server, Answer(body=BUNDLE))
     vault = VaultName("weu-ds-akv-fresh-dev-1", "weu", "fresh", "dev", 1)
+    answering(server, Answer(body=bundle(vault)))
     start = threading.Barrier(8)
 
     def get() -> object:
@@ -401,6 +457,6 @@ def test_a_netrc_does_not_replace_the_token(
     netrc = tmp_path / "netrc"
     netrc.write_text("default login somebody password anything\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    answering(server, Answer(body=BUNDLE))
+    answering(server, Answer(body=bundle(OTHER)))
     vaults.get(OTHER, "db-url", soon())
     assert server.requests[-1].headers["Authorization"] == "Bearer t"

@@ -310,6 +310,41 @@ def test_an_event_beside_an_unsafe_pass_still_brings_its_secret() -> None:
     assert world.data["key08"] == "new"
 
 
+def test_one_target_waits_for_no_pass() -> None:
+    """While a pass hangs, an operator's resync of another vault is done."""
+    desk = Desk()
+
+    def reconcile(work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+        return QUIET if work.target == one.target else desk(work, deadline, fetchers)
+
+    one = work(9, whole=True)
+    under_test = Fleet(reconcile, Clock(), Threads(lanes=4, sweep=2, fetchers=2))
+    hanging = under_test.sweep([work(number, whole=True) for number in range(1, 5)], 120, 270)
+    assert desk.entered.wait(SECONDS)
+    (outcome,) = under_test.sweep([one], 24, 200)
+    assert isinstance(outcome, Converged)
+    desk.gate.set()
+    assert len(list(hanging)) == 4
+
+
+def test_a_reconcile_that_never_ends_is_not_waited_for() -> None:
+    """Whoever waits is told once time and grace are over, and the others had their turn."""
+    ended = Event()
+
+    def reconcile(work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+        del deadline, fetchers
+        assert work.target.vault.number != 1 or ended.wait(SECONDS)
+        return QUIET
+
+    under_test = Fleet(reconcile, time.monotonic, Threads(lanes=4, sweep=2, fetchers=2), grace=0.1)
+    stuck, *others = under_test.sweep([work(number) for number in range(1, 6)], 0.1, SECONDS)
+    ended.set()
+    assert isinstance(stuck, Failed)
+    assert isinstance(stuck.error, Transient)
+    assert stuck.error.reason == "DeadlineExceeded"
+    assert all(isinstance(outcome, Converged) for outcome in others)
+
+
 def test_questions_are_asked_a_few_at_a_time() -> None:
     """As many as there are readers are under way at once; answers come in the questions' order."""
     together = Barrier(2)

@@ -1,0 +1,1 @@
+"""Every remote call with every fault, by every trigger."""

@@ -1,0 +1,125 @@
+"""What each fault of each call must end as: written by hand, from the design and docs/outcomes.md.
+
+Each line is one outcome, `CLASS REASON`, and the faults that end so.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from tests.functional.faults.cell import Trigger
+from tests.functional.faults.vocabulary import EXPIRED, NO_DNS
+
+type Table = Mapping[str, Sequence[str]]
+type Fate = tuple[str, str]
+
+CONVERGED: Fate = ("converged", "")
+
+_TOO_MANY = ("429", "429, Retry-After 1", "429, Retry-After 600")
+_ILL = ("500", "502", "503")
+_SILENT = ("hang", "drip", "reset")
+_HALF = ("half a body", "half a chunked body")
+_FOREIGN = ("other JSON", "HTML")
+
+_VAULT: Table = {
+    "converged": ["slow"],
+    "transient VaultThrottled": _TOO_MANY,
+    "transient VaultUnavailable": [*_ILL, "404", "404 in HTML", "408", "409", "redirect"],
+    "transient VaultUnreachable": [*_SILENT, NO_DNS],
+    "transient VaultAnswerBroken": [*_HALF, *_FOREIGN],
+    "transient VaultCertificateRefused": [EXPIRED],
+    "permanent VaultUnauthorized": ["401"],
+    "permanent VaultForbidden": ["403"],
+    "permanent VaultRefused": ["413", "422"],
+}
+_GET: Table = {"transient SecretNotServedYet": ["404"]}
+_KEPT: Table = {"permanent ClusterCredentialMissing": ["404"]}
+_PAGES: Table = {
+    "transient VaultAnswerBroken": ["nextLink that loops"],
+    "permanent VaultUntrusted": ["nextLink to another host", "list of another vault"],
+}
+_ANOTHER: Table = {
+    "permanent VaultUntrusted": ["another secret", "another vault's secret", "another version"]
+}
+_CLUSTER: Table = {
+    "converged": ["slow"],
+    "transient ClusterUnavailable": [*_TOO_MANY, *_ILL, "408", "redirect"],
+    "transient ClusterUnreachable": [*_SILENT, *_HALF, NO_DNS, EXPIRED],
+    "transient ClusterAnswerBroken": [*_FOREIGN, "404 in HTML", "another Secret",
+                                      "another namespace's Secret"],
+    "transient Conflict": ["404", "409"],
+    "permanent ClusterUnauthorized": ["401"],
+    "permanent ClusterForbidden": ["403"],
+    "permanent SecretRefused": ["413", "422"],
+}  # fmt: skip
+_APPLY: Table = {"permanent NamespaceMissing": ["404"]}
+_WRITTEN: Table = {"converged": _HALF}
+"""The write is through, and only its answer is lost: the second try finds all in step."""
+
+_ARM: Table = {
+    "converged": ["slow"],
+    "transient ResourceManagerThrottled": _TOO_MANY,
+    "transient ResourceManagerUnavailable": [*_ILL, "408", "409"],
+    "transient ResourceManagerUnreachable": [*_SILENT, NO_DNS, EXPIRED],
+    "transient ResourceManagerAnswerBroken": [*_HALF, *_FOREIGN, "404 in HTML", "redirect"],
+    "permanent ResourceManagerUnauthorized": ["401"],
+    "permanent ResourceManagerForbidden": ["403"],
+    "permanent ResourceMissing": ["404"],
+    "permanent ResourceManagerRefused": ["413", "422"],
+}
+_TOKEN: Table = {
+    "converged": ["slow"],
+    "transient CredentialUnavailable": [*_TOO_MANY, *_ILL, "404", "404 in HTML", "408", *_SILENT,
+                                        *_HALF, *_FOREIGN, "redirect"],
+    "permanent CredentialRefused": ["401", "403", "409", "413", "422"],
+}  # fmt: skip
+
+LASTING: Mapping[str, Sequence[Table]] = {
+    "challenge": [_VAULT, {"converged": ["401"]}],
+    "list, first page": [_VAULT, _PAGES],
+    "list, a later page": [_VAULT, _PAGES],
+    "get of a secret": [_VAULT, _GET, _ANOTHER],
+    "get of a version": [_VAULT, {"transient OlderVersionServed": ["404"]}, _ANOTHER],
+    "read of the Secret": [_CLUSTER],
+    "apply of the Secret": [_CLUSTER, _APPLY, _WRITTEN],
+    "eviction from the Secret": [_CLUSTER, _WRITTEN],
+    "read of a further Secret": [_CLUSTER],
+    "apply of a further Secret": [_CLUSTER, _APPLY, _WRITTEN],
+    "AKS cluster's endpoint": [_ARM],
+    "get of a kept kubeconfig": [_VAULT, _KEPT],
+    "get of a kept token": [_VAULT, _KEPT],
+}
+
+_RETRIED: Table = {"converged": ["429, Retry-After 1", "500", "503", "reset", "half a body"]}
+_RENEWED: Table = {"converged": ["401"]}  # the vault is known: its challenge is answered anew
+_AGAIN: Table = {"converged": ["401", "404", "409", "reset", "half a body"]}
+
+ONCE: Mapping[str, Sequence[Table]] = {
+    **{
+        call: [*tables, _AGAIN if tables[0] is _CLUSTER else _RETRIED]
+        for call, tables in LASTING.items()
+    },
+    "list, a later page": [_VAULT, _RETRIED, _RENEWED],
+    "get of a version": [*LASTING["get of a version"], _RETRIED, _RENEWED],
+    "apply of the Secret": [_CLUSTER, _AGAIN, _APPLY],
+    "read of a further Secret": [_CLUSTER, _AGAIN, {"transient Conflict": ["409"]}],
+    "apply of a further Secret": [_CLUSTER, _AGAIN, _APPLY],
+}
+
+_NOT_FIRST: Mapping[tuple[str, str, bool, Trigger], Fate] = {
+    # An event asks for its secret first, a pass for the list: a 401 is answered anew but there.
+    ("list, first page", "401", True, Trigger.EVENT): CONVERGED,
+    ("get of a secret", "401", True, Trigger.TIMER): CONVERGED,
+    ("get of a secret", "401", True, Trigger.RESYNC): CONVERGED,
+    # The first answer is then one about the event's secret.
+    ("challenge", "404", False, Trigger.EVENT): ("transient", "SecretNotServedYet"),
+    ("challenge", "404", True, Trigger.EVENT): ("transient", "SecretNotServedYet"),
+}
+
+
+def fate(call: str, fault: str, trigger: Trigger, *, once: bool) -> Fate:
+    """Return how it must end; of several tables the last one that has the fault counts."""
+    if (call, fault, once, trigger) in _NOT_FIRST:
+        return _NOT_FIRST[call, fault, once, trigger]
+    tables = (ONCE if once else LASTING)[call]
+    found = [outcome for table in tables for outcome, faults in table.items() if fault in faults]
+    ended, _, reason = found[-1].partition(" ")
+    return ended, reason

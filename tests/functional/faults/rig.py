@@ -1,0 +1,146 @@
+"""What the cases run on: the servers, an app for each trigger, and the faults let in between."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.api_server import AKS_AUDIENCE
+from local.faults import Healing
+from local.host_process import Answer, HostProcess
+from local.key_vault import key_vault_app
+from local.kubernetes import Cluster, kubeconfig, kubernetes_app
+from local.serving import LOOPBACK
+from local.stack import APP_USER, ROOT, Stack, local_stack
+from tests.functional.faults.case import Case
+from tests.functional.faults.cell import Trigger, Way
+from tests.functional.faults.vocabulary import BY_SERVER, NO_DNS
+from tests.functional.world import leaks, value
+
+_THREADS = {"PYTHON_THREADPOOL_THREAD_COUNT": "32"}  # as infra/ sets it
+
+
+@dataclass(slots=True)
+class Rig:
+    """The stack, the apps, and what these answered; `expired_port` has every vault, out of date."""
+
+    stack: Stack
+    expired_port: int
+    hosts: dict[Trigger, HostProcess] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
+
+    def post(self, trigger: Trigger, body: Mapping[str, object]) -> Answer:
+        """Ask the trigger's app for a resync."""
+        answer = self.hosts[trigger].post("/api/resync", body)
+        self.answers.append(answer)
+        return answer
+
+    def status(self, trigger: Trigger, vault: str) -> Answer:
+        """Ask the trigger's app for a vault's status."""
+        answer = self.hosts[trigger].get(f"/api/status?vault={vault}")
+        self.answers.append(answer)
+        return answer
+
+    def log(self, trigger: Trigger, since: int = 0) -> str:
+        """Return what the trigger's app has logged."""
+        with self.hosts[trigger].log.open("rb") as log:
+            log.seek(since)
+            return log.read().decode(errors="replace")
+
+    def logged(self, trigger: Trigger) -> int:
+        """Return how much it has logged."""
+        return self.hosts[trigger].log.stat().st_size
+
+    def leaks(self) -> list[str]:
+        """Return where any app told a value."""
+        told = [answer.text + str(answer.headers) for answer in self.answers]
+        told += [self.log(trigger) for trigger in self.hosts]
+        return [place for text in told for place in leaks(text)]
+
+    def plant(self, case: Case) -> Healing:
+        """Let the case's fault begin; return what ends it."""
+        requests = 1 if case.once else None
+        if case.fault in case.call.another:
+            return case.call.plant(case.cell, case.call.another[case.fault](case.cell), requests)
+        if case.fault in BY_SERVER:
+            return case.call.plant(case.cell, BY_SERVER[case.fault], requests)
+        if case.call.server == "cluster":
+            self._door(case, broken=True)
+            return lambda: self._door(case, broken=False)
+        proxy, host = self.stack.proxy, case.cell.vault.url.removeprefix("https://")
+        if case.fault == NO_DNS:
+            proxy.route(host, 0, lambda _: False)
+        else:
+            proxy.route(host, self.expired_port)
+        return lambda: proxy.unroute(host)
+
+    def cluster(self, case: Case) -> Mapping[str, object]:
+        """Return a cluster of the case's own for SYNC_CLUSTERS; they all are the same one."""
+        stack, cell = self.stack, case.cell
+        url = f"https://{LOOPBACK}:{stack.cluster_port}"
+        authority, token = stack.authority.pem, value()
+        stack.cluster.add_token(token, APP_USER)
+        entry: dict[str, object] = {"name": cell.stage, "match": {"stage": cell.stage}}
+        match cell.way:
+            case Way.AKS:
+                stack.resource_manager.put_cluster(cell.aks, url, authority)
+                return {**entry, "aks": cell.aks}
+            case Way.KEPT_KUBECONFIG:
+                cell.keeper.set_secret("kept", kubeconfig(url, authority, token))
+                return {**entry, "kubeconfig_secret": f"{cell.keeper.name}/kept"}
+            case Way.KEPT_TOKEN:
+                cell.keeper.set_secret("kept", token)
+                login = {"token_secret": f"{cell.keeper.name}/kept"}
+                return {**entry, "server": url, "ca": authority.decode(), **login}
+            case _:
+                host = _host(case)
+                context = stack.authority.server_context(host)
+                case.door = stack.servers.serve(kubernetes_app(stack.cluster), context)
+                stack.proxy.route(host, case.door)
+                at = f"https://{host}" + (f":{case.door}" if host == LOOPBACK else "")
+                return {**entry, "kubeconfig": kubeconfig(at, authority, token)}
+
+    def _door(self, case: Case, *, broken: bool) -> None:
+        """Let nobody come in by the case's own door, or open it again."""
+        if case.fault == NO_DNS:
+            self.stack.proxy.route(_host(case), case.door, lambda _: not broken)
+            return
+        self.stack.servers.stop(case.door)
+        context = self.stack.authority.server_context(LOOPBACK, expired=broken)
+        self.stack.servers.serve(kubernetes_app(self.stack.cluster), context, case.door)
+
+
+def _host(case: Case) -> str:
+    return f"{case.cell.stage}.example.com" if case.fault == NO_DNS else LOOPBACK
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[Rig]:
+    """Start all but the apps."""
+    stacks: list[Stack] = []
+
+    def identify(token: str) -> str | None:
+        return APP_USER if stacks[0].identity.valid(token, AKS_AUDIENCE) else None
+
+    with local_stack(folder, Cluster(identify=identify)) as stack:
+        stacks.append(stack)
+        context = stack.authority.server_context("*.vault.azure.net", expired=True)
+        yield Rig(stack, stack.servers.serve(key_vault_app(stack.vaults), context))
+
+
+@contextmanager
+def apps(rig: Rig, cases: Sequence[Case]) -> Iterator[None]:
+    """Start an app for each trigger; the timer's knows its vaults, and all know every cluster."""
+    usual: Mapping[str, object] = {"name": "usual", "kubeconfig": str(rig.stack.app_kubeconfig)}
+    own = [rig.cluster(case) for case in cases if case.cell.way is not Way.USUAL]
+    setting = json.dumps([*own, usual])
+    with ExitStack() as running:
+        for trigger in (Trigger.EVENT, Trigger.TIMER, Trigger.RESYNC):
+            known = [case.cell.name for case in cases if case.trigger is trigger is Trigger.TIMER]
+            environment = rig.stack.app_environment(known, SYNC_CLUSTERS=setting, **_THREADS)
+            log = rig.stack.folder / f"{trigger}.log"
+            rig.hosts[trigger] = running.enter_context(
+                HostProcess(ROOT, environment, log, timer=False)
+            )
+        yield
