@@ -19,7 +19,12 @@ type Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def add_http_routes(app: web.Application, worker: Worker, keys: Keys, prefix: str) -> None:
-    """Route every HTTP function; raise ValueError for a template richer than `a/{name}/b`."""
+    """Route every HTTP function; raise ValueError for a template richer than `a/{name}/b`.
+
+    As in the real host a method that no function takes is not found, HEAD and OPTIONS included:
+    https://github.com/Azure/azure-functions-host/issues/10098, and 11625 there.
+    """
+    paths: set[str] = set()
     for function in worker.functions.values():
         trigger = function.trigger
         if isinstance(trigger, HttpTrigger):
@@ -29,6 +34,10 @@ def add_http_routes(app: web.Application, worker: Worker, keys: Keys, prefix: st
             handle = _handler(worker, keys, function, trigger.auth_level)
             for method in trigger.methods or (hdrs.METH_ANY,):
                 app.router.add_route(method, path, handle)
+            if trigger.methods:
+                paths.add(path)
+    for path in sorted(paths):
+        app.router.add_route(hdrs.METH_ANY, path, _not_found)
 
 
 def _handler(worker: Worker, keys: Keys, function: Function, level: AuthLevel) -> Handler:
@@ -44,6 +53,10 @@ def _handler(worker: Worker, keys: Keys, function: Function, level: AuthLevel) -
     return handle
 
 
+async def _not_found(_: web.Request) -> web.Response:
+    return web.Response(status=404)
+
+
 async def _request_datum(request: web.Request) -> Datum:
     return Datum(
         {
@@ -51,11 +64,20 @@ async def _request_datum(request: web.Request) -> Datum:
             "url": Datum(str(request.url), "string"),
             "headers": _strings(dict(request.headers)),
             "params": _strings(dict(request.match_info)),
-            "query": _strings(dict(request.query)),
+            "query": _strings(_query(request)),
             "body": Datum(await request.read(), "bytes"),
         },
         "http",
     )
+
+
+def _query(request: web.Request) -> dict[str, str]:
+    """Join what is there several times and drop what is empty, as the host does for this worker.
+
+    GrpcMessageConversionExtensions.ToRpcHttp in Azure/azure-functions-host.
+    """
+    joined = {name: ",".join(request.query.getall(name)) for name in request.query}
+    return {name: text for name, text in joined.items() if text}
 
 
 def _strings(values: dict[str, str]) -> dict[str, Datum]:
