@@ -1,6 +1,7 @@
 """The Functions host as a process of its own, with the app's environment and no other."""
 
 import json
+import resource
 import secrets
 import signal
 import subprocess
@@ -103,6 +104,12 @@ class HostProcess:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+    def resident(self) -> int:
+        """Return the bytes of memory that the process has now, as Linux tells."""
+        assert self._process is not None
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        return int(pages) * resource.getpagesize()
 
     def webhook(self, function: str) -> str:
         """Return the URL to which Event Grid delivers a function's events."""

@@ -4,15 +4,20 @@ from collections.abc import Mapping
 
 from sync.report import Json
 
-_VAULT = "weu-ds-akv-shop-dev-1"
+VAULT = "weu-ds-akv-shop-dev-1"
+SECRET = "db-password"  # noqa: S105 - a name
 _VERSION = "9c2f1c6b0f5b4d3c8f0e7a6d5c4b3a29"
-_TARGET: Json = {"cluster": "default", "namespace": "shop-dev", "secret": "keyvault-project"}
+_TARGET: Json = {
+    "cluster": "default",
+    "namespace": "shop-dev",
+    "secret": "keyvault-project",
+}
 
 REQUESTS: Mapping[str, Mapping[str, Json]] = {
-    "vault": {"summary": "one vault", "value": {"vault": _VAULT}},
+    "vault": {"summary": "one vault", "value": {"vault": VAULT}},
     "secret": {
         "summary": "one secret of it",
-        "value": {"vault": _VAULT, "secret": "db-password"},
+        "value": {"vault": VAULT, "secret": SECRET},
     },
     "stage": {
         "summary": "the vaults of a project's stage",
@@ -24,10 +29,10 @@ REQUESTS: Mapping[str, Mapping[str, Json]] = {
 CONVERGED: Json = {
     "outcomes": [
         {
-            "vault": _VAULT,
+            "vault": VAULT,
             "outcome": "converged",
             "target": _TARGET,
-            "changes": [{"key": "db-password", "action": "update", "version": _VERSION}],
+            "changes": [{"key": SECRET, "action": "update", "version": _VERSION}],
             "keys": 3,
             "expired": [],
             "warnings": [],
@@ -40,7 +45,7 @@ def _failed(reason: str, message: str, *, transient: bool) -> Json:
     return {
         "outcomes": [
             {
-                "vault": _VAULT,
+                "vault": VAULT,
                 "outcome": "failed",
                 "reason": reason,
                 "message": message,
@@ -54,36 +59,40 @@ def _failed(reason: str, message: str, *, transient: bool) -> Json:
 
 FAILED = _failed(
     "NamespaceMissing",
-    "Namespace 'shop-dev' does not exist in cluster default: create it.",
+    "Namespace shop-dev does not exist in cluster default. "
+    "Create it: kubectl create namespace shop-dev",
     transient=False,
 )
 PASSING = _failed(
     "VaultUnavailable",
-    f"https://{_VAULT}.vault.azure.net answered with HTTP status 503. This may pass.",
+    f"https://{VAULT}.vault.azure.net answered with HTTP status 503. This may pass.",
     transient=True,
 )
 MALFORMED: Json = {
     "reason": "RequestMalformed",
-    "message": "dry_run must be true or false.",
+    "message": "dry_run must be true or false. Send JSON with one of "
+    '{"vault": NAME}, {"project": P, "stage": S} or {"all": true}, and optionally '
+    '"secret": NAME, "dry_run": true, "force": true.',
     "transient": False,
 }
 NOT_OURS: Json = {
     "reason": "VaultNameOffPattern",
-    "message": "Vault name 'shop' is not of the form that SYNC_VAULT_PATTERN asks for.",
+    "message": "Vault name 'shop' is not of the form that SYNC_VAULT_PATTERN asks for (by default "
+    "REGION-DS-AKV-PROJECT-STAGE-NUMBER, number 1 to 99, 24 characters at most).",
     "transient": False,
 }
 STATUS: Json = {
     "vaults": [
         {
-            "vault": _VAULT,
+            "vault": VAULT,
             "target": _TARGET,
             "written": "2026-01-31T12:00:01+00:00",
             "secrets": [
                 {
-                    "name": "db-password",
+                    "name": SECRET,
                     "version": _VERSION,
                     "updated": "2026-01-31T12:00:00+00:00",
-                    "keys": ["db-password"],
+                    "keys": [SECRET],
                     "in_step": True,
                     "confirmed": True,
                 }
@@ -95,10 +104,10 @@ STATUS: Json = {
             "explanation": {
                 "secrets": [
                     {
-                        "name": "db-password",
+                        "name": SECRET,
                         "state": "in step",
                         "secret": "keyvault-project",
-                        "keys": ["db-password"],
+                        "keys": [SECRET],
                         "type": None,
                         "version": _VERSION,
                         "reason": None,

@@ -22,7 +22,7 @@ VERSION = "0.1.0"
 
 _INTRODUCTION = (
     "Keeps Kubernetes Secrets equal to Azure Key Vaults. Answers hold names, versions and times, "
-    "never a secret's value. New reasons may be added to those listed here."
+    "never a secret's value. Later versions may add fields and reasons."
 )
 _FUNCTION_KEY: Schema = {
     "type": "apiKey",
@@ -112,8 +112,20 @@ def _status(refused: Schema) -> Mapping[str, Json]:
         "operationId": "status",
         "summary": "Tell what the Secrets hold by their own word; of a vault that is named, why so",
         "parameters": [
-            _query("vault", {"type": "string"}, "a vault's name; without it, every known vault"),
-            _query("secret", OPTIONAL_SECRET, "explain this secret alone; needs `vault`"),
+            {
+                "name": "vault",
+                "in": "query",
+                "description": "a vault's name; without it, every known vault",
+                "schema": {"type": "string"},
+                "example": examples.VAULT,
+            },
+            {
+                "name": "secret",
+                "in": "query",
+                "description": "explain this secret alone; needs `vault`",
+                "schema": OPTIONAL_SECRET,
+                "example": examples.SECRET,
+            },
         ],
         "responses": {
             "200": _body("all could be read", reference("Statuses"), examples.STATUS),
@@ -151,10 +163,6 @@ def _description(refused: Schema) -> Mapping[str, Json]:
             "401": refused,
         },
     }
-
-
-def _query(name: str, schema: Schema, description: str) -> Schema:
-    return {"name": name, "in": "query", "schema": schema, "description": description}
 
 
 def _body(description: str, schema: Schema, example: Json = None) -> dict[str, Json]:

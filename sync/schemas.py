@@ -47,7 +47,9 @@ def one_of(*names: str) -> Schema:
 def refusal(reasons: tuple[str, ...]) -> Schema:
     """Describe what the app answers where it looked at no vault."""
     return _object(
-        reason=_word(reasons, "a stable word"), message=_MESSAGE, transient=_only(value=False)
+        reason=_word(reasons, "a stable word"),
+        message=_MESSAGE,
+        transient=_only("the same request will not succeed later", value=False),
     )
 
 
@@ -59,8 +61,8 @@ def _word(words: tuple[str, ...], description: str) -> Schema:
     return _text(description, enum=words)
 
 
-def _only(*, value: bool) -> Schema:
-    return {"type": "boolean", "enum": [value]}
+def _only(description: str, *, value: bool) -> Schema:
+    return {"type": "boolean", "enum": [value], "description": description}
 
 
 def _flag(description: str) -> Schema:
@@ -95,18 +97,23 @@ _NAMES: Schema = {"type": "string"}
 _VERSION = _or_null(_text("the vault's version; null where there is none, or none is known"))
 _VAULT = _text("the vault's name in lower case, or `discovery` for the search for vaults")
 _TRANSIENT = _flag("whether the same request may succeed later")
-_WHY: Mapping[str, Schema] = {"reason": _word(REASONS, "a stable word"), "message": _MESSAGE, "transient": _TRANSIENT}
+_WHY: Mapping[str, Schema] = {
+    "reason": _word(REASONS, "a stable word"),
+    "message": _MESSAGE,
+    "transient": _TRANSIENT,
+}
 
 _MANNER: Mapping[str, Schema] = {
     "secret": ONE_SECRET,
     "dry_run": _flag("tell the plan and write nothing"),
     "force": _flag("take over a Secret that is not ours, and allow many keys to go"),
 }
+_PLACE: Schema = {**reference("Target"), "description": "the Secret that this is about"}
 _CHANGES = _list(reference("Change"), "what was done with each key; in a dry run, what would be")
 
 _IN_A_SECRET: Mapping[str, Schema] = {
     "vault": _VAULT,
-    "target": reference("Target"),
+    "target": _PLACE,
     "written": _or_null(_text("when its data last changed, ISO 8601; null where unknown")),
     "secrets": _list(reference("Held"), "the vault secrets that it holds"),
     "out_of_step": _list(_NAMES, "keys that were changed or removed behind the sync's back"),
@@ -116,7 +123,8 @@ _STATE = _word(STATES, "from the best to the worst; a vault's is the worst of it
 _EXPLANATION: Mapping[str, Schema] = {
     "explanation": {
         **one_of("Explanation", "Unexplained"),
-        "description": "where each secret goes and why; only of a vault that is named",
+        "description": "where each secret goes and why, only of a vault that is named; "
+        "what fails there does not change the status",
     }
 }
 _SETTLED = tuple(word for word in Progress if word is not Progress.FAILED)
@@ -139,14 +147,14 @@ SCHEMAS: Mapping[str, Schema] = {
         project=_text("the project in the vaults' names", pattern=r"\S"),
         stage=_text("the stage in their names", pattern=r"\S"),
     ),
-    "ResyncAll": _object(_MANNER, all=_only(value=True)),
+    "ResyncAll": _object(_MANNER, all=_only("every known vault", value=True)),
     "Outcomes": _object(
         outcomes=_list(one_of("Converged", "Failed"), "one a vault, in the order of the vaults")
     ),
     "Converged": _object(
         vault=_VAULT,
         outcome=_word(("converged", "planned"), "`planned` in a dry run"),
-        target=reference("Target"),
+        target=_PLACE,
         changes=_CHANGES,
         keys={"type": "integer", "minimum": 0, "description": "how many keys of it are ours"},
         expired=_list(_NAMES, "vault secrets that have expired; their keys stay"),
@@ -156,7 +164,10 @@ SCHEMAS: Mapping[str, Schema] = {
         vault=_VAULT,
         outcome=_word(("failed",), "the Secret may differ from the vault"),
         **_WHY,
-        target={"oneOf": [reference("Target"), {"type": "null"}]},
+        target={
+            "oneOf": [reference("Target"), {"type": "null"}],
+            "description": "the Secret that this is about; null where the name leads to none",
+        },
         changes=_CHANGES,
     ),
     "Target": _object(
@@ -185,7 +196,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Other": _object(**_IN_A_SECRET, state=_STATE),
     "OtherUnknown": _object(
         vault=_VAULT,
-        target=reference("Target"),
+        target=_PLACE,
         state=_word(("unknown",), "it cannot be read"),
         **_WHY,
     ),

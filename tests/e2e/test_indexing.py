@@ -55,7 +55,7 @@ def test_behind_app_service_authentication_no_route_asks_for_a_key() -> None:
     ids=["default", "own", "wrong", "another wrong"],
 )
 def test_the_app_has_its_functions(settings: dict[str, str], schedule: str) -> None:
-    """Indexing finds the contract's five functions and the description, whatever the settings are."""
+    """Indexing finds the contract's functions and the description, whatever the settings."""
     assert indexed(**settings) == {
         "key_vault_event": ["EventGridTrigger", {}],
         "reconcile_drift": ["TimerTrigger", {"schedule": schedule, "run_on_startup": False}],

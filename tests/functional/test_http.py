@@ -18,6 +18,9 @@ from tests.functional.world import Place, World, changes, outcome, value
         b'"all"',
         b"\xff\xfe",
         b"[" * 9_000,
+        b'{"all": NaN}',
+        b'{"all": true, "all": true}',
+        b'{"all": true, "dry_run": true, "dry_run": false}',
         b'{"all": true, "padding": "' + b"x" * 20_000 + b'"}',
         {},
         {"vault": ""},
@@ -59,6 +62,40 @@ def test_a_vault_off_the_pattern_is_not_found(world: World, vault: str) -> None:
 def test_status_of_a_vault_off_the_pattern_is_not_found(world: World) -> None:
     """Status asks the same of a vault's name as resync does."""
     assert world.get("/api/status?vault=shop").status == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("vault=weu-ds-akv-a-dev-1&vault=weu-ds-akv-b-dev-1", 404),
+        ("vault=%ff%fe", 404),
+        ("vault=%00", 404),
+        ("vault=" + "x" * 4000, 404),
+        ("vault=weu-ds-akv-a-dev-1&secret=a/b", 400),
+        ("secret=a", 400),
+        ("vault=", 404),
+    ],
+    ids=lambda given: str(given)[:40],
+)
+def test_a_query_that_cannot_be_is_refused(world: World, query: str, status: int) -> None:
+    """Of an odd query the app says what is wrong; an empty vault is all that are known: none."""
+    answer = world.get(f"/api/status?{query}")
+    assert answer.status == status
+    assert len(answer.text) < 1000
+
+
+def test_status_explains_one_secret(world: World) -> None:
+    """With `secret` the explanation is of that one alone, as `keyvault-sync explain` has it."""
+    place = world.place(age=600, silent=True)
+    for name in ("a", "b"):
+        place.vault.set_secret(name, value())
+    world.resync(place)
+    (told,) = json.loads(world.get(f"/api/status?vault={place.name}&secret=A").text)["vaults"]
+    done = world.stack.command("explain", place.name, "A", "--json")
+    assert told["explanation"] == json.loads(done.stdout)["explanation"]
+    assert [each["name"] for each in told["explanation"]["secrets"]] == ["a"]
+    (told,) = json.loads(world.get(f"/api/status?vault={place.name}&secret=c").text)["vaults"]
+    assert told["explanation"]["reason"] == "NoSuchSecret"
 
 
 def test_a_vault_that_does_not_exist_says_so(world: World) -> None:

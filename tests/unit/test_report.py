@@ -11,6 +11,7 @@ from sync.errors import Conflict, Malformed, NotOurs, Permanent, SyncError, Tran
 from sync.model import STATE_ANNOTATION, Act, Change, Converged, Failed, Ignored, Outcome, Target
 from sync.plan import Standing
 from sync.report import errors, http_status, key_of, outcomes_json, retry_after, status_json
+from tests.described import named
 from tests.unit.fakes import target_of, vault_name
 from tests.unit.world import World
 
@@ -135,6 +136,7 @@ def shown(world: World, *others: str, fault: SyncError | None = None) -> dict[st
     document: dict[str, object] = json.loads(
         json.dumps(status_json(standing(world, world.target), told))
     )
+    named("Status").validate(document)
     return document
 
 
