@@ -120,7 +120,8 @@ class App:
         if not chosen.vaults and chosen.fault is None:
             raise NotOurs(
                 "NoVaults",
-                "No vault is known: name the vaults in SYNC_VAULTS, or ask for one by its name.",
+                "No vault is known: name the vaults in SYNC_VAULTS, let SYNC_DISCOVERY find them, "
+                "or ask for one by its name.",
             )
         return chosen
 

@@ -1,12 +1,12 @@
 """The OpenAPI description of the HTTP routes, for the door that callers come through."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 
 from sync import examples
 from sync.report import Json
 from sync.schemas import (
     MALFORMED,
+    NO_PROJECT,
     NOT_OURS,
     OPTIONAL_SECRET,
     REQUEST,
@@ -96,7 +96,9 @@ def _resync(refused: Schema) -> Mapping[str, Json]:
             },
             "400": _body("the body is malformed", refusal(MALFORMED), examples.MALFORMED),
             "401": refused,
-            "404": _body("no such vault here", refusal(NOT_OURS), examples.NOT_OURS),
+            "404": _body(
+                "no such vault here", refusal((*NO_PROJECT, *NOT_OURS)), examples.NOT_OURS
+            ),
             "422": _body("somebody has to act", reference("Outcomes"), examples.FAILED),
             "500": _body("the settings are wrong, or a bug", one_of("SettingsFault", "Outcomes")),
             "503": {
@@ -173,8 +175,7 @@ def _body(description: str, schema: Schema, example: Json = None) -> dict[str, J
 def _unknown_caller() -> Schema:
     return {
         **_body(
-            "no Microsoft Entra principal, seen by the app; a refusal of the platform's own has "
-            f"the same status {HTTPStatus.UNAUTHORIZED:d} and an empty body",
+            "no Microsoft Entra principal, seen by the app; the platform's own has an empty body",
             refusal(UNKNOWN_CALLER),
         ),
         "headers": _WWW_AUTHENTICATE,

@@ -10,7 +10,8 @@ from sync.requests import MAX_BODY_LENGTH, SECRET_NAME
 type Schema = Mapping[str, Json]
 
 MALFORMED = ("RequestMalformed",)
-NOT_OURS = ("NoSuchProject", "NoVaults", "VaultNameOffPattern")
+NOT_OURS = ("NoVaults", "VaultNameOffPattern")
+NO_PROJECT = ("NoSuchProject",)
 UNKNOWN_CALLER = ("CallerUnknown",)
 REASONS = (
     "Bug", "CertificateEncrypted", "CertificateKeyAmbiguous", "CertificateKeyMissing",

@@ -24,7 +24,8 @@ def add_http_routes(app: web.Application, worker: Worker, keys: Keys, prefix: st
     As in the real host a method that no function takes is not found, HEAD and OPTIONS included:
     https://github.com/Azure/azure-functions-host/issues/10098, and 11625 there.
     """
-    paths: set[str] = set()
+    some: set[str] = set()
+    every: set[str] = set()
     for function in worker.functions.values():
         trigger = function.trigger
         if isinstance(trigger, HttpTrigger):
@@ -34,9 +35,8 @@ def add_http_routes(app: web.Application, worker: Worker, keys: Keys, prefix: st
             handle = _handler(worker, keys, function, trigger.auth_level)
             for method in trigger.methods or (hdrs.METH_ANY,):
                 app.router.add_route(method, path, handle)
-            if trigger.methods:
-                paths.add(path)
-    for path in sorted(paths):
+            (some if trigger.methods else every).add(path)
+    for path in sorted(some - every):
         app.router.add_route(hdrs.METH_ANY, path, _not_found)
 
 
@@ -58,6 +58,8 @@ async def _not_found(_: web.Request) -> web.Response:
 
 
 async def _request_datum(request: web.Request) -> Datum:
+    # As in the real host, see _query: what comes in chunks, without a length, is not handed on.
+    body = await request.read() if request.content_length else b""
     return Datum(
         {
             "method": Datum(request.method, "string"),
@@ -65,7 +67,7 @@ async def _request_datum(request: web.Request) -> Datum:
             "headers": _strings(dict(request.headers)),
             "params": _strings(dict(request.match_info)),
             "query": _strings(_query(request)),
-            "body": Datum(await request.read(), "bytes"),
+            "body": Datum(body, "bytes"),
         },
         "http",
     )

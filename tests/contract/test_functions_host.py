@@ -203,6 +203,13 @@ class TestHttp:
         assert host.call("POST", "/v1/echo/a?q=1&q=2", key=FUNCTION).json()["query"] == "1,2"
         assert host.call("POST", "/v1/echo/a?q=", key=FUNCTION).json()["query"] is None
 
+    def test_a_body_without_a_length_is_not_handed_on(self, host: Host) -> None:
+        """What comes in chunks reaches the app as nothing."""
+        answer = requests.post(
+            f"{host.url}/v1/echo/a", iter([b"x"]), headers={"x-functions-key": FUNCTION}, timeout=9
+        )
+        assert answer.json()["body"] == ""
+
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
     def test_exception_is_500_without_its_text(self, host: Host, method: str) -> None:
         """A function that raises answers an empty 500; a binding without methods takes all."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sync.requests import parse_resync
-from sync.schemas import MALFORMED, NOT_OURS, UNKNOWN_CALLER
+from sync.schemas import MALFORMED, NO_PROJECT, NOT_OURS, UNKNOWN_CALLER
 from tests.described import at, document, media, named, schemas, validator, within
 from tests.unit.test_docs import ROOT
 
@@ -138,6 +138,6 @@ def test_the_readmes_body_is_the_descriptions() -> None:
 
 def test_the_page_has_the_reasons_of_whole_refusals() -> None:
     """The reasons of answers that looked at no vault are on the page."""
-    for reason in (*MALFORMED, *NOT_OURS, *UNKNOWN_CALLER, "SettingsWrong"):
+    for reason in (*MALFORMED, *NOT_OURS, *NO_PROJECT, *UNKNOWN_CALLER, "SettingsWrong"):
         assert reason in PAGE
     assert named("SettingsFault").is_valid({"reason": "SettingsWrong", "faults": []})

@@ -10,6 +10,7 @@ import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from sync.errors import Malformed, NotOurs
 from sync.examples import MALFORMED as MALFORMED_EXAMPLE
@@ -17,7 +18,7 @@ from sync.examples import NOT_OURS as NOT_OURS_EXAMPLE
 from sync.naming import DEFAULT_PATTERN, Naming
 from sync.report import error_json
 from sync.requests import parse_resync, parse_status
-from sync.schemas import MALFORMED, NOT_OURS, REASONS, UNKNOWN_CALLER
+from sync.schemas import MALFORMED, NO_PROJECT, NOT_OURS, REASONS, UNKNOWN_CALLER
 from tests.described import Node, at, document, media, named, schemas, validator, within
 from tests.unit.test_docs import ROOT, reasons
 
@@ -28,17 +29,39 @@ OF_ADOPTION = {"AdoptionRemoves", "NothingToAdopt", "SecretChanged"}
 BY_VARIABLE = {"VaultThrottled", "VaultUnavailable"}  # which `reasons` does not see
 
 WORDS = st.text("aZ9- \t/\n\N{LATIN SMALL LETTER U WITH DIAERESIS}", max_size=4)
-VALUES = st.none() | st.booleans() | st.integers() | WORDS | st.lists(WORDS, max_size=1)
-BODIES = st.dictionaries(
-    st.sampled_from(["vault", "project", "stage", "all", "secret", "dry_run", "force", "x"]),
-    VALUES | st.just(value=True) | st.just("a"),
+VALUES: st.SearchStrategy[object] = st.sampled_from([" ", "a", True, False, None, 1, []]) | WORDS
+BODIES = st.builds(
+    lambda chosen, manner: chosen | manner,
+    st.sampled_from(
+        [("vault",), ("project", "stage"), ("all",), ("all", "vault"), ("stage",)]
+    ).flatmap(lambda names: st.fixed_dictionaries(dict.fromkeys(names, VALUES))),
+    st.dictionaries(st.sampled_from(["secret", "dry_run", "force", "x"]), VALUES, max_size=2),
 )
+
+
+def parameters(operation: Node) -> list[Node]:
+    """Return an operation's parameters."""
+    listed = operation.get("parameters", [])
+    assert isinstance(listed, list)
+    return listed
+
+
+RESYNC = at(document(), "paths", "/api/resync", "post")
+STATUS = at(document(), "paths", "/api/status", "get")
+BODY = validator(at(media(at(RESYNC, "requestBody")), "schema"))
+SECRET = validator(at(parameters(STATUS)[1], "schema"))
 
 
 def test_every_reason_is_described() -> None:
     """What HTTP may answer is every reason of the code, but for those of events and of `adopt`."""
-    described = {*REASONS, *MALFORMED, *NOT_OURS, *UNKNOWN_CALLER}
+    described = {*REASONS, *MALFORMED, *NOT_OURS, *NO_PROJECT, *UNKNOWN_CALLER}
     assert described == (reasons() | BY_VARIABLE) - OF_EVENTS - OF_ADOPTION
+
+
+@pytest.mark.parametrize("entra", [False, True])
+def test_the_description_is_openapi(*, entra: bool) -> None:
+    """The document is valid by the OpenAPI 3.1 specification's own schema."""
+    jsonschema_rs.validator_for(OPENAPI_31).validate(document(entra=entra))
 
 
 def routes() -> Iterator[tuple[str, str]]:
@@ -91,13 +114,6 @@ def examples() -> Iterator[tuple[Node, object]]:
             yield at(parameter, "schema"), parameter["example"]
 
 
-def parameters(operation: Node) -> list[Node]:
-    """Return an operation's parameters."""
-    listed = operation.get("parameters", [])
-    assert isinstance(listed, list)
-    return listed
-
-
 def test_every_example_is_as_described() -> None:
     """An example is valid where it stands, and there is one of every kind of answer."""
     shown = list(examples())
@@ -119,8 +135,7 @@ def test_the_examples_of_refusals_are_the_apps_own() -> None:
 @given(BODIES)
 def test_the_description_takes_what_the_app_takes(fields: dict[str, object]) -> None:
     """A body is valid by the description exactly if the app does not refuse it as malformed."""
-    request = at(document(), "paths", "/api/resync", "post", "requestBody")
-    described = validator(at(media(request), "schema")).is_valid(fields)
+    described = BODY.is_valid(fields)
     try:
         parse_resync(json.dumps(fields).encode())
     except Malformed:
@@ -132,8 +147,7 @@ def test_the_description_takes_what_the_app_takes(fields: dict[str, object]) -> 
 @given(WORDS)
 def test_the_description_takes_a_secret_as_the_app_does(secret: str) -> None:
     """The query's `secret` is valid by the description exactly if the app does not refuse it."""
-    _, parameter = parameters(at(document(), "paths", "/api/status", "get"))
-    described = validator(at(parameter, "schema")).is_valid(secret)
+    described = SECRET.is_valid(secret)
     try:
         parse_status({"vault": "v", "secret": secret})
     except Malformed:

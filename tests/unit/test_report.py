@@ -64,6 +64,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
         Ignored("event", NotOurs("X", "Not ours.")),
     ]
     told = json.loads(json.dumps(outcomes_json(outcomes)))["outcomes"]
+    named("Outcomes").validate({"outcomes": told[:3]})  # the others are of events
     updated = {"key": "a", "action": "update", "version": "v2"}
     assert told == [
         {
@@ -117,6 +118,7 @@ def test_a_change_in_another_secret_names_it() -> None:
     """A change has its Secret only where that is not the vault's own."""
     changes = (Change("tls.crt", Act.CREATE, "v1", secret="web"), Change("a", Act.REMOVE))
     (told,) = json.loads(json.dumps(outcomes_json([Converged(TARGET, changes)])))["outcomes"]
+    named("Converged").validate(told)
     assert told["changes"] == [
         {"secret": "web", "key": "tls.crt", "action": "create", "version": "v1"},
         {"key": "a", "action": "remove", "version": None},
