@@ -87,11 +87,11 @@ def _object(optional: Mapping[str, Schema] | None = None, /, **properties: Schem
     }
 
 
-VAULT_NAME = _text("a vault's name, in any case; blanks around it do not count", pattern=r"\S")
-ONE_SECRET = _text(
+_VAULT_NAME = _text("a vault's name, in any case; blanks around it do not count", pattern=r"\S")
+_ONE_SECRET = _text(
     "the name of one vault secret, in any case", pattern=rf"^\s*{SECRET_NAME.pattern}\s*$"
 )
-OPTIONAL_SECRET = {**ONE_SECRET, "pattern": rf"^(\s*{SECRET_NAME.pattern}\s*)?$"}
+OPTIONAL_SECRET = {**_ONE_SECRET, "pattern": rf"^(\s*{SECRET_NAME.pattern}\s*)?$"}
 
 _MESSAGE = _text("a sentence for operators: what is wrong, where, and what to do")
 _NAMES: Schema = {"type": "string"}
@@ -105,7 +105,7 @@ _WHY: Mapping[str, Schema] = {
 }
 
 _MANNER: Mapping[str, Schema] = {
-    "secret": ONE_SECRET,
+    "secret": _ONE_SECRET,
     "dry_run": _flag("tell the plan and write nothing"),
     "force": _flag("take over a Secret that is not ours, and allow many keys to go"),
 }
@@ -142,7 +142,7 @@ _EXPLAINED: Mapping[str, Schema] = {
 }
 
 SCHEMAS: Mapping[str, Schema] = {
-    "ResyncVault": _object(_MANNER, vault=VAULT_NAME),
+    "ResyncVault": _object(_MANNER, vault=_VAULT_NAME),
     "ResyncStage": _object(
         _MANNER,
         project=_text("the project in the vaults' names", pattern=r"\S"),
