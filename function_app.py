@@ -1,4 +1,4 @@
-"""The five triggers of the app: decode, call, map the outcome."""
+"""The triggers of the app: decode, call, map the outcome."""
 
 import asyncio
 import json
@@ -14,6 +14,7 @@ from sync.callers import UnknownCaller, entra_principal
 from sync.errors import NotOurs, Permanent, SyncError, Transient
 from sync.explain import explanation_json
 from sync.model import Failed, Ignored, Outcome
+from sync.openapi import openapi as describe
 from sync.report import (
     Json,
     error_json,
@@ -22,7 +23,7 @@ from sync.report import (
     outcomes_json,
     retry_after,
 )
-from sync.requests import Resync, parse_resync
+from sync.requests import parse_resync, parse_status
 from sync.settings import DEFAULT_SCHEDULE, SettingsError
 
 telemetry.quiet_sdks()
@@ -86,18 +87,21 @@ def status(req: func.HttpRequest) -> func.HttpResponse:
     try:
         trigger = _trigger("status", req)
         asked = bootstrap.app()
-        named = req.params.get("vault")
+        request = parse_status(req.params)
         began = time.monotonic()
-        known = asked.select(Resync(vault=named))
+        known = asked.choose(request)
         told = list(asked.status(known))
     except (SyncError, SettingsError) as error:
         return _refusal(error)
     telemetry.log_status(trigger, [error for _, error in told])
     vaults = [status for status, _ in told]
-    if named is not None:
+    if request.vault is not None:
         left = REQUEST.after(time.monotonic() - began)
         vaults = [
-            {**status, "explanation": explanation_json(asked.explain(vault, budget=left))}
+            {
+                **status,
+                "explanation": explanation_json(asked.explain(vault, request.secret, left)),
+            }
             for status, vault in zip(vaults, known.vaults, strict=True)
         ]
     return _answer({"vaults": vaults}, [e for _, e in told if e])
@@ -112,6 +116,17 @@ def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the bi
     except SettingsError:
         return _json({"status": "misconfigured"}, HTTPStatus.SERVICE_UNAVAILABLE)
     return _json({"status": "ok"}, HTTPStatus.OK)
+
+
+@app.function_name("openapi")
+@app.route("openapi.json", methods=["GET"])
+def openapi(req: func.HttpRequest) -> func.HttpResponse:
+    """Describe the routes to whoever may call them: strangers need not know what answers here."""
+    try:
+        _trigger("openapi", req)
+    except UnknownCaller as error:
+        return _refusal(error)
+    return _json(describe(entra=bootstrap.platform_authenticates()), HTTPStatus.OK)
 
 
 def _raise_redeliverable(trigger: str, outcomes: Iterable[Outcome]) -> None:

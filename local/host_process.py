@@ -1,6 +1,7 @@
 """The Functions host as a process of its own, with the app's environment and no other."""
 
 import json
+import resource
 import secrets
 import signal
 import subprocess
@@ -109,6 +110,11 @@ class HostProcess:
         """The process, for whoever watches it from outside; only while it runs."""
         assert self._process is not None
         return self._process.pid
+
+    def resident(self) -> int:
+        """Return the bytes of memory that the process has now, as Linux tells."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * resource.getpagesize()
 
     def webhook(self, function: str) -> str:
         """Return the URL to which Event Grid delivers a function's events."""

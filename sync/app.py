@@ -126,7 +126,18 @@ class App:
         return self.reconcile(self.select(request), request, REQUEST)
 
     def select(self, request: Resync) -> Known:
-        """Return the vaults that a request means; raises NotOurs where there is none.
+        """Return the vaults that a request means; raises NotOurs where there is none."""
+        chosen = self.choose(request)
+        if not chosen.vaults and chosen.fault is None:
+            raise NotOurs(
+                "NoVaults",
+                "No vault is known: name the vaults in SYNC_VAULTS, let SYNC_DISCOVERY find them, "
+                "or ask for one by its name.",
+            )
+        return chosen
+
+    def choose(self, request: Resync) -> Known:
+        """Return the vaults that a request means, which of all may be none; raises NotOurs.
 
         A vault that is named is not searched for.
         """

@@ -121,7 +121,7 @@ def _interrupted(_number: int, _frame: object) -> NoReturn:
 def run(app: App, command: Command, screen: Screen) -> Exit:
     """Run one command on an app."""
     try:
-        known = _known(app, command.request)
+        known = app.select(command.request)
         if command.name == "adopt":
             return _adopt(app, command, known, screen)
         if command.name == "explain":
@@ -271,15 +271,6 @@ def _status(app: App, request: Resync, known: Known, screen: Screen) -> Exit:
 
 def _steps(known: Known) -> int:
     return len(known.vaults) + (known.fault is not None)
-
-
-def _known(app: App, request: Resync) -> Known:
-    known = app.select(request)
-    if not known.vaults and known.fault is None:
-        raise NotOurs(
-            "NoVaults", "No vault is known: name the vaults in SYNC_VAULTS, or name one here."
-        )
-    return known
 
 
 def _refused(body: Mapping[str, Json], screen: Screen) -> Exit:

@@ -52,8 +52,8 @@ class Doctor:
 
     def examine(self, request: Resync) -> Iterator[Check]:
         """Check what the chosen vaults need; raises NotOurs where there is no such vault."""
-        known = self.app.select(Resync())
-        chosen = self.app.select(request).vaults
+        known = self.app.choose(Resync())
+        chosen = self.app.choose(request).vaults
         yield from _idle(self.app.subscriptions, known)
         yield (login := self._login())
         contests = claims(self.app.naming, dict.fromkeys([*known.vaults, *chosen]))

@@ -81,7 +81,7 @@ def status_json(own: Standing, others: Mapping[str, Standing | SyncError]) -> Ma
     states = [_state(own, mark=False), *map(_state_of_other, others.values())]
     return {
         **_secret_json(own),
-        "state": max(states, key=_STATES.index),
+        "state": max(states, key=STATES.index),
         "others": [_other_json(own.target, *other) for other in sorted(others.items())],
     }
 
@@ -162,7 +162,7 @@ def _target_json(target: Target) -> Mapping[str, Json]:
     }
 
 
-_STATES = ("converged", "drifted", "absent", "unknown", "taken")
+STATES = ("converged", "drifted", "absent", "unknown", "taken")
 """From the best to the worst."""
 
 _RANK = (

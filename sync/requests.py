@@ -2,13 +2,14 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sync.errors import Malformed
 
 MAX_BODY_LENGTH = 16 * 1024
 
-_SECRET_NAME = re.compile(r"[0-9a-zA-Z-]{1,127}", re.ASCII)
+SECRET_NAME = re.compile(r"[0-9a-zA-Z-]{1,127}", re.ASCII)
 _FIELDS = frozenset({"vault", "project", "stage", "all", "secret", "dry_run", "force"})
 _FORM = (
     'Send JSON with one of {"vault": NAME}, {"project": P, "stage": S} or {"all": true}, and '
@@ -40,17 +41,11 @@ def parse_resync(body: bytes) -> Resync:
     ]
     if selectors.count(True) != 1 or fields.get("all", True) is not True:
         raise Malformed("RequestMalformed", f"Exactly one choice of vaults is needed. {_FORM}")
-    secret = _text(fields, "secret")
-    if secret is not None and not _SECRET_NAME.fullmatch(secret):
-        raise Malformed(
-            "RequestMalformed",
-            "secret is no Key Vault secret name (1 to 127 of 0-9, a-z, A-Z and '-').",
-        )
     resync = Resync(
         vault=_text(fields, "vault"),
         project=_text(fields, "project"),
         stage=_text(fields, "stage"),
-        secret=secret,
+        secret=_secret(_text(fields, "secret")),
         dry_run=_flag(fields, "dry_run"),
         force=_flag(fields, "force"),
     )
@@ -59,15 +54,42 @@ def parse_resync(body: bytes) -> Resync:
     return resync
 
 
+def parse_status(query: Mapping[str, str]) -> Resync:
+    """Read what status is asked for: all, a vault, or one secret of it; raises Malformed.
+
+    What is empty is as if it were not there: the Functions host does not hand it on.
+    """
+    vault, secret = query.get("vault") or None, query.get("secret") or None
+    if secret is not None and vault is None:
+        raise Malformed("RequestMalformed", "secret is one of a vault: name the vault as well.")
+    return Resync(vault=vault, secret=_secret(secret and secret.strip()))
+
+
 def _object(body: bytes) -> dict[str, object]:
     if len(body) > MAX_BODY_LENGTH:
         raise Malformed("RequestMalformed", f"The body is over {MAX_BODY_LENGTH} bytes. {_FORM}")
     try:
-        fields = json.loads(body)
+        fields = json.loads(body, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise Malformed("RequestMalformed", f"The body is not JSON. {_FORM}") from None
     if not isinstance(fields, dict):
         raise Malformed("RequestMalformed", f"The body is not a JSON object. {_FORM}")
+    return fields
+
+
+def _secret(name: str | None) -> str | None:
+    if name is not None and not SECRET_NAME.fullmatch(name):
+        raise Malformed(
+            "RequestMalformed",
+            "secret is no Key Vault secret name (1 to 127 of 0-9, a-z, A-Z and '-').",
+        )
+    return name
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise Malformed("RequestMalformed", f"A field is there twice. {_FORM}")
     return fields
 
 

@@ -19,7 +19,13 @@ type Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def add_http_routes(app: web.Application, worker: Worker, keys: Keys, prefix: str) -> None:
-    """Route every HTTP function; raise ValueError for a template richer than `a/{name}/b`."""
+    """Route every HTTP function; raise ValueError for a template richer than `a/{name}/b`.
+
+    As in the real host a method that no function takes is not found, HEAD and OPTIONS included:
+    https://github.com/Azure/azure-functions-host/issues/10098, and 11625 there.
+    """
+    some: set[str] = set()
+    every: set[str] = set()
     for function in worker.functions.values():
         trigger = function.trigger
         if isinstance(trigger, HttpTrigger):
@@ -29,6 +35,9 @@ def add_http_routes(app: web.Application, worker: Worker, keys: Keys, prefix: st
             handle = _handler(worker, keys, function, trigger.auth_level)
             for method in trigger.methods or (hdrs.METH_ANY,):
                 app.router.add_route(method, path, handle)
+            (some if trigger.methods else every).add(path)
+    for path in sorted(some - every):
+        app.router.add_route(hdrs.METH_ANY, path, _not_found)
 
 
 def _handler(worker: Worker, keys: Keys, function: Function, level: AuthLevel) -> Handler:
@@ -44,18 +53,33 @@ def _handler(worker: Worker, keys: Keys, function: Function, level: AuthLevel) -
     return handle
 
 
+async def _not_found(_: web.Request) -> web.Response:
+    return web.Response(status=404)
+
+
 async def _request_datum(request: web.Request) -> Datum:
+    # As in the real host, see _query: what comes in chunks, without a length, is not handed on.
+    body = await request.read() if request.content_length else b""
     return Datum(
         {
             "method": Datum(request.method, "string"),
             "url": Datum(str(request.url), "string"),
             "headers": _strings(dict(request.headers)),
             "params": _strings(dict(request.match_info)),
-            "query": _strings(dict(request.query)),
-            "body": Datum(await request.read(), "bytes"),
+            "query": _strings(_query(request)),
+            "body": Datum(body, "bytes"),
         },
         "http",
     )
+
+
+def _query(request: web.Request) -> dict[str, str]:
+    """Join what is there several times and drop what is empty, as the host does for this worker.
+
+    GrpcMessageConversionExtensions.ToRpcHttp in Azure/azure-functions-host.
+    """
+    joined = {name: ",".join(request.query.getall(name)) for name in request.query}
+    return {name: text for name, text in joined.items() if text}
 
 
 def _strings(values: dict[str, str]) -> dict[str, Datum]:

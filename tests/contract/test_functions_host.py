@@ -184,11 +184,31 @@ class TestHttp:
         assert host.call("GET", "/v1/secret", key=FUNCTION).status_code == 401
         assert host.call("GET", "/v1/secret", key=MASTER).text == "for the master"
 
-    def test_unknown_route_and_method(self, host: Host) -> None:
-        """An unknown route is 404, a method that the binding does not name 405."""
+    def test_unknown_route(self, host: Host) -> None:
+        """A route that no function has is not found, with the prefix or without."""
         assert host.call("GET", "/v1/nothing").status_code == 404
         assert host.call("GET", "/api/seen").status_code == 404
-        assert host.call("DELETE", "/v1/seen").status_code == 405
+
+    @pytest.mark.parametrize("method", ["DELETE", "HEAD", "OPTIONS"])
+    def test_a_method_that_the_binding_does_not_name_is_not_found(
+        self, host: Host, method: str
+    ) -> None:
+        """The host answers an empty 404 to it and not 405, whatever the key."""
+        answer = host.call(method, "/v1/seen", key=MASTER)
+        assert (answer.status_code, answer.content) == (404, b"")
+        assert "Allow" not in answer.headers
+
+    def test_a_query_is_joined_and_nothing_empty_is_handed_on(self, host: Host) -> None:
+        """What a query has twice reaches the app joined by a comma, what is empty not at all."""
+        assert host.call("POST", "/v1/echo/a?q=1&q=2", key=FUNCTION).json()["query"] == "1,2"
+        assert host.call("POST", "/v1/echo/a?q=", key=FUNCTION).json()["query"] is None
+
+    def test_a_body_without_a_length_is_not_handed_on(self, host: Host) -> None:
+        """What comes in chunks reaches the app as nothing."""
+        answer = requests.post(
+            f"{host.url}/v1/echo/a", iter([b"x"]), headers={"x-functions-key": FUNCTION}, timeout=9
+        )
+        assert answer.json()["body"] == ""
 
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
     def test_exception_is_500_without_its_text(self, host: Host, method: str) -> None:

@@ -41,7 +41,7 @@ def test_behind_app_service_authentication_no_route_asks_for_a_key() -> None:
         for name, (_, trigger) in indexed(WEBSITE_AUTH_ENABLED="True", SYNC_TYPO="x").items()
         if isinstance(trigger, dict) and "auth_level" in trigger
     }
-    assert levels == dict.fromkeys(("resync", "status", "health"), "ANONYMOUS")
+    assert levels == dict.fromkeys(("resync", "status", "health", "openapi"), "ANONYMOUS")
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_behind_app_service_authentication_no_route_asks_for_a_key() -> None:
     ],
     ids=["default", "own", "wrong", "another wrong"],
 )
-def test_the_app_has_its_five_functions(settings: dict[str, str], schedule: str) -> None:
-    """Indexing finds the contract's five functions, whatever the settings are."""
+def test_the_app_has_its_functions(settings: dict[str, str], schedule: str) -> None:
+    """Indexing finds the contract's functions and the description, whatever the settings."""
     assert indexed(**settings) == {
         "key_vault_event": ["EventGridTrigger", {}],
         "reconcile_drift": ["TimerTrigger", {"schedule": schedule, "run_on_startup": False}],
@@ -70,5 +70,9 @@ def test_the_app_has_its_five_functions(settings: dict[str, str], schedule: str)
         "health": [
             "HttpTrigger",
             {"route": "health", "methods": ["GET"], "auth_level": "ANONYMOUS"},
+        ],
+        "openapi": [
+            "HttpTrigger",
+            {"route": "openapi.json", "methods": ["GET"], "auth_level": "FUNCTION"},
         ],
     }

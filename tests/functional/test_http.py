@@ -18,6 +18,9 @@ from tests.functional.world import Place, World, changes, outcome, value
         b'"all"',
         b"\xff\xfe",
         b"[" * 9_000,
+        b'{"all": NaN}',
+        b'{"all": true, "all": true}',
+        b'{"all": true, "dry_run": true, "dry_run": false}',
         b'{"all": true, "padding": "' + b"x" * 20_000 + b'"}',
         {},
         {"vault": ""},
@@ -61,6 +64,39 @@ def test_status_of_a_vault_off_the_pattern_is_not_found(world: World) -> None:
     assert world.get("/api/status?vault=shop").status == 404
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("vault=weu-ds-akv-a-dev-1&vault=weu-ds-akv-b-dev-1", 404),
+        ("vault=%ff%fe", 404),
+        ("vault=%00", 404),
+        ("vault=" + "x" * 4000, 404),
+        ("vault=weu-ds-akv-a-dev-1&secret=a/b", 400),
+        ("secret=a", 400),
+    ],
+    ids=lambda given: str(given)[:40],
+)
+def test_a_query_that_cannot_be_is_refused(world: World, query: str, status: int) -> None:
+    """Of an odd query the app says what is wrong."""
+    answer = world.get(f"/api/status?{query}")
+    assert answer.status == status
+    assert len(answer.text) < 1000
+
+
+def test_status_explains_one_secret(world: World) -> None:
+    """With `secret` the explanation is of that one alone, as `keyvault-sync explain` has it."""
+    place = world.place(age=600, silent=True)
+    for name in ("a", "b"):
+        place.vault.set_secret(name, value())
+    world.resync(place)
+    (told,) = json.loads(world.get(f"/api/status?vault={place.name}&secret=A").text)["vaults"]
+    done = world.stack.command("explain", place.name, "A", "--json")
+    assert told["explanation"] == json.loads(done.stdout)["explanation"]
+    assert [each["name"] for each in told["explanation"]["secrets"]] == ["a"]
+    (told,) = json.loads(world.get(f"/api/status?vault={place.name}&secret=c").text)["vaults"]
+    assert told["explanation"]["reason"] == "NoSuchSecret"
+
+
 def test_a_vault_that_does_not_exist_says_so(world: World) -> None:
     """A well-formed name without a vault behind it is told from one that is merely slow."""
     world.stack.namespace("nosuch-dev")
@@ -92,11 +128,16 @@ def test_resync_by_project_and_by_all(world: World) -> None:
         assert "SYNC_VAULTS" in answer.text
 
 
-def test_all_of_no_vault_has_no_outcome(world: World) -> None:
-    """An app that knows no vault by name has nothing to tell of them all."""
+def test_all_of_no_vault_is_refused(world: World) -> None:
+    """Who resyncs all vaults of an app that knows none is told so, as on the command line."""
+    for path in ("/api/status", "/api/status?vault="):
+        assert world.get(path).body == {"vaults": []}
     answer = world.post("/api/resync", {"all": True})
-    assert answer.status == 200
-    assert answer.body == {"outcomes": []}
+    assert answer.status == 404
+    assert answer.body["reason"] == "NoVaults"
+    assert "SYNC_VAULTS" in answer.text
+    done = world.stack.command("resync", "--all", "--json")
+    assert json.loads(done.stdout) == answer.body
 
 
 def vaults_of(body: dict[str, object]) -> list[str]:
@@ -306,6 +347,7 @@ def test_status_of_a_secret_that_cannot_be_read(world: World) -> None:
 
 
 def test_routes_answer_their_method_only(world: World) -> None:
-    """A resync is never run by following a link."""
-    assert world.get("/api/resync").status in {404, 405}
-    assert world.post("/api/status", {}).status in {404, 405}
+    """A resync is never run by following a link; the host answers other methods itself."""
+    for method, path in (("GET", "/api/resync"), ("HEAD", "/api/status"), ("POST", "/api/status")):
+        answer = urllib3.request(method, world.host.url + path, retries=False)
+        assert (answer.status, answer.data) == (404, b"")

@@ -11,6 +11,7 @@ import urllib3
 
 from local.functions_host.authentication import PRINCIPALS
 from local.host_process import Answer
+from tests.described import document, faults
 from tests.functional.world import Place, World, value
 
 ELSEWHERE = "00000000-0000-4000-8000-00000000beef"
@@ -135,6 +136,7 @@ def test_an_entra_principal_is_on_the_line_of_what_it_did(
     with authenticated(world, place, required=required) as app:
         assert call(app, "POST", "/api/resync", {"vault": place.name}, **token).status == 200
         assert call(app, "GET", "/api/status", **token).status == 200
+        assert call(app, "GET", "/api/openapi.json", **token).body == document(entra=True)
         assert app.deliver(place.event("key")) == 202
     assert place.data() == place.wanted()
     assert lines(world, f"resync by {OPERATOR}: ", place.name, "create key")
@@ -143,7 +145,10 @@ def test_an_entra_principal_is_on_the_line_of_what_it_did(
     assert "operators-token" not in world.log()
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", "/api/resync"), ("GET", "/api/status")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/api/resync"), ("GET", "/api/status"), ("GET", "/api/openapi.json")],
+)
 def test_nobody_else_is_served_where_the_platform_lets_strangers_pass(
     world: World, place: Place, method: str, path: str
 ) -> None:
@@ -164,6 +169,8 @@ def test_nobody_else_is_served_where_the_platform_lets_strangers_pass(
             assert answer.status == HTTPStatus.UNAUTHORIZED
             assert answer.headers["WWW-Authenticate"] == "Bearer"
             assert answer.body["reason"] == "CallerUnknown"
+            told = answer.status, answer.headers, answer.text
+            assert faults(f"{method} {path}", *told, entra=True) == []
             assert "az account get-access-token" in answer.text
     assert place.data() is None
     assert len(lines(world, " WARNING ", "CallerUnknown")) == 1

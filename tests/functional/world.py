@@ -18,6 +18,7 @@ from local.key_vault import Refused, Vault
 from local.kubernetes.documents import Document, child, text, texts
 from local.kubernetes.status import ApiError
 from local.stack import SUBSCRIPTION, Stack
+from tests.described import faults
 
 EVENTS = "key_vault_event"
 TIMER = "reconcile_drift"
@@ -204,13 +205,17 @@ class World:
 
     def post(self, path: str, body: object) -> Answer:
         """POST to the app with its key."""
-        self.answers.append(self.host.post(path, body))
-        return self.answers[-1]
+        return self._told(f"POST {path}", self.host.post(path, body))
 
     def get(self, path: str) -> Answer:
         """GET from the app with its key."""
-        self.answers.append(self.host.get(path))
-        return self.answers[-1]
+        return self._told(f"GET {path}", self.host.get(path))
+
+    def _told(self, request: str, answer: Answer) -> Answer:
+        """Note an answer, which is as the app's own description has it."""
+        self.answers.append(answer)
+        assert faults(request, answer.status, answer.headers, answer.text) == []
+        return answer
 
     def log(self) -> str:
         """Return what the app logged since the test began."""

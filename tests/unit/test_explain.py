@@ -11,6 +11,7 @@ from sync.errors import Permanent, SyncError, Transient
 from sync.explain import Explained, Progress, explain, explanation_json
 from sync.projection import Pattern, Rules, StagePrefixes
 from sync.reconcile import Work
+from tests.described import named
 from tests.unit.fakes import Inline
 from tests.unit.world import World
 
@@ -24,7 +25,9 @@ def told(world: World) -> Mapping[str, Explained]:
     writes = world.wire.count("apply")
     found = explain(world.reconciler.look(Work(world.target), world.deadline(), Inline()))
     assert world.wire.count("apply") == writes
-    assert PLANTED not in repr(found) + json.dumps(explanation_json(found))
+    document = json.loads(json.dumps(explanation_json(found)))
+    named("Explanation").validate(document)
+    assert PLANTED not in repr(found) + json.dumps(document)
     assert len({each.name for each in found}) == len(found)
     return {each.name: each for each in found}
 

@@ -11,6 +11,7 @@ from sync.errors import Conflict, Malformed, NotOurs, Permanent, SyncError, Tran
 from sync.model import STATE_ANNOTATION, Act, Change, Converged, Failed, Ignored, Outcome, Target
 from sync.plan import Standing
 from sync.report import errors, http_status, key_of, outcomes_json, retry_after, status_json
+from tests.described import named
 from tests.unit.fakes import target_of, vault_name
 from tests.unit.world import World
 
@@ -63,6 +64,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
         Ignored("event", NotOurs("X", "Not ours.")),
     ]
     told = json.loads(json.dumps(outcomes_json(outcomes)))["outcomes"]
+    named("Outcomes").validate({"outcomes": told[:3]})  # the others are of events
     updated = {"key": "a", "action": "update", "version": "v2"}
     assert told == [
         {
@@ -116,6 +118,7 @@ def test_a_change_in_another_secret_names_it() -> None:
     """A change has its Secret only where that is not the vault's own."""
     changes = (Change("tls.crt", Act.CREATE, "v1", secret="web"), Change("a", Act.REMOVE))
     (told,) = json.loads(json.dumps(outcomes_json([Converged(TARGET, changes)])))["outcomes"]
+    named("Converged").validate(told)
     assert told["changes"] == [
         {"secret": "web", "key": "tls.crt", "action": "create", "version": "v1"},
         {"key": "a", "action": "remove", "version": None},
@@ -135,6 +138,7 @@ def shown(world: World, *others: str, fault: SyncError | None = None) -> dict[st
     document: dict[str, object] = json.loads(
         json.dumps(status_json(standing(world, world.target), told))
     )
+    named("Status").validate(document)
     return document
 
 

@@ -66,8 +66,9 @@ def test_each_choice_is_read(body: object, resync: Resync) -> None:
         b'{"all": true, "secret": null}',
         b'{"all": true, "dryrun": true}',
         b'{"all": true, "value": "x"}',
+        b'{"all": true, "dry_run": true, "dry_run": false}',
     ],
-    ids=range(32),
+    ids=range(33),
 )
 def test_anything_else_is_malformed(body: bytes) -> None:
     """What is not exactly one choice with well-formed options is refused with the form to send."""

@@ -1,0 +1,143 @@
+"""What the documents say of the HTTP API is what the app describes and takes."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sync.requests import parse_resync
+from sync.schemas import MALFORMED, NONE_KNOWN, NOT_OURS, UNKNOWN_CALLER
+from tests.described import at, document, media, named, schemas, validator, within
+from tests.unit.test_docs import ROOT
+
+PAGE = (ROOT / "docs/api.md").read_text()
+SAID = [
+    *(path for path in ROOT.glob("*.md") if path.name != "CHANGELOG.md"),
+    *(ROOT / "docs").rglob("*.md"),
+    *(ROOT / "infra").rglob("*.yml"),
+    *(ROOT / "infra").rglob("*.yaml"),
+    ROOT / "local/standing.py",
+]
+
+
+def sections() -> dict[str, str]:
+    """Return the page's sections by their headings."""
+    parts = re.split(r"^##+ (.+)$", PAGE, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def kind(field: object) -> str:
+    """Say what a field holds, as the page does."""
+    match field:
+        case {"$ref": str(name)}:
+            word = name.rpartition("/")[2]
+            return f"[{word}](#{word.lower()})"
+        case {"oneOf": [*forms]}:
+            return " or ".join(kind(form) for form in forms)
+        case {"type": [str(name), "null"], **rest}:
+            return f"{kind({**rest, 'type': name})}, or null"
+        case {"type": "array", "items": dict(each)}:
+            return f"list of {kind(each)}"
+        case {"enum": [*words]} if len(words) < 10:
+            return ", ".join(f"`{json.dumps(word)}`" for word in words)
+        case {"type": str(name)}:
+            return name
+    raise AssertionError(field)
+
+
+def table(name: str) -> list[str]:
+    """Return the rows that a schema has on the page."""
+    schema = at(schemas(), name)
+    needed = schema["required"]
+    assert isinstance(needed, list)
+    return [
+        f"| `{field}`{'' if field in needed else ' (optional)'} | {kind(described)} "
+        f"| {described.get('description', '')} |"
+        for field, described in within(at(schema, "properties"))
+    ]
+
+
+@pytest.mark.parametrize("name", schemas())
+def test_the_page_has_every_field(name: str) -> None:
+    """Each schema has its section, with a row for each field: what it holds and what it means."""
+    rows = [line for line in sections()[name].splitlines() if line.startswith("| `")]
+    assert rows == table(name)
+
+
+def test_the_page_has_every_route_and_answer() -> None:
+    """Each route has a section that names all of its statuses and what they mean."""
+    for path, methods in within(at(document(), "paths")):
+        for method, operation in within(methods):
+            section = sections()[f"{method.upper()} {path}"]
+            told = re.findall(r"^\| (\d+) \| ([^|]+) \|", section, re.MULTILINE)
+            answers = within(at(operation, "responses"))
+            assert told == [(status, answer["description"]) for status, answer in answers]
+
+
+def test_the_pages_examples_are_the_descriptions() -> None:
+    """Each JSON block of the page is a request or an answer that the description shows, too."""
+    shown: list[object] = []
+    for _, methods in within(at(document(), "paths")):
+        for _, operation in within(methods):
+            for _, answer in within(at(operation, "responses")):
+                shown.append(media(answer).get("example"))
+    blocks = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    assert len(blocks) > 3
+    for block in blocks:
+        assert json.loads(block) in shown
+
+
+def curls(path: Path) -> Iterator[list[str]]:
+    """Return the curl commands of a document that call the app."""
+    text = path.read_text().replace("{{", "{").replace("}}", "}").replace("\\\\\n", "\\\n")
+    for command in re.findall(r"curl (?:[^\n`]|\\\n)*?/api/(?:[^\n`]|\\\n)*", text):
+        yield shlex.split(command.replace("\\\n", " "))
+
+
+def test_every_curl_line_is_valid() -> None:
+    """Each curl line that calls the app has a described route, a header for its door and a body."""
+    found = [words for path in SAID for words in curls(path)]
+    assert len(found) >= 4
+    for words in found:
+        (url,) = (word for word in words if "/api/" in word)
+        route = "/api/" + url.partition("/api/")[2].partition("?")[0]
+        method = words[words.index("-X") + 1].lower() if "-X" in words else "get"
+        assert at(document(), "paths", route, method), words
+        if route != "/api/health":
+            assert any(word.startswith(("x-functions-key: ", "Authorization: ")) for word in words)
+        if method == "post":
+            body = words[words.index("-d") + 1]
+            parse_resync(body.encode())
+            schema = at(media(at(document(), "paths", route, method, "requestBody")), "schema")
+            validator(schema).validate(json.loads(body))
+
+
+def test_every_route_that_is_said_exists() -> None:
+    """What the documents call by method and path is described, and so is each query parameter."""
+    for path in SAID:
+        for method, route, query in re.findall(
+            r"\b(GET|POST) +(/api/[\w.]+)(?:[ \[]*\?([\w=&]+))?", path.read_text()
+        ):
+            operation = at(document(), "paths", route, method.lower())
+            assert operation, f"{path.name}: {method} {route}"
+            listed = operation.get("parameters", [])
+            assert isinstance(listed, list)
+            asked = {part.partition("=")[0] for part in query.split("&") if part}
+            assert asked <= {parameter["name"] for parameter in listed}
+
+
+def test_the_readmes_body_is_the_descriptions() -> None:
+    """The one line of README on what resync takes names every field, and no other."""
+    (line,) = re.findall(r"^POST /api/resync .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    forms = (at(schemas(), name, "properties") for name in schemas() if name.startswith("Resync"))
+    assert set(re.findall(r'"(\w+)"', line)) == {field for form in forms for field in form}
+
+
+def test_the_page_has_the_reasons_of_whole_refusals() -> None:
+    """The reasons of answers that looked at no vault are on the page."""
+    for reason in (*MALFORMED, *NOT_OURS, *NONE_KNOWN, *UNKNOWN_CALLER, "SettingsWrong"):
+        assert reason in PAGE
+    assert named("SettingsFault").is_valid({"reason": "SettingsWrong", "faults": []})
