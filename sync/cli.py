@@ -293,9 +293,21 @@ def _document(body: Mapping[str, Json]) -> str:
 
 
 def _log(*, verbose: bool) -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.addFilter(_is_tellable)
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+        handlers=[handler],
+    )
     for library in _LIBRARIES:
         logging.getLogger(library).setLevel(logging.WARNING if verbose else logging.ERROR)
     if verbose:
         logging.getLogger("azure.identity").setLevel(logging.INFO)
         logging.getLogger(_PROGRAM).setLevel(logging.INFO)
+
+
+def _is_tellable(record: logging.LogRecord) -> bool:
+    """Leave out what a log-in library quotes of a failure: an answer, which may hold a token."""
+    library, _, _ = record.name.removeprefix("azure.").partition(".")
+    return library not in {"identity", "msal"} or record.levelno < logging.WARNING

@@ -6,7 +6,22 @@ import pytest
 
 from local.authority import Authority
 from local.serving import Servers
+from tests.leaks.watch import (
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_make_parametrize_id,
+    pytest_runtest_makereport,
+    pytest_unconfigure,
+)
 from tests.unit.scripted import scripted_servers
+
+__all__ = [
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_make_parametrize_id",
+    "pytest_runtest_makereport",
+    "pytest_unconfigure",
+]
 
 
 @pytest.fixture(scope="module")

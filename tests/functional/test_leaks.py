@@ -6,7 +6,9 @@ import pytest
 
 from local.kubernetes import Write
 from local.kubernetes.kinds import SECRET
-from tests.functional.world import World, leaks, value
+from tests.functional.world import World
+from tests.leaks.dye import value
+from tests.leaks.search import leaks
 
 
 def test_the_guard_sees_a_value_however_it_is_told() -> None:

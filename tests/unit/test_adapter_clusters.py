@@ -19,7 +19,9 @@ from sync.adapters.cluster_config import (
 from sync.adapters.connection import Connection, Endpoint
 from sync.adapters.doors import Door, Doors
 from sync.errors import Permanent
-from tests.unit.scripted import PLANTED, said, soon
+from tests.leaks.dye import PLANTED
+from tests.leaks.search import leaks
+from tests.unit.scripted import said, soon
 from tests.unit.test_adapter_kubernetes import kubeconfig
 
 URL = "https://api.example:6443"
@@ -51,7 +53,7 @@ def test_a_cluster_is_connected_once(tmp_path: Path) -> None:
     assert connection.endpoint.url == URL
     assert connection.authorization == f"Bearer {PLANTED}"
     assert connection.endpoint.pool.connection_pool_kw["maxsize"] == 7
-    assert PLANTED not in repr(connection)
+    assert leaks(repr(connection)) == []
 
 
 def test_only_the_first_refusal_connects_anew(tmp_path: Path) -> None:
@@ -97,7 +99,7 @@ def test_a_broken_kubeconfig_is_not_quoted(tmp_path: Path, text: str) -> None:
         opened(path)
     assert caught.value.reason == "ClusterConfig"
     assert f"kubectl --kubeconfig {path}" in caught.value.message
-    assert PLANTED not in said(caught.value)
+    assert leaks(said(caught.value)) == []
 
 
 def test_an_unknown_context_is_refused(tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ def test_an_unknown_context_is_refused(tmp_path: Path) -> None:
     kubeconfig(path, URL, PLANTED, None)
     with pytest.raises(Permanent, match="--context nope") as caught:
         opened(path, "nope")
-    assert PLANTED not in said(caught.value)
+    assert leaks(said(caught.value)) == []
 
 
 def test_plain_http_is_refused(tmp_path: Path) -> None:
@@ -148,7 +150,7 @@ def test_a_broken_text_is_not_quoted(text: str) -> None:
             endpoint(config, text)
         assert caught.value.reason == "ClusterConfig"
         assert place in caught.value.message
-        assert PLANTED not in said(caught.value) + repr(config)
+        assert leaks(said(caught.value) + repr(config)) == []
 
 
 def document(user: dict[str, object], **cluster: object) -> str:

@@ -15,7 +15,9 @@ from sync.adapters.clusters import Clusters
 from sync.adapters.kubernetes import KubernetesSecrets
 from sync.errors import Conflict, Permanent, SyncError, Transient
 from sync.model import Desired, Target, VaultName
-from tests.unit.scripted import PLANTED, Answer, Scripted, said, soon
+from tests.leaks.dye import PLANTED
+from tests.leaks.search import leaks
+from tests.unit.scripted import Answer, Scripted, said, soon
 
 VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
 TARGET = Target(VAULT, "main", "shop-dev", "keyvault-project")
@@ -88,7 +90,7 @@ def failure(cluster: KubernetesSecrets, *, write: bool = True) -> SyncError:
     with pytest.raises(SyncError) as caught:
         cluster.apply(TARGET, DESIRED, "7", soon()) if write else cluster.read(TARGET, soon())
     spoken = said(caught.value)
-    assert PLANTED not in spoken
+    assert leaks(spoken) == []
     assert encoded(PLANTED) not in spoken
     return caught.value
 

@@ -11,11 +11,12 @@ from sync.errors import Permanent, SyncError, Transient
 from sync.explain import Explained, Progress, explain, explanation_json
 from sync.projection import Pattern, Rules, StagePrefixes
 from sync.reconcile import Work
+from tests.leaks.dye import PLANTED
+from tests.leaks.search import leaks
 from tests.unit.fakes import Inline
 from tests.unit.world import World
 
 OWN = "keyvault-project"
-PLANTED = "hunter2-of-the-planted-value"
 LOGIN = json.dumps({"username": "postgres", "password": PLANTED})
 
 
@@ -24,7 +25,7 @@ def told(world: World) -> Mapping[str, Explained]:
     writes = world.wire.count("apply")
     found = explain(world.reconciler.look(Work(world.target), world.deadline(), Inline()))
     assert world.wire.count("apply") == writes
-    assert PLANTED not in repr(found) + json.dumps(explanation_json(found))
+    assert leaks(repr(found) + json.dumps(explanation_json(found))) == []
     assert len({each.name for each in found}) == len(found)
     return {each.name: each for each in found}
 
