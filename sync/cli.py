@@ -18,6 +18,7 @@ from sync.checks import Check, checks_json
 from sync.doctor import Doctor, unparsed
 from sync.errors import NotOurs, SyncError
 from sync.explain import Explained, Progress, explanation_json
+from sync.fleet import attempt
 from sync.model import Converged, Failed, Ignored, Outcome
 from sync.ports import Known
 from sync.report import Json, error_json, outcomes_json
@@ -101,12 +102,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         command = parse(argv)
         _log(verbose=command.verbose)
+        code = attempt(lambda: _run_for_reader(command))
+        if not isinstance(code, SyncError):
+            return code
+        sys.stderr.write(f"{_PROGRAM}: {code.reason}: {code.message}\n")
+        return Exit.FAILED
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _run_for_reader(command: Command) -> Exit:
+    try:
         return _run_on_clients(command, Screen.of_process(command))
     except BrokenPipeError:  # the reader has seen enough: let the flush at exit go nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _interrupted(_number: int, _frame: object) -> NoReturn:

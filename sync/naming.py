@@ -48,9 +48,10 @@ class Naming:
             self.pattern.fullmatch(name) if text.isascii() and AZURE_NAME.fullmatch(name) else None
         )
         if match is None or not _NUMBER.fullmatch(match["number"] or ""):
+            told = repr(name) if AZURE_NAME.fullmatch(name) else f"of {len(name)} characters"
             raise NotOurs(
                 "VaultNameOffPattern",
-                f"Vault name {text[:64]!r} is not of the form that SYNC_VAULT_PATTERN asks for "
+                f"Vault name {told} is not of the form that SYNC_VAULT_PATTERN asks for "
                 "(by default REGION-DS-AKV-PROJECT-STAGE-NUMBER, number 1 to 99, 24 characters "
                 "at most).",
             )

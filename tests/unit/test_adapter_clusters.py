@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from local.authority import Authority
 from sync.adapters import kubeconfig as loaded
 from sync.adapters.cluster_config import (
     ClusterConfig,
@@ -205,8 +206,8 @@ def test_a_kubeconfig_of_a_vault_holds_data_only(
     assert caught.value.reason == "ClusterConfig"
 
 
-def test_a_kubeconfig_of_a_vault_is_taken() -> None:
+def test_a_kubeconfig_of_a_vault_is_taken(authority: Authority) -> None:
     """Tokens and certificates that stand in it are used."""
-    data = base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()
+    data = base64.b64encode(authority.pem).decode()
     text = document({"token": PLANTED}, **{"certificate-authority-data": data})
     assert endpoint(ClusterConfig("main", KEPT), text).authorization() == f"Bearer {PLANTED}"

@@ -134,13 +134,15 @@ def test_a_refused_service_principal(
             "issuer": f"{login}/tenant/v2.0",
         }
     )
-    refusal = Answer(401, {"error": "invalid_client", "error_description": f"AADSTS7000215: {PLANTED}"})
+    refusal = Answer(
+        401, {"error": "invalid_client", "error_description": f"AADSTS7000215: {PLANTED}"}
+    )
     for answer, kind in ((refusal, Permanent), (Answer(503, PLANTED), Transient)):
         scripted.answers = [discovery, answer]
         with EnvironmentCredential(retry_total=0, disable_instance_discovery=True) as credential:
-            told = failure(credential)
-            assert type(told) is kind
-            assert ("AADSTS7000215" in told.message) == (answer is refusal)
+            error = failure(credential)
+            assert type(error) is kind
+            assert ("AADSTS7000215" in error.message) == (answer is refusal)
     servers.stop(port)
 
 

@@ -228,21 +228,32 @@ def test_422_names_fields_only(server: Scripted, cluster: KubernetesSecrets) -> 
         {"reason": "FieldValueTooLong", "field": "data", "message": PLANTED},
         {"reason": f"x {PLANTED}", "field": "data"},
         {"reason": "FieldValueInvalid", "field": f"data: {PLANTED}"},
+        {"reason": "FieldValueInvalid", "field": PLANTED},
     ]
     server.answers = [status(422, "Invalid", "Secret", causes)]
     assert "data (FieldValueTooLong)" in failure(cluster).message
 
 
-def test_403_quotes_the_status(server: Scripted, cluster: KubernetesSecrets) -> None:
-    """A 403 says which user may not do what; the API server's own words are safe here."""
-    words = 'secrets "keyvault-project" is forbidden: User "u" cannot patch resource "secrets"'
-    server.answers = [
-        Answer(
-            403,
-            {"kind": "Status", "apiVersion": "v1", "reason": "Forbidden", "message": words},
-        )
-    ]
-    assert words in failure(cluster).message
+@pytest.mark.parametrize(
+    ("words", "more"),
+    [
+        ('secrets "s" is forbidden: User "u" cannot patch resource "secrets" in API group ""', ""),
+        ('admission webhook "check.policy.example" denied the request', f": {PLANTED}"),
+        (
+            "ValidatingAdmissionPolicy 'p.example' with binding 'b' denied request",
+            f": {encoded(PLANTED)}",
+        ),
+        ("exceeded quota: small", f", requested: {PLANTED}"),
+        ("unknown words", PLANTED),
+    ],
+)
+def test_403_says_who_refuses(
+    server: Scripted, cluster: KubernetesSecrets, words: str, more: str
+) -> None:
+    """A 403 says which user may not do what, or who did not admit it; not what that made of it."""
+    refusal = {"kind": "Status", "apiVersion": "v1", "message": f"{words}{more}"}
+    server.answers = [Answer(403, refusal)]
+    assert (words in failure(cluster).message) == (words != "unknown words")
 
 
 def test_retry_after_is_handed_on(server: Scripted, cluster: KubernetesSecrets) -> None:

@@ -131,3 +131,9 @@ def test_ordinary_text_is_no_leak(text: str, some: bytes, number: uuid.UUID) -> 
     """Neither texts nor keys, numbers and digests of something else raise an alarm."""
     told = f"{text} {_b64(some)} {some.hex()} {number} {hashlib.sha256(some).hexdigest()}"
     assert leaks(told) == []
+
+
+@pytest.mark.parametrize("char", ["x", "*", ".", "a", "0", "A", "\\", "%", "&#", " ", "12,", "q7"])
+def test_a_long_run_of_anything_is_searched_in_time(char: str) -> None:
+    """No text makes the search take more than in proportion to its length."""
+    assert leaks(char * 200_000) == []
