@@ -68,10 +68,13 @@ def _object(body: bytes) -> dict[str, object]:
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):
-        raise Malformed("RequestMalformed", f"The body is not JSON. {_FORM}") from None
-    if not isinstance(fields, dict):
-        raise Malformed("RequestMalformed", f"The body is not a JSON object. {_FORM}")
-    return fields
+        what = "JSON"
+    else:
+        if isinstance(fields, dict):
+            return fields
+        what = "a JSON object"
+    # Outside the except clause: a JSON error holds the body.
+    raise Malformed("RequestMalformed", f"The body is not {what}. {_FORM}")
 
 
 def _text(fields: dict[str, object], name: str) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from local.authority import Authority
 from local.serving import Servers
@@ -22,6 +23,9 @@ __all__ = [
     "pytest_runtest_makereport",
     "pytest_unconfigure",
 ]
+
+settings.register_profile("house", deadline=None)  # a busy machine is no bug
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import base64
 import json
 import ssl
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,9 @@ from sync.adapters.doors import Door, Doors
 from sync.errors import Permanent
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
+from tests.unit.chains import chain_of, key_pem, pem
 from tests.unit.scripted import said, soon
-from tests.unit.test_adapter_kubernetes import kubeconfig
+from tests.unit.test_adapter_kubernetes import encoded, kubeconfig
 
 URL = "https://api.example:6443"
 KEPT = KeptKubeconfig(KeptSecret("keeper", "config"))
@@ -211,3 +213,54 @@ def test_a_kubeconfig_of_a_vault_is_taken(authority: Authority) -> None:
     data = base64.b64encode(authority.pem).decode()
     text = document({"token": PLANTED}, **{"certificate-authority-data": data})
     assert endpoint(ClusterConfig("main", KEPT), text).authorization() == f"Bearer {PLANTED}"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"import sys; sys.exit('{PLANTED}')",
+        f"print('{PLANTED}')",
+        f'print(\'{{"kind": "{PLANTED}"}}\')',
+        f'print(\'{{"apiVersion": "{PLANTED}", "kind": "", "status": {{}}}}\')',
+    ],
+    ids=["stderr", "stdout", "members", "version"],
+)
+def test_what_a_plugin_says_is_not_told(
+    words: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A program that logs in prints credentials: neither an error nor any log has a word of it."""
+    monkeypatch.setattr("sys.stdout", None)  # as without a terminal, however these tests are run
+    text = document({"exec": {**PLUGIN, "args": ["-c", words]}})
+    made = endpoint(ClusterConfig("main", KubeconfigText(text)), text)
+    assert made.authorization() is None
+    assert leaks(caplog.text + repr(made)) == []
+
+
+def test_no_key_of_a_kubeconfig_stays_in_a_file(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Certificates and keys that a kubeconfig holds are loaded, and left on no disk."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    chain = chain_of("P-256", 1)
+    key = key_pem(chain.key)
+    user = {"client-certificate-data": encoded(pem(*chain.certificates))}
+    text = document(
+        {**user, "client-key-data": encoded(key)},
+        **{"certificate-authority-data": encoded(authority.pem.decode())},
+    )
+    made = endpoint(ClusterConfig("main", KEPT), text)
+    assert list(tmp_path.rglob("*")) == []
+    assert made.pool.connection_pool_kw["key_file"] is None
+    again = endpoint(ClusterConfig("main", KEPT), text)
+    assert again.pool.connection_pool_kw["ssl_context"].get_ca_certs()
+    assert list(tmp_path.rglob("*")) == []
+
+
+@pytest.mark.parametrize(
+    "url", [f"https://u:{PLANTED}@a", f"https://a/?t={PLANTED}", "https://a#b"]
+)
+def test_a_login_in_a_servers_url_is_refused(url: str) -> None:
+    """What an error names of a server is its URL, so no login may be in it."""
+    with pytest.raises(Permanent, match="put a login into the user") as caught:
+        endpoint(ClusterConfig("main", KEPT), document({"token": "t"}, server=url))
+    assert leaks(said(caught.value)) == []
