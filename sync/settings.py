@@ -170,7 +170,8 @@ def _pattern(text: str) -> re.Pattern[str]:
     try:
         pattern = re.compile(text, re.IGNORECASE | re.ASCII)
     except re.error as fault:
-        raise ValueError(f"it is no regular expression ({fault.msg} at {fault.pos})") from None
+        what, _, _ = fault.msg.partition(" '")  # what comes there is quoted of the text
+        raise ValueError(f"it is no regular expression ({what} at {fault.pos})") from None
     except (OverflowError, RecursionError):
         raise ValueError("it is no regular expression that can be compiled") from None
     if missing := PARTS - pattern.groupindex.keys():

@@ -20,7 +20,23 @@ from tests.leaks.search import leaks
 from tests.unit.scripted import said
 from tests.unit.test_events import ALLOWED, DATA, grid
 
-WORDS = ("", " ", "\n", "'", '"', "{", "[", "?", "@", "/", ",", "-----BEGIN PRIVATE KEY-----\n")
+WORDS = (
+    "-----BEGIN PRIVATE KEY-----\n",
+    "",
+    " ",
+    "\n",
+    "'",
+    '"',
+    "{",
+    "[",
+    "?",
+    "@",
+    "/",
+    ",",
+    "(?P<",
+    "(?P=",
+    "\\",
+)
 AROUND = st.sampled_from(WORDS)
 VALUES = st.builds("{}{}{}".format, AROUND, st.just(PLANTED), AROUND)
 
