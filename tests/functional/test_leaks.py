@@ -137,3 +137,24 @@ def test_a_refused_log_in_is_told_in_our_own_words(world: World) -> None:
     with world.app(place, IDENTITY_HEADER="wrong") as app:
         assert app.resync(place).status in {422, 503}
         assert "header is missing or wrong" not in app.log()
+
+
+def test_credentials_of_the_environment_are_not_told(world: World) -> None:
+    """A proxy's password, a kubeconfig in a setting, a client secret: none is in what fails."""
+    place = world.place(silent=True)
+    place.vault.set_secret("key", value())
+    proxy = f"http://user:{value()}@127.0.0.1:9"  # where nobody listens
+    user = {"token": value(), "username": "u", "password": value()}
+    config = {
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:9"}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    client = {"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": value()}
+    proxied = {"HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": "", "no_proxy": ""}
+    given = {"SYNC_CLUSTERS": json.dumps([{"name": "main", "kubeconfig": config}])}
+    for environment in ({**given, **proxied}, {**proxied, **client}):
+        with world.app(place, **environment) as app:
+            assert app.resync(place).status in {422, 503}
+            assert app.leaks() == []
