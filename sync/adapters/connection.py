@@ -76,16 +76,11 @@ class Connection:
 
 
 def pool(configuration: Configuration, concurrency: int) -> urllib3.PoolManager:
-    """Return the pool that the kubernetes package makes; `concurrency` connections are kept.
-
-    Files of the configuration are read here and not again: whoever wrote them may remove them.
-    """
+    """Return the pool that the kubernetes package makes; `concurrency` connections are kept."""
     configuration.connection_pool_maxsize = concurrency
     configuration.keep_alive = True  # a load balancer forgets connections idle for 4 minutes
     made = RESTClientObject(configuration).pool_manager
     made.connection_pool_kw["ssl_context"] = _trust(configuration)
-    for name in ("ca_certs", "cert_file", "key_file"):
-        made.connection_pool_kw[name] = None
     return made
 
 
@@ -98,19 +93,12 @@ def address(url: str, ca_pem: str | None, concurrency: int) -> Endpoint:
 
 
 def _trust(configuration: Configuration) -> ssl.SSLContext:
-    """Verify as kubectl does, by the authority and with the certificate that there are.
-
-    Python 3.13 itself refuses authorities that old clusters made themselves.
-    """
+    """Verify as kubectl does: Python 3.13 refuses authorities that old clusters made themselves."""
     context = create_urllib3_context()
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not configuration.verify_ssl:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if configuration.ssl_ca_cert:
-        context.load_verify_locations(configuration.ssl_ca_cert)
-    elif not configuration.ca_cert_data:
+    if not configuration.ssl_ca_cert and not configuration.ca_cert_data:
         context.load_default_certs()
-    if configuration.cert_file:
-        context.load_cert_chain(configuration.cert_file, configuration.key_file)
     return context

@@ -3,11 +3,13 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import yaml
 from kubernetes.client.configuration import Configuration
 from kubernetes.config import ConfigException, load_kube_config, load_kube_config_from_dict
+from urllib3 import PoolManager
 
 from sync.adapters.cluster_config import (
     ClusterConfig,
@@ -47,7 +49,7 @@ def endpoint(config: ClusterConfig, text: str | None, concurrency: int) -> Endpo
     """Return the API server of a kubeconfig; raises Permanent where that is no good.
 
     The text is what the settings or a vault hold; without one the file is read. The loader writes
-    keys and certificates to files, which are gone when this returns.
+    keys and certificates that are in it to files, which are gone when this returns.
     """
     logging.getLogger().addFilter(_is_no_quotation)
     configuration = Configuration()
@@ -55,7 +57,7 @@ def endpoint(config: ClusterConfig, text: str | None, concurrency: int) -> Endpo
     try:
         with TemporaryDirectory() as folder:
             problem = _load(config, text, configuration, folder)
-            made = pool(configuration, concurrency)
+            made = _pool(configuration, concurrency, folder)
     except _FAULTS:
         problem = _UNREADABLE
     if not problem and not configuration.host.startswith("https://"):
@@ -72,6 +74,20 @@ def endpoint(config: ClusterConfig, text: str | None, concurrency: int) -> Endpo
             config.name,
         )
     return Endpoint(configuration.host, made, _authorization(configuration))
+
+
+def _pool(configuration: Configuration, concurrency: int, folder: str) -> PoolManager:
+    """Make the pool, with all that the folder's files hold; other files are read when needed."""
+    authority = configuration.ssl_ca_cert
+    if authority and authority.startswith(folder):
+        configuration.ca_cert_data = Path(authority).read_text(encoding="ascii")
+        configuration.ssl_ca_cert = None
+    made = pool(configuration, concurrency)
+    files = configuration.cert_file, configuration.key_file
+    if files[0] and any(file and file.startswith(folder) for file in files):
+        made.connection_pool_kw["ssl_context"].load_cert_chain(*files)
+        made.connection_pool_kw |= {"cert_file": None, "key_file": None}
+    return made
 
 
 def _is_no_quotation(record: logging.LogRecord) -> bool:

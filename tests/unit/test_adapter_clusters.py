@@ -252,8 +252,11 @@ def test_no_key_of_a_kubeconfig_stays_in_a_file(
     assert list(tmp_path.rglob("*")) == []
     assert made.pool.connection_pool_kw["key_file"] is None
     again = endpoint(ClusterConfig("main", KEPT), text)
-    assert again.pool.connection_pool_kw["ssl_context"].get_ca_certs()
+    assert again.pool.connection_pool_kw["ca_cert_data"] == authority.pem.decode()
     assert list(tmp_path.rglob("*")) == []
+    other = key_pem(chain_of("P-384", 1).key)
+    with pytest.raises(Permanent, match="cannot be read"):  # the key is loaded with its certificate
+        endpoint(ClusterConfig("main", KEPT), document({**user, "client-key-data": encoded(other)}))
 
 
 @pytest.mark.parametrize(
