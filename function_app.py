@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 
 import azure.functions as func
@@ -11,8 +11,9 @@ import azure.functions as func
 from sync import bootstrap, telemetry
 from sync.app import EVENT, REQUEST
 from sync.callers import UnknownCaller, entra_principal
-from sync.errors import NotOurs, Permanent, SyncError, Transient
+from sync.errors import NotOurs, Permanent, SyncError, Transient, Unexpected
 from sync.explain import explanation_json
+from sync.fleet import attempt
 from sync.model import Failed, Ignored, Outcome
 from sync.openapi import openapi as describe
 from sync.report import (
@@ -37,18 +38,18 @@ _refusals = telemetry.Refusals(time.monotonic)
 
 def _schedule() -> str:
     """Return the timer's schedule; a wrong setting must not hide the functions that report it."""
-    try:
-        return bootstrap.settings().schedule
-    except SettingsError as fault:
-        telemetry.log_settings_fault(fault)
+    schedule = attempt(lambda: bootstrap.settings().schedule)
+    if isinstance(schedule, SyncError):
+        telemetry.log_settings_fault(schedule)
         return DEFAULT_SCHEDULE
+    return schedule
 
 
 @app.function_name("key_vault_event")
 @app.event_grid_trigger(arg_name="event")
 async def key_vault_event(event: str) -> None:
     """Reconcile what an event points to; raises what Event Grid should deliver again."""
-    pending = asyncio.wrap_future(bootstrap.app().event(event))
+    pending = asyncio.wrap_future(_told(lambda: bootstrap.app().event(event)))
     try:
         outcome = await asyncio.wait_for(pending, EVENT.total)
     except TimeoutError:
@@ -61,7 +62,7 @@ async def key_vault_event(event: str) -> None:
 @app.timer_trigger(arg_name="timer", schedule=_schedule(), run_on_startup=False)
 def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
     """Reconcile every known vault; raises when a later pass may do better."""
-    outcomes = list(bootstrap.app().sweep())
+    outcomes = _told(lambda: list(bootstrap.app().sweep()))
     telemetry.log_pass("timer", outcomes)
     _refusals.report("timer")
     _raise_redeliverable("timer", outcomes)
@@ -71,11 +72,12 @@ def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the bin
 @app.route("resync", methods=["POST"])
 def resync(req: func.HttpRequest) -> func.HttpResponse:
     """Reconcile what an operator asks for; one outcome a vault."""
-    try:
-        trigger = _trigger("resync", req)
-        outcomes = list(bootstrap.app().resync(parse_resync(req.get_body())))
-    except (SyncError, SettingsError) as error:
-        return _refusal(error)
+    return _answered(lambda: _resync(req))
+
+
+def _resync(req: func.HttpRequest) -> func.HttpResponse:
+    trigger = _trigger("resync", req)
+    outcomes = list(bootstrap.app().resync(parse_resync(req.get_body())))
     telemetry.log_pass(trigger, outcomes)
     return _answer(outcomes_json(outcomes), errors(outcomes))
 
@@ -84,15 +86,16 @@ def resync(req: func.HttpRequest) -> func.HttpResponse:
 @app.route("status", methods=["GET"])
 def status(req: func.HttpRequest) -> func.HttpResponse:
     """Tell what the Secrets hold, by their own word; of a vault that is named, also why so."""
-    try:
-        trigger = _trigger("status", req)
-        asked = bootstrap.app()
-        request = parse_status(req.params)
-        began = time.monotonic()
-        known = asked.choose(request)
-        told = list(asked.status(known))
-    except (SyncError, SettingsError) as error:
-        return _refusal(error)
+    return _answered(lambda: _status(req))
+
+
+def _status(req: func.HttpRequest) -> func.HttpResponse:
+    trigger = _trigger("status", req)
+    asked = bootstrap.app()
+    request = parse_status(req.params)
+    began = time.monotonic()
+    known = asked.choose(request)
+    told = list(asked.status(known))
     telemetry.log_status(trigger, [error for _, error in told])
     vaults = [status for status, _ in told]
     if request.vault is not None:
@@ -111,9 +114,7 @@ def status(req: func.HttpRequest) -> func.HttpResponse:
 @app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the binding's name
     """Tell whether the app can work at all, and nothing else."""
-    try:
-        bootstrap.settings()
-    except SettingsError:
+    if isinstance(attempt(bootstrap.settings), SyncError):
         return _json({"status": "misconfigured"}, HTTPStatus.SERVICE_UNAVAILABLE)
     return _json({"status": "ok"}, HTTPStatus.OK)
 
@@ -122,11 +123,25 @@ def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the bi
 @app.route("openapi.json", methods=["GET"])
 def openapi(req: func.HttpRequest) -> func.HttpResponse:
     """Describe the routes to whoever may call them: strangers need not know what answers here."""
-    try:
-        _trigger("openapi", req)
-    except UnknownCaller as error:
-        return _refusal(error)
+    return _answered(lambda: _openapi(req))
+
+
+def _openapi(req: func.HttpRequest) -> func.HttpResponse:
+    _trigger("openapi", req)
     return _json(describe(entra=bootstrap.platform_authenticates()), HTTPStatus.OK)
+
+
+def _told[Done](act: Callable[[], Done]) -> Done:
+    """Do it; raises SyncError only, since the host logs the text of whatever a trigger raises."""
+    done = attempt(act)
+    if isinstance(done, SyncError):
+        raise done
+    return done
+
+
+def _answered(answer: Callable[[], func.HttpResponse]) -> func.HttpResponse:
+    done = attempt(answer)
+    return _refusal(done) if isinstance(done, SyncError) else done
 
 
 def _raise_redeliverable(trigger: str, outcomes: Iterable[Outcome]) -> None:
@@ -146,7 +161,7 @@ def _trigger(route: str, req: func.HttpRequest) -> str:
     return f"{route} by {entra_principal(req.headers)}"
 
 
-def _refusal(error: SyncError | SettingsError) -> func.HttpResponse:
+def _refusal(error: SyncError) -> func.HttpResponse:
     if isinstance(error, UnknownCaller):
         _refusals.log("http", Ignored("caller", error))
         headers = {"WWW-Authenticate": "Bearer"}
@@ -156,6 +171,8 @@ def _refusal(error: SyncError | SettingsError) -> func.HttpResponse:
             {"reason": "SettingsWrong", "faults": list(error.faults)},
             HTTPStatus.INTERNAL_SERVER_ERROR,
         )
+    if isinstance(error, Unexpected):
+        telemetry.log_outcome("http", Failed("request", error))
     return _answer(error_json(error), [error])
 
 

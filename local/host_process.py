@@ -1,6 +1,7 @@
 """The Functions host as a process of its own, with the app's environment and no other."""
 
 import json
+import logging
 import resource
 import secrets
 import signal
@@ -15,6 +16,7 @@ from typing import Self
 
 import urllib3
 
+_told = logging.getLogger("local.told")
 _READY = "listening on "
 _STOP_SECONDS = 10
 _ANSWER_SECONDS = 240.0
@@ -47,6 +49,7 @@ class HostProcess:
     event_grid_key: str = field(default_factory=secrets.token_hex, repr=False)
     url: str = ""
     _process: subprocess.Popen[str] | None = None
+    _log_start: int = 0
     _http: urllib3.PoolManager = field(
         default_factory=lambda: urllib3.PoolManager(maxsize=32, retries=False)
     )
@@ -71,6 +74,7 @@ class HostProcess:
         command += ["--master-key", self.master_key, "--function-key", self.function_key]
         command += ["--event-grid-key", self.event_grid_key]
         with self.log.open("a") as log:
+            self._log_start = log.tell()
             process = subprocess.Popen(  # noqa: S603 - our own module
                 command,
                 env=dict(self.environment),
@@ -104,6 +108,10 @@ class HostProcess:
             self._process.kill()
             self._process.wait()
         self._process = None
+        if _told.isEnabledFor(logging.DEBUG):
+            with self.log.open("rb") as log:
+                log.seek(self._log_start)
+                _told.debug("the app logged: %s", log.read().decode(errors="replace"))
 
     @property
     def pid(self) -> int:
@@ -158,6 +166,7 @@ class HostProcess:
             timeout=_ANSWER_SECONDS,
         )
         text = answer.data.decode(errors="replace")
+        _told.debug("the app answered: %d %s %s", answer.status, dict(answer.headers), text)
         told = json.loads(text) if text.startswith("{") else {}
         return Answer(answer.status, dict(answer.headers), told, text)
 

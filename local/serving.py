@@ -1,6 +1,7 @@
 """Serves aiohttp applications from a background thread, so that a test or a stack can hold them."""
 
 import asyncio
+import logging
 import socket
 import ssl
 import threading
@@ -9,9 +10,13 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
 
 LOOPBACK = "127.0.0.1"
 _STOP_SECONDS = 5.0
+
+_REQUESTS = logging.getLogger("local.requests")
+_CREDENTIALS = frozenset({"authorization", "proxy-authorization", "x-identity-header", "secret"})
 
 type StreamHandler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -56,7 +61,13 @@ class Servers:
         """Serve the application on loopback; return its port (a free one where 0 is asked)."""
 
         async def start() -> int:
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+            runner = web.AppRunner(
+                app,
+                access_log=_REQUESTS,
+                access_log_class=_AccessLog,
+                access_log_format="",
+                shutdown_timeout=0.2,
+            )
             await runner.setup()
             listener = socket.create_server((LOOPBACK, port), backlog=512)
             bound: int = listener.getsockname()[1]
@@ -82,6 +93,27 @@ class Servers:
     def stop(self, port: int) -> None:
         """Stop the server on that port: its connections break, as when a server dies."""
         self.run(asyncio.wait_for(self._runners.pop(port).cleanup(), _STOP_SECONDS))
+
+
+class _AccessLog(AbstractAccessLogger):
+    """At DEBUG, what an access log may have of a request: all but its credentials and its body."""
+
+    @property
+    def enabled(self) -> bool:
+        return self.logger.isEnabledFor(logging.DEBUG)
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        headers = {
+            name: text for name, text in request.headers.items() if name.lower() not in _CREDENTIALS
+        }
+        self.logger.debug(
+            "%s %s %s %d in %.3f s",
+            request.method,
+            request.raw_path,
+            headers,
+            response.status,
+            time,
+        )
 
 
 async def _end_tasks() -> None:

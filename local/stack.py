@@ -1,5 +1,6 @@
 """The local stack: vaults, a cluster, Event Grid and the app between them, on loopback ports."""
 
+import logging
 import os
 import secrets
 import subprocess
@@ -22,6 +23,7 @@ from local.proxy import Proxy
 from local.role import EVERY_SECRET, Rights
 from local.serving import LOOPBACK, Servers
 
+_told = logging.getLogger("local.told")
 ROOT = Path(__file__).parent.parent
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 TENANT = "00000000-0000-4000-8000-000000000002"
@@ -107,7 +109,7 @@ class Stack:
 
     def command(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run `keyvault-sync` with those arguments, as an operator with the app's rights."""
-        return subprocess.run(  # noqa: S603 - our own module
+        done = subprocess.run(  # noqa: S603 - our own module
             [sys.executable, "-m", "sync", *arguments],
             env=self.app_environment(**settings),
             cwd=ROOT,
@@ -115,6 +117,8 @@ class Stack:
             text=True,
             check=False,
         )
+        _told.debug("the command line printed: %s %s", done.stdout, done.stderr)
+        return done
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 
-from sync.errors import NotOurs, Permanent, SyncError
+from sync.errors import NotOurs, Permanent, SyncError, quoted
 from sync.events import Expiring, parse
 from sync.explain import Explained, explain
 from sync.fleet import Fleet
@@ -151,7 +151,7 @@ class App:
         if not vaults and known.fault is None:
             raise NotOurs(
                 "NoSuchProject",
-                f"No known vault is of project {wanted[0][:64]!r} and stage {wanted[1][:64]!r}: "
+                f"No known vault has project {quoted(wanted[0])} and stage {quoted(wanted[1])}: "
                 "name it in SYNC_VAULTS, or resync it by its own name.",
             )
         return Known(vaults, known.fault)

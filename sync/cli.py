@@ -18,6 +18,7 @@ from sync.checks import Check, checks_json
 from sync.doctor import Doctor, unparsed
 from sync.errors import NotOurs, SyncError
 from sync.explain import Explained, Progress, explanation_json
+from sync.fleet import attempt
 from sync.model import Converged, Failed, Ignored, Outcome
 from sync.ports import Known
 from sync.report import Json, error_json, outcomes_json
@@ -101,12 +102,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         command = parse(argv)
         _log(verbose=command.verbose)
+        code = attempt(lambda: _run_for_reader(command))
+        if not isinstance(code, SyncError):
+            return code
+        sys.stderr.write(f"{_PROGRAM}: {code.reason}: {code.message}\n")
+        return Exit.FAILED
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _run_for_reader(command: Command) -> Exit:
+    try:
         return _run_on_clients(command, Screen.of_process(command))
     except BrokenPipeError:  # the reader has seen enough: let the flush at exit go nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _interrupted(_number: int, _frame: object) -> NoReturn:
@@ -284,9 +294,21 @@ def _document(body: Mapping[str, Json]) -> str:
 
 
 def _log(*, verbose: bool) -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.addFilter(_is_tellable)
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+        handlers=[handler],
+    )
     for library in _LIBRARIES:
         logging.getLogger(library).setLevel(logging.WARNING if verbose else logging.ERROR)
     if verbose:
         logging.getLogger("azure.identity").setLevel(logging.INFO)
         logging.getLogger(_PROGRAM).setLevel(logging.INFO)
+
+
+def _is_tellable(record: logging.LogRecord) -> bool:
+    """Leave out what a log-in library quotes of a failure: an answer, which may hold a token."""
+    library, _, _ = record.name.removeprefix("azure.").partition(".")
+    return library not in {"identity", "msal"} or record.levelno < logging.WARNING

@@ -12,6 +12,18 @@ Messages are for operators: what is wrong, where, and what to do. They never hol
 and an exception of a client library is never quoted, since its text may.
 """
 
+import re
+
+_NAME = re.compile(r"[0-9A-Za-z-]{1,24}", re.ASCII)
+
+
+def quoted(name: str) -> str:
+    """Quote what came where a vault's name belongs, or a part of one.
+
+    Of what cannot be one, and may be a value in the wrong place, the length is told.
+    """
+    return repr(name) if _NAME.fullmatch(name) else f"of {len(name)} characters"
+
 
 class SyncError(Exception):
     """The root; `reason` is a stable CamelCase word for logs, counters and JSON."""

@@ -1,6 +1,7 @@
 """What a Key Vault event says, read from Event Grid's own schema or from CloudEvents 1.0.
 
-The channel is untrusted: an event names a vault and a secret, and nothing else of it is used.
+The channel is untrusted: an event names a vault and a secret, and nothing else of it is used. What
+has not the form of a name is not quoted either: it may be a value in the wrong place.
 Fields and casing: https://learn.microsoft.com/azure/event-grid/event-schema-key-vault
 """
 
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sync.errors import Malformed, NotOurs
+from sync.errors import Malformed, NotOurs, quoted
 from sync.model import Hint
 
 MAX_EVENT_LENGTH = 64 * 1024
@@ -28,6 +29,7 @@ _TOPIC = re.compile(
     r"/providers/Microsoft\.KeyVault/vaults/(?P<vault>[0-9a-z-]{3,24})",
     re.IGNORECASE | re.ASCII,
 )
+_EVENT_TYPE = re.compile(r"Microsoft\.[A-Za-z0-9.]{1,100}", re.ASCII)
 _OBJECT_NAME = re.compile(r"[0-9a-zA-Z-]{1,127}", re.ASCII)
 _VERSION = re.compile(r"[0-9a-zA-Z]{0,64}", re.ASCII)
 _YEAR_2500 = 16_725_225_600
@@ -61,7 +63,12 @@ def parse(payload: str, subscriptions: frozenset[str]) -> Changed | Expiring:
     event = _object(payload)
     event_type = _text(event, "type" if "specversion" in event else "eventType")
     if event_type not in NEW_VERSION | EXPIRY:
-        raise NotOurs("EventTypeIgnored", f"Events of type {event_type[:128]!r} are not handled.")
+        told = (
+            f"of type {event_type}"
+            if _EVENT_TYPE.fullmatch(event_type)
+            else "of no service of Azure"
+        )
+        raise NotOurs("EventTypeIgnored", f"Events {told} are not handled.")
     topic = _text(event, "source" if "specversion" in event else "topic")
     data = event.get("data")
     if not isinstance(data, dict):
@@ -83,10 +90,12 @@ def _object(payload: str) -> Mapping[str, object]:
     try:
         event = json.loads(payload)
     except (ValueError, RecursionError):
-        raise _malformed("it is not JSON") from None
-    if not isinstance(event, dict):
-        raise _malformed("it is not a JSON object")
-    return _stripped(event)
+        what = "JSON"
+    else:
+        if isinstance(event, dict):
+            return _stripped(event)
+        what = "a JSON object"
+    raise _malformed(f"it is not {what}")  # outside the except clause: a JSON error holds the event
 
 
 def _stripped(fields: Mapping[str, object]) -> Mapping[str, object]:
@@ -103,8 +112,8 @@ def _admit(topic: str, vault: str, subscriptions: frozenset[str]) -> None:
     if match["vault"].lower() != vault.lower():
         raise Malformed(
             "EventMismatch",
-            f"An event was refused: its topic names vault {match['vault']!r}, its data "
-            f"{vault[:64]!r}.",
+            f"An event was refused: its topic names vault {match['vault']!r}, its data one "
+            f"{quoted(vault)}.",
         )
     if not subscriptions:
         raise NotOurs(

@@ -143,7 +143,7 @@ class Fleet:
         end = Deadline.after(total_seconds, self._clock)
 
         def answer(each: Asked) -> Told | SyncError:
-            return _attempt(lambda: tell(each, Deadline.after(end.remaining(seconds), self._clock)))
+            return attempt(lambda: tell(each, Deadline.after(end.remaining(seconds), self._clock)))
 
         return self._readers.map(answer, asked)
 
@@ -175,7 +175,7 @@ class Fleet:
             contested=any(waiting.work.contested for waiting in batch),
         )
         deadline = Deadline.after(max(waiting.seconds for waiting in batch), self._clock)
-        done = _attempt(lambda: self._reconcile(joined, deadline, self.fetchers))
+        done = attempt(lambda: self._reconcile(joined, deadline, self.fetchers))
         for waiting in batch:
             waiting.outcome.set_result(_outcome(waiting.work, done))
 
@@ -188,13 +188,13 @@ def _hints(batch: Iterable[_Waiting]) -> tuple[Hint, ...]:
     return tuple(dict.fromkeys(hint for waiting in batch for hint in waiting.work.hints))
 
 
-def _attempt[Done](act: Callable[[], Done]) -> Done | SyncError:
-    """Do it, or return why not."""
+def attempt[Done](act: Callable[[], Done]) -> Done | SyncError:
+    """Do it, or return why not; of a bug that is its type and place, and nothing of its text."""
     try:
         return act()
     except SyncError as error:
         return error
-    except Exception as error:  # noqa: BLE001 - the one boundary: a bug stays with its vault
+    except Exception as error:  # noqa: BLE001 - the one boundary: a bug's text is not told
         return _unexpected(error)
 
 

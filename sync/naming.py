@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from sync.errors import NotOurs, Permanent
+from sync.errors import NotOurs, Permanent, quoted
 from sync.model import Target, VaultName
 
 DEFAULT_PATTERN = (
@@ -50,7 +50,7 @@ class Naming:
         if match is None or not _NUMBER.fullmatch(match["number"] or ""):
             raise NotOurs(
                 "VaultNameOffPattern",
-                f"Vault name {text[:64]!r} is not of the form that SYNC_VAULT_PATTERN asks for "
+                f"A vault name {quoted(text)} is not of the form that SYNC_VAULT_PATTERN asks for "
                 "(by default REGION-DS-AKV-PROJECT-STAGE-NUMBER, number 1 to 99, 24 characters "
                 "at most).",
             )

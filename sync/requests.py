@@ -10,6 +10,7 @@ from sync.errors import Malformed
 MAX_BODY_LENGTH = 16 * 1024
 
 SECRET_NAME = re.compile(r"[0-9a-zA-Z-]{1,127}", re.ASCII)
+_FIELD = re.compile(r"[a-zA-Z_-]{1,20}", re.ASCII)
 _FIELDS = frozenset({"vault", "project", "stage", "all", "secret", "dry_run", "force"})
 _FORM = (
     'Send JSON with one of {"vault": NAME}, {"project": P, "stage": S} or {"all": true}, and '
@@ -33,7 +34,9 @@ def parse_resync(body: bytes) -> Resync:
     """Read a resync request; raises Malformed."""
     fields = _object(body)
     if unknown := fields.keys() - _FIELDS:
-        raise Malformed("RequestMalformed", f"Unknown field {min(unknown)[:64]!r}. {_FORM}")
+        field = min(unknown)
+        told = f" {field!r}" if _FIELD.fullmatch(field) else ""
+        raise Malformed("RequestMalformed", f"Unknown field{told}. {_FORM}")
     selectors = [
         "vault" in fields,
         "project" in fields or "stage" in fields,
@@ -71,10 +74,13 @@ def _object(body: bytes) -> dict[str, object]:
     try:
         fields = json.loads(body, object_pairs_hook=_once)
     except (ValueError, RecursionError):
-        raise Malformed("RequestMalformed", f"The body is not JSON. {_FORM}") from None
-    if not isinstance(fields, dict):
-        raise Malformed("RequestMalformed", f"The body is not a JSON object. {_FORM}")
-    return fields
+        what = "JSON"
+    else:
+        if isinstance(fields, dict):
+            return fields
+        what = "a JSON object"
+    # Outside the except clause: a JSON error holds the body.
+    raise Malformed("RequestMalformed", f"The body is not {what}. {_FORM}")
 
 
 def _secret(name: str | None) -> str | None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sync.adapters.cluster_config import ClusterConfig
 from sync.cluster_settings import ONE_CLUSTER, read_clusters
-from sync.errors import NotOurs
+from sync.errors import NotOurs, Permanent
 from sync.model import VaultName
 from sync.naming import DEFAULT_NAMESPACE, DEFAULT_PATTERN, PARTS, Naming
 from sync.projection import DEFAULT_RULES, KeyStyle, Pattern, Rules, StagePrefixes
@@ -25,11 +25,11 @@ _NCRONTAB_FIELD = re.compile(
 )
 
 
-class SettingsError(ValueError):
+class SettingsError(Permanent):
     """One or more settings are wrong; `faults` has a sentence for each."""
 
     def __init__(self, faults: tuple[str, ...]) -> None:
-        super().__init__(" ".join(faults))
+        super().__init__("SettingsWrong", " ".join(faults))
         self.faults = faults
 
 
@@ -170,7 +170,8 @@ def _pattern(text: str) -> re.Pattern[str]:
     try:
         pattern = re.compile(text, re.IGNORECASE | re.ASCII)
     except re.error as fault:
-        raise ValueError(f"it is no regular expression ({fault.msg} at {fault.pos})") from None
+        what, _, _ = fault.msg.partition(" '")  # what comes there is quoted of the text
+        raise ValueError(f"it is no regular expression ({what} at {fault.pos})") from None
     except (OverflowError, RecursionError):
         raise ValueError("it is no regular expression that can be compiled") from None
     if missing := PARTS - pattern.groupindex.keys():

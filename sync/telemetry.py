@@ -22,8 +22,14 @@ _REPORT_SECONDS = 300.0
 
 
 def quiet_sdks() -> None:
-    """Keep the Azure SDK from logging each request, which costs time and tells nothing."""
+    """Keep the Azure SDK from logging each request, which costs time and tells nothing.
+
+    Of a token that it does not get azure-identity logs the endpoint's whole answer, which may hold
+    one: what failed is in our own words only.
+    """
     logging.getLogger("azure").setLevel(logging.WARNING)
+    for library in ("azure.identity", "msal"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
 def log_outcome(trigger: str, outcome: Outcome) -> None:

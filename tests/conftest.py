@@ -3,10 +3,29 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from local.authority import Authority
 from local.serving import Servers
+from tests.leaks.watch import (
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_make_parametrize_id,
+    pytest_runtest_makereport,
+    pytest_unconfigure,
+)
 from tests.unit.scripted import scripted_servers
+
+__all__ = [
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_make_parametrize_id",
+    "pytest_runtest_makereport",
+    "pytest_unconfigure",
+]
+
+settings.register_profile("house", deadline=None)  # a busy machine is no bug
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Turns the API server's refusals into what an operator can act on.
 
-A body is read only where it is a v1 Status, and even then nothing is quoted but the message of
-a 403 and the fields' names of a 422: the message of a 422 may hold the whole Secret.
+A body is read only where it is a v1 Status, and even then nothing is quoted but the fields' names
+of a 422, and who refuses what by a 403: the rest of a message may hold the whole Secret.
 """
 
 import json
@@ -17,9 +17,20 @@ from sync.adapters.retry_after import retry_after
 from sync.errors import Conflict, Permanent, SyncError, Transient
 from sync.model import Target
 
-_FIELD = re.compile(r"[\w.:/\[\]-]{1,200}")
+_FIELD = re.compile(r"(?:data|metadata|type|immutable)(?:[.\[][\w.:/\[\]-]{1,200})?", re.ASCII)
 _WORD = re.compile(r"[A-Za-z]{1,60}")
 _LONGEST_MESSAGE = 500
+_UNAUTHORIZED = re.compile(r'[a-z]+ "[^"]+" is forbidden: User "[^"]+" cannot [a-z]+ resource ".*')
+"""What an authorizer says, which has not seen the body."""
+
+_NOT_ADMITTED = re.compile(
+    r"admission webhook \"[\w.-]+\" denied the request"
+    r"|ValidatingAdmissionPolicy '[\w.-]+' with binding '[\w.-]+' denied request"
+    r"|exceeded quota: [\w.-]+",
+    re.ASCII,
+)
+"""Who says what admission does; what follows is made of the object by whoever runs the cluster."""
+
 _BAD_REQUEST, _SERVER_ERROR = 400, 500
 _MAY_PASS = frozenset({408, 429})
 
@@ -98,8 +109,8 @@ def broken(target: Target, what: str) -> Transient:
 
 
 def _forbidden(target: Target, _status: int, told: _Status) -> Permanent:
-    quoted = "".join(c if c.isprintable() else " " for c in told.message[:_LONGEST_MESSAGE])
-    said = f" It says: {quoted}" if quoted else ""
+    words = _UNAUTHORIZED.match(told.message) or _NOT_ADMITTED.search(told.message)
+    said = f" It says: {words.group()[:_LONGEST_MESSAGE]}" if words else ""
     return Permanent(
         "ClusterForbidden",
         f"The app may not read or write {target}. If the namespace is missing, create it; then "

@@ -30,6 +30,9 @@ _OUTAGE_TEXT = re.compile(
 )
 """A chain of credentials hands on nothing but text; it is searched, and never quoted."""
 
+_CODE = re.compile(r"AADSTS[0-9]{4,7}\b", re.ASCII)
+"""Entra's own number for what is wrong, and all that is quoted."""
+
 
 class Credential:
     """An azure-identity credential that raises Permanent or Transient."""
@@ -64,16 +67,18 @@ def _explain(error: Exception) -> SyncError:
             status = link.response.status_code
             passing = passing or status >= _SERVER_ERROR or status in _MAY_PASS
             wait = retry_after(link.response.headers.get("Retry-After"))
+    code = _CODE.search(str(error))
+    what = f"{type(error).__name__}, {code.group()}" if code else type(error).__name__
     if passing:
         return Transient(
             "CredentialUnavailable",
             "The token endpoint of the app's identity does not answer as it should "
-            f"({type(error).__name__}). This may pass; nothing was written.",
+            f"({what}). This may pass; nothing was written.",
             wait,
         )
     return Permanent(
         "CredentialRefused",
-        f"The app got no token for its identity ({type(error).__name__}). Assign the managed "
+        f"The app got no token for its identity ({what}). Assign the managed "
         "identity to the app and set AZURE_CLIENT_ID to its client id, or renew the service "
         "principal's secret; on a workstation: az login.",
     )

@@ -3,10 +3,13 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import yaml
 from kubernetes.client.configuration import Configuration
 from kubernetes.config import ConfigException, load_kube_config, load_kube_config_from_dict
+from urllib3 import PoolManager
 
 from sync.adapters.cluster_config import (
     ClusterConfig,
@@ -45,17 +48,22 @@ type Json = Mapping[str, object]
 def endpoint(config: ClusterConfig, text: str | None, concurrency: int) -> Endpoint:
     """Return the API server of a kubeconfig; raises Permanent where that is no good.
 
-    The text is what the settings or a vault hold; without one the file is read.
+    The text is what the settings or a vault hold; without one the file is read. The loader writes
+    keys and certificates that are in it to files, which are gone when this returns.
     """
+    logging.getLogger().addFilter(_is_no_quotation)
     configuration = Configuration()
     problem: str | None = None
     try:
-        problem = _load(config, text, configuration)
-        made = pool(configuration, concurrency)
+        with TemporaryDirectory() as folder:
+            problem = _load(config, text, configuration, folder)
+            made = _pool(configuration, concurrency, folder)
     except _FAULTS:
         problem = _UNREADABLE
     if not problem and not configuration.host.startswith("https://"):
         problem = "names a server without https, which would show the token to anyone"
+    if not problem and set("@?#") & set(configuration.host):
+        problem = "has more in the server's URL than host, port and path: put a login into the user"
     if problem:
         raise _unusable(config, problem)  # outside the except clause: no text of the file
     if not configuration.verify_ssl:
@@ -68,12 +76,39 @@ def endpoint(config: ClusterConfig, text: str | None, concurrency: int) -> Endpo
     return Endpoint(configuration.host, made, _authorization(configuration))
 
 
-def _load(config: ClusterConfig, text: str | None, configuration: Configuration) -> str | None:
+def _pool(configuration: Configuration, concurrency: int, folder: str) -> PoolManager:
+    """Make the pool, with all that the folder's files hold; other files are read when needed."""
+    authority = configuration.ssl_ca_cert
+    if authority and authority.startswith(folder):
+        configuration.ca_cert_data = Path(authority).read_text(encoding="ascii")
+        configuration.ssl_ca_cert = None
+    made = pool(configuration, concurrency)
+    files = configuration.cert_file, configuration.key_file
+    if files[0] and any(file and file.startswith(folder) for file in files):
+        made.connection_pool_kw["ssl_context"].load_cert_chain(*files)
+        made.connection_pool_kw |= {"cert_file": None, "key_file": None}
+    return made
+
+
+def _is_no_quotation(record: logging.LogRecord) -> bool:
+    """Leave out what the loader logs: what a program that it ran had to say, which may be a token.
+
+    It logs to the root, by no name of its own.
+    """
+    return record.module != "kube_config"
+
+
+def _load(
+    config: ClusterConfig, text: str | None, configuration: Configuration, folder: str
+) -> str | None:
     """Fill the configuration; return why a kubeconfig of this origin is not taken."""
     match config.reach:
         case KubeconfigFile(path, context):
             load_kube_config(  # type: ignore[no-untyped-call]  # the package types its client only
-                config_file=path, context=context, client_configuration=configuration
+                config_file=path,
+                context=context,
+                client_configuration=configuration,
+                temp_file_path=folder,
             )
         case KubeconfigText(_, context) | KeptKubeconfig(_, context):
             document: object = yaml.safe_load(text or "")
@@ -82,7 +117,10 @@ def _load(config: ClusterConfig, text: str | None, configuration: Configuration)
             if isinstance(config.reach, KeptKubeconfig) and (found := _foreign(document)):
                 return found
             load_kube_config_from_dict(  # type: ignore[no-untyped-call]  # likewise
-                document, context=context, client_configuration=configuration
+                document,
+                context=context,
+                client_configuration=configuration,
+                temp_file_path=folder,
             )
         case _:
             raise TypeError("no kubeconfig")

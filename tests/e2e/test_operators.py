@@ -10,7 +10,8 @@ from azure.core.credentials import AccessToken
 from azure.keyvault.secrets import SecretClient
 
 from local.stack import KEY_VAULT, Stack
-from tests.functional.world import Place, World, value, wait_until
+from tests.functional.world import Place, World, wait_until
+from tests.leaks.dye import value
 
 needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not here")
 

@@ -1,6 +1,7 @@
 """The sync left to itself: nobody resyncs, the timer runs on its own schedule."""
 
-from tests.functional.world import World, subscribe, value, wait_until
+from tests.functional.world import World, subscribe, wait_until
+from tests.leaks.dye import value
 
 
 def test_the_timer_repairs_by_itself(world: World) -> None:

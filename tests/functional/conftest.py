@@ -8,7 +8,8 @@ from local.event_grid import Faults
 from local.host_process import HostProcess
 from local.stack import Stack
 from tests.functional.clusters import started_stack
-from tests.functional.world import World, leaks, subscribe
+from tests.functional.world import World, subscribe
+from tests.leaks.search import leaks
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,8 @@ import urllib3
 from local.kubernetes import Write
 from local.kubernetes.documents import Document, child
 from local.kubernetes.kinds import SECRET
-from tests.functional.world import EVENTS, Place, World, outcome, value
+from tests.functional.world import EVENTS, Place, World, outcome
+from tests.leaks.dye import value
 
 VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
 APP = "keyvault-sync"

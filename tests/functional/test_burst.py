@@ -2,7 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.functional.world import World, value
+from tests.functional.world import World
+from tests.leaks.dye import value
 
 CHANGES = 500
 

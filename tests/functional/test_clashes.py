@@ -6,7 +6,8 @@ import pytest
 
 from local.event_grid import Faults
 from tests.functional.secrets_held import assert_quiet, never_missing, other
-from tests.functional.world import World, outcome, value
+from tests.functional.world import World, outcome
+from tests.leaks.dye import value
 
 
 @pytest.mark.parametrize("by_event", [True, False])

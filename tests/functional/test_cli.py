@@ -14,9 +14,10 @@ import pytest
 
 from local.stack import ROOT, Stack
 from tests.functional.clusters import started_stack
+from tests.leaks.dye import PLANTED
+from tests.leaks.search import leaks
 
 VAULT, EMPTY_HANDED = "we-ds-akv-shop-prod-1", "we-ds-akv-nowhere-prod-1"
-PLANTED = "hunter2-of-the-planted-value"
 SECONDS = 60
 
 
@@ -90,7 +91,7 @@ def test_a_terminal_gets_tables_and_progress(stack: Stack) -> None:
     assert f"\r{EMPTY_HANDED}: " in shown
     assert "default/shop-prod/keyvault-project" in shown
     assert shown.splitlines()[-1].startswith("2 vaults: 1 ")
-    assert PLANTED not in shown
+    assert leaks(shown) == []
 
 
 def test_json_on_a_terminal_if_asked_for(stack: Stack) -> None:

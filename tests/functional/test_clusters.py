@@ -9,7 +9,8 @@ import pytest
 from local.api_server import AKS_AUDIENCE, ApiServer
 from local.key_vault import Vault
 from local.stack import SUBSCRIPTION
-from tests.functional.world import Place, World, outcome, value, wait_until
+from tests.functional.world import Place, World, outcome, wait_until
+from tests.leaks.dye import value
 
 OTHER_AUDIENCE = "api://33333333-0000-4000-8000-000000000003"
 AKS = (

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pytest
 
 from local.host_process import Answer
-from tests.functional.world import Place, World, outcome, value
+from tests.functional.world import Place, World, outcome
+from tests.leaks.dye import value
 
 
 @dataclass(frozen=True, slots=True)

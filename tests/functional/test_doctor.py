@@ -14,7 +14,8 @@ from local.kubernetes.documents import Document
 from local.stack import APP_USER, Stack
 from tests.functional.clusters import started_stack
 from tests.functional.test_cli import on_a_terminal
-from tests.functional.world import leaks, value
+from tests.leaks.dye import value
+from tests.leaks.search import leaks
 
 _NUMBERS = count(1)
 _SECRET = "keyvault-project"

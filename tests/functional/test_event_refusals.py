@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.functional.world import Place, World, value
+from tests.functional.world import Place, World
+from tests.leaks.dye import value
 
 ELSEWHERE = "00000000-0000-4000-8000-00000000beef"
 

@@ -6,7 +6,8 @@ import pytest
 
 from local.event_grid import Faults, Schema
 from local.kubernetes.documents import text
-from tests.functional.world import Place, World, subscribe, value, wait_until
+from tests.functional.world import Place, World, subscribe, wait_until
+from tests.leaks.dye import value
 
 
 @pytest.mark.parametrize("schema", Schema)

@@ -2,7 +2,8 @@
 
 import json
 
-from tests.functional.world import World, value
+from tests.functional.world import World
+from tests.leaks.dye import value
 
 
 def test_a_vault_that_cannot_be_read_is_told_beside_what_its_secret_holds(world: World) -> None:

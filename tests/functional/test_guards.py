@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.functional.world import Place, World, changes, outcome, value
+from tests.functional.world import Place, World, changes, outcome
+from tests.leaks.dye import value
 
 
 def filled(world: World, keys: int) -> Place:

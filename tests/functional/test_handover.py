@@ -36,7 +36,9 @@ from tests.contract.api_servers import (
     real_server,
 )
 from tests.contract.test_cluster_port import connect, encoded
-from tests.functional.world import Place, World, leaks, outcome, value
+from tests.functional.world import Place, World, outcome
+from tests.leaks.dye import value
+from tests.leaks.search import leaks
 from tests.unit.fakes import Clock, FakeVaults, Wire
 from tests.unit.scripted import soon
 

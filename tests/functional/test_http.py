@@ -6,7 +6,8 @@ from http import HTTPStatus
 import pytest
 import urllib3
 
-from tests.functional.world import Place, World, changes, outcome, value
+from tests.functional.world import Place, World, changes, outcome
+from tests.leaks.dye import value
 
 
 @pytest.mark.parametrize(

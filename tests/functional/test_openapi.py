@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.world import Place, World, leaks, value
+from tests.functional.world import Place, World
+from tests.leaks.dye import value
+from tests.leaks.search import leaks
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 CASES = int(os.environ.get("API_CASES", "10"))

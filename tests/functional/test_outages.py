@@ -9,7 +9,8 @@ import pytest
 
 from local.identity import identity_app
 from local.serving import LOOPBACK
-from tests.functional.world import World, outcome, value, wait_until
+from tests.functional.world import World, outcome, wait_until
+from tests.leaks.dye import value
 
 EVENT_GRID_WAITS = 30.0
 

@@ -10,7 +10,8 @@ from local.key_vault import Quirks
 from local.kubernetes import Write
 from local.kubernetes.documents import Document
 from local.kubernetes.kinds import SECRET
-from tests.functional.world import Place, World, changes, outcome, value
+from tests.functional.world import Place, World, changes, outcome
+from tests.leaks.dye import value
 
 OURS = ("a", "b", "c")
 

@@ -3,7 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from local.event_grid import Faults
-from tests.functional.world import World, value, wait_until
+from tests.functional.world import World, wait_until
+from tests.leaks.dye import value
 
 
 def test_a_late_writer_does_not_put_an_older_version_back(world: World) -> None:

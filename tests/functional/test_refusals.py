@@ -8,7 +8,8 @@ import pytest
 from local.kubernetes import Write
 from local.kubernetes.documents import Document
 from local.kubernetes.kinds import SECRET
-from tests.functional.world import Place, World, outcome, value
+from tests.functional.world import Place, World, outcome
+from tests.leaks.dye import value
 
 
 def no_namespace(place: Place) -> None:

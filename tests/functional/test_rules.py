@@ -6,7 +6,8 @@ import re
 import pytest
 
 from tests.functional.secrets_held import assert_quiet, other
-from tests.functional.world import World, outcome, value
+from tests.functional.world import World, outcome
+from tests.leaks.dye import value
 
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -1,7 +1,8 @@
 """What settings lead to; with wrong ones the app starts, says all that is wrong and idles."""
 
 from local.kubernetes import kubeconfig
-from tests.functional.world import World, value
+from tests.functional.world import World
+from tests.leaks.dye import value
 
 
 def test_wrong_settings_are_all_told_at_once(world: World) -> None:

@@ -16,7 +16,9 @@ from tests.functional.secrets_held import (
     raw,
     watched,
 )
-from tests.functional.world import World, changes, leaks, outcome, value
+from tests.functional.world import World, changes, outcome
+from tests.leaks.dye import value
+from tests.leaks.search import leaks
 from tests.unit.chains import chain_of, pfx, text_of
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from local.event_grid import Faults
 from tests.functional.secrets_held import Tags, assert_quiet, kind, other, raw
-from tests.functional.world import World, changes, outcome, value
+from tests.functional.world import World, changes, outcome
+from tests.leaks.dye import value
 from tests.unit.chains import PEM, PKCS12, chain_of, key_pem, pem, pfx, text_of
 
 

@@ -12,7 +12,8 @@ import urllib3
 from local.functions_host.authentication import PRINCIPALS
 from local.host_process import Answer
 from tests.described import document, faults
-from tests.functional.world import Place, World, value
+from tests.functional.world import Place, World
+from tests.leaks.dye import value
 
 ELSEWHERE = "00000000-0000-4000-8000-00000000beef"
 OPERATOR = "0f0e0d0c-0b0a-4908-8706-050403020100"

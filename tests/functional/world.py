@@ -2,7 +2,6 @@
 
 import base64
 import json
-import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -19,26 +18,14 @@ from local.kubernetes.documents import Document, child, text, texts
 from local.kubernetes.status import ApiError
 from local.stack import SUBSCRIPTION, Stack
 from tests.described import faults
+from tests.leaks.search import leaks
 
 EVENTS = "key_vault_event"
 TIMER = "reconcile_drift"
 NEW_VERSION = "Microsoft.KeyVault.SecretNewVersionCreated"
 
-_MARKER = "plnt3dvalue1"  # 12 bytes, so that base64 of any value begins alike
 _NUMBERS = count(1)
 _DEADLINE_SECONDS = 20.0
-
-
-def value() -> str:
-    """Make a secret value that `leaks` recognizes wherever it turns up."""
-    return f"{_MARKER}{secrets.token_hex(8)}"
-
-
-def leaks(told: str) -> list[str]:
-    """Return what leads to each planted value in a text, whether that is plain or in base64."""
-    shifted = (base64.b64encode(b"x" * shift + _MARKER.encode())[4:16] for shift in range(3))
-    places = (told.find(trace) for trace in (_MARKER, *(trace.decode() for trace in shifted)))
-    return [told[max(0, place - 80) : place] for place in places if place >= 0]
 
 
 def wait_until(true: Callable[[], bool]) -> None:
@@ -236,10 +223,16 @@ class World:
         return any(f" {level} " in line and all(word in line for word in words) for line in lines)
 
     def leaks(self) -> list[str]:
-        """Return where a planted value shows: in the log, in answers, in what is not data."""
+        """Return where a planted value shows: in the log, in answers, in what is not data.
+
+        That has all of each Secret beside its data, and what Event Grid keeps of failed deliveries.
+        """
         told = [self.log(), *(answer.text + str(answer.headers) for answer in self.answers)]
-        told += [json.dumps(child(place.document(), "metadata")) for place in self.places]
-        return [place for text in told for place in leaks(text)]
+        told += [repr(letter) for letter in self.stack.grid.dead_letters()]
+        for namespace in {place.namespace for place in self.places}:
+            for name in self.stack.cluster.secrets(namespace):
+                told.append(json.dumps({**self.stack.cluster.secret(namespace, name), "data": ""}))
+        return leaks("\n".join(told))
 
     @contextmanager
     def app(self, *places: Place, **environment: str) -> Iterator["World"]:

@@ -14,8 +14,6 @@ from local.serving import Servers
 from sync.errors import SyncError
 from sync.ports import Deadline
 
-PLANTED = "pl4nted-s3cret-VALUE"
-
 
 @dataclass(frozen=True, slots=True)
 class Request:

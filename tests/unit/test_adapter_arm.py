@@ -24,7 +24,9 @@ from sync.errors import Permanent, SyncError, Transient
 from sync.model import VaultName
 from sync.naming import DEFAULT_PATTERN, Naming
 from sync.ports import Deadline
-from tests.unit.scripted import PLANTED, Answer, Request, Scripted, said, soon
+from tests.leaks.dye import PLANTED
+from tests.leaks.search import leaks
+from tests.unit.scripted import Answer, Request, Scripted, said, soon
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 CLUSTER = (
@@ -116,7 +118,7 @@ def failure(arm: ResourceManager, deadline: Deadline | None = None) -> SyncError
     """Return what the question ends in, and see that nothing of the answer is in it."""
     with pytest.raises(SyncError) as caught:
         arm.ask(QUESTION, deadline or soon())
-    assert PLANTED not in said(caught.value)
+    assert leaks(said(caught.value)) == []
     return caught.value
 
 
@@ -298,7 +300,7 @@ def test_a_kubeconfig_that_leads_nowhere(
     with pytest.raises(Transient) as caught:
         managed_cluster_endpoint(arm, CLUSTER, soon())
     assert caught.value.reason == "ResourceManagerAnswerBroken"
-    assert PLANTED not in said(caught.value)
+    assert leaks(said(caught.value)) == []
 
 
 def test_a_kubeconfigs_user_is_left_aside(server: Scripted, arm: ResourceManager) -> None:
@@ -373,7 +375,7 @@ def test_a_search_that_is_not_whole_changes_nothing(
     known = directory.known(soon())
     assert known.vaults == (VAULT,)
     assert known.fault
-    assert PLANTED not in said(known.fault)
+    assert leaks(said(known.fault)) == []
     now = 600.0
     server.answers = [searched(VAULT.text)]
     assert directory.known(soon()).fault is None

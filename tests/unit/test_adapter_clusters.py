@@ -4,10 +4,12 @@ import base64
 import json
 import ssl
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from local.authority import Authority
 from sync.adapters import kubeconfig as loaded
 from sync.adapters.cluster_config import (
     ClusterConfig,
@@ -19,8 +21,11 @@ from sync.adapters.cluster_config import (
 from sync.adapters.connection import Connection, Endpoint
 from sync.adapters.doors import Door, Doors
 from sync.errors import Permanent
-from tests.unit.scripted import PLANTED, said, soon
-from tests.unit.test_adapter_kubernetes import kubeconfig
+from tests.leaks.dye import PLANTED
+from tests.leaks.search import leaks
+from tests.unit.chains import chain_of, key_pem, pem
+from tests.unit.scripted import said, soon
+from tests.unit.test_adapter_kubernetes import encoded, kubeconfig
 
 URL = "https://api.example:6443"
 KEPT = KeptKubeconfig(KeptSecret("keeper", "config"))
@@ -51,7 +56,7 @@ def test_a_cluster_is_connected_once(tmp_path: Path) -> None:
     assert connection.endpoint.url == URL
     assert connection.authorization == f"Bearer {PLANTED}"
     assert connection.endpoint.pool.connection_pool_kw["maxsize"] == 7
-    assert PLANTED not in repr(connection)
+    assert leaks(repr(connection)) == []
 
 
 def test_only_the_first_refusal_connects_anew(tmp_path: Path) -> None:
@@ -97,7 +102,7 @@ def test_a_broken_kubeconfig_is_not_quoted(tmp_path: Path, text: str) -> None:
         opened(path)
     assert caught.value.reason == "ClusterConfig"
     assert f"kubectl --kubeconfig {path}" in caught.value.message
-    assert PLANTED not in said(caught.value)
+    assert leaks(said(caught.value)) == []
 
 
 def test_an_unknown_context_is_refused(tmp_path: Path) -> None:
@@ -106,7 +111,7 @@ def test_an_unknown_context_is_refused(tmp_path: Path) -> None:
     kubeconfig(path, URL, PLANTED, None)
     with pytest.raises(Permanent, match="--context nope") as caught:
         opened(path, "nope")
-    assert PLANTED not in said(caught.value)
+    assert leaks(said(caught.value)) == []
 
 
 def test_plain_http_is_refused(tmp_path: Path) -> None:
@@ -148,7 +153,7 @@ def test_a_broken_text_is_not_quoted(text: str) -> None:
             endpoint(config, text)
         assert caught.value.reason == "ClusterConfig"
         assert place in caught.value.message
-        assert PLANTED not in said(caught.value) + repr(config)
+        assert leaks(said(caught.value) + repr(config)) == []
 
 
 def document(user: dict[str, object], **cluster: object) -> str:
@@ -203,8 +208,62 @@ def test_a_kubeconfig_of_a_vault_holds_data_only(
     assert caught.value.reason == "ClusterConfig"
 
 
-def test_a_kubeconfig_of_a_vault_is_taken() -> None:
+def test_a_kubeconfig_of_a_vault_is_taken(authority: Authority) -> None:
     """Tokens and certificates that stand in it are used."""
-    data = base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()
+    data = base64.b64encode(authority.pem).decode()
     text = document({"token": PLANTED}, **{"certificate-authority-data": data})
     assert endpoint(ClusterConfig("main", KEPT), text).authorization() == f"Bearer {PLANTED}"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"import sys; sys.exit('{PLANTED}')",
+        f"print('{PLANTED}')",
+        f'print(\'{{"kind": "{PLANTED}"}}\')',
+        f'print(\'{{"apiVersion": "{PLANTED}", "kind": "", "status": {{}}}}\')',
+    ],
+    ids=["stderr", "stdout", "members", "version"],
+)
+def test_what_a_plugin_says_is_not_told(
+    words: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A program that logs in prints credentials: neither an error nor any log has a word of it."""
+    monkeypatch.setattr("sys.stdout", None)  # as without a terminal, however these tests are run
+    text = document({"exec": {**PLUGIN, "args": ["-c", words]}})
+    made = endpoint(ClusterConfig("main", KubeconfigText(text)), text)
+    assert made.authorization() is None
+    assert leaks(caplog.text + repr(made)) == []
+
+
+def test_no_key_of_a_kubeconfig_stays_in_a_file(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Certificates and keys that a kubeconfig holds are loaded, and left on no disk."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    chain = chain_of("P-256", 1)
+    key = key_pem(chain.key)
+    user = {"client-certificate-data": encoded(pem(*chain.certificates))}
+    text = document(
+        {**user, "client-key-data": encoded(key)},
+        **{"certificate-authority-data": encoded(authority.pem.decode())},
+    )
+    made = endpoint(ClusterConfig("main", KEPT), text)
+    assert list(tmp_path.rglob("*")) == []
+    assert made.pool.connection_pool_kw["key_file"] is None
+    again = endpoint(ClusterConfig("main", KEPT), text)
+    assert again.pool.connection_pool_kw["ca_cert_data"] == authority.pem.decode()
+    assert list(tmp_path.rglob("*")) == []
+    other = key_pem(chain_of("P-384", 1).key)
+    with pytest.raises(Permanent, match="cannot be read"):  # the key is loaded with its certificate
+        endpoint(ClusterConfig("main", KEPT), document({**user, "client-key-data": encoded(other)}))
+
+
+@pytest.mark.parametrize(
+    "url", [f"https://u:{PLANTED}@a", f"https://a/?t={PLANTED}", "https://a#b"]
+)
+def test_a_login_in_a_servers_url_is_refused(url: str) -> None:
+    """What an error names of a server is its URL, so no login may be in it."""
+    with pytest.raises(Permanent, match="put a login into the user") as caught:
+        endpoint(ClusterConfig("main", KEPT), document({"token": "t"}, server=url))
+    assert leaks(said(caught.value)) == []

@@ -18,7 +18,9 @@ from local.serving import LOOPBACK, Servers
 from sync.adapters.credential import Credential
 from sync.adapters.identity import log_in
 from sync.errors import Permanent, SyncError, Transient
-from tests.unit.scripted import PLANTED, Answer, Scripted, said, scripted_servers
+from tests.leaks.dye import PLANTED
+from tests.leaks.search import leaks
+from tests.unit.scripted import Answer, Scripted, said, scripted_servers
 
 SCOPE = "https://vault.azure.net/.default"
 AZURE_VARIABLES = (
@@ -58,7 +60,7 @@ def failure(credential: TokenCredential) -> SyncError:
     """Return what a request for a token ends in, and see that no secret is in it."""
     with pytest.raises(SyncError) as caught:
         Credential(credential).get_token(SCOPE)
-    assert PLANTED not in said(caught.value)
+    assert leaks(said(caught.value)) == []
     return caught.value
 
 
@@ -146,11 +148,15 @@ def test_a_refused_service_principal(
             "issuer": f"{login}/tenant/v2.0",
         }
     )
-    refusal = Answer(401, {"error": "invalid_client", "error_description": f"AADSTS {PLANTED}"})
+    refusal = Answer(
+        401, {"error": "invalid_client", "error_description": f"AADSTS7000215: {PLANTED}"}
+    )
     for answer, kind in ((refusal, Permanent), (Answer(503, PLANTED), Transient)):
         scripted.answers = [discovery, answer]
         with EnvironmentCredential(retry_total=0, disable_instance_discovery=True) as credential:
-            assert type(failure(credential)) is kind
+            error = failure(credential)
+            assert type(error) is kind
+            assert ("AADSTS7000215" in error.message) == (answer is refusal)
     servers.stop(port)
 
 

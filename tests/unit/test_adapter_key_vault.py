@@ -18,14 +18,9 @@ from local.serving import LOOPBACK, Servers
 from sync.adapters.key_vault import KeyVaults
 from sync.errors import Permanent, SyncError, Transient
 from sync.model import ListedSecret, Unserved, VaultName
-from tests.unit.scripted import (
-    PLANTED,
-    Answer,
-    Request,
-    Scripted,
-    said,
-    soon,
-)
+from tests.leaks.dye import PLANTED
+from tests.leaks.search import leaks
+from tests.unit.scripted import Answer, Request, Scripted, said, soon
 
 VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
 OTHER = VaultName("weu-ds-akv-shop-dev-2", "weu", "shop", "dev", 2)
@@ -126,7 +121,7 @@ def failure(vaults: KeyVaults, vault: VaultName = VAULT, seconds: float = 20.0) 
     """Return what a get ends in, and see that no value is in it."""
     with pytest.raises(SyncError) as caught:
         vaults.get(vault, "db-url", soon(seconds))
-    assert PLANTED not in said(caught.value)
+    assert leaks(said(caught.value)) == []
     return caught.value
 
 

@@ -15,7 +15,9 @@ from sync.adapters.clusters import Clusters
 from sync.adapters.kubernetes import KubernetesSecrets
 from sync.errors import Conflict, Permanent, SyncError, Transient
 from sync.model import Desired, Target, VaultName
-from tests.unit.scripted import PLANTED, Answer, Scripted, said, soon
+from tests.leaks.dye import PLANTED
+from tests.leaks.search import leaks
+from tests.unit.scripted import Answer, Scripted, said, soon
 
 VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
 TARGET = Target(VAULT, "main", "shop-dev", "keyvault-project")
@@ -90,7 +92,7 @@ def failure(cluster: KubernetesSecrets, *, write: bool = True) -> SyncError:
     with pytest.raises(SyncError) as caught:
         cluster.apply(TARGET, DESIRED, "7", soon()) if write else cluster.read(TARGET, soon())
     spoken = said(caught.value)
-    assert PLANTED not in spoken
+    assert leaks(spoken) == []
     assert encoded(PLANTED) not in spoken
     return caught.value
 
@@ -250,21 +252,32 @@ def test_422_names_fields_only(server: Scripted, cluster: KubernetesSecrets) -> 
         {"reason": "FieldValueTooLong", "field": "data", "message": PLANTED},
         {"reason": f"x {PLANTED}", "field": "data"},
         {"reason": "FieldValueInvalid", "field": f"data: {PLANTED}"},
+        {"reason": "FieldValueInvalid", "field": PLANTED},
     ]
     server.answers = [status(422, "Invalid", "Secret", causes)]
     assert "data (FieldValueTooLong)" in failure(cluster).message
 
 
-def test_403_quotes_the_status(server: Scripted, cluster: KubernetesSecrets) -> None:
-    """A 403 says which user may not do what; the API server's own words are safe here."""
-    words = 'secrets "keyvault-project" is forbidden: User "u" cannot patch resource "secrets"'
-    server.answers = [
-        Answer(
-            403,
-            {"kind": "Status", "apiVersion": "v1", "reason": "Forbidden", "message": words},
-        )
-    ]
-    assert words in failure(cluster).message
+@pytest.mark.parametrize(
+    ("words", "more"),
+    [
+        ('secrets "s" is forbidden: User "u" cannot patch resource "secrets" in API group ""', ""),
+        ('admission webhook "check.policy.example" denied the request', f": {PLANTED}"),
+        (
+            "ValidatingAdmissionPolicy 'p.example' with binding 'b' denied request",
+            f": {encoded(PLANTED)}",
+        ),
+        ("exceeded quota: small", f", requested: {PLANTED}"),
+        ("unknown words", PLANTED),
+    ],
+)
+def test_403_says_who_refuses(
+    server: Scripted, cluster: KubernetesSecrets, words: str, more: str
+) -> None:
+    """A 403 says which user may not do what, or who did not admit it; not what that made of it."""
+    refusal = {"kind": "Status", "apiVersion": "v1", "message": f"{words}{more}"}
+    server.answers = [Answer(403, refusal)]
+    assert (words in failure(cluster).message) == (words != "unknown words")
 
 
 def test_a_quoted_message_is_one_line(server: Scripted, cluster: KubernetesSecrets) -> None:

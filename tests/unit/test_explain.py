@@ -12,11 +12,12 @@ from sync.explain import Explained, Progress, explain, explanation_json
 from sync.projection import Pattern, Rules, StagePrefixes
 from sync.reconcile import Work
 from tests.described import named
+from tests.leaks.dye import PLANTED
+from tests.leaks.search import leaks
 from tests.unit.fakes import Inline
 from tests.unit.world import World
 
 OWN = "keyvault-project"
-PLANTED = "hunter2-of-the-planted-value"
 LOGIN = json.dumps({"username": "postgres", "password": PLANTED})
 
 
@@ -27,7 +28,7 @@ def told(world: World) -> Mapping[str, Explained]:
     assert world.wire.count("apply") == writes
     document = json.loads(json.dumps(explanation_json(found)))
     named("Explanation").validate(document)
-    assert PLANTED not in repr(found) + json.dumps(document)
+    assert leaks(repr(found) + json.dumps(document)) == []
     assert len({each.name for each in found}) == len(found)
     return {each.name: each for each in found}
 

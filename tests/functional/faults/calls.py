@@ -22,7 +22,7 @@ from tests.functional.faults.cell import (
     Trigger,
     Way,
 )
-from tests.functional.world import value
+from tests.leaks.dye import value
 
 type Plant = Callable[[Cell, Fault, int | None], Healing]
 

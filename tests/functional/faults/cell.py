@@ -11,7 +11,8 @@ from itertools import count
 from local.key_vault import Quirks, Refused, Vault
 from local.kubernetes.documents import Document, texts
 from local.stack import SUBSCRIPTION, Stack
-from tests.functional.world import NEW_VERSION, Clock, value
+from tests.functional.world import NEW_VERSION, Clock
+from tests.leaks.dye import value
 
 OWN, FURTHER = "keyvault-project", "keyvault-project-web"
 KEY, WEB, GONE, THEIRS = "key", "web", "gone", "theirs"

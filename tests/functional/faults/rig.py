@@ -16,7 +16,8 @@ from local.stack import APP_USER, ROOT, Stack, local_stack
 from tests.functional.faults.case import Case
 from tests.functional.faults.cell import Trigger, Way
 from tests.functional.faults.vocabulary import BY_SERVER, NO_DNS
-from tests.functional.world import leaks, value
+from tests.leaks.dye import value
+from tests.leaks.search import leaks
 
 _THREADS = {"PYTHON_THREADPOOL_THREAD_COUNT": "32"}  # as infra/ sets it
 

@@ -1,0 +1,1 @@
+"""Plants secrets' values that are unmistakable, and finds them again wherever they are told."""
