@@ -133,8 +133,8 @@ def apply(  # noqa: PLR0913, PLR0917 - all that an apply depends on
     after = {owner: owned for owner, owned in _take(others, difference).items() if owned.paths}
     mine = claimed - _SERVERS_OWN
     if mine:
-        same = new == live and mine == last
-        after[manager] = replace(owners[manager]) if same else Owned(mine, now)
+        before = owners[manager].time if manager in owners else ""
+        after[manager] = Owned(mine, before if new == live else now)
     return Applied(new, after)
 
 

@@ -6,13 +6,13 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from local.kubernetes.answers import BODY_LIMIT
+from local.kubernetes.answers import BODY_LIMIT, add_warnings
 from local.kubernetes.cluster import AnyCluster
 from local.kubernetes.documents import dump
 from local.kubernetes.routes import route
 from local.kubernetes.status import ApiError, unauthorized
 
-_HEALTH = ("/healthz", "/livez", "/readyz")
+_HEALTH = ("/healthz", "/livez", "/readyz", "/healthz/ping", "/livez/ping", "/readyz/ping")
 
 type _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -45,7 +45,7 @@ async def _answer(cluster: AnyCluster, request: web.Request) -> web.StreamRespon
             return web.Response()
         if fault.status:
             return _fault(fault.status, fault.retry_after)
-    if request.path.startswith(_HEALTH):
+    if request.path in _HEALTH:
         return web.Response(text="ok")
     response = await cluster.answer(request, _user(cluster, request))
     for told in tuple(cluster.observers):
@@ -79,4 +79,8 @@ def _fault(status: int, retry_after: int | None) -> web.Response:
 
 
 def _refusal(error: ApiError) -> web.Response:
-    return web.Response(body=dump(error.body), status=error.code, content_type="application/json")
+    answer = web.Response(
+        body=dump(error.body), status=error.code, content_type="application/json"
+    )
+    add_warnings(answer, error.warnings)
+    return answer
