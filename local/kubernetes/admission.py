@@ -51,7 +51,7 @@ _OTHER_KINDS = ("ConfigMap", "Pod", "Service", "ServiceAccount")
 """Kinds of the group v1 that a client may take for another, besides those that are served."""
 
 
-def check_scheme(kind: Kind, body: Json) -> None:
+def check_scheme(kind: Kind, body: Json, *, patched: bool = False) -> None:
     """Refuse, with a `DecodeError`, a body that says it is of another kind."""
     if not isinstance(body, dict):
         return
@@ -59,13 +59,12 @@ def check_scheme(kind: Kind, body: Json) -> None:
     name = text(body, "kind") or kind.name
     known = {each.name for each in KINDS.values()} | {*_OTHER_KINDS}
     if version != kind.api_version or name not in known:
-        raise DecodeError(
-            f'no kind "{name}" is registered for version "{version}" in {_SCHEME}'
-        )
+        where = f'version "{version}"'
+        if patched and body.get("apiVersion") == "":
+            where = f'the internal version of group "{kind.group}"'
+        raise DecodeError(f'no kind "{name}" is registered for {where} in {_SCHEME}')
     if name != kind.name:
-        raise DecodeError(
-            f"converting (v1.{name}) to (core.{kind.name}): unknown conversion"
-        )
+        raise DecodeError(f"converting (v1.{name}) to (core.{kind.name}): unknown conversion")
 
 
 def check_kind(kind: Kind, body: Json) -> None:
@@ -89,6 +88,9 @@ def check_posted_namespace(namespace: str, metadata: Document) -> None:
 
 def check_address(at: Address, metadata: Document) -> None:
     """Refuse an object of another name or namespace."""
+    namespace = text(metadata, "namespace")
+    if namespace not in ("", at.namespace):
+        raise bad_request(_UNMATCHED_NAMESPACE)
     name = text(metadata, "name")
     if not name:
         raise bad_request(
@@ -99,9 +101,6 @@ def check_address(at: Address, metadata: Document) -> None:
         raise bad_request(
             f"the name of the object ({name}) does not match the name on the URL ({at.name})"
         )
-    namespace = text(metadata, "namespace")
-    if namespace not in ("", at.namespace):
-        raise bad_request(_UNMATCHED_NAMESPACE)
 
 
 def check_version(at: Address, live: Stored, version: str) -> None:

@@ -105,9 +105,7 @@ async def _watch(
     return response
 
 
-async def _delete(
-    registry: Registry, request: web.Request, call: Call, form: Form
-) -> web.Response:
+async def _delete(registry: Registry, request: web.Request, call: Call, form: Form) -> web.Response:
     deletion = delete_options(request.query, await _options(request))
     if call.verb == "delete":
         gone = registry.delete(

@@ -1,13 +1,15 @@
 """Requests' bodies: what they hold, and which fields stand in them twice."""
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
+from typing import override
 
 import yaml
 
 from local.kubernetes import go
-from local.kubernetes.documents import Document, Json
+from local.kubernetes.documents import Json
 from local.kubernetes.protobuf import MEDIA_TYPE, parse_protobuf
 
 JSON = "application/json"
@@ -38,8 +40,8 @@ class _Object(dict[str, Json]):
 
     def __init__(self, pairs: list[tuple[str, Json]]) -> None:
         super().__init__(pairs)
-        seen: set[str] = set()
-        self.repeated = [key for key, _ in pairs if key in seen or seen.add(key)]
+        counted = Counter(key for key, _ in pairs) if len(self) < len(pairs) else Counter[str]()
+        self.repeated = {key: times - 1 for key, times in counted.items() if times > 1}
 
 
 def read_json(raw: bytes) -> Body:
@@ -60,10 +62,10 @@ def _repeated(value: Json, path: str) -> Iterator[str]:
         for index, item in enumerate(value):
             yield from _repeated(item, f"{path}[{index}]")
     if isinstance(value, dict):
-        twice = value.repeated if isinstance(value, _Object) else []
+        twice = value.repeated if isinstance(value, _Object) else {}
         for key, item in value.items():
             below = f"{path}.{key}" if path else key
-            yield from [below] * twice.count(key)
+            yield from [below] * twice.get(key, 0)
             yield from _repeated(item, below)
 
 
@@ -71,7 +73,7 @@ def read_yaml(raw: bytes) -> Body:
     """Read YAML, or JSON, without tags, dates as text; raise `BodyError`."""
     loader = _Loader(raw)
     try:
-        value: Json = loader.get_data() if loader.check_data() else None
+        value: Json = loader.get_data() if loader.check_node() else None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line if error.problem_mark else 0
         where = f"line {line}: " if line else ""
@@ -90,7 +92,10 @@ class _Loader(yaml.SafeLoader):
         super().__init__(raw)
         self.repeated: list[str] = []
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Document:
+    @override
+    def construct_mapping(
+        self, node: yaml.MappingNode, deep: bool = False
+    ) -> dict[Hashable, object]:
         """Return the mapping; its last value of a key counts."""
         seen: set[str] = set()
         for key, _ in node.value:
@@ -99,8 +104,7 @@ class _Loader(yaml.SafeLoader):
                 line = key.start_mark.line + 1
                 self.repeated.append(f'line {line}: key "{name}" already set in map')
             seen.add(name)
-        mapping: Document = super().construct_mapping(node, deep)
-        return mapping
+        return super().construct_mapping(node, deep)
 
 
 def _binary(loader: _Loader, node: yaml.ScalarNode) -> str:

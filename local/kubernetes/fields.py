@@ -210,16 +210,20 @@ def check_structure(node: Node, value: Json, path: str = "") -> None:
         case Map(element), dict():
             for key, item in value.items():
                 check_structure(element, item, f"{path}.{key}")
-        case Keyed(key=key, item=struct), list():
+        case ((Keyed() | Members()), list()):
             for item in value:
-                named = go.plain(item.get(key)) if isinstance(item, dict) else ""
-                check_structure(struct, item, f"{path}[{key}={named}]")
-        case Members(element), list():
-            for item in value:
-                check_structure(element, item, f"{path}[={dump(item).decode()}]")
+                _check_item(node, item, path)
         case _ if not isinstance(value, _expected(node)[1]):
             name = _expected(node)[0]
             raise TypeMismatchError(f"{path}: expected {name}, got {_described(name, value)}")
+
+
+def _check_item(node: Keyed | Members, item: Json, path: str) -> None:
+    if isinstance(node, Members):
+        check_structure(node.element, item, f"{path}[={dump(item).decode()}]")
+        return
+    named = go.plain(item.get(node.key)) if isinstance(item, dict) else ""
+    check_structure(node.item, item, f"{path}[{node.key}={named}]")
 
 
 def _expected(node: Node) -> tuple[str, type]:

@@ -124,7 +124,8 @@ def _clauses(accept: str) -> Iterator[tuple[str, Mapping[str, str]]]:
     read: list[tuple[float, str, Mapping[str, str]]] = []
     for clause in accept.split(","):
         media, *rest = [part.strip() for part in clause.split(";")]
-        parameters = dict(part.split("=", 1) for part in rest if "=" in part)
+        pairs = (part.partition("=") for part in rest)
+        parameters = {name: value for name, equals, value in pairs if equals}
         read.append((-float(parameters.get("q", 1)), media, parameters))
-    for _, media, parameters in sorted(read, key=lambda each: each[0]):
-        yield media, parameters
+    for _, media, asked in sorted(read, key=lambda each: each[0]):
+        yield media, asked

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A value that is owned and replaced as a whole; `go` is its type in Go, where it has its own."""
+    """A value that is owned and replaced as a whole; `go` is its own type in Go, if any."""
 
     type: str = "string"
     go: str = ""

@@ -11,6 +11,7 @@ from local.kubernetes.documents import Document, Json, child, strings, text, tex
 from local.kubernetes.kinds import NAMESPACE, SECRET, Keyed, Kind, Leaf, Map, Members, Node, Struct
 
 NAME_LABEL = "kubernetes.io/metadata.name"
+_STRUCT = ("metadata", "immutable", "data", "stringData", "type")
 _GO_TYPES = {
     "bytes": "[]uint8",
     "boolean": "bool",
@@ -37,6 +38,17 @@ class Decoded:
 
     document: Document
     unknown: tuple[str, ...]
+
+
+def in_order(document: Document, *, of_struct: bool) -> Document:
+    """Return the document with its fields as Go comes to them: of two faults it tells the first.
+
+    That is the struct's order where a map is converted, and the alphabet's in patched JSON.
+    """
+    names = sorted(document)
+    if of_struct:
+        names.sort(key=lambda name: _STRUCT.index(name) if name in _STRUCT else len(_STRUCT))
+    return {name: document[name] for name in names}
 
 
 def decode(kind: Kind, document: Json) -> Decoded:
@@ -94,9 +106,14 @@ def _known_fields(node: Struct, value: Document, place: _Place, unknown: list[st
             unknown.append(below.path)
         elif item is not None:
             known = _known(node.fields[key], item, below, unknown)
-            if known not in ({}, [], "", False) or (key == "managedFields" and known == []):
+            if not _is_empty(known) or (key == "managedFields" and known == []):
                 kept[key] = known
     return kept
+
+
+def _is_empty(value: Json) -> bool:
+    """Whether Go leaves the value out; false it keeps, since its flags are pointers here."""
+    return not value and value is not False
 
 
 def _scalar(node: Leaf, value: Json, place: _Place) -> Json:
@@ -129,8 +146,10 @@ def _unrestored(node: Node, given: str) -> str:
             return f"cannot restore map from {given}"
         case Struct() | Leaf("object"):
             return f"cannot restore struct from: {given}"
+        case Leaf("string") if given == "int64":
+            return "cannot convert int64 to string"
         case Leaf(name):
-            return f"cannot convert {given} to {_GO_TYPES.get(name, name)}"
+            return f"unrecognized type: {_GO_TYPES.get(name, name)}"
 
 
 def _base64(value: str) -> str:

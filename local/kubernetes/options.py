@@ -132,5 +132,3 @@ def _unsupported(field: str, shown: str, known: Sequence[str] | dict[str, _Valid
     return Cause(
         "FieldValueNotSupported", f"Unsupported value: {shown}: supported values: {listed}", field
     )
-
-

@@ -93,9 +93,7 @@ def _merge_list(before: list[Json], patch: list[Json], path: tuple[str, ...]) ->
         if item.get("$patch") == "delete":
             merged.pop(text(item, key), None)
         elif key not in item:
-            raise MergeKeyError(
-                f"map: {go.plain(item)} does not contain declared merge key: {key}"
-            )
+            raise MergeKeyError(f"map: {go.plain(item)} does not contain declared merge key: {key}")
         else:
             merged[text(item, key)] = _strategic(merged.get(text(item, key), {}), item, path)
     return array(merged.values())
@@ -125,6 +123,8 @@ def _operate(document: Json, operation: Document) -> Json:
             return _edited(document, path, lambda holder, key: _set(holder, key, value))
         case "move" | "copy" as name:
             source = _pointer(text(operation, "from"))
+            if not source:
+                raise PatchError("the whole document cannot be moved or copied")
             moved = _found(document, source)
             if name == "move":
                 document = _edited(document, source, _delete)
@@ -159,7 +159,7 @@ def _lookup(document: Json, path: Sequence[str]) -> Json:
 
 
 def _found(document: Json, path: Sequence[str]) -> Json:
-    """Return what is there; null where an object has no such field, as the server's library has it."""
+    """Return what is there; as in the server's library, null where an object has no such field."""
     holder = _lookup(document, path[:-1])
     if path and isinstance(holder, dict) and path[-1] not in holder:
         return None

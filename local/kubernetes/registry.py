@@ -53,6 +53,7 @@ from local.kubernetes.objects import (
     Decoded,
     DecodeError,
     decode,
+    in_order,
     unknown_fields,
 )
 from local.kubernetes.patch_bodies import PatchType
@@ -69,7 +70,7 @@ from local.kubernetes.status import (
     terminating,
 )
 from local.kubernetes.store import Deliver, Store, Stored
-from local.kubernetes.versions import check_written_version
+from local.kubernetes.versions import check_written_version, fault
 
 _NEVER_GIVEN = frozenset(SET_BY_SERVER) - {"generation"}
 _KEPT_NAMESPACES = ("default", "kube-system", "kube-public")
@@ -86,6 +87,18 @@ class Write:
     field_validation: Literal["Ignore", "Warn", "Strict"] = "Warn"
     repeated: tuple[str, ...] = ()
     """What is to be said of fields that the request names twice."""
+
+    @contextmanager
+    def told(self, unknown: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        """Give what the write's answer warns of, be it a refusal."""
+        warnings: tuple[str, ...] = ()
+        if self.field_validation == "Warn":
+            warnings = (*self.repeated, *unknown_fields(unknown))
+        try:
+            yield warnings
+        except ApiError as error:
+            error.warnings = warnings
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,29 +174,29 @@ class Registry:
         """POST an object."""
         decoded = self._decoded(kind, body, write)
         metadata = child(decoded.document, "metadata")
-        check_posted_namespace(namespace, metadata)
         name = text(metadata, "name")
         if not name and text(metadata, "generateName"):
             name = text(metadata, "generateName") + uuid.uuid4().hex[:5]
-        if text(metadata, "resourceVersion") not in ("", "0"):
-            raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
-        with self._lock:
+        with self._lock, write.told(decoded.unknown) as warnings:
+            check_posted_namespace(namespace, metadata)
             at = Address(kind, namespace, name)
             new = unborn(addressed(decoded.document, at))
             owners = ownership.requested(new, {})
             manager = Manager(write.manager, UPDATE)
             owners = ownership.update(kind, {}, bare(new), owners, manager, _now())
-            return self._created(at, new, owners, write, decoded.unknown)
+            version = text(metadata, "resourceVersion")
+            return replace(self._created(at, new, owners, write, version), warnings=warnings)
 
     def replace(self, kind: Kind, namespace: str, name: str, body: Json, write: Write) -> Written:
         """PUT an object."""
         decoded = self._decoded(kind, body, write)
         at = Address(kind, namespace, name)
-        check_address(at, child(decoded.document, "metadata"))
-        with self._lock:
+        metadata = child(decoded.document, "metadata")
+        with self._lock, write.told(decoded.unknown) as warnings:
+            check_address(at, metadata)
             live = self.read(kind, namespace, name)
-            check_uid(at, live, text(child(decoded.document, "metadata"), "uid"))
-            return self._updated(at, live, decoded, write)
+            check_uid(at, live, text(metadata, "uid"))
+            return replace(self._updated(at, live, decoded.document, write), warnings=warnings)
 
     def patch(  # noqa: PLR0913, PLR0917 - an address, a patch and who sends it
         self, kind: Kind, namespace: str, name: str, how: PatchType, patch: Json, write: Write
@@ -192,13 +205,16 @@ class Registry:
         at = Address(kind, namespace, name)
         with self._lock:
             if how == "apply":
-                return self._applied(at, patch, write)
+                with write.told(()) as warnings:
+                    return replace(self._applied(at, patch, write), warnings=warnings)
             live = self.read(kind, namespace, name)
             patched = patched_by(live.document, how, patch)
             spilled = go.plain(patch) if how == "strategic" else dump(patched).decode()
             try:
                 if how != "strategic":
-                    check_scheme(kind, patched)
+                    check_scheme(kind, patched, patched=True)
+                if isinstance(patched, dict):
+                    patched = in_order(patched, of_struct=how == "strategic")
                 decoded = decode(kind, patched)
             except DecodeError as error:
                 why = error.restored if how == "strategic" else str(error)
@@ -206,8 +222,9 @@ class Registry:
             told = write.repeated + tuple(unknown_fields(decoded.unknown))
             if told and write.field_validation == "Strict":
                 raise invalid_patch(spilled, "strict decoding error: " + ", ".join(told))
-            check_address(at, child(decoded.document, "metadata"))
-            return self._updated(at, live, decoded, write)
+            with write.told(decoded.unknown) as warnings:
+                check_address(at, child(decoded.document, "metadata"))
+                return replace(self._updated(at, live, decoded.document, write), warnings=warnings)
 
     def delete(
         self, kind: Kind, namespace: str, name: str, options: Document, *, dry_run: bool = False
@@ -257,7 +274,7 @@ class Registry:
         named: Document = {"name": name} if name else {}
         applied = _merged(at, live, {**config, "metadata": {**kept, **named}}, write)
         try:
-            decoded = decode(at.kind, applied.document)
+            decoded = decode(at.kind, in_order(applied.document, of_struct=True))
         except DecodeError as error:
             label = config_label(at.kind, config)
             why = (
@@ -271,10 +288,9 @@ class Registry:
         version = text(metadata, "resourceVersion")
         check_written_version(version)
         if live is None:
-            made = self._created(at, new, applied.owners, write, ())
-            return replace(made, stored=made.stored.at(version)) if write.dry_run else made
+            return self._created(at, bare(new), applied.owners, write, version)
         check_version(at, live, version)
-        return self._stored(at, live, (new, completed(at, new, live)), applied.owners, write, ())
+        return self._stored(at, live, (new, completed(at, new, live)), applied.owners, write)
 
     def _may_create(self, at: Address, write: Write) -> None:
         attempt = Attempt("create", at.kind.plural, at.namespace, at.name, at.kind.group)
@@ -282,14 +298,16 @@ class Registry:
             raise forbidden(at.kind, at.name, attempt.refusal(write.user))
 
     def _created(
-        self, at: Address, new: Document, owners: Owners, write: Write, unknown: tuple[str, ...]
+        self, at: Address, new: Document, owners: Owners, write: Write, version: str
     ) -> Written:
-        with _warned(unknown, write) as warnings:
-            return self._born(at, new, owners, write, warnings)
+        born = self._born(at, new, write)
+        if write.dry_run:
+            return Written(Stored.of(born, owners).at(version), created=True)
+        return Written(self._put(at, born, owners), created=True)
 
-    def _born(
-        self, at: Address, new: Document, owners: Owners, write: Write, warnings: tuple[str, ...]
-    ) -> Written:
+    def _born(self, at: Address, new: Document, write: Write) -> Document:
+        """Return a new object as it begins; raise ApiError where it cannot."""
+        version = text(child(new, "metadata"), "resourceVersion")
         if at.kind.namespaced and self._store.get(NAMESPACE, "", at.namespace) is None:
             raise not_found(NAMESPACE, at.namespace)
         self._refuse_in_terminating(at)
@@ -298,17 +316,16 @@ class Registry:
         new = bare({**new, "metadata": metadata})
         if at.kind is NAMESPACE:
             new |= {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
-        if at.name and self._store.get(at.kind, at.namespace, at.name) is not None:
-            raise already_exists(at.kind, at.name)
         faults = validation.faults(at.kind, new)
         if faults:
             raise invalid(at.kind, at.name, faults)
-        if write.dry_run:
-            return Written(Stored.of(new, owners), created=True, warnings=warnings)
-        return Written(self._put(at, new, owners), created=True, warnings=warnings)
+        if version not in ("", "0") and not fault(version) and not write.dry_run:
+            raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
+        if at.name and self._store.get(at.kind, at.namespace, at.name) is not None:
+            raise already_exists(at.kind, at.name)
+        return new
 
-    def _updated(self, at: Address, live: Stored, decoded: Decoded, write: Write) -> Written:
-        new = decoded.document
+    def _updated(self, at: Address, live: Stored, new: Document, write: Write) -> Written:
         metadata = child(new, "metadata")
         check_version(at, live, text(metadata, "resourceVersion"))
         owners = ownership.requested(new, live.owners)
@@ -316,32 +333,31 @@ class Registry:
         new = completed(at, sent, live)
         manager = Manager(write.manager, UPDATE)
         owners = ownership.update(at.kind, live.bare, new, owners, manager, _now())
-        return self._stored(at, live, (sent, new), owners, write, decoded.unknown)
+        return self._stored(at, live, (sent, new), owners, write)
 
-    def _stored(  # noqa: PLR0913, PLR0917 - the object before and after, its owners and who sends it
+    def _stored(
         self,
         at: Address,
         live: Stored,
         change: tuple[Document, Document],
         owners: Owners,
         write: Write,
-        unknown: tuple[str, ...],
     ) -> Written:
+        """Store a change: the object as it was sent, and as it would be."""
         sent, new = change
         faults = validation.update_faults(at.kind, live.bare, sent, new)
-        with _warned(unknown, write) as warnings:
-            if faults:
-                raise invalid(at.kind, at.name, faults)
+        if faults:
+            raise invalid(at.kind, at.name, faults)
         if new == live.bare and _same_owners(owners, live.owners):
-            return Written(live, warnings=warnings)
+            return Written(live)
         if write.dry_run:
-            return Written(Stored.of(new, owners), warnings=warnings)
+            return Written(Stored.of(new, owners))
         metadata = child(new, "metadata")
         if metadata.get("deletionTimestamp") and not words(metadata, "finalizers"):
             gone = Stored.of(new, owners)
             self._drop(at, gone)
-            return Written(gone, warnings=warnings)
-        return Written(self._put(at, new, owners), warnings=warnings)
+            return Written(gone)
+        return Written(self._put(at, new, owners))
 
     def _put(self, at: Address, new: Document, owners: Owners) -> Stored:
         version = str(self._store.next_version())
@@ -361,7 +377,7 @@ class Registry:
 
     def _end_namespace(self, at: Address, live: Stored, *, dry_run: bool) -> Stored:
         """Terminate a namespace, as a controller does: it goes once all that is in it is gone."""
-        marked = {**_marked_deleted(live.bare), "status": {"phase": "Terminating"}}
+        marked: Document = {**_marked_deleted(live.bare), "status": {"phase": "Terminating"}}
         child(marked, "metadata").pop("deletionGracePeriodSeconds", None)
         if dry_run:
             return Stored.of(marked, live.owners)
@@ -390,19 +406,6 @@ class Registry:
             for rule in role_rules(role.bare, namespace) if role else ():
                 for user in bound_users(binding.bare):
                     yield user, rule
-
-
-@contextmanager
-def _warned(unknown: tuple[str, ...], write: Write) -> Iterator[tuple[str, ...]]:
-    """Give what a write warns of, which its refusal does too."""
-    warnings: tuple[str, ...] = ()
-    if write.field_validation == "Warn":
-        warnings = (*write.repeated, *unknown_fields(unknown))
-    try:
-        yield warnings
-    except ApiError as error:
-        error.warnings = warnings
-        raise
 
 
 def _merged(at: Address, live: Stored | None, config: Document, write: Write) -> Applied:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from local.kubernetes.authorization import Attempt
 from local.kubernetes.kinds import KINDS, NAMESPACE, Kind
 from local.kubernetes.options import is_true
-from local.kubernetes.registry import PatchType
+from local.kubernetes.patch_bodies import PatchType
 from local.kubernetes.selectors import name_asked
 from local.kubernetes.status import bad_request, no_such_method
 

@@ -79,8 +79,6 @@ def _fault(status: int, retry_after: int | None) -> web.Response:
 
 
 def _refusal(error: ApiError) -> web.Response:
-    answer = web.Response(
-        body=dump(error.body), status=error.code, content_type="application/json"
-    )
+    answer = web.Response(body=dump(error.body), status=error.code, content_type="application/json")
     add_warnings(answer, error.warnings)
     return answer

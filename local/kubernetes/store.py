@@ -29,8 +29,7 @@ class Stored:
     @classmethod
     def of(cls, bare: Document, owners: Owners) -> "Stored":
         """Render an object; what kind it is stands first."""
-        head = {key: bare[key] for key in ("kind", "apiVersion") if key in bare}
-        ordered = {**head, **bare}
+        ordered = {**_head(bare), **bare}
         return cls(ordered, owners, dump(served(ordered, owners)))
 
     def at(self, version: str) -> "Stored":
@@ -56,8 +55,11 @@ class Stored:
     @property
     def listed_body(self) -> bytes:
         """The same as JSON."""
-        head = dump({key: self.bare[key] for key in ("kind", "apiVersion")})
-        return b"{" + self.body[len(head) :]
+        return b"{" + self.body[len(dump(_head(self.bare))) :]
+
+
+def _head(bare: Document) -> Document:
+    return {key: value for key in ("kind", "apiVersion") if (value := bare.get(key))}
 
 
 def served(bare: Document, owners: Owners) -> Document:

@@ -1,4 +1,4 @@
-"""What a user may who has the shipped rights on one Secret, and what the server says of the rest."""
+"""What a user with the shipped rights on one Secret may, and what is said of the rest."""
 
 from collections.abc import Mapping
 
@@ -159,7 +159,9 @@ CONVERSATIONS: Mapping[str, Conversation] = {
             _as_user("POST", f"{_REVIEWS}/selfsubjectaccessreviews", "{"),
             _as_user("GET", f"{_REVIEWS}/selfsubjectaccessreviews"),
             _as_user("POST", f"{_REVIEWS}/subjectaccessreviews", {}),
-            _as_user("POST", f"{_REVIEWS}/selfsubjectrulesreviews", {"spec": {"namespace": "{ns}"}}),
+            _as_user(
+                "POST", f"{_REVIEWS}/selfsubjectrulesreviews", {"spec": {"namespace": "{ns}"}}
+            ),
             _as_user("POST", f"{_REVIEWS}/selfsubjectrulesreviews", {}),
             _as_user("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {}),
         ],

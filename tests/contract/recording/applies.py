@@ -6,7 +6,7 @@ from local.kubernetes.documents import Document, Json
 from tests.contract.api_servers import APPLY, MERGE
 from tests.contract.recording.conversation import Conversation, Request
 
-SECRET = "/api/v1/namespaces/{ns}/secrets/s"  # noqa: S105 - a path
+SECRET = "/api/v1/namespaces/{ns}/secrets/s"
 _NAMESPACE = "/api/v1/namespaces/{ns}"
 
 
@@ -37,6 +37,22 @@ def _each(*bodies: Json, query: str = "fieldManager=m") -> Conversation:
     return Conversation([apply(body, query) for body in bodies])
 
 
+_DEMANDS: tuple[tuple[str, Document], ...] = (
+    ("tls", {}),
+    ("tls", {"tls.crt": "", "tls.key": ""}),
+    ("tls", {"tls.crt": "YQ=="}),
+    ("basic-auth", {}),
+    ("basic-auth", {"username": "YQ=="}),
+    ("ssh-auth", {}),
+    ("ssh-auth", {"ssh-privatekey": ""}),
+    ("dockerconfigjson", {}),
+    ("dockerconfigjson", {".dockerconfigjson": "YQ=="}),
+    ("dockerconfigjson", {".dockerconfigjson": "e30="}),
+    ("dockercfg", {}),
+    ("dockercfg", {".dockercfg": "W10="}),
+    ("service-account-token", {}),
+    ("nothing-known", {}),
+)
 _ODD: tuple[Document, ...] = (
     {"labels": {"-": "x"}},
     {"labels": {"a/b/c": "x"}},
@@ -106,8 +122,12 @@ CONVERSATIONS: Mapping[str, Conversation] = {
             apply(config({"labels": {"l": "1"}}, data={**_A, "c": "Yw=="}), "fieldManager=two"),
             apply(config({"labels": {"l": "2"}}, data={"c": "YQ=="}), "fieldManager=two"),
             merge({"data": {"b": "eQ==", "c": "eQ=="}, "metadata": {"labels": {"l": "3"}}}),
-            apply(config({"labels": {"l": "1"}}, data={"a": "MQ==", "b": "MQ=="}), "fieldManager=two"),
-            apply(config({"labels": {"l": "1"}}, data={"a": "MQ==", "b": "MQ=="}), "fieldManager=one"),
+            apply(
+                config({"labels": {"l": "1"}}, data={"a": "MQ==", "b": "MQ=="}), "fieldManager=two"
+            ),
+            apply(
+                config({"labels": {"l": "1"}}, data={"a": "MQ==", "b": "MQ=="}), "fieldManager=one"
+            ),
             apply(config(data={"b": "MQ=="}), "fieldManager=one"),
             apply(config(data={"b": "MQ=="}, type="x"), "fieldManager=two"),
             apply(config(data={"b": "MQ=="}), "fieldManager=two&force=true"),
@@ -306,22 +326,7 @@ CONVERSATIONS: Mapping[str, Conversation] = {
                 "fieldManager=m&dryRun=All",
                 "/api/v1/namespaces/{ns}/secrets/t",
             )
-            for kind, data in (
-                ("tls", {}),
-                ("tls", {"tls.crt": "", "tls.key": ""}),
-                ("tls", {"tls.crt": "YQ=="}),
-                ("basic-auth", {}),
-                ("basic-auth", {"username": "YQ=="}),
-                ("ssh-auth", {}),
-                ("ssh-auth", {"ssh-privatekey": ""}),
-                ("dockerconfigjson", {}),
-                ("dockerconfigjson", {".dockerconfigjson": "YQ=="}),
-                ("dockerconfigjson", {".dockerconfigjson": "e30="}),
-                ("dockercfg", {}),
-                ("dockercfg", {".dockercfg": "W10="}),
-                ("service-account-token", {}),
-                ("nothing-known", {}),
-            )
+            for kind, data in _DEMANDS
         ]
     ),
     "managedFields": Conversation(

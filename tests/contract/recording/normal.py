@@ -10,7 +10,7 @@ from local.kubernetes.documents import Document, Json, child, items, parse_yaml,
 _HEADERS = ("Content-Type", "Warning", "Retry-After", "Allow")
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_VERSION = re.compile(r"(ResourceVersion in record \()\d+(\))")
+_VERSION = re.compile(r"(ResourceVersion in record \(|in the precondition \()\d+(\))")
 _AGE = re.compile(r"^\d+s$")
 _RUN = re.compile(r"(.)\1{63,}", re.DOTALL)
 
@@ -56,20 +56,25 @@ class Normal:
         match key, value:
             case _, dict():
                 return self._object(value)
-            case "managedFields", list():
-                return self._ordered(value)
-            case "cells", list():
-                return [self._cell(item) for item in value]
-            case "causes", list():
-                return self._sorted([self._normal(item) for item in value])
             case _, list():
-                return [self._normal(item) for item in value]
+                return self._list(value, key)
             case "resourceVersion", str():
                 return self._versions.setdefault(value, f"v{len(self._versions) + 1}")
             case _, str():
                 return self._said(value)
             case _:
                 return value
+
+    def _list(self, value: list[Json], key: str) -> Json:
+        match key:
+            case "managedFields":
+                return self._ordered(value)
+            case "cells":
+                return [self._cell(item) for item in value]
+            case "causes":
+                return self._sorted([self._normal(item) for item in value])
+            case _:
+                return [self._normal(item) for item in value]
 
     def _object(self, value: Document) -> Document:
         """Normalise an object; a list's version is the server's, and moves with others' writes."""
@@ -98,7 +103,8 @@ class Normal:
         conflicts = [cause for cause in causes if isinstance(cause, dict)]
         if any(text(cause, "reason") != "FieldManagerConflict" for cause in conflicts):
             return causes
-        return [*sorted(conflicts, key=lambda cause: (text(cause, "field"), text(cause, "message")))]
+        ordered = sorted(conflicts, key=lambda each: (text(each, "field"), text(each, "message")))
+        return [*ordered]
 
     def _said(self, said: str) -> str:
         for name, stands in self.names.items():
@@ -111,5 +117,3 @@ class Normal:
 
 def _rank(entry: Document) -> tuple[str, str, str]:
     return text(entry, "operation"), text(entry, "manager"), text(entry, "subresource")
-
-

@@ -58,7 +58,9 @@ CONVERSATIONS: Mapping[str, Conversation] = {
             post('"x"'),
             post("apiVersion: v1"),
             post(config({"name": "g", "generateName": "h"})),
-            post(config({"name": "v", "generation": 3, "deletionTimestamp": "2020-01-01T00:00:00Z"})),
+            post(
+                config({"name": "v", "generation": 3, "deletionTimestamp": "2020-01-01T00:00:00Z"})
+            ),
             post(config({"name": "w", "creationTimestamp": "2020-01-01T00:00:00Z"})),
             post(named("x", data=_A), path="/api/v1/namespaces/no-such/secrets"),
             post(named("x", data=_A), "force=true"),

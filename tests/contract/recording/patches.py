@@ -202,7 +202,9 @@ CONVERSATIONS: Mapping[str, Conversation] = {
             _patch(MERGE, {"data": {"a": "YQ=="}}, ""),
             _patch(MERGE, {"data": {"a": None}}, "fieldManager=other"),
             _patch(MERGE, {"data": {"b": "eA=="}}, "fieldManager=other"),
-            apply(config(data={"a": "YQ==", "b": "Yg==", "c": "Yw=="}), "fieldManager=m&force=true"),
+            apply(
+                config(data={"a": "YQ==", "b": "Yg==", "c": "Yw=="}), "fieldManager=m&force=true"
+            ),
             apply(config(), "fieldManager=m"),
             GET,
         ]

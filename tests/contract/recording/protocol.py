@@ -103,7 +103,15 @@ CONVERSATIONS: Mapping[str, Conversation] = {
     "agents": Conversation(
         [
             Request("POST", f"{SECRETS}?dryRun=All", config(), headers={"User-Agent": agent})
-            for agent in ("kubectl/v1.36", "a b/c", "", "/x", "{a*200}", "a(b)/c", "Mozilla/5.0 (X)")
+            for agent in (
+                "kubectl/v1.36",
+                "a b/c",
+                "",
+                "/x",
+                "{a*200}",
+                "a(b)/c",
+                "Mozilla/5.0 (X)",
+            )
         ]
     ),
     "health": Conversation(

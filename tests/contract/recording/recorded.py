@@ -72,7 +72,8 @@ def _lines(document: Document) -> str:
     for title in conversations:
         conversation = child(conversations, title)
         rules = json.dumps(conversation.get("rules", []))
-        turns = ",\n".join(json.dumps(turn, ensure_ascii=False) for turn in items(conversation, "turns"))
+        held_turns = items(conversation, "turns")
+        turns = ",\n".join(json.dumps(turn, ensure_ascii=False) for turn in held_turns)
         lines.append(f'{json.dumps(title)}: {{"rules": {rules}, "turns": [\n{turns}\n]}},')
     lines[-1] = lines[-1].removesuffix(",")
     return "\n".join([*lines, "}}"]) + "\n"
