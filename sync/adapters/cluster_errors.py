@@ -1,7 +1,8 @@
 """Turns the API server's refusals into what an operator can act on.
 
-A body is read only where it is a v1 Status, and even then nothing is quoted but the message of
-a 403 and the fields' names of a 422: the message of a 422 may hold the whole Secret.
+A body is read only where it is a v1 Status, and even then nothing is quoted but who may not do
+what, names of quotas, policies and webhooks, and the fields of a 422: its message may hold the
+whole Secret, and that of a policy whatever its author put there.
 """
 
 import json
@@ -12,13 +13,13 @@ from http import HTTPStatus
 
 from urllib3.exceptions import HTTPError, NameResolutionError, ProxyError, SSLError
 
+from sync.adapters import admission
 from sync.adapters.retry_after import retry_after
 from sync.errors import Conflict, Permanent, SyncError, Transient
 from sync.model import Target
 
 _FIELD = re.compile(r"[\w.:/\[\]-]{1,200}")
 _WORD = re.compile(r"[A-Za-z]{1,60}")
-_LONGEST_MESSAGE = 500
 _BAD_REQUEST, _SERVER_ERROR = 400, 500
 _MAY_PASS = frozenset({408, 429})
 
@@ -49,7 +50,9 @@ def explain(target: Target, status: int, headers: Mapping[str, str], body: bytes
             f"is gone: kubectl create namespace {target.namespace}",
         )
     if status in _MAY_PASS or not _BAD_REQUEST <= status < _SERVER_ERROR:
-        return _unavailable(target, status, headers)
+        return _unavailable(target, status, headers, told)
+    if denied := admission.refusal(target, told.message):
+        return denied
     return _REFUSALS.get(status, _refused)(target, status, told)
 
 
@@ -91,7 +94,8 @@ def broken(target: Target, what: str) -> Transient:
 
 
 def _forbidden(target: Target, _status: int, told: _Status) -> Permanent:
-    said = f" It says: {told.message[:_LONGEST_MESSAGE]}" if told.message else ""
+    right = admission.missing_right(told.message)
+    said = f" It says: {right}" if right else ""
     return Permanent(
         "ClusterForbidden",
         f"The app may not read or write {target}. If the namespace is missing, create it; then "
@@ -114,7 +118,8 @@ def _not_found(target: Target, status: int, told: _Status) -> SyncError:
 
 
 def _refused(target: Target, status: int, told: _Status) -> Permanent:
-    causes = ", ".join(f"{field} ({reason})" for reason, field in told.causes)
+    # A real server names a cause once for each time that it looked.
+    causes = ", ".join(f"{field} ({reason})" for reason, field in dict.fromkeys(told.causes))
     return Permanent(
         "SecretRefused",
         f"The API server refuses {target} as it would become (HTTP status {status}; "
@@ -134,10 +139,14 @@ _REFUSALS: dict[int, Callable[[Target, int, _Status], SyncError]] = {
 }
 
 
-def _unavailable(target: Target, status: int, headers: Mapping[str, str]) -> Transient:
+def _unavailable(
+    target: Target, status: int, headers: Mapping[str, str], told: _Status
+) -> Transient:
+    webhook = admission.silent_webhook(told.message)
+    why = f": its admission webhook {webhook} does not answer" if webhook else ""
     return Transient(
         "ClusterUnavailable",
-        f"The API server of cluster {target.cluster} answered with HTTP status {status}. "
+        f"The API server of cluster {target.cluster} answered with HTTP status {status}{why}. "
         "This may pass.",
         retry_after(headers.get("Retry-After")),
     )

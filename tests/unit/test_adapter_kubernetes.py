@@ -231,16 +231,96 @@ def test_422_names_fields_only(server: Scripted, cluster: KubernetesSecrets) -> 
     assert "data (FieldValueTooLong)" in failure(cluster).message
 
 
-def test_403_quotes_the_status(server: Scripted, cluster: KubernetesSecrets) -> None:
-    """A 403 says which user may not do what; the API server's own words are safe here."""
-    words = 'secrets "keyvault-project" is forbidden: User "u" cannot patch resource "secrets"'
-    server.answers = [
-        Answer(
-            403,
-            {"kind": "Status", "apiVersion": "v1", "reason": "Forbidden", "message": words},
-        )
-    ]
-    assert words in failure(cluster).message
+def test_403_quotes_the_authorizer(server: Scripted, cluster: KubernetesSecrets) -> None:
+    """A 403 of the authorizer says which user may not do what, and nothing that follows."""
+    words = (
+        'secrets "keyvault-project" is forbidden: User "u" cannot patch resource "secrets" '
+        'in API group "" in the namespace "shop-dev"'
+    )
+    server.answers = [refused(403, f"{words}: {PLANTED}")]
+    error = failure(cluster)
+    assert (error.reason, words in error.message) == ("ClusterForbidden", True)
+
+
+def refused(code: int, message: str) -> Answer:
+    """Answer with a Status that has that message, as a cause too."""
+    causes = [{"message": message}]
+    return Answer(
+        code,
+        {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "reason": "Forbidden",
+            "message": message,
+            "details": {"name": "keyvault-project", "kind": "secrets", "causes": causes},
+        },
+    )
+
+
+_FORBIDDEN = 'secrets "keyvault-project" is forbidden: '
+_BY_POLICY = f"{_FORBIDDEN}ValidatingAdmissionPolicy 'p.x' with binding 'b' denied request: "
+
+
+@pytest.mark.parametrize("code", [403, 413, 422])
+@pytest.mark.parametrize(
+    ("message", "reason", "named"),
+    [
+        (f"{_BY_POLICY}no: {PLANTED}", "AdmissionDenied", "ValidatingAdmissionPolicy p.x"),
+        (
+            f'admission webhook "w.example.com" denied the request: {PLANTED}',
+            "AdmissionDenied",
+            "admission webhook w.example.com",
+        ),
+        (
+            f"{_FORBIDDEN}exceeded quota: few, requested: count/secrets=1, {PLANTED}",
+            "QuotaExceeded",
+            "ResourceQuota few",
+        ),
+    ],
+    ids=["policy", "webhook", "quota"],
+)
+def test_admission_is_told_from_rights(  # noqa: PLR0913, PLR0917 - a case and its fixtures
+    server: Scripted,
+    cluster: KubernetesSecrets,
+    code: int,
+    message: str,
+    reason: str,
+    named: str,
+) -> None:
+    """Who refuses is named; what it says is not shown, and the Role is not blamed."""
+    server.answers = [refused(code, message)]
+    error = failure(cluster)
+    assert (type(error), error.reason) == (Permanent, reason)
+    assert named in error.message
+    assert "create role" not in error.message
+
+
+def test_a_403_of_unknown_words_is_not_quoted(server: Scripted, cluster: KubernetesSecrets) -> None:
+    """Words that are neither the authorizer's nor admission's are not shown."""
+    server.answers = [refused(403, f"{_FORBIDDEN}{PLANTED}")]
+    assert failure(cluster).reason == "ClusterForbidden"
+
+
+def test_a_quota_without_a_count_may_pass(server: Scripted, cluster: KubernetesSecrets) -> None:
+    """A quota that was made just now refuses until it is counted."""
+    server.answers = [refused(403, f"{_FORBIDDEN}status unknown for quota: few, resources: x")]
+    assert isinstance(failure(cluster), Transient)
+
+
+def test_a_webhook_that_is_down_is_named(server: Scripted, cluster: KubernetesSecrets) -> None:
+    """It may come back, and the operator knows which it is."""
+    said = f'Internal error occurred: failed calling webhook "w.example.com": {PLANTED}'
+    server.answers = [refused(500, said)]
+    error = failure(cluster)
+    assert (type(error), error.reason) == (Transient, "ClusterUnavailable")
+    assert "admission webhook w.example.com" in error.message
+
+
+def test_a_cause_is_told_once(server: Scripted, cluster: KubernetesSecrets) -> None:
+    """The API server repeats a cause for each time that it looked; the message does not."""
+    cause = {"reason": "FieldValueTooLong", "field": "metadata.annotations", "message": "x"}
+    server.answers = [status(422, "Invalid", "Secret", [cause] * 4)]
+    assert failure(cluster).message.count("metadata.annotations (FieldValueTooLong)") == 1
 
 
 def test_retry_after_is_handed_on(server: Scripted, cluster: KubernetesSecrets) -> None:
