@@ -240,11 +240,11 @@ def requested(document: Document, live: Owners) -> Owners:
 
 def conflict_causes(conflicts: Mapping[Manager, Paths]) -> tuple[str, list[tuple[str, str]]]:
     """Return the real server's message and its causes: what each says, and the field."""
-    causes = sorted(
+    causes = [
         (f'conflict with "{owner.name}"' + _using(owner), dotted(path))
-        for owner, paths in conflicts.items()
-        for path in paths
-    )
+        for owner, paths in sorted(conflicts.items(), key=lambda item: item[0].name)
+        for path in sorted(paths, key=_in_set)
+    ]
     if len(causes) == 1:
         said, field = causes[0]
         return f"Apply failed with 1 conflict: {said}: {field}", causes
@@ -256,6 +256,12 @@ def conflict_causes(conflicts: Mapping[Manager, Paths]) -> tuple[str, list[tuple
         for said, fields in blocks.items()
     )
     return f"Apply failed with {len(causes)} conflicts: {listed}", causes
+
+
+def _in_set(path: Path) -> tuple[tuple[bool, str], ...]:
+    """Order paths as a field set has them: at each level what ends there, then what goes on."""
+    last = len(path) - 1
+    return tuple((index < last, element) for index, element in enumerate(path))
 
 
 def _using(owner: Manager) -> str:

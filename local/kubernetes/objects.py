@@ -51,6 +51,15 @@ def in_order(document: Document, *, of_struct: bool) -> Document:
     return {name: document[name] for name in names}
 
 
+def decode_patched(kind: Kind, document: Json, *, of_struct: bool) -> Decoded:
+    """Decode what a patch made; without a version, JSON is an object of no fields to the server."""
+    if not isinstance(document, dict):
+        return decode(kind, document)
+    if document.get("apiVersion") == "" and not of_struct:
+        return Decoded({}, tuple(sorted(document.keys() - {"apiVersion", "kind"})))
+    return decode(kind, in_order(document, of_struct=of_struct))
+
+
 def decode(kind: Kind, document: Json) -> Decoded:
     """Parse, convert and default an object; raise `DecodeError` where it is none."""
     if not isinstance(document, dict):
@@ -120,6 +129,8 @@ def _scalar(node: Leaf, value: Json, place: _Place) -> Json:
     match node.type, value:
         case "bytes", str() | None:
             return _base64(value or "")
+        case "bytes", []:  # to Go an array of no bytes
+            return ""
         case "string", str() | None:
             return _time(value or "") if node.go == "v1.Time" else value or ""
         case ("list", list()) | ("object", dict()) | ("boolean", bool()):

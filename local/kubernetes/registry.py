@@ -53,6 +53,7 @@ from local.kubernetes.objects import (
     Decoded,
     DecodeError,
     decode,
+    decode_patched,
     in_order,
     unknown_fields,
 )
@@ -213,9 +214,7 @@ class Registry:
             try:
                 if how != "strategic":
                     check_scheme(kind, patched, patched=True)
-                if isinstance(patched, dict):
-                    patched = in_order(patched, of_struct=how == "strategic")
-                decoded = decode(kind, patched)
+                decoded = decode_patched(kind, patched, of_struct=how == "strategic")
             except DecodeError as error:
                 why = error.restored if how == "strategic" else str(error)
                 raise invalid_patch(spilled, why) from error

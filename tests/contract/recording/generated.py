@@ -3,7 +3,7 @@
 At most one fault stands in each map, since the server walks a map in an order of chance.
 """
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
@@ -12,6 +12,9 @@ from tests.contract.api_servers import APPLY, JSON_PATCH, MERGE, STRATEGIC
 from tests.contract.recording.applies import GET, SECRET
 from tests.contract.recording.conversation import Conversation, Request
 from tests.contract.recording.objects import SECRETS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _MANAGERS = ("one", "two", "three", "keyvault-sync")
 _KEYS = ("a", "b", "c", "A_b.c-d")
@@ -78,7 +81,6 @@ _METADATA = st.tuples(
             name=st.sampled_from(["t", "", None, 1]),
             managedFields=st.sampled_from([[], [{}], None]),
             foo=st.just(1),
-            generateName=st.just("s"),
         ),
         {},
     ),
@@ -110,7 +112,8 @@ _PART = st.builds(
     _GONE,
     _rarely(_ODD_FIELDS, {}),
 )
-_POINTERS = tuple(f"/data/{key}" for key in _KEYS) + (
+_POINTERS = (
+    *tuple(f"/data/{key}" for key in _KEYS),
     "/data",
     "/data/none",
     "/metadata/labels/l",

@@ -209,6 +209,32 @@ CONVERSATIONS: Mapping[str, Conversation] = {
             GET,
         ]
     ),
+    "found by chance": Conversation(
+        [
+            post(config(data=_A, immutable=False)),
+            _patch(MERGE, {"data": {"b": []}}),
+            _patch(STRATEGIC, {"data": {"c": [], "a": None}}),
+            _patch(MERGE, {"apiVersion": "", "data": [], "foo": 1}),
+            _patch(MERGE, {"apiVersion": "", "kind": "Nothing"}),
+            _patch(MERGE, {"apiVersion": "", "foo": 1}, "fieldValidation=Strict"),
+            _patch(STRATEGIC, {"immutable": "yes"}),
+            _patch(STRATEGIC, {"metadata": {"labels": {"l": []}}}),
+            _patch(STRATEGIC, {"metadata": {"labels": {"l": True}}}),
+            _patch(STRATEGIC, {"metadata": {"generation": "x"}}),
+            _patch(JSON_PATCH, [{"op": "copy", "path": "/data/c", "value": "MQ=="}]),
+            _patch(MERGE, {"metadata": {"labels": {"o": 1}}, "data": {"odd": "YQ"}}),
+            _patch(MERGE, {"metadata": {"name": "t", "namespace": "elsewhere", "foo": 1}}),
+            post(config({"resourceVersion": "1"}, data=_A)),
+            post(config({"resourceVersion": "-1"}, data=_A)),
+            post(config({"resourceVersion": "1"}, data=_A), "dryRun=All"),
+            post(config({"resourceVersion": "1", "labels": {"o": "a b"}}, data=_A)),
+            post(config({"name": "t", "resourceVersion": "7"}, data=_A), "dryRun=All"),
+            post(config({"name": "t", "resourceVersion": "garbage"}, data=_A)),
+            apply(config({"labels": {}, "annotations": {"n": "1"}}), "fieldManager=two&force=true"),
+            apply(config({"labels": {"l": "1"}, "annotations": {"n": "2"}})),
+            GET,
+        ]
+    ),
     "media types": Conversation(
         [
             post(_FULL),
