@@ -108,10 +108,12 @@ def apply(  # noqa: PLR0913, PLR0917 - all that an apply depends on
     *,
     force: bool,
     yielded: Paths = _NOTHING,
+    other_version: bool = False,
 ) -> Applied:
     """Merge an applied configuration; raise `FieldConflictError` where others own its fields.
 
-    Conflicts about nothing but `yielded` fields are taken as forced.
+    Conflicts about nothing but `yielded` fields are taken as forced. `other_version`: the
+    configuration names a resource version that is not the live one, which is a change of a kind.
     """
     if not owners and live:
         first = Manager(BEFORE_FIRST_APPLY, UPDATE)
@@ -134,7 +136,8 @@ def apply(  # noqa: PLR0913, PLR0917 - all that an apply depends on
     mine = claimed - _SERVERS_OWN
     if mine:
         before = owners[manager].time if manager in owners else ""
-        after[manager] = Owned(mine, before if new == live else now)
+        same = new == live and not other_version
+        after[manager] = Owned(mine, before if same else now)
     return Applied(new, after)
 
 

@@ -269,9 +269,11 @@ class Registry:
             self._may_create(at, write)
         metadata = child(config, "metadata")
         kept = {key: v for key, v in metadata.items() if key not in {"resourceVersion", "name"}}
-        name = text(metadata, "name") or (at.name if live else "")
-        named: Document = {"name": name} if name else {}
-        applied = _merged(at, live, {**config, "metadata": {**kept, **named}}, write)
+        named: Document = {}
+        if "name" in metadata or live is not None:
+            named = {"name": metadata.get("name", at.name)}
+        version = text(metadata, "resourceVersion")
+        applied = _merged(at, live, {**config, "metadata": {**kept, **named}}, version, write)
         try:
             decoded = decode(at.kind, in_order(applied.document, of_struct=True))
         except DecodeError as error:
@@ -284,7 +286,6 @@ class Registry:
         check_address(at, child(decoded.document, "metadata"))
         check_uid_of_absent(at, live, text(metadata, "uid"))
         new = addressed(decoded.document, at)
-        version = text(metadata, "resourceVersion")
         check_written_version(version)
         if live is None:
             return self._created(at, bare(new), applied.owners, write, version)
@@ -407,7 +408,9 @@ class Registry:
                     yield user, rule
 
 
-def _merged(at: Address, live: Stored | None, config: Document, write: Write) -> Applied:
+def _merged(
+    at: Address, live: Stored | None, config: Document, version: str, write: Write
+) -> Applied:
     before = live.bare if live else {}
     try:
         applied = ownership.apply(
@@ -418,6 +421,7 @@ def _merged(at: Address, live: Stored | None, config: Document, write: Write) ->
             Manager(write.manager, APPLY),
             _now(),
             force=write.force,
+            other_version=version not in ("", text(child(before, "metadata"), "resourceVersion")),
             yielded=taken_over(at.kind, before) if write.manager == KUBECTL else frozenset(),
         )
     except FieldConflictError as error:

@@ -191,6 +191,22 @@ CONVERSATIONS: Mapping[str, Conversation] = {
         "{",
         "a: b: c",
     ),
+    "a claim of what is there": Conversation(
+        [
+            apply(config(data=_A), "fieldManager=one"),
+            apply(config(data=_A), "fieldManager=two"),
+            apply(config({"resourceVersion": "0"}, data=_A), "fieldManager=three"),
+            apply(config({"resourceVersion": "{version}"}, data=_A), "fieldManager=four"),
+        ]
+    ),
+    "a name that is empty": Conversation(
+        [
+            apply(config(data=_A)),
+            apply(config({"name": ""}, data=_A)),
+            apply(config({"name": None}, data=_A)),
+            GET,
+        ]
+    ),
     "no namespace": Conversation(
         [
             apply(config(data=_A), path="/api/v1/namespaces/no-such/secrets/s"),
