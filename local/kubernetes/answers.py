@@ -17,7 +17,7 @@ from local.kubernetes.kinds import KINDS
 from local.kubernetes.openapi import OPENAPI
 from local.kubernetes.options import agent_manager, delete_options, write_options
 from local.kubernetes.patch_bodies import read_patch
-from local.kubernetes.registry import Registry, Written
+from local.kubernetes.registry import Registry
 from local.kubernetes.reviews import may_read, review, reviewed
 from local.kubernetes.routes import PATCH_TYPES, Call, route, unknown
 from local.kubernetes.selectors import Selector
@@ -35,6 +35,7 @@ from local.kubernetes.status import (
 )
 from local.kubernetes.versions import check_list_version, check_read_version
 from local.kubernetes.watching import events
+from local.kubernetes.writes import Written
 
 BODY_LIMIT = 3 << 20
 """The bytes that a request's body may have."""

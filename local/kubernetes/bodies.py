@@ -9,7 +9,7 @@ from typing import override
 import yaml
 
 from local.kubernetes import go
-from local.kubernetes.documents import Json
+from local.kubernetes.documents import Json, PlainLoader
 from local.kubernetes.protobuf import MEDIA_TYPE, parse_protobuf
 
 JSON = "application/json"
@@ -85,8 +85,8 @@ def read_yaml(raw: bytes) -> Body:
     return Body(raw, value, tuple(loader.repeated))
 
 
-class _Loader(yaml.SafeLoader):
-    """The safe loader, but dates stay texts, and what is repeated is noted."""
+class _Loader(PlainLoader):
+    """The loader of documents, but what is repeated is noted."""
 
     def __init__(self, raw: bytes) -> None:
         super().__init__(raw)
@@ -114,10 +114,6 @@ def _binary(loader: _Loader, node: yaml.ScalarNode) -> str:
 
 
 _Loader.add_constructor("tag:yaml.org,2002:binary", _binary)
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def read(raw: bytes, media: str) -> Body:

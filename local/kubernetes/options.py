@@ -8,7 +8,6 @@ from multidict import MultiMapping
 
 from local.kubernetes import go
 from local.kubernetes.documents import Document, child, text, words
-from local.kubernetes.registry import Write
 from local.kubernetes.status import (
     Cause,
     bad_request,
@@ -18,6 +17,7 @@ from local.kubernetes.status import (
     required,
     too_long,
 )
+from local.kubernetes.writes import Write
 
 type _Validation = Literal["Ignore", "Warn", "Strict"]
 type Query = MultiMapping[str]

@@ -3,10 +3,9 @@
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Literal
 
 from local.kubernetes import go, validation
 from local.kubernetes import managed_fields as ownership
@@ -72,43 +71,10 @@ from local.kubernetes.status import (
 )
 from local.kubernetes.store import Deliver, Store, Stored
 from local.kubernetes.versions import check_written_version, fault
+from local.kubernetes.writes import Write, Written
 
 _NEVER_GIVEN = frozenset(SET_BY_SERVER) - {"generation"}
 _KEPT_NAMESPACES = ("default", "kube-system", "kube-public")
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Who writes, and how; a write without a user is not subject to authorization."""
-
-    manager: str = "local"
-    user: str | None = None
-    dry_run: bool = False
-    force: bool = False
-    field_validation: Literal["Ignore", "Warn", "Strict"] = "Warn"
-    repeated: tuple[str, ...] = ()
-    """What is to be said of fields that the request names twice."""
-
-    @contextmanager
-    def told(self, unknown: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-        """Give what the write's answer warns of, be it a refusal."""
-        warnings: tuple[str, ...] = ()
-        if self.field_validation == "Warn":
-            warnings = (*self.repeated, *unknown_fields(unknown))
-        try:
-            yield warnings
-        except ApiError as error:
-            error.warnings = warnings
-            raise
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a write made of an object."""
-
-    stored: Stored
-    created: bool = False
-    warnings: tuple[str, ...] = ()
 
 
 class Registry:

@@ -22,13 +22,12 @@ _FOLDER = Path(__file__).parent / "answers"
 
 def record(server: ApiServer, name: str) -> Path:
     """Hold a script's conversations with the server and write them down; return the file."""
-    version = text(server.call("GET", "/version").body, "gitVersion")
     conversations: Document = {
         title: conversation.document(list(held(server, conversation)))
         for title, conversation in SCRIPTS[name].items()
     }
     path = _FOLDER / f"{name}.json"
-    whole: Document = {"server": version, "conversations": conversations}
+    whole: Document = {"server": version(server), "conversations": conversations}
     path.write_text(_lines(whole))
     return path
 
@@ -53,10 +52,16 @@ def _conversation(document: Document) -> tuple[Conversation, list[Document]]:
     return Conversation(requests, rules), [child(turn, "answer") for turn in turns]
 
 
+def version(server: ApiServer) -> str:
+    """Return the server's minor release, and the build as it names itself."""
+    told = server.call("GET", "/version").body
+    return f"{text(told, 'major')}.{text(told, 'minor')} ({text(told, 'gitVersion')})"
+
+
 def recorded_version() -> str:
-    """Return which release was recorded."""
-    (version,) = {text(_read(name), "server") for name in SCRIPTS}
-    return version
+    """Return which server was recorded."""
+    (recorded_one,) = {text(_read(name), "server") for name in SCRIPTS}
+    return recorded_one
 
 
 def _read(name: str) -> Document:
