@@ -243,9 +243,12 @@ def requested(document: Document, live: Owners) -> Owners:
 
 def conflict_causes(conflicts: Mapping[Manager, Paths]) -> tuple[str, list[tuple[str, str]]]:
     """Return the real server's message and its causes: what each says, and the field."""
+    by_words = {
+        f'conflict with "{owner.name}"{_using(owner)}': paths for owner, paths in conflicts.items()
+    }
     causes = [
-        (f'conflict with "{owner.name}"' + _using(owner), dotted(path))
-        for owner, paths in sorted(conflicts.items(), key=lambda item: item[0].name)
+        (said, dotted(path))
+        for said, paths in sorted(by_words.items())
         for path in sorted(paths, key=_in_set)
     ]
     if len(causes) == 1:
