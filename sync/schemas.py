@@ -14,14 +14,15 @@ NOT_OURS = ("VaultNameOffPattern",)
 NONE_KNOWN = ("NoSuchProject", "NoVaults")
 UNKNOWN_CALLER = ("CallerUnknown",)
 REASONS = (
-    "Bug", "CertificateEncrypted", "CertificateKeyAmbiguous", "CertificateKeyMissing",
+    "AdmissionDenied", "Bug",
+    "CertificateEncrypted", "CertificateKeyAmbiguous", "CertificateKeyMissing",
     "CertificateMismatch", "CertificateUnreadable", "ClusterAnswerBroken", "ClusterConfig",
     "ClusterCredentialMissing", "ClusterForbidden", "ClusterUnauthorized", "ClusterUnavailable",
     "ClusterUnreachable", "Conflict", "CredentialRefused", "CredentialUnavailable",
     "DeadlineExceeded", "DiscoveryIncomplete", "DiscoveryShrank", "DiscoveryUnscoped", "KeyClash",
     "KeyInvalid", "KeyTwice", "KeysEvicted", "MemberTwice", "NamespaceInvalid", "NamespaceMissing",
     "NamespaceProtected", "NamespaceTerminating", "NoCluster", "NoSuchSecret",
-    "OlderVersionServed", "PathNotFound", "ResourceManagerAnswerBroken",
+    "OlderVersionServed", "PathNotFound", "QuotaExceeded", "ResourceManagerAnswerBroken",
     "ResourceManagerForbidden", "ResourceManagerRefused", "ResourceManagerThrottled",
     "ResourceManagerUnauthorized", "ResourceManagerUnavailable", "ResourceManagerUnreachable",
     "ResourceMissing", "SecretImmutable", "SecretNotServedYet", "SecretRefused", "SecretTooLarge",

@@ -3,12 +3,21 @@
 from dataclasses import dataclass
 
 from local.kubernetes import patch as patching
-from local.kubernetes.documents import Document, Json, child, dump, text
+from local.kubernetes.documents import Document, Json, child, text
 from local.kubernetes.fields import TypeMismatchError, check_structure
-from local.kubernetes.kinds import NAMESPACE, Kind
+from local.kubernetes.kinds import KINDS, NAMESPACE, Kind
 from local.kubernetes.managed_fields import FieldConflictError, conflict_causes
-from local.kubernetes.status import ApiError, Cause, bad_request, conflict, invalid_patch, modified
+from local.kubernetes.objects import DecodeError
+from local.kubernetes.status import (
+    ApiError,
+    Cause,
+    bad_request,
+    conflict,
+    failed_precondition,
+    modified,
+)
 from local.kubernetes.store import Stored
+from local.kubernetes.versions import check_written_version
 
 SET_BY_SERVER = (
     "uid",
@@ -37,22 +46,38 @@ class Address:
         return self.namespace, self.name
 
 
-def check_kind(kind: Kind, body: Json) -> None:
-    """Refuse a body that says it is another kind; one that says nothing is taken as this one."""
+_SCHEME = 'scheme "pkg/runtime/scheme.go:111"'
+_OTHER_KINDS = ("ConfigMap", "Pod", "Service", "ServiceAccount")
+"""Kinds of the group v1 that a client may take for another, besides those that are served."""
+
+
+def check_scheme(kind: Kind, body: Json, *, patched: bool = False) -> None:
+    """Refuse, with a `DecodeError`, a body that says it is of another kind."""
     if not isinstance(body, dict):
         return
     version = text(body, "apiVersion") or kind.api_version
     name = text(body, "kind") or kind.name
-    if version != kind.api_version:
-        raise bad_request(
-            f'{name} in version "{version}" cannot be handled as a {kind.name}: '
-            f'no kind "{name}" is registered for version "{version}" in this server\'s scheme'
-        )
+    known = {each.name for each in KINDS.values()} | {*_OTHER_KINDS}
+    if version != kind.api_version or name not in known:
+        where = f'version "{version}"'
+        if patched and body.get("apiVersion") == "":
+            where = f'the internal version of group "{kind.group}"'
+        raise DecodeError(f'no kind "{name}" is registered for {where} in {_SCHEME}')
     if name != kind.name:
+        raise DecodeError(f"converting (v1.{name}) to (core.{kind.name}): unknown conversion")
+
+
+def check_kind(kind: Kind, body: Json) -> None:
+    """Refuse a body that says it is another kind; one that says nothing is taken as this one."""
+    try:
+        check_scheme(kind, body)
+    except DecodeError as error:
+        assert isinstance(body, dict)
+        version = text(body, "apiVersion") or kind.api_version
+        name = text(body, "kind") or kind.name
         raise bad_request(
-            f'{name} in version "v1" cannot be handled as a {kind.name}: '
-            f"converting (v1.{name}) to (core.{kind.name}): unknown conversion"
-        )
+            f'{name} in version "{version}" cannot be handled as a {kind.name}: {error}'
+        ) from error
 
 
 def check_posted_namespace(namespace: str, metadata: Document) -> None:
@@ -63,6 +88,9 @@ def check_posted_namespace(namespace: str, metadata: Document) -> None:
 
 def check_address(at: Address, metadata: Document) -> None:
     """Refuse an object of another name or namespace."""
+    namespace = text(metadata, "namespace")
+    if namespace not in ("", at.namespace):
+        raise bad_request(_UNMATCHED_NAMESPACE)
     name = text(metadata, "name")
     if not name:
         raise bad_request(
@@ -73,21 +101,12 @@ def check_address(at: Address, metadata: Document) -> None:
         raise bad_request(
             f"the name of the object ({name}) does not match the name on the URL ({at.name})"
         )
-    namespace = text(metadata, "namespace")
-    if namespace not in ("", at.namespace):
-        raise bad_request(
-            f"the namespace of the object ({namespace}) does not match "
-            f"the namespace on the request ({at.namespace})"
-        )
 
 
 def check_version(at: Address, live: Stored, version: str) -> None:
     """409 where a resource version is asked for that is not the live one; 0 asks for none."""
-    if version in ("", "0"):
-        return
-    if not version.isdigit():
-        raise ApiError(500, "", f'strconv.ParseUint: parsing "{version}": invalid syntax')
-    if version != text(live.metadata, "resourceVersion"):
+    check_written_version(version)
+    if version not in ("", "0") and version != text(live.metadata, "resourceVersion"):
         raise modified(at.kind, at.name)
 
 
@@ -107,6 +126,16 @@ def check_uid(at: Address, live: Stored, uid: str) -> None:
         )
 
 
+def check_uid_of_absent(at: Address, live: Stored | None, uid: str) -> None:
+    """409 where an apply names the uid of an object that is not there."""
+    if live is None and uid:
+        why = (
+            f"uid mismatch: the provided object specified uid {uid}, "
+            "and no existing object was found"
+        )
+        raise conflict(at.kind, at.name, why)
+
+
 def check_preconditions(at: Address, live: Stored, wanted: Document) -> None:
     """409 where a delete's preconditions do not hold."""
     for field, label, fate in (
@@ -115,7 +144,7 @@ def check_preconditions(at: Address, live: Stored, wanted: Document) -> None:
     ):
         asked, actual = text(wanted, field), text(live.metadata, field)
         if asked not in ("", actual):
-            raise conflict(
+            raise failed_precondition(
                 at.kind,
                 at.name,
                 f"the {label} in the precondition ({asked}) does not match the {label} in record "
@@ -123,28 +152,28 @@ def check_preconditions(at: Address, live: Stored, wanted: Document) -> None:
             )
 
 
-def checked_config(at: Address, config: Json) -> Document:
-    """Return an apply's configuration; refuse one that is no object of the address."""
-    if not isinstance(config, dict):
-        raise bad_request("error decoding YAML: the configuration is not a mapping")
-    version = text(config, "apiVersion")
-    if version != at.kind.api_version:
-        raise bad_request(
-            "Incorrect version specified in apply patch. "
-            f"Specified patch version: {version}, expected: {at.kind.api_version}"
-        )
-    label = f"{at.namespace}/{at.name}; {at.kind.group}/v1, Kind={text(config, 'kind')}"
-    if text(config, "kind") != at.kind.name:
-        raise ApiError(500, "", f"failed to create typed patch object ({label}): kind mismatch")
+def config_label(kind: Kind, config: Document) -> str:
+    """Return what messages call an applied configuration."""
     metadata = child(config, "metadata")
-    if metadata.get("managedFields") is not None:
+    named = f"{text(metadata, 'namespace')}/{text(metadata, 'name')}"
+    return f"{named}; {kind.group}/v1, Kind={kind.name}"
+
+
+def checked_config(at: Address, config: Json) -> Document:
+    """Return an apply's configuration; refuse one that is none of the kind."""
+    assert isinstance(config, dict)
+    version, name = text(config, "apiVersion"), text(config, "kind")
+    if (version, name) != (at.kind.api_version, at.kind.name):
+        group, _, short = version.rpartition("/")
+        raise bad_request(f"invalid object type: {group}/{short}, Kind={name}")
+    if isinstance(child(config, "metadata").get("managedFields"), list):
         raise bad_request("metadata.managedFields must be nil")
     try:
         check_structure(at.kind.schema, config)
     except TypeMismatchError as error:
+        label = config_label(at.kind, config)
         why = f"failed to create typed patch object ({label}): {error}"
         raise ApiError(500, "", why) from error
-    check_address(at, {**metadata, "name": text(metadata, "name") or at.name})
     return config
 
 
@@ -159,21 +188,19 @@ def field_conflict(error: FieldConflictError) -> ApiError:
 
 def patched(live: Document, how: str, patch: Json) -> Json:
     """Return the live document with a merge, strategic or JSON patch applied."""
-    match how, patch:
-        case "merge", _:
-            return patching.merge_patch(live, patch)
-        case "strategic", dict():
-            return patching.strategic_merge_patch(live, patch)
-        case "json", list():
-            try:
+    try:
+        match how, patch:
+            case "strategic", dict():
+                return patching.strategic_merge_patch(live, patch)
+            case "json", list():
                 return patching.json_patch(live, patch)
-            except patching.PatchError as error:
-                why = "the server rejected our request due to an error in our request"
-                raise ApiError(422, "Invalid", why, {}) from error
-        case "json", _:
-            raise bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
-        case _:
-            raise invalid_patch(dump(patch).decode(), "a strategic merge patch is an object")
+            case _:
+                return patching.merge_patch(live, patch)
+    except patching.MergeKeyError as error:
+        raise ApiError(500, "", str(error)) from error
+    except patching.PatchError as error:
+        why = "the server rejected our request due to an error in our request"
+        raise ApiError(422, "Invalid", why, {}) from error
 
 
 def addressed(document: Document, at: Address) -> Document:
@@ -183,6 +210,16 @@ def addressed(document: Document, at: Address) -> Document:
         metadata["name"] = at.name
     if at.namespace:
         metadata["namespace"] = at.namespace
+    return {**document, "metadata": metadata}
+
+
+def unborn(document: Document) -> Document:
+    """Return an object to create, which cannot be in deletion."""
+    metadata = {
+        key: value
+        for key, value in child(document, "metadata").items()
+        if key not in {"deletionTimestamp", "deletionGracePeriodSeconds"}
+    }
     return {**document, "metadata": metadata}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from local.kubernetes.documents import Document, child, items, text, words
+from local.kubernetes.documents import Document, array, child, items, text, words
 
 ANY = "*"
 
@@ -21,6 +21,15 @@ class Rule:
     names: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
     groups: tuple[str, ...] = ("",)
+
+    def document(self) -> Document:
+        """Return the rule as reviews show it."""
+        shown: Document = {
+            "verbs": array(self.verbs),
+            "apiGroups": array(self.groups),
+            "resources": array(self.resources),
+        }
+        return {**shown, "resourceNames": array(self.names)} if self.names else shown
 
     def covers(self, attempt: "Attempt") -> bool:
         """Whether the rule speaks of this attempt."""
@@ -61,6 +70,12 @@ class Access:
     def grant(self, user: str, rules: Iterable[Rule]) -> None:
         """Give the user these rules besides what they have."""
         self._grants[user] = (*self._grants.get(user, ()), *rules)
+
+    def rules(self, user: str, namespace: str) -> Iterator[Rule]:
+        """Yield the user's rules in that namespace."""
+        for rule in self._grants.get(user, ()):
+            if not rule.namespaces or namespace in rule.namespaces:
+                yield rule
 
     def allows(self, user: str, attempt: Attempt) -> bool:
         """Whether the user may."""

@@ -12,9 +12,11 @@ from local.kubernetes.documents import Document, Json, child, strings, text, tex
 from local.kubernetes.faults import Faults, Requests
 from local.kubernetes.kinds import NAMESPACE, ROLE, ROLE_BINDING, SECRET, Kind
 from local.kubernetes.objects import decoded_data
-from local.kubernetes.registry import PatchType, Registry, Write
+from local.kubernetes.patch_bodies import PatchType
+from local.kubernetes.registry import Registry
 from local.kubernetes.selectors import Selector
 from local.kubernetes.status import ApiError
+from local.kubernetes.writes import Write
 
 ADMIN = "admin"
 """The user that may do everything."""

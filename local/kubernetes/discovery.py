@@ -25,22 +25,25 @@ def _group(name: str) -> Document:
     return {"name": name, "versions": [version], "preferredVersion": version}
 
 
-def _reviews(group: str, kind: str) -> dict[str, Document]:
-    """Return what is said of a group whose one resource is that review."""
-    review: Document = {
-        "name": f"{kind.lower()}s",
-        "singularName": kind.lower(),
-        "namespaced": False,
-        "kind": kind,
-        "verbs": ["create"],
-    }
+def _reviews(group: str, *kinds: str) -> dict[str, Document]:
+    """Return what is said of a group whose resources are those reviews."""
+    reviews = array(
+        {
+            "name": f"{kind.lower()}s",
+            "singularName": kind.lower(),
+            "namespaced": False,
+            "kind": kind,
+            "verbs": ["create"],
+        }
+        for kind in kinds
+    )
     return {
         f"/apis/{group}": {"kind": "APIGroup", "apiVersion": "v1", **_group(group)},
         f"/apis/{group}/v1": {
             "kind": "APIResourceList",
             "apiVersion": "v1",
             "groupVersion": f"{group}/v1",
-            "resources": [review],
+            "resources": reviews,
         },
     }
 
@@ -79,7 +82,7 @@ DISCOVERY: dict[str, Document] = {
     },
     f"/apis/{RBAC}": {"kind": "APIGroup", "apiVersion": "v1", **_group(RBAC)},
     f"/apis/{RBAC}/v1": _resources(RBAC),
-    **_reviews(REVIEWS_GROUP, "SelfSubjectAccessReview"),
+    **_reviews(REVIEWS_GROUP, "SelfSubjectAccessReview", "SelfSubjectRulesReview"),
     **_reviews(WHOAMI_GROUP, "SelfSubjectReview"),
     "/version": VERSION,
 }

@@ -64,17 +64,17 @@ def parse_yaml(body: bytes) -> Json:
     if body.lstrip()[:1] == b"{":
         return parse_json(body)
     try:
-        value: Json = yaml.load(body, Loader=_Loader)  # noqa: S506 - a safe loader without dates
+        value: Json = yaml.load(body, Loader=PlainLoader)  # noqa: S506 - a safe loader without dates
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
     return value
 
 
-class _Loader(yaml.SafeLoader):
+class PlainLoader(yaml.SafeLoader):
     """The safe loader, but `2020-01-01` stays a string, as JSON has no dates."""
 
 
-_Loader.yaml_implicit_resolvers = {
+PlainLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }

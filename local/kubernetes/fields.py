@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from local.kubernetes import go
 from local.kubernetes.documents import Document, Json, array, dump
 from local.kubernetes.kinds import Keyed, Leaf, Map, Members, Node, Struct
 
@@ -46,7 +47,7 @@ def _children(node: Node, value: Json) -> Iterator[_Item]:
         case Map(element), dict():
             for key, item in value.items():
                 yield _Item(f"f:{key}", key, element, item)
-        case Keyed(key), list():
+        case Keyed(key=key), list():
             for item in value:
                 if isinstance(item, dict):
                     element_name = "k:" + dump({key: item.get(key)}).decode()
@@ -134,12 +135,14 @@ def remove(node: Node, value: Json, paths: Paths, path: Path = ()) -> Json:
     """Return the value without those fields; a mapping or list that loses its last is None."""
     if isinstance(node, Leaf) or not value:
         return value
-    kept = [
-        (item.key, remove(item.node, item.value, paths, below))
-        for item in _children(node, value)
-        if (below := (*path, item.element)) not in paths
-    ]
-    kept = [(key, item) for key, item in kept if item is not None]
+    kept: list[tuple[str, Json]] = []
+    for item in _children(node, value):
+        below = (*path, item.element)
+        if below in paths:
+            continue
+        rest = remove(item.node, item.value, paths, below)
+        if rest is not None or item.value is None:
+            kept.append((item.key, rest))
     if not kept:
         return None
     return dict(kept) if isinstance(value, dict) else array(item for _, item in kept)
@@ -199,7 +202,7 @@ def check_structure(node: Node, value: Json, path: str = "") -> None:
     match node, value:
         case _, None:
             return
-        case Struct(fields), dict():
+        case Struct(fields=fields), dict():
             for key, item in value.items():
                 if key not in fields:
                     raise TypeMismatchError(f"{path}.{key}: field not declared in schema")
@@ -207,9 +210,20 @@ def check_structure(node: Node, value: Json, path: str = "") -> None:
         case Map(element), dict():
             for key, item in value.items():
                 check_structure(element, item, f"{path}.{key}")
+        case ((Keyed() | Members()), list()):
+            for item in value:
+                _check_item(node, item, path)
         case _ if not isinstance(value, _expected(node)[1]):
             name = _expected(node)[0]
-            raise TypeMismatchError(f"{path}: expected {name}, got {_described(value)}")
+            raise TypeMismatchError(f"{path}: expected {name}, got {_described(name, value)}")
+
+
+def _check_item(node: Keyed | Members, item: Json, path: str) -> None:
+    if isinstance(node, Members):
+        check_structure(node.element, item, f"{path}[={dump(item).decode()}]")
+        return
+    named = go.plain(item.get(node.key)) if isinstance(item, dict) else ""
+    check_structure(node.item, item, f"{path}[{node.key}={named}]")
 
 
 def _expected(node: Node) -> tuple[str, type]:
@@ -221,10 +235,12 @@ def _expected(node: Node) -> tuple[str, type]:
         case Leaf("boolean"):
             return "boolean", bool
         case Leaf("integer"):
-            return "numeric", int
+            return "numeric (int or float)", int
         case Leaf():
             return "string", str
 
 
-def _described(value: Json) -> str:
-    return f"&{{{value!r}}}"
+def _described(wanted: str, value: Json) -> str:
+    if wanted == "string":
+        return f"&value.valueUnstructured{{Value:{go.syntax(value)}}}"
+    return go.type_name(value) if wanted.startswith("numeric") else f"&{{{go.plain(value)}}}"

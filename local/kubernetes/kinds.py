@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A value that is owned and replaced as a whole; `type` is its Go name in messages."""
+    """A value that is owned and replaced as a whole; `go` is its own type in Go, if any."""
 
     type: str = "string"
+    go: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """A mapping whose fields are known."""
+    """A mapping whose fields are known; `go` is what Go calls it, where messages say so."""
 
     fields: Mapping[str, "Node"]
+    go: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +32,50 @@ class Keyed:
     """A list of mappings told apart by one key; an item is owned as a whole."""
 
     key: str
+    item: Struct
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
     """A list of strings that is a set."""
 
+    element: Leaf = field(default_factory=Leaf)
+
 
 type Node = Leaf | Struct | Map | Keyed | Members
 
 _STRING = Leaf()
+_TIME = Leaf("string", "v1.Time")
+_OWNER = Struct(
+    {
+        "apiVersion": _STRING,
+        "kind": _STRING,
+        "name": _STRING,
+        "uid": Leaf("string", "types.UID"),
+        "controller": Leaf("boolean"),
+        "blockOwnerDeletion": Leaf("boolean"),
+    },
+    "OwnerReference",
+)
 _METADATA = Struct(
     {
         "name": _STRING,
         "generateName": _STRING,
         "namespace": _STRING,
         "selfLink": _STRING,
-        "uid": _STRING,
+        "uid": Leaf("string", "types.UID"),
         "resourceVersion": _STRING,
         "generation": Leaf("integer"),
-        "creationTimestamp": _STRING,
-        "deletionTimestamp": _STRING,
+        "creationTimestamp": _TIME,
+        "deletionTimestamp": _TIME,
         "deletionGracePeriodSeconds": Leaf("integer"),
         "labels": Map(),
         "annotations": Map(),
-        "ownerReferences": Keyed("uid"),
+        "ownerReferences": Keyed("uid", _OWNER),
         "finalizers": Members(),
         "managedFields": Leaf("list"),
-    }
+    },
+    "ObjectMeta",
 )
 
 
@@ -110,7 +128,7 @@ SECRET = Kind(
         {
             "data": Map(Leaf("bytes")),
             "stringData": Map(),
-            "type": _STRING,
+            "type": Leaf("string", "v1.SecretType"),
             "immutable": Leaf("boolean"),
         }
     ),

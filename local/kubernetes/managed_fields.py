@@ -108,10 +108,12 @@ def apply(  # noqa: PLR0913, PLR0917 - all that an apply depends on
     *,
     force: bool,
     yielded: Paths = _NOTHING,
+    other_version: bool = False,
 ) -> Applied:
     """Merge an applied configuration; raise `FieldConflictError` where others own its fields.
 
-    Conflicts about nothing but `yielded` fields are taken as forced.
+    Conflicts about nothing but `yielded` fields are taken as forced. `other_version`: the
+    configuration names a resource version that is not the live one, which is a change of a kind.
     """
     if not owners and live:
         first = Manager(BEFORE_FIRST_APPLY, UPDATE)
@@ -133,8 +135,9 @@ def apply(  # noqa: PLR0913, PLR0917 - all that an apply depends on
     after = {owner: owned for owner, owned in _take(others, difference).items() if owned.paths}
     mine = claimed - _SERVERS_OWN
     if mine:
-        same = new == live and mine == last
-        after[manager] = replace(owners[manager]) if same else Owned(mine, now)
+        before = owners[manager].time if manager in owners else ""
+        same = new == live and not other_version
+        after[manager] = Owned(mine, before if same else now)
     return Applied(new, after)
 
 
@@ -240,11 +243,14 @@ def requested(document: Document, live: Owners) -> Owners:
 
 def conflict_causes(conflicts: Mapping[Manager, Paths]) -> tuple[str, list[tuple[str, str]]]:
     """Return the real server's message and its causes: what each says, and the field."""
-    causes = sorted(
-        (f'conflict with "{owner.name}"' + _using(owner), dotted(path))
-        for owner, paths in conflicts.items()
-        for path in paths
-    )
+    by_words = {
+        f'conflict with "{owner.name}"{_using(owner)}': paths for owner, paths in conflicts.items()
+    }
+    causes = [
+        (said, dotted(path))
+        for said, paths in sorted(by_words.items())
+        for path in sorted(paths, key=_in_set)
+    ]
     if len(causes) == 1:
         said, field = causes[0]
         return f"Apply failed with 1 conflict: {said}: {field}", causes
@@ -256,6 +262,12 @@ def conflict_causes(conflicts: Mapping[Manager, Paths]) -> tuple[str, list[tuple
         for said, fields in blocks.items()
     )
     return f"Apply failed with {len(causes)} conflicts: {listed}", causes
+
+
+def _in_set(path: Path) -> tuple[tuple[bool, str], ...]:
+    """Order paths as a field set has them: at each level what ends there, then what goes on."""
+    last = len(path) - 1
+    return tuple((index < last, element) for index, element in enumerate(path))
 
 
 def _using(owner: Manager) -> str:

@@ -1,14 +1,17 @@
 """From what a client sends to an object: structure, unknown fields, conversions and defaults."""
 
 import base64
-import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
+from local.kubernetes import go
+from local.kubernetes.bodies import no_object
 from local.kubernetes.documents import Document, Json, child, strings, text, texts
 from local.kubernetes.kinds import NAMESPACE, SECRET, Keyed, Kind, Leaf, Map, Members, Node, Struct
 
 NAME_LABEL = "kubernetes.io/metadata.name"
+_STRUCT = ("metadata", "immutable", "data", "stringData", "type")
 _GO_TYPES = {
     "bytes": "[]uint8",
     "boolean": "bool",
@@ -19,7 +22,14 @@ _GO_TYPES = {
 
 
 class DecodeError(ValueError):
-    """A document that is no object of its kind; the text is the real server's."""
+    """A document that is no object of its kind; the text is the real server's.
+
+    `restored` is what it says where it converts values instead of parsing JSON.
+    """
+
+    def __init__(self, said: str, restored: str = "") -> None:
+        super().__init__(said)
+        self.restored = restored or said
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +40,32 @@ class Decoded:
     unknown: tuple[str, ...]
 
 
+def in_order(document: Document, *, of_struct: bool) -> Document:
+    """Return the document with its fields as Go comes to them: of two faults it tells the first.
+
+    That is the struct's order where a map is converted, and the alphabet's in patched JSON.
+    """
+    names = sorted(document)
+    if of_struct:
+        names.sort(key=lambda name: _STRUCT.index(name) if name in _STRUCT else len(_STRUCT))
+    return {name: document[name] for name in names}
+
+
+def decode_patched(kind: Kind, document: Json, *, of_struct: bool) -> Decoded:
+    """Decode what a patch made; without a version, JSON is an object of no fields to the server."""
+    if not isinstance(document, dict):
+        return decode(kind, document)
+    if document.get("apiVersion") == "" and not of_struct:
+        return Decoded({}, tuple(sorted(document.keys() - {"apiVersion", "kind"})))
+    return decode(kind, in_order(document, of_struct=of_struct))
+
+
 def decode(kind: Kind, document: Json) -> Decoded:
     """Parse, convert and default an object; raise `DecodeError` where it is none."""
     if not isinstance(document, dict):
-        raise DecodeError(
-            "couldn't get version/kind; json parse error: json: cannot unmarshal "
-            f"{_json_type(document)} into Go value of type struct {{ APIVersion string }}"
-        )
+        raise DecodeError(no_object(document))
     unknown: list[str] = []
-    known = _known(kind.schema, document, "", kind.name, unknown)
+    known = _known(kind.schema, document, _Place("", kind.name), unknown)
     assert isinstance(known, dict)
     known |= {"apiVersion": kind.api_version, "kind": kind.name}
     if kind is SECRET:
@@ -48,94 +75,118 @@ def decode(kind: Kind, document: Json) -> Decoded:
     return Decoded(known, tuple(unknown))
 
 
-def _known(node: Node, value: Json, path: str, where: str, unknown: list[str]) -> Json:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in a document a value stands: its path, and the Go struct that has the field."""
+
+    path: str
+    struct: str
+
+    def below(self, key: str) -> "_Place":
+        return _Place(f"{self.path}.{key}" if self.path else key, self.struct)
+
+    def __str__(self) -> str:
+        return f"{self.struct}.{self.path}"
+
+
+def _known(node: Node, value: Json, place: _Place, unknown: list[str]) -> Json:
     """Return the value without unknown fields and without what Go would leave out as empty."""
     match node, value:
         case Struct(), dict():
-            return _known_fields(node, value, path, where, unknown)
+            return _known_fields(node, value, place, unknown)
         case Map(element), dict():
-            return {key: _scalar(element, item, where) for key, item in value.items()}
-        case Keyed() | Members(), list():
-            return value
+            return {key: _scalar(element, item, place) for key, item in value.items()}
+        case Keyed(item=struct), list():
+            return [_known(struct, item, place, unknown) for item in value]
+        case Members(element), list():
+            return [_scalar(element, item, place) for item in value]
         case Leaf(), _:
-            return _scalar(node, value, where)
+            return _scalar(node, value, place)
         case _:
-            raise _wrong_type(node, value, where)
+            raise _wrong_type(node, value, place)
 
 
-def _known_fields(
-    node: Struct, value: Document, path: str, where: str, unknown: list[str]
-) -> Document:
+def _known_fields(node: Struct, value: Document, place: _Place, unknown: list[str]) -> Document:
     kept: Document = {}
+    here = _Place(place.path, node.go or place.struct)
     for key, item in value.items():
-        below = f"{path}.{key}" if path else key
+        below = here.below(key)
         if key not in node.fields:
-            unknown.append(below)
+            unknown.append(below.path)
         elif item is not None:
-            known = _known(node.fields[key], item, below, f"{where}.{key}", unknown)
-            if known not in ({}, [], "", False):
+            known = _known(node.fields[key], item, below, unknown)
+            if not _is_empty(known) or (key == "managedFields" and known == []):
                 kept[key] = known
     return kept
 
 
-def _scalar(node: Leaf, value: Json, where: str) -> Json:
+def _is_empty(value: Json) -> bool:
+    """Whether Go leaves the value out; false it keeps, since its flags are pointers here."""
+    return not value and value is not False
+
+
+def _scalar(node: Leaf, value: Json, place: _Place) -> Json:
     match node.type, value:
         case "bytes", str() | None:
             return _base64(value or "")
+        case "bytes", []:  # to Go an array of no bytes
+            return ""
         case "string", str() | None:
-            return value or ""
+            return _time(value or "") if node.go == "v1.Time" else value or ""
         case ("list", list()) | ("object", dict()) | ("boolean", bool()):
             return value
         case "integer", int() if not isinstance(value, bool):
             return value
         case _:
-            raise _wrong_type(node, value, where)
+            raise _wrong_type(node, value, place)
 
 
-def _wrong_type(node: Node, value: Json, where: str) -> DecodeError:
+def _wrong_type(node: Node, value: Json, place: _Place) -> DecodeError:
     return DecodeError(
-        f"json: cannot unmarshal {_json_type(value)} into Go struct field {where} "
-        f"of type {_go_type(node)}"
+        f"json: cannot unmarshal {go.json_type(value)} into Go struct field {place} "
+        f"of type {_go_type(node)}",
+        _unrestored(node, go.type_name(value)),
     )
 
 
+def _unrestored(node: Node, given: str) -> str:
+    match node:
+        case Leaf("bytes" | "list") | Keyed() | Members():
+            return f"cannot restore slice from {given}"
+        case Map():
+            return f"cannot restore map from {given}"
+        case Struct() | Leaf("object"):
+            return f"cannot restore struct from: {given}"
+        case Leaf("string") if given == "int64":
+            return "cannot convert int64 to string"
+        case Leaf(name):
+            return f"unrecognized type: {_GO_TYPES.get(name, name)}"
+
+
 def _base64(value: str) -> str:
-    """Check a value as Go decodes it: canonical alphabet and padding, line breaks ignored."""
+    """Return a value as it is encoded once it was decoded: without line breaks or stray bits."""
+    fault = go.base64_fault(value)
+    if fault is not None:
+        said = f"illegal base64 data at input byte {fault}"
+        raise DecodeError(said, f"error decoding from json: {said}")
     packed = value.replace("\r", "").replace("\n", "")
+    return base64.b64encode(base64.b64decode(packed)).decode()
+
+
+def _time(value: str) -> str:
     try:
-        base64.b64decode(packed, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise DecodeError(f"illegal base64 data at input byte {_first_bad(packed)}") from error
-    return packed
-
-
-def _first_bad(value: str) -> int:
-    for position, character in enumerate(value):
-        if not (character.isascii() and (character.isalnum() or character in "+/")):
-            return position
-    return len(value) // 4 * 4
-
-
-def _json_type(value: Json) -> str:
-    match value:
-        case dict():
-            return "object"
-        case list():
-            return "array"
-        case bool():
-            return "bool"
-        case int() | float():
-            return "number"
-        case str():
-            return "string"
-        case None:
-            return "null"
+        datetime.fromisoformat(value or "1970-01-01")
+    except ValueError as error:
+        layout = "2006-01-02T15:04:05Z07:00"
+        why = f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"'
+        raise DecodeError(why) from error
+    return value
 
 
 def _go_type(node: Node) -> str:
     match node:
-        case Leaf(name):
-            return _GO_TYPES.get(name, name)
+        case Leaf(name, own):
+            return own or _GO_TYPES.get(name, name)
         case Map(Leaf("bytes")):
             return "map[string][]uint8"
         case Map():
@@ -145,7 +196,7 @@ def _go_type(node: Node) -> str:
         case Members():
             return "[]string"
         case Struct():
-            return "v1.ObjectMeta"
+            return f"v1.{node.go}"
 
 
 def _secret(document: Document) -> Document:

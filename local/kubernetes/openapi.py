@@ -23,12 +23,12 @@ def _type(kind: Kind) -> Document:
 
 def _schema(node: Node) -> Document:  # noqa: PLR0911 - one for each node
     match node:
-        case Struct(fields):
+        case Struct(fields=fields):
             properties: Document = {name: _schema(field) for name, field in fields.items()}
             return {"type": "object", "properties": properties}
         case Map(element):
             return {"type": "object", "additionalProperties": _schema(element)}
-        case Keyed(key):
+        case Keyed(key=key):
             return {
                 "type": "array",
                 "items": {"type": "object"},

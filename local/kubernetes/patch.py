@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from local.kubernetes import go
 from local.kubernetes.documents import Document, Json, array, text
 
 _MERGE_KEYS: dict[tuple[str, ...], str] = {
@@ -14,6 +15,10 @@ _DIRECTIVES = ("$patch", "$retainKeys", "$setElementOrder/", "$deleteFromPrimiti
 
 class PatchError(ValueError):
     """A patch that does not fit the document."""
+
+
+class MergeKeyError(PatchError):
+    """An item of a list that is merged by a key, without that key."""
 
 
 def merge_patch(target: Json, patch: Json) -> Json:
@@ -87,6 +92,8 @@ def _merge_list(before: list[Json], patch: list[Json], path: tuple[str, ...]) ->
             break
         if item.get("$patch") == "delete":
             merged.pop(text(item, key), None)
+        elif key not in item:
+            raise MergeKeyError(f"map: {go.plain(item)} does not contain declared merge key: {key}")
         else:
             merged[text(item, key)] = _strategic(merged.get(text(item, key), {}), item, path)
     return array(merged.values())
@@ -111,16 +118,19 @@ def _operate(document: Json, operation: Document) -> Json:
         case "remove":
             return _edited(document, path, _delete)
         case "replace":
-            _lookup(document, path)
+            if not path:
+                return value
             return _edited(document, path, lambda holder, key: _set(holder, key, value))
         case "move" | "copy" as name:
             source = _pointer(text(operation, "from"))
-            moved = _lookup(document, source)
+            if not source:
+                raise PatchError("the whole document cannot be moved or copied")
+            moved = _found(document, source)
             if name == "move":
                 document = _edited(document, source, _delete)
             return _edited(document, path, lambda holder, key: _put(holder, key, moved))
         case "test":
-            if _lookup(document, path) != value:
+            if _found(document, path) != value:
                 raise PatchError(f"testing value {text(operation, 'path')} failed")
             return document
         case other:
@@ -130,9 +140,10 @@ def _operate(document: Json, operation: Document) -> Json:
 def _pointer(path: str) -> list[str]:
     if not path:
         return []
-    if not path.startswith("/"):
+    _, slash, rest = path.partition("/")
+    if not slash:
         raise PatchError(f"the path {path} is no JSON pointer")
-    return [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
+    return [part.replace("~1", "/").replace("~0", "~") for part in rest.split("/")]
 
 
 def _lookup(document: Json, path: Sequence[str]) -> Json:
@@ -145,6 +156,14 @@ def _lookup(document: Json, path: Sequence[str]) -> Json:
             case _:
                 raise PatchError(f"there is no {key}")
     return document
+
+
+def _found(document: Json, path: Sequence[str]) -> Json:
+    """Return what is there; as in the server's library, null where an object has no such field."""
+    holder = _lookup(document, path[:-1])
+    if path and isinstance(holder, dict) and path[-1] not in holder:
+        return None
+    return _lookup(document, path)
 
 
 def _index(holder: list[Json], key: str, highest: int) -> int:

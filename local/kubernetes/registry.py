@@ -4,12 +4,11 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Literal
 
+from local.kubernetes import go, validation
 from local.kubernetes import managed_fields as ownership
-from local.kubernetes import validation
 from local.kubernetes.admission import (
     SET_BY_SERVER,
     Address,
@@ -19,11 +18,15 @@ from local.kubernetes.admission import (
     check_kind,
     check_posted_namespace,
     check_preconditions,
+    check_scheme,
     check_uid,
+    check_uid_of_absent,
     check_version,
     checked_config,
     completed,
+    config_label,
     field_conflict,
+    unborn,
 )
 from local.kubernetes.admission import patched as patched_by
 from local.kubernetes.authorization import (
@@ -49,8 +52,11 @@ from local.kubernetes.objects import (
     Decoded,
     DecodeError,
     decode,
+    decode_patched,
+    in_order,
     unknown_fields,
 )
+from local.kubernetes.patch_bodies import PatchType
 from local.kubernetes.selectors import Selector
 from local.kubernetes.status import (
     ApiError,
@@ -61,32 +67,14 @@ from local.kubernetes.status import (
     invalid_patch,
     not_found,
     success,
+    terminating,
 )
 from local.kubernetes.store import Deliver, Store, Stored
+from local.kubernetes.versions import check_written_version, fault
+from local.kubernetes.writes import Write, Written
 
-type PatchType = Literal["merge", "strategic", "json", "apply"]
-
+_NEVER_GIVEN = frozenset(SET_BY_SERVER) - {"generation"}
 _KEPT_NAMESPACES = ("default", "kube-system", "kube-public")
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Who writes, and how; a write without a user is not subject to authorization."""
-
-    manager: str = "local"
-    user: str | None = None
-    dry_run: bool = False
-    force: bool = False
-    field_validation: Literal["Ignore", "Warn", "Strict"] = "Warn"
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a write made of an object."""
-
-    stored: Stored
-    created: bool = False
-    warnings: tuple[str, ...] = ()
 
 
 class Registry:
@@ -104,6 +92,20 @@ class Registry:
                 bound == user and rule.covers(attempt)
                 for bound, rule in self._bound(attempt.namespace)
             )
+
+    def allows_everything(self, user: str) -> bool:
+        """Whether the user is the administrator."""
+        return self.access.allows(user, Attempt("any", "any", group="any"))
+
+    def rules(self, user: str, namespace: str) -> list[Rule]:
+        """Return what the user may in the namespace."""
+        with self._lock:
+            bound = [rule for who, rule in self._bound(namespace) if who == user]
+            return [*self.access.rules(user, namespace), *bound]
+
+    def now(self) -> str:
+        """Return the time as objects state it."""
+        return _now()
 
     @property
     def version(self) -> str:
@@ -139,27 +141,29 @@ class Registry:
         """POST an object."""
         decoded = self._decoded(kind, body, write)
         metadata = child(decoded.document, "metadata")
-        check_posted_namespace(namespace, metadata)
         name = text(metadata, "name")
         if not name and text(metadata, "generateName"):
             name = text(metadata, "generateName") + uuid.uuid4().hex[:5]
-        if text(metadata, "resourceVersion"):
-            raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
-        with self._lock:
+        with self._lock, write.told(decoded.unknown) as warnings:
+            check_posted_namespace(namespace, metadata)
             at = Address(kind, namespace, name)
-            new = addressed(decoded.document, at)
+            new = unborn(addressed(decoded.document, at))
             owners = ownership.requested(new, {})
             manager = Manager(write.manager, UPDATE)
             owners = ownership.update(kind, {}, bare(new), owners, manager, _now())
-            return self._created(at, new, owners, write, decoded.unknown)
+            version = text(metadata, "resourceVersion")
+            return replace(self._created(at, new, owners, write, version), warnings=warnings)
 
     def replace(self, kind: Kind, namespace: str, name: str, body: Json, write: Write) -> Written:
         """PUT an object."""
         decoded = self._decoded(kind, body, write)
         at = Address(kind, namespace, name)
-        check_address(at, child(decoded.document, "metadata"))
-        with self._lock:
-            return self._updated(at, self.read(kind, namespace, name), decoded, write)
+        metadata = child(decoded.document, "metadata")
+        with self._lock, write.told(decoded.unknown) as warnings:
+            check_address(at, metadata)
+            live = self.read(kind, namespace, name)
+            check_uid(at, live, text(metadata, "uid"))
+            return replace(self._updated(at, live, decoded.document, write), warnings=warnings)
 
     def patch(  # noqa: PLR0913, PLR0917 - an address, a patch and who sends it
         self, kind: Kind, namespace: str, name: str, how: PatchType, patch: Json, write: Write
@@ -168,19 +172,24 @@ class Registry:
         at = Address(kind, namespace, name)
         with self._lock:
             if how == "apply":
-                return self._applied(at, patch, write)
+                with write.told(()) as warnings:
+                    return replace(self._applied(at, patch, write), warnings=warnings)
             live = self.read(kind, namespace, name)
             patched = patched_by(live.document, how, patch)
+            spilled = go.plain(patch) if how == "strategic" else dump(patched).decode()
             try:
-                decoded = decode(kind, patched)
+                if how != "strategic":
+                    check_scheme(kind, patched, patched=True)
+                decoded = decode_patched(kind, patched, of_struct=how == "strategic")
             except DecodeError as error:
-                spilled = patch if how == "strategic" else patched
-                raise invalid_patch(dump(spilled).decode(), str(error)) from error
-            if decoded.unknown and write.field_validation == "Strict":
-                why = "strict decoding error: " + ", ".join(unknown_fields(decoded.unknown))
-                raise invalid_patch(dump(patched).decode(), why)
-            check_address(at, child(decoded.document, "metadata"))
-            return self._updated(at, live, decoded, write)
+                why = error.restored if how == "strategic" else str(error)
+                raise invalid_patch(spilled, why) from error
+            told = write.repeated + tuple(unknown_fields(decoded.unknown))
+            if told and write.field_validation == "Strict":
+                raise invalid_patch(spilled, "strict decoding error: " + ", ".join(told))
+            with write.told(decoded.unknown) as warnings:
+                check_address(at, child(decoded.document, "metadata"))
+                return replace(self._updated(at, live, decoded.document, write), warnings=warnings)
 
     def delete(
         self, kind: Kind, namespace: str, name: str, options: Document, *, dry_run: bool = False
@@ -189,15 +198,12 @@ class Registry:
         with self._lock:
             live = self.read(kind, namespace, name)
             at = Address(kind, namespace, name)
-            check_preconditions(at, live, child(options, "preconditions"))
+            check_preconditions(at, live, options)
             if kind is NAMESPACE and name in _KEPT_NAMESPACES:
                 raise forbidden(kind, name, "this namespace may not be deleted")
             uid = text(live.metadata, "uid")
             if kind is NAMESPACE:
-                gone = _marked_deleted(live.bare) | {"status": {"phase": "Terminating"}}
-                if not dry_run:
-                    self._drop_namespace(at, live)
-                return gone
+                return self._end_namespace(at, live, dry_run=dry_run).document
             if words(live.metadata, "finalizers"):
                 marked = _marked_deleted(live.bare)
                 if not dry_run and marked != live.bare:
@@ -217,9 +223,9 @@ class Registry:
                 raise bad_request(label + str(error)) from error
             refused = f"the object provided is unrecognized (must be of type {kind.name}): {error}"
             raise bad_request(refused) from error
-        if decoded.unknown and write.field_validation == "Strict":
-            unknown = ", ".join(unknown_fields(decoded.unknown))
-            raise bad_request(f"{label}strict decoding error: {unknown}")
+        told = write.repeated + tuple(unknown_fields(decoded.unknown))
+        if told and write.field_validation == "Strict":
+            raise bad_request(f"{label}strict decoding error: {', '.join(told)}")
         return decoded
 
     def _applied(self, at: Address, config: Json, write: Write) -> Written:
@@ -228,23 +234,29 @@ class Registry:
         if live is None:
             self._may_create(at, write)
         metadata = child(config, "metadata")
-        version = text(metadata, "resourceVersion")
         kept = {key: v for key, v in metadata.items() if key not in {"resourceVersion", "name"}}
-        config = {**config, "metadata": {**kept, "name": at.name}}
-        applied = _merged(at, live, config, write)
+        named: Document = {}
+        if "name" in metadata or live is not None:
+            named = {"name": metadata.get("name", at.name)}
+        version = text(metadata, "resourceVersion")
+        applied = _merged(at, live, {**config, "metadata": {**kept, **named}}, version, write)
         try:
-            decoded = decode(at.kind, applied.document)
+            decoded = decode(at.kind, in_order(applied.document, of_struct=True))
         except DecodeError as error:
+            label = config_label(at.kind, config)
             why = (
-                "failed to convert new object to proper version: unable to convert unstructured "
-                f"object to /v1, Kind={at.kind.name}: error decoding from json: {error}"
+                f"failed to convert new object ({label}) to proper version: unable to convert "
+                f"unstructured object to /v1, Kind={at.kind.name}: {error.restored}"
             )
             raise ApiError(500, "", why) from error
+        check_address(at, child(decoded.document, "metadata"))
+        check_uid_of_absent(at, live, text(metadata, "uid"))
         new = addressed(decoded.document, at)
+        check_written_version(version)
         if live is None:
-            return self._created(at, new, applied.owners, write, ())
+            return self._created(at, bare(new), applied.owners, write, version)
         check_version(at, live, version)
-        return self._stored(at, live, new, applied.owners, write, ())
+        return self._stored(at, live, (new, completed(at, new, live)), applied.owners, write)
 
     def _may_create(self, at: Address, write: Write) -> None:
         attempt = Attempt("create", at.kind.plural, at.namespace, at.name, at.kind.group)
@@ -252,61 +264,66 @@ class Registry:
             raise forbidden(at.kind, at.name, attempt.refusal(write.user))
 
     def _created(
-        self, at: Address, new: Document, owners: Owners, write: Write, unknown: tuple[str, ...]
+        self, at: Address, new: Document, owners: Owners, write: Write, version: str
     ) -> Written:
+        born = self._born(at, new, write)
+        if write.dry_run:
+            return Written(Stored.of(born, owners).at(version), created=True)
+        return Written(self._put(at, born, owners), created=True)
+
+    def _born(self, at: Address, new: Document, write: Write) -> Document:
+        """Return a new object as it begins; raise ApiError where it cannot."""
+        version = text(child(new, "metadata"), "resourceVersion")
         if at.kind.namespaced and self._store.get(NAMESPACE, "", at.namespace) is None:
             raise not_found(NAMESPACE, at.namespace)
-        metadata = {k: v for k, v in child(new, "metadata").items() if k not in SET_BY_SERVER}
+        self._refuse_in_terminating(at)
+        metadata = {k: v for k, v in child(new, "metadata").items() if k not in _NEVER_GIVEN}
         metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": _now()}
         new = bare({**new, "metadata": metadata})
         if at.kind is NAMESPACE:
             new |= {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
-        if at.name and self._store.get(at.kind, at.namespace, at.name) is not None:
-            raise already_exists(at.kind, at.name)
         faults = validation.faults(at.kind, new)
         if faults:
             raise invalid(at.kind, at.name, faults)
-        warnings = tuple(unknown_fields(unknown)) if write.field_validation == "Warn" else ()
-        if write.dry_run:
-            return Written(Stored.of(new, owners), created=True, warnings=warnings)
-        return Written(self._put(at, new, owners), created=True, warnings=warnings)
+        if version not in ("", "0") and not fault(version) and not write.dry_run:
+            raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
+        if at.name and self._store.get(at.kind, at.namespace, at.name) is not None:
+            raise already_exists(at.kind, at.name)
+        return new
 
-    def _updated(self, at: Address, live: Stored, decoded: Decoded, write: Write) -> Written:
-        new = decoded.document
+    def _updated(self, at: Address, live: Stored, new: Document, write: Write) -> Written:
         metadata = child(new, "metadata")
-        check_uid(at, live, text(metadata, "uid"))
         check_version(at, live, text(metadata, "resourceVersion"))
         owners = ownership.requested(new, live.owners)
-        new = completed(at, addressed(new, at), live)
+        sent = addressed(new, at)
+        new = completed(at, sent, live)
         manager = Manager(write.manager, UPDATE)
         owners = ownership.update(at.kind, live.bare, new, owners, manager, _now())
-        return self._stored(at, live, new, owners, write, decoded.unknown)
+        return self._stored(at, live, (sent, new), owners, write)
 
-    def _stored(  # noqa: PLR0913, PLR0917 - the object before and after, its owners and who sends it
+    def _stored(
         self,
         at: Address,
         live: Stored,
-        new: Document,
+        change: tuple[Document, Document],
         owners: Owners,
         write: Write,
-        unknown: tuple[str, ...],
     ) -> Written:
-        faults = validation.change_faults(at.kind, live.bare, new)
-        new = completed(at, new, live)
-        faults = [*validation.faults(at.kind, new), *faults]
+        """Store a change: the object as it was sent, and as it would be."""
+        sent, new = change
+        faults = validation.update_faults(at.kind, live.bare, sent, new)
         if faults:
             raise invalid(at.kind, at.name, faults)
-        warnings = tuple(unknown_fields(unknown)) if write.field_validation == "Warn" else ()
         if new == live.bare and _same_owners(owners, live.owners):
-            return Written(live, warnings=warnings)
+            return Written(live)
         if write.dry_run:
-            return Written(Stored.of(new, owners), warnings=warnings)
+            return Written(Stored.of(new, owners))
         metadata = child(new, "metadata")
         if metadata.get("deletionTimestamp") and not words(metadata, "finalizers"):
             gone = Stored.of(new, owners)
             self._drop(at, gone)
-            return Written(gone, warnings=warnings)
-        return Written(self._put(at, new, owners), warnings=warnings)
+            return Written(gone)
+        return Written(self._put(at, new, owners))
 
     def _put(self, at: Address, new: Document, owners: Owners) -> Stored:
         version = str(self._store.next_version())
@@ -320,12 +337,33 @@ class Registry:
         metadata = {**last.metadata, "resourceVersion": version}
         gone = Stored.of({**last.bare, "metadata": metadata}, last.owners)
         self._store.drop(at.kind, at.key, gone)
+        home = self._store.get(NAMESPACE, "", at.namespace) if at.kind.namespaced else None
+        if home is not None and home.metadata.get("deletionTimestamp"):
+            self._drop_if_empty(Address(NAMESPACE, "", at.namespace), home)
 
-    def _drop_namespace(self, at: Address, live: Stored) -> None:
+    def _end_namespace(self, at: Address, live: Stored, *, dry_run: bool) -> Stored:
+        """Terminate a namespace, as a controller does: it goes once all that is in it is gone."""
+        marked: Document = {**_marked_deleted(live.bare), "status": {"phase": "Terminating"}}
+        child(marked, "metadata").pop("deletionGracePeriodSeconds", None)
+        if dry_run:
+            return Stored.of(marked, live.owners)
+        ended = live if marked == live.bare else self._put(at, marked, live.owners)
         for kind in KINDS.values():
             for stored in list(self._store.all(kind, at.name)) if kind.namespaced else ():
-                self._drop(Address(kind, at.name, text(stored.metadata, "name")), stored)
-        self._drop(at, live)
+                self.delete(kind, at.name, text(stored.metadata, "name"), {})
+        if self._store.get(NAMESPACE, "", at.name) is not None:
+            self._drop_if_empty(at, ended)
+        return ended
+
+    def _drop_if_empty(self, at: Address, live: Stored) -> None:
+        kinds = (kind for kind in KINDS.values() if kind.namespaced)
+        if not any(True for kind in kinds for _ in self._store.all(kind, at.name)):
+            self._drop(at, live)
+
+    def _refuse_in_terminating(self, at: Address) -> None:
+        home = self._store.get(NAMESPACE, "", at.namespace) if at.kind.namespaced else None
+        if home is not None and home.metadata.get("deletionTimestamp"):
+            raise terminating(at.kind, at.namespace, at.name)
 
     def _bound(self, namespace: str) -> Iterator[tuple[str, Rule]]:
         """Yield each user that has a Role in the namespace, with each of its rules."""
@@ -336,7 +374,9 @@ class Registry:
                     yield user, rule
 
 
-def _merged(at: Address, live: Stored | None, config: Document, write: Write) -> Applied:
+def _merged(
+    at: Address, live: Stored | None, config: Document, version: str, write: Write
+) -> Applied:
     before = live.bare if live else {}
     try:
         applied = ownership.apply(
@@ -347,6 +387,7 @@ def _merged(at: Address, live: Stored | None, config: Document, write: Write) ->
             Manager(write.manager, APPLY),
             _now(),
             force=write.force,
+            other_version=version not in ("", text(child(before, "metadata"), "resourceVersion")),
             yielded=taken_over(at.kind, before) if write.manager == KUBECTL else frozenset(),
         )
     except FieldConflictError as error:

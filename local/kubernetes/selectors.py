@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from local.kubernetes.documents import Document, child, text, texts
 from local.kubernetes.kinds import NAMESPACE, SECRET, Kind
-from local.kubernetes.status import bad_request
+from local.kubernetes.status import bad_request, invalid_value
+from local.kubernetes.validation import label_fault
 
 type _Test = Callable[[Mapping[str, str]], bool]
 
@@ -58,15 +59,20 @@ def name_asked(fields: str) -> str:
 
 
 def _split(selector: str) -> list[str]:
-    return [part for part in re.split(r",(?![^()]*\))", selector) if part]
+    return [part for part in re.split(r",(?![^()]*\))", selector) if part.strip()]
 
 
 def _label_test(part: str) -> _Test:
     found = _REQUIREMENT.match(part)
     if not found:
-        raise bad_request(f"unable to parse requirement: {part!r} is no label requirement")
+        why = "found '=', expected: identifier" if "===" in part else f"{part!r} is none"
+        raise bad_request(f"unable to parse requirement: {why}")
     key, value = found["key"], found["value"] or ""
-    several = {item.strip() for item in value.strip("()").split(",")}
+    several = [item.strip() for item in value.strip("()").split(",")]
+    for index, item in enumerate(several):
+        if why := label_fault(item):
+            cause = invalid_value(f"values[{index}][{key}]", item, why)
+            raise bad_request(f"unable to parse requirement: {cause}")
     match found["absent"], found["op"]:
         case "!", None:
             return lambda labels: key not in labels

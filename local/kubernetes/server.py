@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from local.kubernetes.answers import BODY_LIMIT
+from local.kubernetes.answers import BODY_LIMIT, add_warnings
 from local.kubernetes.cluster import AnyCluster
 from local.kubernetes.documents import dump
 from local.kubernetes.faults import Where
@@ -13,7 +13,7 @@ from local.kubernetes.kinds import NAMESPACE, SECRET
 from local.kubernetes.routes import PATCH_TYPES, route
 from local.kubernetes.status import ApiError, forbidden, not_found, unauthorized
 
-_HEALTH = ("/healthz", "/livez", "/readyz")
+_HEALTH = ("/healthz", "/livez", "/readyz", "/healthz/ping", "/livez/ping", "/readyz/ping")
 _REASONS = {
     409: "Conflict",
     413: "RequestEntityTooLarge",
@@ -49,7 +49,7 @@ async def _answer(cluster: AnyCluster, request: web.Request) -> web.StreamRespon
     cluster.requests.add(verb, resource)
 
     async def answer() -> web.StreamResponse:
-        if request.path.startswith(_HEALTH):
+        if request.path in _HEALTH:
             return web.Response(text="ok")
         response = await cluster.answer(request, _user(cluster, request))
         for told in tuple(cluster.observers):
@@ -96,4 +96,6 @@ def _on_demand(status: int, where: Where) -> ApiError:
 
 
 def _refusal(error: ApiError) -> web.Response:
-    return web.Response(body=dump(error.body), status=error.code, content_type="application/json")
+    answer = web.Response(body=dump(error.body), status=error.code, content_type="application/json")
+    add_warnings(answer, error.warnings)
+    return answer

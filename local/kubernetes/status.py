@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from local.kubernetes import go
+from local.kubernetes.bodies import Body, no_object
 from local.kubernetes.documents import Document, array
 from local.kubernetes.kinds import Kind
 
@@ -30,6 +32,7 @@ class ApiError(Exception):
         self, code: int, reason: str, message: str, details: Document | None = None
     ) -> None:
         super().__init__(message)
+        self.warnings: tuple[str, ...] = ()
         self.code = code
         self.reason = reason
         self.body: Document = {
@@ -48,7 +51,7 @@ class ApiError(Exception):
 
 def invalid_value(field: str, value: str, why: str) -> Cause:
     """Return the cause for a value that is off its syntax."""
-    return Cause("FieldValueInvalid", f'Invalid value: "{value}": {why}', field)
+    return Cause("FieldValueInvalid", f"Invalid value: {go.quoted(value)}: {why}", field)
 
 
 def required(field: str, why: str = "") -> Cause:
@@ -85,14 +88,15 @@ def invalid_patch(patched: str, why: str) -> ApiError:
 def _unprocessable(
     label: str, kind: str, name: str, causes: Sequence[Cause], group: str = ""
 ) -> ApiError:
-    listed = ", ".join(str(cause) for cause in causes)
+    said = list(dict.fromkeys(str(cause) for cause in causes))
+    listed = ", ".join(said)
     body: Document = {"name": name} if name else {}
     if group:
         body["group"] = group
     if kind:
         body["kind"] = kind
     body["causes"] = array(cause.document() for cause in causes)
-    message = f'{label} "{name}" is invalid: ' + (f"[{listed}]" if len(causes) > 1 else listed)
+    message = f'{label} "{name}" is invalid: ' + (f"[{listed}]" if len(said) > 1 else listed)
     return ApiError(422, "Invalid", message, body)
 
 
@@ -101,9 +105,24 @@ def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
 
 
+def unrecognized(kind: str, body: Body, why: str = "") -> ApiError:
+    """400: the body is no object at all, or none that can be read."""
+    said = why or no_object(body.value)
+    return bad_request(
+        f"the object provided is unrecognized (must be of type {kind}): "
+        f"{said} ({go.summary(body.raw)})"
+    )
+
+
 def unauthorized() -> ApiError:
     """401: no bearer token, or one that stands for no user."""
     return ApiError(401, "Unauthorized", "Unauthorized")
+
+
+def no_such_method() -> ApiError:
+    """405: the path is about something, but not by that method."""
+    why = "the server does not allow this method on the requested resource"
+    return ApiError(405, "MethodNotAllowed", why, {})
 
 
 def not_found(kind: Kind, name: str) -> ApiError:
@@ -134,16 +153,46 @@ def conflict(kind: Kind, name: str, why: str) -> ApiError:
     return ApiError(409, "Conflict", message, _object(kind, name))
 
 
+def failed_precondition(kind: Kind, name: str, why: str) -> ApiError:
+    """409: a delete's precondition does not hold; it names the kind, not the resource."""
+    label = f"{kind.name}.{kind.group}" if kind.group else kind.name
+    group: Document = {"group": kind.group} if kind.group else {}
+    message = f'Operation cannot be fulfilled on {label} "{name}": {why}'
+    return ApiError(409, "Conflict", message, {"name": name, **group, "kind": kind.name})
+
+
 def forbidden(kind: Kind, name: str, why: str) -> ApiError:
     """403: an authenticated user may not, or nobody may."""
     label = f'{kind.resource} "{name}"' if name else kind.resource
     return ApiError(403, "Forbidden", f"{label} is forbidden: {why}", _object(kind, name))
 
 
-def forbidden_elsewhere(resource: str, name: str, why: str) -> ApiError:
+def terminating(kind: Kind, namespace: str, name: str) -> ApiError:
+    """403: nothing can be created in a namespace that is being deleted."""
+    why = f"unable to create new content in namespace {namespace} because it is being terminated"
+    error = forbidden(kind, name, why)
+    cause = Cause(
+        "NamespaceTerminating", f"namespace {namespace} is being terminated", "metadata.namespace"
+    )
+    error.body["details"] = {**_object(kind, name), "causes": [cause.document()]}
+    return error
+
+
+def forbidden_elsewhere(resource: str, group: str, name: str, why: str) -> ApiError:
     """403 for a kind that this server does not have."""
-    label = f'{resource} "{name}"' if name else resource
-    return ApiError(403, "Forbidden", f"{label} is forbidden: {why}", {})
+    plural = resource.partition("/")[0]
+    qualified = f"{plural}.{group}" if group else plural
+    label = f'{qualified} "{name}"' if name else qualified
+    about: Document = {"name": name} if name else {}
+    if group:
+        about["group"] = group
+    return ApiError(403, "Forbidden", f"{label} is forbidden: {why}", {**about, "kind": plural})
+
+
+def forbidden_path(user: str, method: str, path: str) -> ApiError:
+    """403 for a path that is about no kind."""
+    why = f'forbidden: User "{user}" cannot {method.lower()} path "{path}"'
+    return ApiError(403, "Forbidden", why, {})
 
 
 def success(kind: Kind, name: str, uid: str) -> Document:

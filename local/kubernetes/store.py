@@ -28,8 +28,14 @@ class Stored:
 
     @classmethod
     def of(cls, bare: Document, owners: Owners) -> "Stored":
-        """Render an object."""
-        return cls(bare, owners, dump(served(bare, owners)))
+        """Render an object; what kind it is stands first."""
+        ordered = {**_head(bare), **bare}
+        return cls(ordered, owners, dump(served(ordered, owners)))
+
+    def at(self, version: str) -> "Stored":
+        """Return the object with that resource version, if there is one."""
+        metadata = {**self.metadata, "resourceVersion": version} if version else self.metadata
+        return Stored.of({**self.bare, "metadata": metadata}, self.owners)
 
     @property
     def metadata(self) -> Document:
@@ -40,6 +46,20 @@ class Stored:
     def document(self) -> Document:
         """The object as it is served."""
         return served(self.bare, self.owners)
+
+    @property
+    def listed(self) -> Document:
+        """The object as it stands in a list, which says once what kind its items are."""
+        return {key: v for key, v in self.document.items() if key not in {"kind", "apiVersion"}}
+
+    @property
+    def listed_body(self) -> bytes:
+        """The same as JSON."""
+        return b"{" + self.body[len(dump(_head(self.bare))) :]
+
+
+def _head(bare: Document) -> Document:
+    return {key: value for key in ("kind", "apiVersion") if (value := bare.get(key))}
 
 
 def served(bare: Document, owners: Owners) -> Document:

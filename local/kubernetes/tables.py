@@ -29,7 +29,7 @@ def table(kind: Kind, objects: Iterable[Stored], version: str, include: str) -> 
 def _column(name: str) -> Document:
     return {
         "name": name,
-        "type": "integer" if name == "Data" else "string",
+        "type": "string",
         "format": "name" if name == "Name" else "",
         "description": name,
         "priority": 0,
@@ -37,7 +37,8 @@ def _column(name: str) -> Document:
 
 
 def _row(kind: Kind, stored: Stored, include: str) -> Document:
-    row: Document = {"cells": [text(stored.metadata, "name"), *_cells(kind, stored)]}
+    cells: list[Json] = [text(stored.metadata, "name"), *_cells(kind, stored)]
+    row: Document = {"cells": cells, "object": None}
     if include == "Object":
         row["object"] = stored.document
     elif include != "None":

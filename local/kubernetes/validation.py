@@ -4,7 +4,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from local.kubernetes.documents import Document, child, items, text, texts, words
+from local.kubernetes import go
+from local.kubernetes.documents import Document, Json, child, items, text, texts, words
 from local.kubernetes.kinds import ROLE, ROLE_BINDING, SECRET, Kind
 from local.kubernetes.objects import data_size, decoded_data
 from local.kubernetes.status import Cause, invalid_value, not_allowed, required, too_long
@@ -15,6 +16,7 @@ _IMMUTABLE = "field is immutable"
 _NO_NEW_FINALIZERS = (
     "no new finalizers can be added if the object is being deleted, found new finalizers "
 )
+_ACCOUNT = "kubernetes.io/service-account.name"
 _FROZEN = "field is immutable when `immutable` is set"
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -22,6 +24,24 @@ _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = f"({_QUALIFIED})?"
 _KEY = "[-._a-zA-Z0-9]+"
+
+_LONGEST_NAME, _LONGEST_LABEL = 253, 63
+_LABEL_SYNTAX = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
+    "and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', "
+    f"regex used for validation is '{_LABEL}')"
+)
+_SUBDOMAIN_SYNTAX = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
+    "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "
+    f"for validation is '{_SUBDOMAIN}')"
+)
+_QUALIFIED_SYNTAX = (
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "
+    f"validation is '{_QUALIFIED}')"
+)
+_OPTIONAL_PREFIX = " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
 
 _REQUIRED_KEYS = {"kubernetes.io/tls": ("tls.crt", "tls.key")}
 _DOCKER_KEYS = {
@@ -31,128 +51,151 @@ _DOCKER_KEYS = {
 
 
 def faults(kind: Kind, document: Document) -> list[Cause]:
-    """Return what is wrong with an object, in the real server's order and words."""
-    found = list(_metadata(kind, document))
-    if kind is SECRET:
-        found += _secret(document)
-    elif kind is ROLE:
-        found += _role(document)
-    return found
+    """Return what is wrong with a new object, in the real server's order and words."""
+    return [*_named(kind, document), *_whole_metadata(document), *_own(kind, document)]
 
 
-def change_faults(kind: Kind, old: Document, new: Document) -> list[Cause]:
-    """Return what the change must not do."""
-    found: list[Cause] = []
-    before, after = child(old, "metadata"), child(new, "metadata")
-    found += [
-        invalid_value(f"metadata.{field}", text(after, field), _IMMUTABLE)
-        for field in ("name", "namespace", "uid")
-        if text(before, field) != text(after, field)
-    ]
+def update_faults(kind: Kind, old: Document, sent: Document, new: Document) -> list[Cause]:
+    """Return what is wrong with a change; as in the real server, metadata are checked four times.
+
+    `sent` is the object as the client has it, `new` as it is to be stored.
+    """
+    before, after = child(old, "metadata"), child(sent, "metadata")
+    changed = [*_metadata(new), *_fixed(before, after)]
+    whole = _whole_metadata(new)
+    return [*changed, *changed, *whole, *whole, *_kept(kind, old, new), *_own(kind, new)]
+
+
+def _fixed(before: Document, after: Document) -> Iterator[Cause]:
+    for field in ("name", "namespace", "uid"):
+        if text(after, field) not in ("", text(before, field)):
+            yield invalid_value(f"metadata.{field}", text(after, field), _IMMUTABLE)
     added = [name for name in words(after, "finalizers") if name not in words(before, "finalizers")]
     if added and before.get("deletionTimestamp"):
         listed = ", ".join(f'"{name}"' for name in added)
-        found.append(
-            not_allowed("metadata.finalizers", _NO_NEW_FINALIZERS + f"[]string{{{listed}}}")
-        )
+        yield not_allowed("metadata.finalizers", _NO_NEW_FINALIZERS + f"[]string{{{listed}}}")
+
+
+def _kept(kind: Kind, old: Document, new: Document) -> Iterator[Cause]:
+    """Yield what a kind does not let change."""
     if kind is ROLE_BINDING and old.get("roleRef") != new.get("roleRef"):
-        found.append(invalid_value("roleRef", "", "cannot change roleRef"))
+        yield invalid_value("roleRef", "", "cannot change roleRef")
     if kind is not SECRET:
-        return found
+        return
     if old.get("type") != new.get("type"):
-        found.append(invalid_value("type", text(new, "type"), _IMMUTABLE))
+        yield invalid_value("type", text(new, "type"), _IMMUTABLE)
     if old.get("immutable"):
         if not new.get("immutable"):
-            found.append(not_allowed("immutable", _FROZEN))
+            yield not_allowed("immutable", _FROZEN)
         if child(old, "data") != child(new, "data"):
-            found.append(not_allowed("data", _FROZEN))
-    return found
+            yield not_allowed("data", _FROZEN)
 
 
-def _metadata(kind: Kind, document: Document) -> Iterator[Cause]:
-    metadata = child(document, "metadata")
-    name = text(metadata, "name")
-    if not name:
-        yield required("metadata.name", "name or generateName is required")
-    else:
+def _own(kind: Kind, document: Document) -> Iterator[Cause]:
+    if kind is SECRET:
+        yield from _secret(document)
+    elif kind is ROLE:
+        yield from _role(document)
+
+
+def _named(kind: Kind, document: Document) -> Iterator[Cause]:
+    name = text(child(document, "metadata"), "name")
+    if name:
         yield from _name(kind, name)
+    else:
+        yield required("metadata.name", "name or generateName is required")
+
+
+def _whole_metadata(document: Document) -> list[Cause]:
+    finalizers = enumerate(words(child(document, "metadata"), "finalizers"))
+    return [
+        *_metadata(document),
+        *(cause for index, name in finalizers for cause in _finalizer(index, name)),
+    ]
+
+
+def _metadata(document: Document) -> Iterator[Cause]:
+    metadata = child(document, "metadata")
     for key, value in texts(metadata, "labels").items():
-        yield from _qualified("metadata.labels", key)
-        if len(value) > 63 or not re.fullmatch(_VALUE, value):  # noqa: PLR2004 - the syntax
-            yield invalid_value("metadata.labels", value, _why_label(value))
+        yield from _qualified("metadata.labels", key, "label key")
+        if why := label_fault(value):
+            yield invalid_value("metadata.labels", value, why)
     annotations = texts(metadata, "annotations")
     for key in annotations:
-        yield from _qualified("metadata.annotations", key)
+        yield from _qualified("metadata.annotations", key.lower(), "annotation key", shown=key)
     size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
     if size > _ANNOTATIONS_LIMIT:
         yield too_long("metadata.annotations", _ANNOTATIONS_LIMIT)
     yield from _owners(metadata)
-    for finalizer in words(metadata, "finalizers"):
-        if "/" not in finalizer and finalizer not in {"orphan", "foregroundDeletion"}:
-            yield invalid_value(
-                "metadata.finalizers",
-                finalizer,
-                "name is neither a standard finalizer name nor is it fully qualified",
-            )
+
+
+def _finalizer(index: int, name: str) -> Iterator[Cause]:
+    found = list(_qualified("metadata.finalizers", name, "finalizer"))
+    yield from found
+    if not found and "/" not in name and name not in {"orphan", "foregroundDeletion"}:
+        yield invalid_value(
+            f"metadata.finalizers[{index}]",
+            name,
+            "name is neither a standard finalizer name nor is it fully qualified",
+        )
 
 
 def _owners(metadata: Document) -> Iterator[Cause]:
-    for index, owner in enumerate(items(metadata, "ownerReferences")):
-        where = f"metadata.ownerReferences[{index}]"
-        for field, why in (
-            ("apiVersion", "version must not be empty"),
-            ("kind", "must not be empty"),
-            ("name", "must not be empty"),
-            ("uid", "must not be empty"),
-        ):
+    where = "metadata.ownerReferences"
+    for owner in items(metadata, "ownerReferences"):
+        version = text(owner, "apiVersion")
+        if not version or version.count("/") > 1:
+            yield invalid_value(f"{where}.apiVersion", version, "version must not be empty")
+        for field in ("kind", "name", "uid"):
             if not text(owner, field):
-                yield invalid_value(f"{where}.{field}", "", why)
+                yield invalid_value(f"{where}.{field}", "", "must not be empty")
 
 
 def _name(kind: Kind, name: str) -> Iterator[Cause]:
     if kind.group:
         if name in {".", ".."} or "/" in name or "%" in name:
             yield invalid_value("metadata.name", name, "may not be a part of a path")
-    elif kind is SECRET:
-        if len(name) > 253 or not re.fullmatch(_SUBDOMAIN, name):  # noqa: PLR2004 - the syntax
-            yield invalid_value(
-                "metadata.name",
-                name,
-                "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
-                "characters, '-' or '.', and must start and end with an alphanumeric character "
-                f"(e.g. 'example.com', regex used for validation is '{_SUBDOMAIN}')",
-            )
-    elif len(name) > 63 or not re.fullmatch(_LABEL, name):  # noqa: PLR2004 - the syntax
-        yield invalid_value(
-            "metadata.name",
-            name,
-            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
-            "and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', "
-            f"regex used for validation is '{_LABEL}')",
-        )
+        return
+    longest, pattern, syntax = (
+        (_LONGEST_NAME, _SUBDOMAIN, _SUBDOMAIN_SYNTAX)
+        if kind is SECRET
+        else (_LONGEST_LABEL, _LABEL, _LABEL_SYNTAX)
+    )
+    if len(name) > longest:
+        yield invalid_value("metadata.name", name, f"must be no more than {longest} characters")
+    if not re.fullmatch(pattern, name):
+        yield invalid_value("metadata.name", name, syntax)
 
 
-def _qualified(where: str, key: str) -> Iterator[Cause]:
-    prefix, slash, name = key.rpartition("/")
-    if slash and not re.fullmatch(_SUBDOMAIN, prefix.lower()):
-        yield invalid_value(
-            where, key, "prefix part a lowercase RFC 1123 subdomain must consist of lower case "
-            "alphanumeric characters, '-' or '.', and must start and end with an alphanumeric "
-            f"character (e.g. 'example.com', regex used for validation is '{_SUBDOMAIN}')"
-        )  # fmt: skip
-    if len(name) > 63:  # noqa: PLR2004 - the syntax
-        yield invalid_value(where, key, "name part must be no more than 63 bytes")
-    elif not re.fullmatch(_QUALIFIED, name):
-        yield invalid_value(
-            where, key, "name part must consist of alphanumeric characters, '-', '_' or '.', and "
-            "must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or "
-            "'123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-        )  # fmt: skip
+def _qualified(where: str, key: str, what: str, shown: str | None = None) -> Iterator[Cause]:
+    shown = key if shown is None else shown
+    prefix, slash, name = key.partition("/")
+    if "/" in name:
+        why = f"a valid {what} {_QUALIFIED_SYNTAX}{_OPTIONAL_PREFIX}"
+        yield invalid_value(where, shown, why)
+        return
+    if not slash:
+        prefix, name = "", key
+    elif not prefix:
+        yield invalid_value(where, shown, "prefix part must be non-empty")
+    elif len(prefix) > _LONGEST_NAME:
+        yield invalid_value(where, shown, "prefix part must be no more than 253 bytes")
+    elif not re.fullmatch(_SUBDOMAIN, prefix):
+        yield invalid_value(where, shown, f"prefix part {_SUBDOMAIN_SYNTAX}")
+    if not name:
+        yield invalid_value(where, shown, "name part must be non-empty")
+    elif len(name) > _LONGEST_LABEL:
+        yield invalid_value(where, shown, "name part must be no more than 63 bytes")
+    if not re.fullmatch(_QUALIFIED, name):
+        yield invalid_value(where, shown, f"name part {_QUALIFIED_SYNTAX}")
 
 
-def _why_label(value: str) -> str:
-    if len(value) > 63:  # noqa: PLR2004 - the syntax
+def label_fault(value: str) -> str:
+    """Return why the text can be no label's value; empty where it can."""
+    if len(value) > _LONGEST_LABEL:
         return "must be no more than 63 bytes"
+    if re.fullmatch(_VALUE, value):
+        return ""
     return (
         "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' "
         "or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or "
@@ -163,14 +206,14 @@ def _why_label(value: str) -> str:
 
 def _secret(document: Document) -> Iterator[Cause]:
     keys = texts(document, "data")
-    for key in sorted(keys):
+    for key in keys:
         yield from _key(key)
     if data_size(document) > _DATA_LIMIT:
         yield too_long("data", _DATA_LIMIT)
-    yield from _typed(text(document, "type"), decoded_data(document))
+    yield from _typed(text(document, "type"), document, decoded_data(document))
 
 
-def _typed(kind: str, data: Mapping[str, bytes]) -> Iterator[Cause]:
+def _typed(kind: str, document: Document, data: Mapping[str, bytes]) -> Iterator[Cause]:
     """Check what a type demands, as ValidateSecret of Kubernetes' core validation does."""
     for key in _REQUIRED_KEYS.get(kind, ()):
         if key not in data:
@@ -183,15 +226,24 @@ def _typed(kind: str, data: Mapping[str, bytes]) -> Iterator[Cause]:
     docker = _DOCKER_KEYS.get(kind)
     if docker and docker not in data:
         yield required(f"data[{docker}]")
-    elif docker and not _is_object(data[docker]):
-        yield invalid_value(f"data[{docker}]", "<secret contents redacted>", "no JSON object")
+    elif docker and (why := _no_object(data[docker])):
+        yield invalid_value(f"data[{docker}]", "<secret contents redacted>", why)
+    if kind == "kubernetes.io/service-account-token" and not texts(
+        child(document, "metadata"), "annotations"
+    ).get(_ACCOUNT):
+        yield required(f"metadata.annotations[{_ACCOUNT}]")
 
 
-def _is_object(content: bytes) -> bool:
+def _no_object(content: bytes) -> str:
+    """Return why the content is no JSON object; nothing where it is one, or null."""
     try:
-        return isinstance(json.loads(content.decode()), dict | None)
-    except ValueError:
-        return False
+        value: Json = json.loads(content)
+    except ValueError as error:
+        return go.json_error(content, error)
+    if isinstance(value, dict | None):
+        return ""
+    kind = go.json_type(value)
+    return f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
 
 
 def _role(document: Document) -> Iterator[Cause]:
@@ -207,8 +259,8 @@ def _role(document: Document) -> Iterator[Cause]:
 
 def _key(key: str) -> Iterator[Cause]:
     where = f"data[{key}]"
-    if len(key) > 253:  # noqa: PLR2004 - the syntax
-        yield invalid_value(where, key, "must be no more than 253 bytes")
+    if len(key) > _LONGEST_NAME:
+        yield invalid_value(where, key, "must be no more than 253 characters")
     if not re.fullmatch(_KEY, key):
         yield invalid_value(
             where,

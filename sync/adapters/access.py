@@ -19,6 +19,9 @@ _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _WHOAMI = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _JSON = "application/json"
 
+_LATER = frozenset({"AdmissionDenied", "QuotaExceeded"})
+"""What refuses a write only after the API server has found the namespace."""
+
 _SAYS_NOTHING = frozenset({"ClusterForbidden", "SecretRefused"})
 """Of the namespace: the second is an admission webhook that can do no dry runs."""
 
@@ -89,6 +92,8 @@ class ClusterAccess:
         if is_absent(answer.status, answer.data):
             return False
         error = explain(target, answer.status, answer.headers, answer.data)
+        if error.reason in _LATER:
+            return True
         if error.reason in _SAYS_NOTHING:
             return None
         raise error

@@ -1,7 +1,8 @@
 """Turns the API server's refusals into what an operator can act on.
 
-A body is read only where it is a v1 Status, and even then nothing is quoted but the fields' names
-of a 422, and who refuses what by a 403: the rest of a message may hold the whole Secret.
+A body is read only where it is a v1 Status, and even then nothing is quoted but who may not do
+what, names of quotas, policies and webhooks, and the fields of a 422: its message may hold the
+whole Secret, and that of a policy whatever its author put there.
 """
 
 import json
@@ -12,6 +13,7 @@ from http import HTTPStatus
 
 from urllib3.exceptions import HTTPError, NameResolutionError, ProxyError, SSLError
 
+from sync.adapters import admission
 from sync.adapters.body import AnswerTooLarge
 from sync.adapters.retry_after import retry_after
 from sync.errors import Conflict, Permanent, SyncError, Transient
@@ -19,18 +21,6 @@ from sync.model import Target
 
 _FIELD = re.compile(r"(?:data|metadata|type|immutable)(?:[.\[][\w.:/\[\]-]{1,200})?", re.ASCII)
 _WORD = re.compile(r"[A-Za-z]{1,60}")
-_LONGEST_MESSAGE = 500
-_UNAUTHORIZED = re.compile(r'[a-z]+ "[^"]+" is forbidden: User "[^"]+" cannot [a-z]+ resource ".*')
-"""What an authorizer says, which has not seen the body."""
-
-_NOT_ADMITTED = re.compile(
-    r"admission webhook \"[\w.-]+\" denied the request"
-    r"|ValidatingAdmissionPolicy '[\w.-]+' with binding '[\w.-]+' denied request"
-    r"|exceeded quota: [\w.-]+",
-    re.ASCII,
-)
-"""Who says what admission does; what follows is made of the object by whoever runs the cluster."""
-
 _BAD_REQUEST, _SERVER_ERROR = 400, 500
 _MAY_PASS = frozenset({408, 429})
 
@@ -61,7 +51,9 @@ def explain(target: Target, status: int, headers: Mapping[str, str], body: bytes
             f"is gone: kubectl create namespace {target.namespace}",
         )
     if status in _MAY_PASS or not _BAD_REQUEST <= status < _SERVER_ERROR:
-        return _unavailable(target, status, headers)
+        return _unavailable(target, status, headers, told)
+    if denied := admission.refusal(target, told.message):
+        return denied
     return _REFUSALS.get(status, _refused)(target, status, told)
 
 
@@ -109,8 +101,8 @@ def broken(target: Target, what: str) -> Transient:
 
 
 def _forbidden(target: Target, _status: int, told: _Status) -> Permanent:
-    words = _UNAUTHORIZED.match(told.message) or _NOT_ADMITTED.search(told.message)
-    said = f" It says: {words.group()[:_LONGEST_MESSAGE]}" if words else ""
+    right = admission.missing_right(told.message)
+    said = f" It says: {right}" if right else ""
     return Permanent(
         "ClusterForbidden",
         f"The app may not read or write {target}. If the namespace is missing, create it; then "
@@ -133,7 +125,8 @@ def _not_found(target: Target, status: int, told: _Status) -> SyncError:
 
 
 def _refused(target: Target, status: int, told: _Status) -> Permanent:
-    causes = ", ".join(f"{field} ({reason})" for reason, field in told.causes)
+    # A real server names a cause once for each time that it looked.
+    causes = ", ".join(f"{field} ({reason})" for reason, field in dict.fromkeys(told.causes))
     return Permanent(
         "SecretRefused",
         f"The API server refuses {target} as it would become (HTTP status {status}; "
@@ -153,10 +146,14 @@ _REFUSALS: dict[int, Callable[[Target, int, _Status], SyncError]] = {
 }
 
 
-def _unavailable(target: Target, status: int, headers: Mapping[str, str]) -> Transient:
+def _unavailable(
+    target: Target, status: int, headers: Mapping[str, str], told: _Status
+) -> Transient:
+    webhook = admission.silent_webhook(told.message)
+    why = f": its admission webhook {webhook} does not answer" if webhook else ""
     return Transient(
         "ClusterUnavailable",
-        f"The API server of cluster {target.cluster} answered with HTTP status {status}. "
+        f"The API server of cluster {target.cluster} answered with HTTP status {status}{why}. "
         "This may pass.",
         retry_after(headers.get("Retry-After")),
     )

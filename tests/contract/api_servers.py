@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local.authority import Authority
 from local.kubernetes import Cluster, Rule, kubeconfig, kubernetes_app
-from local.kubernetes.documents import Document, Json, child, dump, text
+from local.kubernetes.documents import Document, Json, child, dump, items, text
 from local.serving import LOOPBACK, Servers
 
 JSON = "application/json"
@@ -83,6 +83,8 @@ class ApiServer:
     release: int
     _http: urllib3.PoolManager = field(repr=False)
     _account: Callable[["ApiServer", str, list[Rule]], Account] = field(repr=False)
+    made: list[str] = field(default_factory=list)
+    """Paths of what the tests made outside of namespaces, and of the namespaces themselves."""
 
     def call(  # noqa: PLR0913 - a request has this many parts
         self,
@@ -128,6 +130,7 @@ class ApiServer:
         name = f"contract-{secrets.token_hex(5)}"
         made = self.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
         assert made.status == 201, made.message
+        self.made.append(f"/api/v1/namespaces/{name}")
         return name
 
     def user(self, name: str, rules: list[Rule]) -> Account:
@@ -230,7 +233,10 @@ def _from_kubeconfig(path: Path) -> Iterator[ApiServer]:
     try:
         token = _run(*command, "create", "token", name).strip()
         with _connected("real", cluster["server"], ca_pem, token) as server:
-            yield server
+            try:
+                yield server
+            finally:
+                _clear(server)
     finally:
         _run(*command, "delete", "clusterrolebinding", name)
         _run(*command, "delete", "serviceaccount", name)
@@ -340,6 +346,19 @@ def _account_user(name: str) -> str:
 def _made(server: ApiServer, path: str, body: Document) -> None:
     made = server.call("POST", path, body)
     assert made.status == 201, made.message
+    server.made.append(f"{path}/{text(child(body, 'metadata'), 'name')}")
+
+
+def _clear(server: ApiServer) -> None:
+    """Remove what the tests made, for the sake of a server that outlives them."""
+    for path in reversed(server.made):
+        listed = server.call("GET", f"{path}/secrets") if "/namespaces/" in path else None
+        for secret in items(listed.body, "items") if listed else ():
+            if child(secret, "metadata").get("finalizers"):
+                name = text(child(secret, "metadata"), "name")
+                unfinal: Document = {"metadata": {"finalizers": None}}
+                server.call("PATCH", f"{path}/secrets/{name}", unfinal, media=MERGE)
+        server.call("DELETE", path)
 
 
 @contextmanager

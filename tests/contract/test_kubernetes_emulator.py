@@ -189,7 +189,8 @@ def test_strict_validation_refuses_unknown_fields(server: ApiServer) -> None:
 
 def test_an_empty_map_applied_is_owned(cluster: Cluster) -> None:
     """An apply that names an empty map owns that map (newer servers than 1.20)."""
-    config: Document = {"apiVersion": "v1", "kind": "Secret", "data": {}}
+    named: Document = {"name": "s"}
+    config: Document = {"apiVersion": "v1", "kind": "Secret", "metadata": named, "data": {}}
     written = cluster.patch(SECRET, "n", "s", "apply", config, Write("m"))
     entries = child(written.stored.document, "metadata")["managedFields"]
     assert isinstance(entries, list)

@@ -15,7 +15,7 @@ from local.kubernetes.cluster import ADMIN
 from local.kubernetes.documents import Document, Json, child, items, text, words
 from local.kubernetes.kinds import NAMESPACE, SECRET, Kind
 from local.kubernetes.objects import decoded_data
-from local.kubernetes.registry import PatchType
+from local.kubernetes.patch_bodies import PatchType
 from local.kubernetes.routes import PATCH_TYPES
 from local.kubernetes.status import ApiError
 from local.stack import Stack, local_stack

@@ -233,7 +233,7 @@ def test_a_short_wait_is_waited(server: Scripted, vaults: KeyVaults) -> None:
     assert time.monotonic() - before >= 1
 
 
-@pytest.mark.parametrize(("wait", "seconds"), [("6", 20.0), ("4", 3.0), ("86400", 20.0)])
+@pytest.mark.parametrize(("wait", "seconds"), [("6", 20.0), ("4", 3.0), ("3600", 20.0)])
 def test_a_long_wait_is_the_caller_s(
     server: Scripted, vaults: KeyVaults, wait: str, seconds: float
 ) -> None:

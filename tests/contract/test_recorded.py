@@ -1,0 +1,43 @@
+"""The emulator answers word for word what a real API server answered to the same requests."""
+
+import pytest
+
+from tests.contract.api_servers import ApiServer
+from tests.contract.recording.conversation import held
+from tests.contract.recording.left import compared
+from tests.contract.recording.recorded import SCRIPTS, recorded, recorded_version, version
+
+_RECORDED = {
+    f"{name}: {title}": conversation
+    for name in SCRIPTS
+    for title, conversation in recorded(name).items()
+}
+
+
+@pytest.mark.parametrize("title", _RECORDED)
+def test_the_emulator_answers_as_recorded(emulated_server: ApiServer, title: str) -> None:
+    """Status, headers and body of each answer are those of the real server."""
+    conversation, answers = _RECORDED[title]
+    ours = held(emulated_server, conversation)
+    for request, mine, theirs in zip(conversation.requests, ours, answers, strict=True):
+        assert compared(mine) == compared(theirs), f"to {request}"
+
+
+@pytest.mark.parametrize("title", _RECORDED)
+def test_the_recording_is_true(actual_server: ApiServer, title: str) -> None:
+    """A real server of the recorded release answers as it did."""
+    at_hand = version(actual_server)
+    if at_hand.split()[0] != recorded_version().split()[0]:
+        pytest.skip(f"recorded from {recorded_version()}, at hand is {at_hand}")
+    conversation, answers = _RECORDED[title]
+    theirs = held(actual_server, conversation)
+    for request, now, then in zip(conversation.requests, theirs, answers, strict=True):
+        assert compared(now) == compared(then), f"to {request}"
+
+
+def test_what_is_asked_is_what_was_recorded() -> None:
+    """A script that changes is recorded anew: `python -m tests.contract.recording`."""
+    for name, script in SCRIPTS.items():
+        assert {title: [*asked.requests] for title, asked in script.items()} == {
+            title: [*conversation.requests] for title, (conversation, _) in recorded(name).items()
+        }
