@@ -77,8 +77,8 @@ MALFORMED: Json = {
 }
 NOT_OURS: Json = {
     "reason": "VaultNameOffPattern",
-    "message": "The vault name 'shop' is not of the form that SYNC_VAULT_PATTERN asks for (by default "
-    "REGION-DS-AKV-PROJECT-STAGE-NUMBER, number 1 to 99, 24 characters at most).",
+    "message": "The vault name 'shop' is not of the form that SYNC_VAULT_PATTERN asks for (by "
+    "default REGION-DS-AKV-PROJECT-STAGE-NUMBER, number 1 to 99, 24 characters at most).",
     "transient": False,
 }
 STATUS: Json = {

@@ -50,8 +50,8 @@ class Naming:
         if match is None or not _NUMBER.fullmatch(match["number"] or ""):
             raise NotOurs(
                 "VaultNameOffPattern",
-                f"The vault name {quoted(text)} is not of the form that SYNC_VAULT_PATTERN asks for "
-                "(by default REGION-DS-AKV-PROJECT-STAGE-NUMBER, number 1 to 99, 24 characters "
+                f"The vault name {quoted(text)} is not of the form that SYNC_VAULT_PATTERN asks "
+                "for (by default REGION-DS-AKV-PROJECT-STAGE-NUMBER, number 1 to 99, 24 characters "
                 "at most).",
             )
         return VaultName(
