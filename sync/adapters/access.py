@@ -135,7 +135,7 @@ def _document(target: Target, answer: BaseHTTPResponse, success: HTTPStatus) -> 
         raise _refusal(target, answer)
     try:
         document: object = json.loads(answer.data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         kind = type(error).__name__
     else:
         return document

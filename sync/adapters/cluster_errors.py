@@ -146,7 +146,7 @@ def _unavailable(target: Target, status: int, headers: Mapping[str, str]) -> Tra
 def _read(body: bytes) -> _Status:
     try:
         document: object = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _Status()
     match document:
         case {"kind": "Status", "apiVersion": "v1", **rest}:

@@ -15,6 +15,7 @@ from sync.adapters.cluster_config import (
     KubeconfigText,
 )
 from sync.adapters.connection import Endpoint, pool
+from sync.adapters.plain_yaml import read_yaml
 from sync.errors import Permanent
 
 _LOG = logging.getLogger("keyvault-sync")
@@ -76,7 +77,7 @@ def _load(config: ClusterConfig, text: str | None, configuration: Configuration)
                 config_file=path, context=context, client_configuration=configuration
             )
         case KubeconfigText(_, context) | KeptKubeconfig(_, context):
-            document: object = yaml.safe_load(text or "")
+            document = read_yaml(text or "")
             if not isinstance(document, dict):
                 raise TypeError("no mapping")
             if isinstance(config.reach, KeptKubeconfig) and (found := _foreign(document)):

@@ -40,11 +40,15 @@ class _Secret(TypedDict):
 
 
 def parse(document: bytes) -> Actual:
-    """Return the Secret; raises ValueError, KeyError, TypeError or AttributeError for another."""
+    """Return the Secret.
+
+    Raises ValueError, KeyError, TypeError, AttributeError or RecursionError for anything else.
+    """
     secret: _Secret = json.loads(document)
     if secret["kind"] != "Secret":
         raise ValueError("not a Secret")
     metadata = secret["metadata"]
+    owners = metadata.get("ownerReferences") or ()
     owned: set[str] = set()
     holders: dict[str, tuple[str, ...]] = {}
     owns_state = False
@@ -56,23 +60,31 @@ def parse(document: bytes) -> Actual:
             owns_state = owns_state or f"f:{STATE_ANNOTATION}" in annotations
         else:
             for key in _keys(fields):
-                holders[key] = (*holders.get(key, ()), entry.get("manager", ""))
+                holders[key] = (*holders.get(key, ()), _text(entry.get("manager", "")))
     return Actual(
-        resource_version=metadata["resourceVersion"],
-        type=secret["type"],
+        resource_version=_text(metadata["resourceVersion"]),
+        type=_text(secret["type"]),
         immutable=secret.get("immutable") or False,
         data={key: b64decode(value) for key, value in (secret.get("data") or {}).items()},
-        labels=metadata.get("labels") or {},
-        annotations=metadata.get("annotations") or {},
-        owner_references=tuple(
-            f"{owner['kind']}/{owner['name']}" for owner in metadata.get("ownerReferences") or ()
-        ),
+        labels=_texts(metadata.get("labels")),
+        annotations=_texts(metadata.get("annotations")),
+        owner_references=tuple(f"{owner['kind']}/{owner['name']}" for owner in owners),
         owned=frozenset(owned),
-        owner_uids=frozenset(owner["uid"] for owner in metadata.get("ownerReferences") or ()),
+        owner_uids=frozenset(_text(owner["uid"]) for owner in owners),
         owned_by_others=frozenset(holders),
         holders=holders,
         owns_state=owns_state,
     )
+
+
+def _texts(found: Mapping[str, object] | None) -> Mapping[str, str]:
+    return {name: _text(value) for name, value in (found or {}).items()}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(type(value).__name__)
+    return value
 
 
 def _is_ours(entry: _Managed) -> bool:
