@@ -61,7 +61,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     """Parse the environment; raises SettingsError with all its faults. Empty means unset."""
     given = {name: v.strip() for name, v in environment.items() if name.startswith(PREFIX)}
     faults = [
-        f"{name} is not a setting of this app: correct its name or remove it "
+        f"{_plain(name)} is not a setting of this app: correct its name or remove it "
         f"(known are {', '.join(sorted(NAMES))})."
         for name in sorted(given.keys() - NAMES)
     ]
@@ -145,6 +145,11 @@ NAMES = frozenset(
 )
 
 
+def _plain(text: str) -> str:
+    """Spell out what no log may be able to hold: an environment's bytes may be no text."""
+    return text.encode("ascii", "backslashreplace").decode()
+
+
 def _list(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
@@ -170,7 +175,8 @@ def _pattern(text: str) -> re.Pattern[str]:
     try:
         pattern = re.compile(text, re.IGNORECASE | re.ASCII)
     except re.error as fault:
-        raise ValueError(f"it is no regular expression ({fault.msg} at {fault.pos})") from None
+        told = f"it is no regular expression ({_plain(fault.msg)} at {fault.pos})"
+        raise ValueError(told) from None
     except (OverflowError, RecursionError):
         raise ValueError("it is no regular expression that can be compiled") from None
     if missing := PARTS - pattern.groupindex.keys():
