@@ -55,6 +55,7 @@ def check(target: Target, given: bytes) -> None:
             told = repr(target.run(given))
         except target.refusals as refusal:
             told = "".join([repr(vars(refusal)), *traceback.format_exception(refusal)])
+            told.encode()  # or no log could hold it
     if target.quotes:
         told = _QUOTED.sub("", told)
     if PLANTED in told:

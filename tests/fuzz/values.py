@@ -7,15 +7,37 @@ from base64 import b64encode
 from sync.certificates import read_bundle
 from sync.errors import Permanent
 from sync.expansion import ObjectFormat, decoded, members
+from sync.model import VaultSecret
 from sync.projection import KeyStyle, Pattern, Placement, Rules, StagePrefixes
 from sync.tags import Encoding, Format, SecretType, read_tags
 from sync.typed import Built, typed
 from tests.fuzz.target import Target, fields_of, text_of, written
-from tests.unit.chains import PEM, PKCS12, bare_pfx, chain_of, key_pem, pem, pfx
+from tests.unit.bundles import (
+    HOSTILE,
+    LEAF,
+    bundle,
+    certificate,
+    encrypted,
+    new_mac,
+    number,
+    plain,
+    shrouded,
+)
+from tests.unit.chains import (
+    PEM,
+    PKCS12,
+    bare_pfx,
+    chain_of,
+    key_pem,
+    oid,
+    pem,
+    pem_block,
+    pfx,
+    sequence,
+    tlv,
+)
 from tests.unit.fakes import target_of, vault_name
 from tests.unit.scripted import PLANTED
-
-from sync.model import VaultSecret  # isort: skip
 
 NAME = "db-url"
 RULES = (
@@ -91,6 +113,13 @@ def _projected(given: bytes) -> object:
 _OBJECT = json.dumps({"db": {"user": "app", "password": PLANTED, "ports": [1, 2.50, None]}})
 _CHAIN = chain_of("P-256", 3)
 _PEM_BUNDLE = key_pem(_CHAIN.key) + pem(*_CHAIN.certificates)
+_PRIME = 2**9_689 - 1  # Mersenne's, to be proved for a minute by whoever wants to know
+_GROUP = sequence(
+    number(0),
+    sequence(oid("2a864886f70d010301"), sequence(number(_PRIME), number(3))),
+    tlv(0x04, number(5)),
+)
+_PRIMES = sequence(*map(number, (0, _PRIME**2, 3, 5, _PRIME, _PRIME, 7, 7, 7)))
 _PFX = pfx(_CHAIN.key, _CHAIN.certificates)
 
 TARGETS = (
@@ -139,9 +168,21 @@ TARGETS = (
             written(_PEM_BUNDLE.replace("\n", "\\n"), keep=""),
             written(b64encode(_PFX).decode(), type=PKCS12),
             written(f"-----BEGIN PRIVATE KEY-----\n{PLANTED}\n-----END PRIVATE KEY-----\n"),
+            written(pem_block("PRIVATE KEY", _GROUP) + pem(*_CHAIN.certificates)),
+            written(pem_block("RSA PRIVATE KEY", _PRIMES) + pem(*_CHAIN.certificates)),
         ),
     ),
-    Target("pkcs12", _pkcs12, (_PFX, bare_pfx([_CHAIN.key], _CHAIN.certificates))),
+    Target(
+        "pkcs12",
+        _pkcs12,
+        (
+            _PFX,
+            bare_pfx([_CHAIN.key], _CHAIN.certificates),
+            bundle(encrypted([certificate(LEAF)], 9), plain(shrouded(9)), mac=new_mac(9)),
+            bundle(encrypted([shrouded(9), certificate(LEAF)], 9)),
+            *(make() for make in HOSTILE.values()),
+        ),
+    ),
     Target(
         "projection",
         _projected,
