@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 import yaml
 from kubernetes.client.configuration import Configuration
 from kubernetes.config import ConfigException, load_kube_config, load_kube_config_from_dict
+from requests import RequestException
+from urllib3.exceptions import HTTPError
 
 from sync.adapters.cluster_config import (
     ClusterConfig,
@@ -16,7 +18,7 @@ from sync.adapters.cluster_config import (
 )
 from sync.adapters.connection import Endpoint, pool
 from sync.adapters.plain_yaml import read_yaml
-from sync.errors import Permanent
+from sync.errors import Permanent, Transient
 
 _LOG = logging.getLogger("keyvault-sync")
 
@@ -29,7 +31,11 @@ _FAULTS = (
     LookupError,
     TypeError,
     AttributeError,
+    ArithmeticError,
+    RecursionError,
 )
+_OUTAGES = (HTTPError, RequestException)
+"""What a log-in that is renewed at its issuer raises."""
 _FOREIGN = {
     "exec": "runs a program",
     "auth-provider": "runs a program",
@@ -50,11 +56,16 @@ def endpoint(config: ClusterConfig, text: str | None, concurrency: int) -> Endpo
     """
     configuration = Configuration()
     problem: str | None = None
+    outage: str | None = None
     try:
         problem = _load(config, text, configuration)
         made = pool(configuration, concurrency)
+    except _OUTAGES as error:
+        outage = type(error).__name__
     except _FAULTS:
         problem = _UNREADABLE
+    if outage:
+        raise _unrenewed(config.name, outage)
     if not problem and not configuration.host.startswith("https://"):
         problem = "names a server without https, which would show the token to anyone"
     if problem:
@@ -66,7 +77,7 @@ def endpoint(config: ClusterConfig, text: str | None, concurrency: int) -> Endpo
             "Give it the cluster's certificate-authority-data.",
             config.name,
         )
-    return Endpoint(configuration.host, made, _authorization(configuration))
+    return Endpoint(configuration.host, made, _authorization(config.name, configuration))
 
 
 def _load(config: ClusterConfig, text: str | None, configuration: Configuration) -> str | None:
@@ -125,11 +136,23 @@ def _unusable(config: ClusterConfig, problem: str) -> Permanent:
     )
 
 
-def _authorization(configuration: Configuration) -> Callable[[], str | None]:
+def _unrenewed(cluster: str, kind: str) -> Transient:
+    return Transient(
+        "ClusterUnreachable",
+        f"The log-in in the kubeconfig of cluster {cluster} could not be renewed ({kind}). This "
+        "may pass; if it stays, check its issuer and the network, or log in anew.",
+    )
+
+
+def _authorization(cluster: str, configuration: Configuration) -> Callable[[], str | None]:
     lock = threading.Lock()  # the package renews what has expired, and does not guard that
 
     def header() -> str | None:
-        with lock:
-            return configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        try:
+            with lock:
+                return configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        except (*_OUTAGES, *_FAULTS) as error:
+            kind = type(error).__name__
+        raise _unrenewed(cluster, kind)  # outside the except clause: no text of a library
 
     return header

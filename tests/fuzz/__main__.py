@@ -54,7 +54,7 @@ def _fuzz(name: str, seconds: int, *, keep: bool) -> bool:
             f"-max_total_time={seconds}",
             f"-max_len={target.longest}",
             f"-rss_limit_mb={_MEGABYTES}",
-            "-timeout=10",
+            "-timeout=60",
             "-print_final_stats=1",
             f"-artifact_prefix={target.corpus}/",
         ]
