@@ -1,7 +1,7 @@
 """Targets that take what servers answer, and what anybody may write on a Secret."""
 
 import json
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -9,7 +9,12 @@ from azure.identity import ManagedIdentityCredential
 
 from sync.adapters import kubeconfig
 from sync.adapters.aks import managed_cluster_endpoint
-from sync.adapters.cluster_config import ClusterConfig, KeptKubeconfig, KeptSecret
+from sync.adapters.cluster_config import (
+    ClusterConfig,
+    KeptKubeconfig,
+    KeptSecret,
+    KubeconfigText,
+)
 from sync.adapters.credential import Credential
 from sync.adapters.discovery import ResourceGraph
 from sync.adapters.kept import KeptSecrets
@@ -231,6 +236,17 @@ def _kubeconfig(given: bytes) -> str:
     return made.url
 
 
+def _oidc(given: bytes) -> str:
+    """Log in by an OpenID token of those claims; its issuer answers nobody."""
+    token = f"h.{urlsafe_b64encode(given).decode().rstrip('=')}.s"
+    issuer = {"idp-issuer-url": "https://127.0.0.1:9", "client-id": "c", "client-secret": "s"}
+    user = {"auth-provider": {"name": "oidc", "config": issuer | {"id-token": token}}}
+    text = json.dumps(KUBECONFIG | {"users": [{"name": "u", "user": user}]})
+    made = kubeconfig.endpoint(ClusterConfig("main", KubeconfigText(text)), text, 1)
+    made.authorization()
+    return made.url
+
+
 def _json(document: object) -> str:
     return json.dumps(document)
 
@@ -342,4 +358,9 @@ TARGETS = (
         (_jwt({"exp": 1_800_000_000, "iat": 1_700_000_000}), _jwt({"exp": 10**400}), b"opaque"),
     ),
     Target("kubeconfig", _kubeconfig, (_json(KUBECONFIG).encode(),)),
+    Target(
+        "oidc",
+        _oidc,
+        (b'{"exp": 4102444800}', b'{"exp": 1e300}   ', f'{{"exp":"{PLANTED}"}}'.encode(), b"[1]"),
+    ),
 )
