@@ -275,6 +275,8 @@ TARGETS = (
             _secret_with(labels=LABELS, annotations=MARKS, ownerReferences=OWNERS),
             _secret_with(labels=LABELS, annotations=MARKS),
             _secret_with(labels=None, annotations={"meta.helm.sh/release-name": PLANTED}),
+            _secret_with(annotations=[PLANTED]),
+            _secret_with(labels={"app.kubernetes.io/managed-by": 1}, resourceVersion=7),
         ),
         longest=65_536,
         quotes=True,
@@ -296,6 +298,7 @@ TARGETS = (
         (
             written(_json({"value": [ITEM], "nextLink": None})),
             written(_json({"value": [ITEM | {"tags": PLANTED}], "nextLink": f"{URL}/secrets?x"})),
+            written(_json({"value": [ITEM | {"tags": {"k8s-key": None}}]})),
             written(
                 _json({"error": {"code": "Forbidden", "message": PLANTED}}),
                 status="403",
@@ -322,7 +325,10 @@ TARGETS = (
                 _json({"kubeconfigs": [{"value": b64encode(_json(KUBECONFIG).encode()).decode()}]})
             ),
             written(_json({"error": {"code": "C", "details": [{"code": "D"}]}}), status="400"),
-            written(PLANTED, status="429", **{"x-ms-user-quota-resets-after": "00:00:05"}),
+            *(
+                written(PLANTED, status="429", **{"x-ms-user-quota-resets-after": wait})
+                for wait in ("00:00:05", "::5", "9" * 5000 + ":0:0")
+            ),
         ),
         longest=65_536,
     ),

@@ -55,12 +55,21 @@ def check(target: Target, given: bytes) -> None:
         try:
             told = repr(target.run(given))
         except target.refusals as refusal:
-            told = "".join([repr(vars(refusal)), *traceback.format_exception(refusal)])
-            told.encode()  # or no log could hold it
-    if target.quotes:
-        told = _QUOTED.sub("", told)
-    if PLANTED in told:
+            told = told_of(refusal)
+    if PLANTED in (unquoted(told) if target.quotes else told):
         raise Spilled(target.name)
+
+
+def told_of(refusal: Exception) -> str:
+    """Return all that a log may make of it, its causes included, in text that a log can hold."""
+    told = "".join([repr(vars(refusal)), *traceback.format_exception(refusal)])
+    told.encode()
+    return told
+
+
+def unquoted(told: str) -> str:
+    """Leave out what stands in quotation marks, where that is short enough for a name."""
+    return _QUOTED.sub("", told)
 
 
 def text_of(given: bytes) -> str:

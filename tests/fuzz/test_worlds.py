@@ -22,7 +22,7 @@ from sync.report import outcome_json
 from sync.requests import parse_resync
 from sync.tags import KNOWN, Encoding, Format, SecretType
 from tests.fuzz.channels import CLOUD, DATA, GRID, SUBSCRIPTION
-from tests.fuzz.target import text_of
+from tests.fuzz.target import text_of, unquoted
 from tests.fuzz.values import TARGETS as VALUES
 from tests.unit.fakes import vault_name
 from tests.unit.scripted import PLANTED
@@ -151,6 +151,7 @@ def test_whatever_is_stored_is_in_or_its_failure_is_told(
     done = world.sweep()
     told = [outcome_json(each) for each in app_of(world).resync(parse_resync(b'{"all": true}'))]
     assert "Bug" not in json.dumps(told)
+    assert PLANTED not in unquoted(json.dumps(told))
     good = "GOOD" if style is KeyStyle.ENV else "good"
     assert world.data[good] == "as it is"
     for name, error in done.unread.items():
