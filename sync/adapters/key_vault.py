@@ -170,7 +170,7 @@ def _listed(properties: SecretProperties) -> ListedSecret:
         updated=_seconds(properties.updated_on),
         expires=_expiry(properties.expires_on),
         tags=_tags(properties),
-        content_type=_text(properties.content_type or ""),
+        content_type=properties.content_type or "",
     )
 
 
@@ -187,7 +187,7 @@ def _secret(found: KeyVaultSecret, read_at: float) -> VaultSecret:
         updated=_seconds(properties.updated_on),
         read_at=read_at,
         tags=_tags(properties),
-        content_type=_text(properties.content_type or ""),
+        content_type=properties.content_type or "",
     )
 
 
