@@ -22,8 +22,13 @@ _REPORT_SECONDS = 300.0
 
 
 def quiet_sdks() -> None:
-    """Keep the Azure SDK from logging each request, which costs time and tells nothing."""
+    """Keep the Azure SDK from logging each request, which costs time and tells nothing.
+
+    Of a log-in that fails, azure-identity warns with the text of the answer, which may hold a
+    token; the outcome says what failed.
+    """
     logging.getLogger("azure").setLevel(logging.WARNING)
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
 
 
 def log_outcome(trigger: str, outcome: Outcome) -> None:
