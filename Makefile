@@ -10,7 +10,7 @@ FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)"
 	if [ -x "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
 	then echo "$$python"; exit; fi; done
 
-.PHONY: help demo up down test faults check lint format bench soak costs requirements package audit licences clean
+.PHONY: help demo up down test faults check lint format fuzz bench soak costs requirements package audit licences clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -44,6 +44,9 @@ lint: .venv/ready
 format: .venv/ready ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
+
+fuzz: .venv/ready ## Fuzz every parser, SECONDS=20 each; inputs that break one are kept and replayed by the tests
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),20) $(TARGETS)
 
 bench: .venv/ready ## Measure against floors of the same run
 	@$(BIN)/python -m bench

@@ -2,34 +2,40 @@
 
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.asymmetric.rsa import (
+    RSAPrivateKey,
+    RSAPrivateNumbers,
+    RSAPublicKey,
+)
+from cryptography.hazmat.primitives.asymmetric.types import (
+    CertificatePublicKeyTypes,
+    PrivateKeyTypes,
+)
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    load_pem_private_key,
-)
-from cryptography.hazmat.primitives.serialization.pkcs12 import (
-    PKCS12KeyAndCertificates,
-    load_pkcs12,
+    load_der_private_key,
 )
 from cryptography.x509 import (
     Certificate,
     InvalidVersion,
     SignatureAlgorithmOID,
+    load_der_x509_certificate,
     load_pem_x509_certificate,
 )
 
+from sync.ber import SEQUENCE, element
 from sync.errors import Permanent
+from sync.pkcs12 import MOST_ROUNDS, Contents, Locked, TooDear, open_pkcs12
 
 _PKCS12 = "application/x-pkcs12"
 _PEM = "application/x-pem-file"
@@ -38,8 +44,19 @@ _BEGIN = "-----BEGIN "
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(?:(?!-----).)*-----END \1-----", re.DOTALL)
 _CERTIFICATE_LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE"})
 _KEY_LABEL = "PRIVATE KEY"
-_KEY_BAG = re.compile(rb"\x2A\x86\x48\x86\xF7\x0D\x01\x0C\x0A\x01[\x01\x02]")
-"""The object identifiers of PKCS#12's keyBag and pkcs8ShroudedKeyBag."""
+_PEM_LINES = re.compile(r"-----[^-]*-----|\s+")
+_MOST_BITS = 16_384  # of an RSA key; OpenSSL verifies with no longer one
+_ALGORITHMS = frozenset(
+    {
+        "1.2.840.113549.1.1.1",  # RSA
+        "1.2.840.113549.1.1.10",  # RSASSA-PSS
+        "1.2.840.10045.2.1",  # elliptic curves
+        "1.3.101.112",  # Ed25519
+        "1.3.101.113",  # Ed448
+        *(f"2.16.840.1.101.3.4.3.{end}" for end in (17, 18, 19)),  # ML-DSA
+    }
+)
+"""Of keys that certificates have."""
 _ODD = (InternalError, InvalidVersion, TypeError, UnsupportedAlgorithm, ValueError)
 """What the library raises for input that it cannot take, found by mutating good bundles."""
 
@@ -70,12 +87,6 @@ def read_bundle(name: str, text: str, content_type: str, *, keep_root: bool) -> 
     """
     is_pem = content_type == _PEM or (content_type != _PKCS12 and _BEGIN in text)
     key, certificates = _read_pem(name, text) if is_pem else _read_pkcs12(name, text)
-    if len(certificates) > _MOST_CERTIFICATES:
-        raise Permanent(
-            "CertificateUnreadable",
-            f"Certificate {name!r} comes with more than {_MOST_CERTIFICATES} certificates: import "
-            "it with its own chain alone.",
-        )
     chain = _chain(key, certificates)
     if not chain:
         raise Permanent(
@@ -94,24 +105,23 @@ def read_bundle(name: str, text: str, content_type: str, *, keep_root: bool) -> 
 
 
 def _read_pkcs12(name: str, text: str) -> _Parts:
-    bundle: PKCS12KeyAndCertificates | None = None
-    key_bags, locked = 0, False
+    found, refused = Contents(), _unreadable(name)
     try:
-        der = b64decode("".join(text.split()), validate=True)
-        key_bags = len(_KEY_BAG.findall(der))
-        bundle = load_pkcs12(der, None)
-    except _ODD as error:
-        locked = "password" in str(error)
-    if locked:  # refused outside of the except clause, whose error may quote the value
-        raise _encrypted(name)
-    if bundle is None:
-        raise _unreadable(name)
-    if key_bags > 1:
+        found = open_pkcs12(b64decode("".join(text.split()), validate=True))
+    except Locked:
+        refused = _encrypted(name)
+    except TooDear:
+        refused = _dear(name)
+    except (LookupError, *_ODD):
+        pass
+    else:
+        refused = _keyless(name)
+    keys = set(found.keys)  # what is wrong is told outside of the except clauses: it may quote
+    if not keys:
+        raise refused
+    if len(keys) > 1:
         raise _ambiguous(name)
-    if bundle.key is None:
-        raise _keyless(name)
-    leaf = [] if bundle.cert is None else [bundle.cert]
-    return bundle.key, [each.certificate for each in (*leaf, *bundle.additional_certs)]
+    return _loaded(name, keys.pop(), found.certificates, load_der_x509_certificate)
 
 
 def _read_pem(name: str, text: str) -> _Parts:
@@ -125,13 +135,56 @@ def _read_pem(name: str, text: str) -> _Parts:
         raise _encrypted(name)
     if len(keys) > 1:
         raise _ambiguous(name)
-    with suppress(*_ODD):
-        return load_pem_private_key(keys.pop().encode(), None), [
-            load_pem_x509_certificate(block.encode())
-            for label, block in blocks
-            if label in _CERTIFICATE_LABELS
-        ]
+    certificates = [  # what cannot be encoded is no base64 either
+        block.encode(errors="replace") for label, block in blocks if label in _CERTIFICATE_LABELS
+    ]
+    return _loaded(name, keys.pop(), certificates, load_pem_x509_certificate)
+
+
+def _loaded(
+    name: str,
+    key: str | bytes,
+    certificates: Sequence[bytes],
+    load: Callable[[bytes], Certificate],
+) -> _Parts:
+    """Load a key, PEM or DER, and the certificates beside it."""
+    if len(certificates) > _MOST_CERTIFICATES:
+        raise Permanent(
+            "CertificateUnreadable",
+            f"Certificate {name!r} comes with more than {_MOST_CERTIFICATES} certificates: import "
+            "it with its own chain alone.",
+        )
+    with suppress(LookupError, *_ODD):
+        der = key if isinstance(key, bytes) else b64decode(_PEM_LINES.sub("", key), validate=True)
+        return _key(der), [load(each) for each in certificates]
     raise _unreadable(name)
+
+
+def _key(der: bytes) -> PrivateKeyTypes:
+    """Load a private key, in no more time than its length asks for.
+
+    The library looks for primes, which takes a minute at 16,384 bits and hours where a factor is
+    longer than it should be, and checks the group of a Diffie-Hellman key, which no certificate
+    has, as long. A key is not made better by it: it belongs to its certificate if its numbers fit.
+    """
+    _, algorithm, *_ = element(der).parts()
+    if algorithm.tag == SEQUENCE and algorithm.parts()[0].oid() not in _ALGORITHMS:
+        raise ValueError("no key of a certificate")
+    key = load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
+    if isinstance(key, RSAPrivateKey) and not _fits(key.private_numbers()):
+        raise ValueError("no key")
+    return key
+
+
+def _fits(key: RSAPrivateNumbers) -> bool:
+    n, e = key.public_numbers.n, key.public_numbers.e
+    if n.bit_length() > _MOST_BITS or min(key.p, key.q) <= 1 or key.p * key.q != n:
+        return False
+    return (
+        all(e * key.d % (prime - 1) == 1 for prime in (key.p, key.q))
+        and (key.dmp1, key.dmq1) == (key.d % (key.p - 1), key.d % (key.q - 1))
+        and key.iqmp * key.q % key.p == 1
+    )
 
 
 def _chain(key: PrivateKeyTypes, certificates: Iterable[Certificate]) -> list[Certificate]:
@@ -170,14 +223,20 @@ def _reaches_root(
 
 def _belongs(certificate: Certificate, key: PrivateKeyTypes) -> bool:
     with suppress(*_ODD):
-        return certificate.public_key() == key.public_key()
+        return _public_key(certificate) == key.public_key()
     return False
+
+
+def _public_key(certificate: Certificate) -> CertificatePublicKeyTypes:
+    if certificate.public_key_algorithm_oid.dotted_string not in _ALGORITHMS:
+        raise ValueError("no key of a certificate")
+    return certificate.public_key()
 
 
 def _issued(certificate: Certificate, issuer: Certificate) -> bool:
     """Whether the issuer's name and its key's signature are on the certificate."""
     with suppress(InvalidSignature, *_ODD):
-        key = issuer.public_key()
+        key = _public_key(issuer)
         sha1 = certificate.signature_algorithm_oid == SignatureAlgorithmOID.RSA_WITH_SHA1
         if sha1 and isinstance(key, RSAPublicKey):
             # as old roots still have it; verify_directly_issued_by does not take it
@@ -194,6 +253,14 @@ def _encrypted(name: str) -> Permanent:
         "CertificateEncrypted",
         f"Certificate {name!r} is locked by a password, or damaged: import it as a certificate, "
         "which takes the password off, or set it without one.",
+    )
+
+
+def _dear(name: str) -> Permanent:
+    return Permanent(
+        "CertificateUnreadable",
+        f"Certificate {name!r} asks for more than {MOST_ROUNDS:,} rounds of key derivation: export "
+        "it anew with the usual number (openssl pkcs12 -export takes 2,048).",
     )
 
 

@@ -77,7 +77,7 @@ def decode(text: str) -> State | None:
             vault=_string(fields["vault"]),
             written=_string(fields["written"]),
             secrets={
-                name: _record(version, updated, *rest)
+                _string(name): _record(version, updated, *rest)
                 for name, (version, updated, *rest) in fields["secrets"].items()
             },
             overruled=tuple(_string(uid) for uid in fields.get("overruled", ())),
@@ -117,6 +117,7 @@ def _record(
 def _string(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(type(value).__name__)
+    value.encode()  # a lone surrogate, which JSON can hold, could not be told to anybody
     return value
 
 

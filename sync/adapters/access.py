@@ -139,7 +139,7 @@ def _document(target: Target, answer: Answer, success: HTTPStatus) -> object:
         raise _refusal(target, answer)
     try:
         document: object = json.loads(answer.data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         kind = type(error).__name__
     else:
         return document

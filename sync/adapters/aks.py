@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import yaml
 
 from sync.adapters.arm import Question, ResourceManager
+from sync.adapters.plain_yaml import read_yaml
 from sync.errors import Permanent
 from sync.ports import Deadline
 
@@ -85,7 +86,7 @@ def _question(cluster: str) -> Question:
 def _endpoint(answer: object) -> ClusterEndpoint:
     match answer:
         case {"kubeconfigs": [{"value": str(encoded)}, *_]}:
-            kubeconfig: object = yaml.safe_load(b64decode(encoded))
+            kubeconfig: object = read_yaml(b64decode(encoded))
         case _:
             raise ValueError("no kubeconfig")
     match kubeconfig:

@@ -14,7 +14,7 @@ from requests.exceptions import SSLError
 
 from sync.adapters.bounded_retry import BoundedRetry
 from sync.adapters.credential import Credential
-from sync.adapters.retry_after import retry_after
+from sync.adapters.retry_after import LONGEST_SECONDS, retry_after
 from sync.adapters.transport import azure_session, azure_transport
 from sync.adapters.vault_errors import FAULTS
 from sync.errors import Permanent, SyncError, Transient
@@ -175,7 +175,7 @@ def _codes(response: HttpResponse) -> list[str]:
     """Return the codes of the service's own refusal; a page in its place has none."""
     try:
         answer: object = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     match answer:
         case {"error": {"code": str(code), "details": [{"code": str(detail)}, *_]}}:
@@ -191,7 +191,7 @@ def _wait(headers: Mapping[str, str]) -> float | None:
     if (told := retry_after(headers.get("Retry-After"))) is not None:
         return told
     match headers.get(_QUOTA_RESETS, "").split(":"):
-        case [hours, minutes, seconds] if (hours + minutes + seconds).isdecimal():
-            return int(hours) * 3600.0 + int(minutes) * 60.0 + int(seconds)
+        case [hours, minutes, seconds] as parts if all(map(str.isdecimal, parts)):
+            return min(float(hours) * 3600 + float(minutes) * 60 + float(seconds), LONGEST_SECONDS)
         case _:
             return None

@@ -162,7 +162,7 @@ def _unavailable(
 def _read(body: bytes) -> _Status:
     try:
         document: object = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _Status()
     match document:
         case {"kind": "Status", "apiVersion": "v1", **rest}:

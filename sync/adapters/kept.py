@@ -17,6 +17,7 @@ _READ_OFTEN = 60.0
 _PART_OF_LIFE = 0.8
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _JWT_PARTS = 3
+_YEAR_2500 = 16_725_225_600
 
 
 class KeptSecrets:
@@ -71,12 +72,12 @@ def _claims(token: str) -> tuple[float | None, float | None]:
         return None, None
     try:
         claims: object = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, None
-    match claims:
-        case {"exp": int() | float() as expiry, "iat": int() | float() as issued}:
-            return expiry, issued
-        case {"exp": int() | float() as expiry}:
-            return expiry, None
-        case _:
-            return None, None
+    if not isinstance(claims, dict):
+        return None, None
+    return _moment(claims.get("exp")), _moment(claims.get("iat"))
+
+
+def _moment(claim: object) -> float | None:
+    return claim if isinstance(claim, int | float) and 0 <= claim < _YEAR_2500 else None

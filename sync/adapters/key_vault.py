@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from http import HTTPStatus
@@ -222,7 +222,7 @@ def _listed(properties: SecretProperties) -> ListedSecret:
         enabled=properties.enabled is not False,
         updated=_seconds(properties.updated_on),
         expires=_expiry(properties.expires_on),
-        tags=properties.tags or {},
+        tags=_tags(properties),
         content_type=properties.content_type or "",
     )
 
@@ -239,9 +239,19 @@ def _secret(found: KeyVaultSecret, read_at: float) -> VaultSecret:
         created=_seconds(properties.created_on),
         updated=_seconds(properties.updated_on),
         read_at=read_at,
-        tags=properties.tags or {},
+        tags=_tags(properties),
         content_type=properties.content_type or "",
     )
+
+
+def _tags(properties: SecretProperties) -> Mapping[str, str]:
+    return {name: _text(tag) for name, tag in (properties.tags or {}).items()}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(type(value).__name__)
+    return value
 
 
 def _seconds(moment: datetime | None) -> int:

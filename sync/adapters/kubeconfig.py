@@ -9,7 +9,9 @@ from tempfile import TemporaryDirectory
 import yaml
 from kubernetes.client.configuration import Configuration
 from kubernetes.config import ConfigException, load_kube_config, load_kube_config_from_dict
+from requests import RequestException
 from urllib3 import PoolManager
+from urllib3.exceptions import HTTPError
 
 from sync.adapters.cluster_config import (
     ClusterConfig,
@@ -18,7 +20,8 @@ from sync.adapters.cluster_config import (
     KubeconfigText,
 )
 from sync.adapters.connection import Endpoint, pool
-from sync.errors import Permanent
+from sync.adapters.plain_yaml import read_yaml
+from sync.errors import Permanent, Transient
 
 _LOG = logging.getLogger("keyvault-sync")
 
@@ -31,7 +34,11 @@ _FAULTS = (
     LookupError,
     TypeError,
     AttributeError,
+    ArithmeticError,
+    RecursionError,
 )
+_OUTAGES = (HTTPError, RequestException)
+"""What a log-in that is renewed at its issuer raises."""
 _FOREIGN = {
     "exec": "runs a program",
     "auth-provider": "runs a program",
@@ -54,12 +61,17 @@ def endpoint(config: ClusterConfig, text: str | None, concurrency: int) -> Endpo
     logging.getLogger().addFilter(_is_no_quotation)
     configuration = Configuration()
     problem: str | None = None
+    outage: str | None = None
     try:
         with TemporaryDirectory() as folder:
             problem = _load(config, text, configuration, folder)
             made = _pool(configuration, concurrency, folder)
+    except _OUTAGES as error:
+        outage = type(error).__name__
     except _FAULTS:
         problem = _UNREADABLE
+    if outage:
+        raise _unrenewed(config.name, outage)
     if not problem and not configuration.host.startswith("https://"):
         problem = "names a server without https, which would show the token to anyone"
     if not problem and set("@?#") & set(configuration.host):
@@ -73,7 +85,7 @@ def endpoint(config: ClusterConfig, text: str | None, concurrency: int) -> Endpo
             "Give it the cluster's certificate-authority-data.",
             config.name,
         )
-    return Endpoint(configuration.host, made, _authorization(configuration))
+    return Endpoint(configuration.host, made, _authorization(config.name, configuration))
 
 
 def _pool(configuration: Configuration, concurrency: int, folder: str) -> PoolManager:
@@ -111,7 +123,7 @@ def _load(
                 temp_file_path=folder,
             )
         case KubeconfigText(_, context) | KeptKubeconfig(_, context):
-            document: object = yaml.safe_load(text or "")
+            document = read_yaml(text or "")
             if not isinstance(document, dict):
                 raise TypeError("no mapping")
             if isinstance(config.reach, KeptKubeconfig) and (found := _foreign(document)):
@@ -162,11 +174,23 @@ def _unusable(config: ClusterConfig, problem: str) -> Permanent:
     )
 
 
-def _authorization(configuration: Configuration) -> Callable[[], str | None]:
+def _unrenewed(cluster: str, kind: str) -> Transient:
+    return Transient(
+        "ClusterUnreachable",
+        f"The log-in in the kubeconfig of cluster {cluster} could not be renewed ({kind}). This "
+        "may pass; if it stays, check its issuer and the network, or log in anew.",
+    )
+
+
+def _authorization(cluster: str, configuration: Configuration) -> Callable[[], str | None]:
     lock = threading.Lock()  # the package renews what has expired, and does not guard that
 
     def header() -> str | None:
-        with lock:
-            return configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        try:
+            with lock:
+                return configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        except (*_OUTAGES, *_FAULTS) as error:
+            kind = type(error).__name__
+        raise _unrenewed(cluster, kind)  # outside the except clause: no text of a library
 
     return header

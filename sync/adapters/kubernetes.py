@@ -31,7 +31,7 @@ class KubernetesSecrets:
             raise explain(target, answer.status, answer.headers, answer.data)
         try:
             return parse(answer.data, target)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             kind = type(error).__name__
         raise broken(target, kind)  # outside the except clause: a JSON error holds the document
 

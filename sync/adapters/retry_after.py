@@ -10,7 +10,7 @@ too."""
 
 
 def retry_after(header: str | None) -> float | None:
-    """Return the seconds to wait; the header holds a number of them or an HTTP date."""
+    """Return the seconds to wait, an hour at most; the header has a number or an HTTP date."""
     if not header:
         return None
     try:

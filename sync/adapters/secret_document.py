@@ -45,16 +45,20 @@ def is_of(document: bytes, target: Target) -> bool:
     """Tell whether the document is the target's Secret."""
     try:
         return _is_of(json.loads(document), target)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
 def parse(document: bytes, target: Target) -> Actual:
-    """Return the Secret; raises ValueError, KeyError, TypeError or AttributeError for another."""
+    """Return the target's Secret.
+
+    Raises ValueError, KeyError, TypeError, AttributeError or RecursionError for anything else.
+    """
     secret: _Secret = json.loads(document)
     if not _is_of(secret, target):
         raise ValueError("not the Secret")
     metadata = secret["metadata"]
+    owners = metadata.get("ownerReferences") or ()
     owned: set[str] = set()
     holders: dict[str, tuple[str, ...]] = {}
     owns_state = False
@@ -66,19 +70,17 @@ def parse(document: bytes, target: Target) -> Actual:
             owns_state = owns_state or f"f:{STATE_ANNOTATION}" in annotations
         else:
             for key in _keys(fields):
-                holders[key] = (*holders.get(key, ()), entry.get("manager", ""))
+                holders[key] = (*holders.get(key, ()), _text(entry.get("manager", "")))
     return Actual(
-        resource_version=metadata["resourceVersion"],
-        type=secret["type"],
+        resource_version=_text(metadata["resourceVersion"]),
+        type=_text(secret["type"]),
         immutable=secret.get("immutable") or False,
         data={key: b64decode(value) for key, value in (secret.get("data") or {}).items()},
-        labels=metadata.get("labels") or {},
-        annotations=metadata.get("annotations") or {},
-        owner_references=tuple(
-            f"{owner['kind']}/{owner['name']}" for owner in metadata.get("ownerReferences") or ()
-        ),
+        labels=_texts(metadata.get("labels")),
+        annotations=_texts(metadata.get("annotations")),
+        owner_references=tuple(f"{owner['kind']}/{owner['name']}" for owner in owners),
         owned=frozenset(owned),
-        owner_uids=frozenset(owner["uid"] for owner in metadata.get("ownerReferences") or ()),
+        owner_uids=frozenset(_text(owner["uid"]) for owner in owners),
         owned_by_others=frozenset(holders),
         holders=holders,
         owns_state=owns_state,
@@ -89,6 +91,16 @@ def _is_of(secret: _Secret, target: Target) -> bool:
     metadata = secret["metadata"]
     where = secret["kind"], metadata["namespace"], metadata["name"]
     return where == ("Secret", target.namespace, target.secret)
+
+
+def _texts(found: Mapping[str, object] | None) -> Mapping[str, str]:
+    return {name: _text(value) for name, value in (found or {}).items()}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(type(value).__name__)
+    return value
 
 
 def _is_ours(entry: _Managed) -> bool:

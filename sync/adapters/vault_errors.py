@@ -18,8 +18,8 @@ from sync.adapters.retry_after import retry_after
 from sync.errors import Permanent, SyncError, Transient
 from sync.model import Unserved, VaultName
 
-FAULTS = (AzureError, ValueError, TypeError, KeyError, AttributeError)
-"""What the SDK raises; the last four for answers of another shape than it expects."""
+FAULTS = (AzureError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What the SDK raises; the last five for answers of another shape than it expects."""
 
 _REDIRECT, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 300, 400, 401, 403, 404
 _MAY_PASS = frozenset({404, 408, 409, 425, 429})

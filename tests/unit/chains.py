@@ -122,20 +122,20 @@ def bare_pfx(
     """Write a PKCS#12 without MAC, ids and encryption, with a bag of another kind."""
     pkcs8 = (each.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()) for each in keys)
     ders = (each.public_bytes(Encoding.DER) for each in certificates)
-    note = _sequence(_oid(_DATA), _tlv(0xA0, _tlv(0x04, b"a note")))
+    note = sequence(oid(_DATA), tlv(0xA0, tlv(0x04, b"a note")))
     bags = [
-        _sequence(_oid(_SECRET_BAG), _tlv(0xA0, note)),
+        sequence(oid(_SECRET_BAG), tlv(0xA0, note)),
         *(
-            _sequence(
-                _oid(_CERTIFICATE_BAG),
-                _tlv(0xA0, _sequence(_oid(_X509), _tlv(0xA0, _tlv(0x04, der)))),
+            sequence(
+                oid(_CERTIFICATE_BAG),
+                tlv(0xA0, sequence(oid(_X509), tlv(0xA0, tlv(0x04, der)))),
             )
             for der in ders
         ),
-        *(_sequence(_oid(_KEY_BAG), _tlv(0xA0, der)) for der in pkcs8),
+        *(sequence(oid(_KEY_BAG), tlv(0xA0, der)) for der in pkcs8),
     ]
-    safe = _data(_sequence(*bags))
-    return _sequence(_tlv(0x02, b"\x03"), _data(_sequence(safe)))
+    safe = safe_data(sequence(*bags))
+    return sequence(tlv(0x02, b"\x03"), safe_data(sequence(safe)))
 
 
 def with_mac_password(bundle: bytes, password: bytes) -> bytes:
@@ -172,7 +172,8 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
 
 
-def _tlv(tag: int, *parts: bytes) -> bytes:
+def tlv(tag: int, *parts: bytes) -> bytes:
+    """Write an element of DER."""
     body = b"".join(parts)
     if len(body) < 0x80:
         return bytes([tag, len(body)]) + body
@@ -180,13 +181,16 @@ def _tlv(tag: int, *parts: bytes) -> bytes:
     return bytes([tag, 0x80 | len(length)]) + length + body
 
 
-def _sequence(*parts: bytes) -> bytes:
-    return _tlv(0x30, *parts)
+def sequence(*parts: bytes) -> bytes:
+    """Write a sequence."""
+    return tlv(0x30, *parts)
 
 
-def _oid(digits: str) -> bytes:
-    return _tlv(0x06, bytes.fromhex(digits))
+def oid(digits: str) -> bytes:
+    """Write an object identifier, given in hexadecimal digits."""
+    return tlv(0x06, bytes.fromhex(digits))
 
 
-def _data(content: bytes) -> bytes:
-    return _sequence(_oid(_DATA), _tlv(0xA0, _tlv(0x04, content)))
+def safe_data(content: bytes) -> bytes:
+    """Write content that is not encrypted, as PKCS#7 does."""
+    return sequence(oid(_DATA), tlv(0xA0, tlv(0x04, content)))

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 from azure.core.credentials import AccessToken
 
-from sync.adapters.cluster_config import KeptSecret
+from sync.adapters import kubeconfig
+from sync.adapters.cluster_config import ClusterConfig, KeptSecret, KubeconfigText
 from sync.adapters.entra import EntraTokens
 from sync.adapters.kept import KeptSecrets
 from sync.errors import Permanent, Transient
@@ -159,3 +160,30 @@ def test_a_vault_that_is_down_is_transient() -> None:
     outage = Transient("VaultUnavailable", "down")
     with pytest.raises(Transient, match="down"):
         KeptSecrets(Shelf(outage)).text(KEPT, soon())
+
+
+@pytest.mark.parametrize("claims", [{"exp": 10**400, "iat": 1}, {"exp": float("nan")}, {"exp": -1}])
+def test_a_token_that_claims_nonsense_is_read_again_in_time(claims: dict[str, float]) -> None:
+    """A time beyond all calendars is none: such a token is used, and looked up every 5 minutes."""
+    too_deep = f"h.{'W1tb' * 4000}.s"
+    for token in (jwt(**claims), too_deep):
+        fetch = KeptSecrets(Shelf(token), lambda: NOW).header(KEPT)
+        assert fetch(None, soon()).renew_at == NOW + 300
+
+
+def test_a_log_in_whose_issuer_is_down_is_transient() -> None:
+    """A kubeconfig's OpenID token that has expired and cannot be renewed may be good again soon."""
+    expired = base64.urlsafe_b64encode(b'{"exp": 1}  ').decode()
+    config = {"id-token": f"h.{expired}.s", "idp-issuer-url": "https://127.0.0.1:9"}
+    text = json.dumps(
+        {
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+            "clusters": [{"name": "k", "cluster": {"server": "https://10.0.0.4:6443"}}],
+            "users": [{"name": "u", "user": {"auth-provider": {"name": "oidc", "config": config}}}],
+        }
+    )
+    with pytest.raises(Transient, match="could not be renewed") as caught:
+        kubeconfig.endpoint(ClusterConfig("main", KubeconfigText(text)), text, 1)
+    assert caught.value.reason == "ClusterUnreachable"
+    assert expired not in said(caught.value)

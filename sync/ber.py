@@ -1,0 +1,97 @@
+"""Reads BER, the encoding of PKCS#12, within bounds: definite and indefinite lengths, any tag."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+SEQUENCE, INTEGER, OCTETS, OID = 0x30, 0x02, 0x04, 0x06
+
+_MOST_LEVELS = 24
+_CONSTRUCTED = 0x20
+_LONG_TAG = 0x1F
+_LONG_LENGTH, _INDEFINITE = 0x80, 0x80
+_MOST_LENGTH_BYTES = 4
+_MORE = 0x80
+_END = b"\0\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A tag and its content; `raw` is all of it, and `level` is how deep it lies."""
+
+    tag: int
+    content: bytes = field(repr=False)
+    raw: bytes = field(repr=False)
+    level: int = 0
+
+    def parts(self, tag: int = SEQUENCE) -> Sequence["Element"]:
+        """Return the elements in it; raises ValueError where it is no `tag`."""
+        self.expect(tag)
+        return _elements(self.content, self.level + 1)
+
+    def octets(self, tag: int = OCTETS) -> bytes:
+        """Return an octet string, which BER may have cut in pieces."""
+        if self.tag == tag | _CONSTRUCTED:
+            return b"".join(part.octets() for part in self.parts(self.tag))
+        self.expect(tag)
+        return self.content
+
+    def number(self) -> int:
+        """Return a number that is not negative."""
+        self.expect(INTEGER)
+        if not self.content or self.content[0] & 0x80:
+            raise ValueError("no count")
+        return int.from_bytes(self.content)
+
+    def oid(self) -> str:
+        """Return an object identifier, its arcs joined by dots."""
+        self.expect(OID)
+        arcs, arc = list[int](), 0
+        for byte in self.content:
+            arc = arc << 7 | byte & 0x7F
+            if byte < _MORE:
+                arcs.append(arc)
+                arc = 0
+        root = min(arcs[0] // 40, 2) if arcs else 0
+        return ".".join(map(str, [root, arcs[0] - 40 * root, *arcs[1:]] if arcs else []))
+
+    def expect(self, tag: int) -> None:
+        """Raise ValueError where it has another tag."""
+        if self.tag != tag:
+            raise ValueError("another element was expected")
+
+
+def element(encoded: bytes) -> Element:
+    """Read what is one element and nothing else; raises ValueError."""
+    (only,) = _elements(encoded, 0)
+    return only
+
+
+def _elements(encoded: bytes, level: int) -> Sequence[Element]:
+    found, at = list[Element](), 0
+    while at < len(encoded):
+        each, at = _read(encoded, at, level)
+        found.append(each)
+    return found
+
+
+def _read(encoded: bytes, at: int, level: int) -> tuple[Element, int]:
+    """Return the element that begins there, and where the next one does."""
+    if level > _MOST_LEVELS:
+        raise ValueError("too deep")
+    if len(encoded) < at + 2 or encoded[at] & _LONG_TAG == _LONG_TAG:
+        raise ValueError("no element")
+    tag, length, start = encoded[at], encoded[at + 1], at + 2
+    if length == _INDEFINITE and tag & _CONSTRUCTED:
+        end = start
+        while encoded[end : end + 2] != _END:
+            _, end = _read(encoded, end, level + 1)
+        return Element(tag, encoded[start:end], encoded[at : end + 2], level), end + 2
+    if length & _LONG_LENGTH:
+        size = length & ~_LONG_LENGTH
+        if not 0 < size <= _MOST_LENGTH_BYTES:
+            raise ValueError("no length")
+        length, start = int.from_bytes(encoded[start : start + size]), start + size
+    end = start + length
+    if end > len(encoded):
+        raise ValueError("cut short")
+    return Element(tag, encoded[start:end], encoded[at:end], level), end

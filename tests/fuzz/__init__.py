@@ -1,0 +1,1 @@
+"""Everything that reads what others write, given whatever they might."""

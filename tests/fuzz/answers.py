@@ -1,0 +1,373 @@
+"""Targets that take what servers answer, and what anybody may write on a Secret."""
+
+import json
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Sequence
+from contextlib import suppress
+
+from azure.identity import ManagedIdentityCredential
+
+from sync.adapters import kubeconfig
+from sync.adapters.aks import managed_cluster_endpoint
+from sync.adapters.cluster_config import (
+    ClusterConfig,
+    KeptKubeconfig,
+    KeptSecret,
+    KubeconfigText,
+)
+from sync.adapters.credential import Credential
+from sync.adapters.discovery import ResourceGraph
+from sync.adapters.kept import KeptSecrets
+from sync.adapters.kubernetes import KubernetesSecrets
+from sync.errors import SyncError
+from sync.model import Actual, Desired, Failed, ListedSecret, Unserved, VaultName, VaultSecret
+from sync.ownership import claim, taken
+from sync.plan import Standing
+from sync.ports import Deadline
+from sync.report import http_status, outcome_json, retry_after, status_json
+from sync.state import decode, encode
+from tests.fuzz.canned import CannedClusters, canned_transport, canned_vaults, resource_manager
+from tests.fuzz.channels import NAMING, SUBSCRIPTION
+from tests.fuzz.target import Target, fields_of, text_of, written
+from tests.leaks.dye import PLANTED
+from tests.unit.fakes import target_of, vault_name
+from tests.unit.scripted import soon
+
+PLACE = target_of(vault_name())
+RECORDS = {
+    "vault": PLACE.vault.text,
+    "written": "2025-01-01T00:00:00+00:00",
+    "secrets": {"db-url": ["v1", 1_700_000_000], "json": ["v2", 1, 0, "t0a1b2c3d", "A", "B"]},
+    "overruled": ["uid"],
+    "others": {"keyvault-project-web": ["json"]},
+}
+METADATA = {
+    "name": PLACE.secret,
+    "namespace": PLACE.namespace,
+    "uid": "u",
+    "resourceVersion": "7",
+    "labels": {"app.kubernetes.io/managed-by": "keyvault-sync"},
+    "annotations": {"keyvault-sync/state": json.dumps(RECORDS)},
+    "managedFields": [
+        {
+            "manager": "keyvault-sync",
+            "operation": "Apply",
+            "fieldsV1": {
+                "f:data": {"f:db-url": {}},
+                "f:metadata": {"f:annotations": {"f:keyvault-sync/state": {}}},
+            },
+        },
+        {"manager": "helm", "operation": "Update", "fieldsV1": {"f:data": {"f:A": {}}}},
+    ],
+}
+SECRET = {
+    "kind": "Secret",
+    "apiVersion": "v1",
+    "metadata": METADATA,
+    "data": {"db-url": b64encode(PLANTED.encode()).decode(), "A": ""},
+    "type": "Opaque",
+}
+MARKS = {
+    "meta.helm.sh/release-name": "$(reboot)",
+    "argocd.argoproj.io/tracking-id": "a:/Secret:shop-dev/keyvault-project",
+}
+LABELS = {
+    "reconcile.external-secrets.io/managed": "true",
+    "kustomize.toolkit.fluxcd.io/name": "apps",
+}
+OWNERS = [{"kind": "ExternalSecret", "name": "; reboot", "uid": "x"}]
+STATUS = {
+    "kind": "Status",
+    "apiVersion": "v1",
+    "status": "Failure",
+    "reason": "Invalid",
+    "message": PLANTED,
+    "details": {"kind": "secrets", "causes": [{"reason": "FieldValueInvalid", "field": "data"}]},
+}
+URL = f"https://{PLACE.vault}.vault.azure.net"
+ATTRIBUTES = {"enabled": True, "created": 1_700_000_000, "updated": 1_700_000_001}
+ITEM = {
+    "id": f"{URL}/secrets/db-url/0a1b",
+    "attributes": ATTRIBUTES,
+    "tags": {"k8s-key": "DB"},
+    "contentType": "text/plain",
+}
+KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "c",
+    "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+    "clusters": [{"name": "k", "cluster": {"server": "https://10.0.0.4:6443"}}],
+    "users": [{"name": "u", "user": {"token": PLANTED}}],
+}
+CLUSTER = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers"
+    "/Microsoft.ContainerService/managedClusters/main"
+)
+KEPT = KeptSecret("weu-ds-akv-shop-dev-1", "kubeconfig")
+
+
+def _answered(given: bytes) -> tuple[int, dict[str, str], bytes]:
+    fields, body = fields_of(given)
+    status = fields.pop("status", "200")
+    code = int(status) if status.isdecimal() and len(status) == 3 else 200
+    return code, fields, body.encode("utf-8", "surrogateescape")
+
+
+def _told(error: SyncError) -> object:
+    """Return what an operator is told of a failure, as HTTP and the timer put it."""
+    return outcome_json(Failed("v", error)), http_status([error]), retry_after([error])
+
+
+def _state(given: bytes) -> object:
+    """Read the annotation, which anybody can write; what is read is written and read again."""
+    state = decode(text_of(given))
+    if state is not None:
+        again = decode(encode(state))
+        assert again == state
+        return status_json(Standing(PLACE, _actual(text_of(given)), state), {})
+    return None
+
+
+def _actual(annotation: str) -> Actual:
+    return Actual(
+        "7",
+        "Opaque",
+        immutable=False,
+        data={},
+        labels={},
+        annotations={"keyvault-sync/state": annotation},
+        owns_state=True,
+    )
+
+
+def _secret(given: bytes) -> object:
+    """Read a Secret, then say who has it and where it stands."""
+    found = KubernetesSecrets(CannedClusters(200, {}, given)).read(PLACE, soon())
+    assert found is not None
+    standing = Standing.of(PLACE, found)
+    told = status_json(standing, {}), sorted(standing.ours), sorted(found.holders.items())
+    json.dumps(told)
+    claimed = claim(PLACE, found)
+    return told, taken(PLACE, claimed).message if claimed else None
+
+
+def _refusal(given: bytes) -> object:
+    """Read what the API server says to a read and to a write."""
+    status, headers, body = _answered(given)
+    cluster = KubernetesSecrets(CannedClusters(status, headers, body))
+    told: list[object] = []
+    try:
+        cluster.read(PLACE, soon())
+    except SyncError as error:
+        told.append(_told(error))
+    try:
+        cluster.apply(PLACE, Desired({}, {}, {}), "1", soon())
+    except SyncError as error:
+        told.append(_told(error))
+    return told if status != 403 else None  # whose message is told on purpose
+
+
+def _listing(given: bytes) -> object:
+    listed = canned_vaults(*_answered(given)).list(PLACE.vault, soon())
+    for secret in listed:
+        for tag, text in secret.tags.items():
+            tag.strip()
+            text.strip()
+        secret.content_type.strip()
+    return [(each.enabled, each.updated, each.expires) for each in listed]
+
+
+def _gotten(given: bytes) -> object:
+    found = canned_vaults(*_answered(given)).get(PLACE.vault, "db-url", soon())
+    if isinstance(found, VaultSecret):
+        assert all(isinstance(text, str) for text in (*found.tags, *found.tags.values()))
+        assert isinstance(found.content_type, str)
+        assert isinstance(found.value, str)
+    return None
+
+
+def _managed(given: bytes) -> object:
+    endpoint = managed_cluster_endpoint(resource_manager(*_answered(given)), CLUSTER, soon())
+    return endpoint.server.startswith("https://")
+
+
+def _rows(given: bytes) -> object:
+    graph = ResourceGraph(resource_manager(*_answered(given)), NAMING, [SUBSCRIPTION])
+    known = graph.known(soon())
+    return known.vaults, known.fault and _told(known.fault)
+
+
+def _token(given: bytes) -> None:
+    credential = ManagedIdentityCredential(
+        transport=canned_transport(*_answered(given)), retry_total=0
+    )
+    Credential(credential).get_token("https://vault.azure.net/.default")
+
+
+class _Kept:
+    """The port Vaults with one value for every secret."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def list(self, _vault: VaultName, _deadline: Deadline) -> Sequence[ListedSecret]:
+        """Return nothing."""
+        return ()
+
+    def get(
+        self, _vault: VaultName, _name: str, _deadline: Deadline, _version: str | None = None
+    ) -> VaultSecret | Unserved:
+        """Return it."""
+        return VaultSecret("kubeconfig", "v1", self._value, 1, 2, 3.0)
+
+
+def _kept_token(given: bytes) -> None:
+    kept = KeptSecrets(_Kept(text_of(given)), lambda: 1_700_000_000.0)
+    held = kept.header(KEPT)(None, soon())
+    assert isinstance(held.renew_at, int | float)
+    assert isinstance(held.until, int | float)
+
+
+def _kubeconfig(given: bytes) -> str:
+    config = ClusterConfig("main", KeptKubeconfig(KEPT, None))
+    made = kubeconfig.endpoint(config, text_of(given), 1)
+    with suppress(SyncError):
+        made.authorization()
+    return made.url
+
+
+def _oidc(given: bytes) -> str:
+    """Log in by an OpenID token of those claims; its issuer answers nobody."""
+    token = f"h.{urlsafe_b64encode(given).decode().rstrip('=')}.s"
+    issuer = {"idp-issuer-url": "https://127.0.0.1:9", "client-id": "c", "client-secret": "s"}
+    user = {"auth-provider": {"name": "oidc", "config": issuer | {"id-token": token}}}
+    text = json.dumps(KUBECONFIG | {"users": [{"name": "u", "user": user}]})
+    made = kubeconfig.endpoint(ClusterConfig("main", KubeconfigText(text)), text, 1)
+    made.authorization()
+    return made.url
+
+
+def _json(document: object) -> str:
+    return json.dumps(document)
+
+
+def _jwt(claims: object) -> bytes:
+    return b"h." + b64encode(json.dumps(claims).encode()).rstrip(b"=") + b".s"
+
+
+def _secret_with(**metadata: object) -> bytes:
+    return json.dumps(SECRET | {"metadata": METADATA | metadata}).encode()
+
+
+TARGETS = (
+    Target(
+        "state",
+        _state,
+        (_json(RECORDS).encode(), b'{"vault":"v","written":"w","secrets":{"\\ud800":["v",1]}}'),
+        refusals=(),
+        quotes=True,
+    ),
+    Target(
+        "secret",
+        _secret,
+        (
+            _json(SECRET).encode(),
+            _secret_with(labels=LABELS, annotations=MARKS, ownerReferences=OWNERS),
+            _secret_with(labels=LABELS, annotations=MARKS),
+            _secret_with(labels=None, annotations={"meta.helm.sh/release-name": PLANTED}),
+            _secret_with(annotations=[PLANTED]),
+            _secret_with(labels={"app.kubernetes.io/managed-by": 1}, resourceVersion=7),
+        ),
+        longest=65_536,
+        quotes=True,
+    ),
+    Target(
+        "refusal",
+        _refusal,
+        (
+            written(_json(STATUS), status="422"),
+            written(_json(STATUS | {"reason": "NotFound"}), status="404"),
+            written(PLANTED, status="503", **{"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}),
+            written(_json(STATUS), status="429", **{"Retry-After": "9" * 400}),
+        ),
+        longest=65_536,
+    ),
+    Target(
+        "listing",
+        _listing,
+        (
+            written(_json({"value": [ITEM], "nextLink": None})),
+            written(_json({"value": [ITEM | {"tags": PLANTED}], "nextLink": f"{URL}/secrets?x"})),
+            written(_json({"value": [ITEM | {"tags": {"k8s-key": None}}]})),
+            written(
+                _json({"error": {"code": "Forbidden", "message": PLANTED}}),
+                status="403",
+            ),
+            written("", status="401", **{"WWW-Authenticate": f'Bearer authorization="{PLANTED}"'}),
+        ),
+        longest=65_536,
+    ),
+    Target(
+        "gotten",
+        _gotten,
+        (
+            written(_json(ITEM | {"value": PLANTED})),
+            written(_json(ITEM | {"value": PLANTED, "attributes": {"created": 10**30}})),
+            written(_json({"error": {"code": "SecretNotFound"}}), status="404"),
+        ),
+        longest=65_536,
+    ),
+    Target(
+        "managed-cluster",
+        _managed,
+        (
+            written(
+                _json({"kubeconfigs": [{"value": b64encode(_json(KUBECONFIG).encode()).decode()}]})
+            ),
+            written(_json({"error": {"code": "C", "details": [{"code": "D"}]}}), status="400"),
+            *(
+                written(PLANTED, status="429", **{"x-ms-user-quota-resets-after": wait})
+                for wait in ("00:00:05", "::5", "9" * 5000 + ":0:0")
+            ),
+        ),
+        longest=65_536,
+    ),
+    Target(
+        "rows",
+        _rows,
+        (
+            written(
+                _json(
+                    {
+                        "data": [{"name": PLACE.vault.text, "subscriptionId": SUBSCRIPTION}],
+                        "resultTruncated": "false",
+                    }
+                )
+            ),
+            written(_json({"data": [{"name": PLANTED}], "$skipToken": "x"})),
+        ),
+        longest=65_536,
+    ),
+    Target(
+        "token",
+        _token,
+        (
+            written(_json({"access_token": PLANTED, "expires_in": "3600", "resource": "r"})),
+            written(_json({"access_token": PLANTED, "expires_on": 10**400})),
+            written(_json({"error": "e", "error_description": PLANTED}), status="400"),
+        ),
+        longest=16_384,
+    ),
+    Target(
+        "kept-token",
+        _kept_token,
+        (_jwt({"exp": 1_800_000_000, "iat": 1_700_000_000}), _jwt({"exp": 10**400}), b"opaque"),
+    ),
+    Target("kubeconfig", _kubeconfig, (_json(KUBECONFIG).encode(),)),
+    Target(
+        "oidc",
+        _oidc,
+        (b'{"exp": 4102444800}', b'{"exp": 1e300}   ', f'{{"exp":"{PLANTED}"}}'.encode(), b"[1]"),
+    ),
+)

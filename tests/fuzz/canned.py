@@ -1,0 +1,82 @@
+"""The adapters over answers that are given, in process: nothing is sent and nothing is slept."""
+
+import time
+from collections.abc import Mapping
+from io import BytesIO
+from unittest.mock import patch
+
+import requests
+from azure.core.credentials import AccessToken
+from azure.core.pipeline.transport import RequestsTransport
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPResponse
+
+from sync.adapters import arm, key_vault
+from sync.adapters.arm import ResourceManager
+from sync.adapters.clusters import Clusters
+from sync.adapters.connection import Answer, Call
+from sync.adapters.key_vault import KeyVaults
+from sync.ports import Deadline
+
+
+class CannedClusters(Clusters):
+    """Clusters that all answer the same."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        super().__init__(())
+        self._answer = Answer(status, headers, body)
+
+    def ask(self, cluster: str, call: Call, deadline: Deadline) -> Answer:  # noqa: ARG002 - the base's
+        """Return the answer."""
+        return self._answer
+
+
+class _Canned(HTTPAdapter):
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        super().__init__()
+        self._given = status, headers, body
+
+    def send(
+        self, request: requests.PreparedRequest, *_args: object, **_options: object
+    ) -> requests.Response:
+        status, headers, body = self._given
+        raw = HTTPResponse(BytesIO(body), headers, status, preload_content=False)
+        return self.build_response(request, raw)
+
+
+class _Token:
+    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
+        """Return one."""
+        return AccessToken("t", int(time.time()) + 3600)
+
+
+def _session(status: int, headers: Mapping[str, str], body: bytes) -> requests.Session:
+    session = requests.Session()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _Canned(status, headers, body))
+    return session
+
+
+def canned_transport(status: int, headers: Mapping[str, str], body: bytes) -> RequestsTransport:
+    """Return a transport of the Azure SDK that always answers so."""
+    transport = RequestsTransport(session=_session(status, headers, body), session_owner=False)
+    transport.sleep = _no_rest
+    return transport
+
+
+def _no_rest(_seconds: float) -> None:
+    """Take none between tries."""
+
+
+def canned_vaults(status: int, headers: Mapping[str, str], body: bytes) -> KeyVaults:
+    """Return vaults that always answer so."""
+    transport = canned_transport(status, headers, body)
+    with patch.object(key_vault, "azure_transport", lambda _session: transport):
+        return KeyVaults(_Token(), "vault.azure.net")
+
+
+def resource_manager(status: int, headers: Mapping[str, str], body: bytes) -> ResourceManager:
+    """Return a resource manager that always answers so."""
+    transport = canned_transport(status, headers, body)
+    with patch.object(arm, "azure_transport", lambda _session: transport):
+        return ResourceManager(_Token())

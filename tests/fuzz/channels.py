@@ -1,0 +1,178 @@
+"""Targets that take what comes in and what configures: events, requests, headers, settings."""
+
+import json
+from contextlib import suppress
+from uuid import UUID
+
+from sync.callers import entra_principal
+from sync.cluster_settings import read_clusters
+from sync.errors import NotOurs, Permanent
+from sync.events import Changed, Expiring, parse
+from sync.naming import AZURE_NAME
+from sync.requests import parse_resync
+from sync.settings import SettingsError, read
+from tests.fuzz.target import Target, fields_of, text_of
+from tests.leaks.dye import PLANTED
+
+SUBSCRIPTION = str(UUID(int=15))
+VAULT = "weu-DS-AKV-shop-dev-1"
+TOPIC = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/{VAULT}"
+)
+DATA = {
+    "Id": f"https://{VAULT}.vault.azure.net/secrets/db-url/0a1b",
+    "VaultName": VAULT,
+    "ObjectType": "Secret",
+    "ObjectName": "db-url",
+    "Version": "0a1b",
+    "NBF": None,
+    "EXP": "1700000000",
+}
+GRID = {
+    "id": "e",
+    "topic": TOPIC,
+    "subject": "db-url",
+    "eventType": "Microsoft.KeyVault.SecretNewVersionCreated",
+    "data": DATA,
+    "dataVersion": "1",
+    "eventTime": "2025-01-01T00:00:00.0000000Z",
+}
+CLOUD = {
+    "id": "e",
+    "source": TOPIC,
+    "subject": "db-url",
+    "type": "Microsoft.KeyVault.SecretExpired",
+    "data": DATA,
+    "specversion": "1.0",
+    "time": "2025-01-01T00:00:00Z",
+}
+NAMING = read({}).naming
+
+
+def _event(given: bytes) -> object:
+    """Read an event; what is taken from it is a plausible name, whatever came in."""
+    event = parse(text_of(given), frozenset({SUBSCRIPTION}))
+    assert isinstance(event, Changed | Expiring)
+    assert len(event.vault) <= 24
+    if isinstance(event, Changed):
+        assert len(event.hint.secret) <= 127
+        assert event.hint.secret.isascii()
+    with suppress(NotOurs, Permanent):
+        NAMING.target(NAMING.vault(event.vault))
+    return event
+
+
+def _resync(given: bytes) -> object:
+    request = parse_resync(given)
+    chosen = [request.vault is not None, request.project is not None]
+    assert chosen.count(True) <= 1
+    assert (request.project is None) == (request.stage is None)
+    return request.secret, request.dry_run, request.force
+
+
+def _vault(given: bytes) -> object:
+    vault = NAMING.vault(text_of(given))
+    assert AZURE_NAME.fullmatch(vault.text)
+    return NAMING.target(vault)
+
+
+def _caller(given: bytes) -> object:
+    fields, _ = fields_of(given)
+    return UUID(entra_principal(fields))
+
+
+def _settings(given: bytes) -> object:
+    fields, _ = fields_of(given)
+    environment = {
+        name: text.replace("\\n", "\n")
+        for name, text in fields.items()
+        if PLANTED not in name  # an unknown setting is named
+    }
+    settings = read(environment)
+    with suppress(NotOurs, Permanent):
+        settings.naming.target(settings.naming.vault(VAULT))
+    return settings
+
+
+def _clusters(given: bytes) -> object:
+    return read_clusters(text_of(given))
+
+
+def _lines(**fields: str) -> bytes:
+    return "\n".join(f"{name}={text}" for name, text in fields.items()).encode()
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+TARGETS = (
+    Target(
+        "event",
+        _event,
+        (
+            _json(GRID),
+            _json(CLOUD),
+            _json(GRID | {"data": DATA | {"ObjectName": " db-url ", "Version": PLANTED}}),
+            _json(CLOUD | {"data": DATA | {"EXP": 10**400}}),
+            b'{"eventType": NaN, "topic": "\\ud800", "topic": [[[[]]]]}',
+        ),
+        longest=65_536,
+        quotes=True,
+    ),
+    Target(
+        "resync",
+        _resync,
+        (
+            _json({"vault": VAULT, "secret": "db-url", "dry_run": True}),
+            _json({"project": "shop", "stage": "dev", "force": True}),
+            _json({"all": True}),
+            _json({"vault": PLANTED, PLANTED: 1}),
+        ),
+        longest=16_384,
+        quotes=True,
+    ),
+    Target("vault", _vault, (VAULT.encode(), b"neu-ds-akv-a-b-c-99"), longest=256, quotes=True),
+    Target(
+        "caller",
+        _caller,
+        (_lines(**{"x-ms-client-principal-idp": "aad", "x-ms-client-principal-id": SUBSCRIPTION}),),
+        longest=1024,
+    ),
+    Target(
+        "settings",
+        _settings,
+        (
+            _lines(
+                SYNC_VAULTS=VAULT,
+                SYNC_SUBSCRIPTIONS=SUBSCRIPTION,
+                SYNC_NAMESPACE="{region}-{project}-{number}",
+                SYNC_SCHEDULE="*/5 0-3 * * JAN *",
+                SYNC_INCLUDE="db-*,tag:team=shop",
+                SYNC_DISCOVERY="resource-graph",
+            ),
+            _lines(
+                SYNC_VAULT_PATTERN=r"(?P<region>\w+)-(?P<project>\w+)-(?P<stage>\w+)-(?P<number>\d)",
+                SYNC_VAULT_DNS_SUFFIX="vault.azure.cn",
+                SYNC_PRUNE="never",
+                SYNC_KEY_STYLE="env",
+                SYNC_SECRET_NAMES="web-*",
+            ),
+            _lines(SYNC_CLUSTERS=PLANTED, SYNC_TYPO=PLANTED, SYNC_CHAIN_ROOT=PLANTED),
+        ),
+        refusals=(SettingsError,),
+        longest=4096,
+        quotes=True,
+    ),
+    Target(
+        "clusters",
+        _clusters,
+        (
+            _json([{"name": "a", "match": {"stage": "p*"}, "server": "https://10.0.0.4:6443"}]),
+            _json([{"name": "a", "kubeconfig": {"users": PLANTED}}, {"name": "a"}]),
+            _json([{"name": "a", "token_secret": f"{VAULT}/t", "server": PLANTED, "ca": PLANTED}]),
+        ),
+        refusals=(ValueError,),
+        longest=4096,
+    ),
+)

@@ -1,0 +1,11 @@
+"""All targets, by name."""
+
+from tests.fuzz import answers, channels, values
+from tests.fuzz.target import Target
+
+TARGETS = {each.name: each for each in (*channels.TARGETS, *values.TARGETS, *answers.TARGETS)}
+
+
+def ids(target: Target) -> str:
+    """Name a test's parameter."""
+    return target.name

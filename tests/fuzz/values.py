@@ -1,0 +1,199 @@
+"""Targets that take what teams store: values, tags and certificates."""
+
+import json
+import re
+from base64 import b64encode
+
+from sync.certificates import read_bundle
+from sync.errors import Permanent
+from sync.expansion import ObjectFormat, decoded, members
+from sync.model import VaultSecret
+from sync.projection import KeyStyle, Pattern, Placement, Rules, StagePrefixes
+from sync.tags import Encoding, Format, SecretType, read_tags
+from sync.typed import Built, typed
+from tests.fuzz.target import Target, fields_of, text_of, written
+from tests.leaks.dye import PLANTED
+from tests.unit.bundles import (
+    HOSTILE,
+    LEAF,
+    bundle,
+    certificate,
+    encrypted,
+    new_mac,
+    number,
+    plain,
+    shrouded,
+)
+from tests.unit.chains import (
+    PEM,
+    PKCS12,
+    bare_pfx,
+    chain_of,
+    key_pem,
+    oid,
+    pem,
+    pem_block,
+    pfx,
+    sequence,
+    tlv,
+)
+from tests.unit.fakes import target_of, vault_name
+
+NAME = "db-url"
+RULES = (
+    Rules(),
+    Rules(style=KeyStyle.ENV, stages=StagePrefixes.STRIP, names=("web*",), keep_root=True),
+    Rules(include=(Pattern("db*"), Pattern("*", "team")), exclude=(Pattern("*-old"),)),
+)
+_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+
+
+def _tags(given: bytes) -> object:
+    fields, _ = fields_of(given)
+    return read_tags(NAME, fields)
+
+
+def _encoded(encoding: Encoding) -> Target:
+    def run(given: bytes) -> None:
+        decoded(NAME, text_of(given), encoding)
+
+    return Target(encoding.value, run, (b"aGVsbG8=", b"68656c6c6f", PLANTED.encode()))
+
+
+def _members(form: ObjectFormat, *seeds: str) -> Target:
+    def run(given: bytes) -> None:
+        fields, body = fields_of(given)
+        for place, leaf in members(NAME, body, form, fields.get("path")).items():
+            assert all(isinstance(part, str) for part in place)
+            leaf.encode()
+
+    plain = [written(seed) for seed in seeds]
+    with_path = [written(seed, path="db.user") for seed in seeds]
+    return Target(form.value, run, (*plain, *with_path), quotes=True)
+
+
+def _typed(kind: Built, *seeds: str) -> Target:
+    def run(given: bytes) -> None:
+        for key, value in typed(NAME, kind, given).items():
+            assert _KEY.fullmatch(key)
+            assert isinstance(value, bytes)
+
+    return Target(kind.word, run, tuple(seed.encode() for seed in seeds), quotes=True)
+
+
+def _bundle(given: bytes) -> None:
+    fields, body = fields_of(given)
+    read_bundle(NAME, body, fields.get("type", ""), keep_root="keep" in fields)
+
+
+def _pkcs12(given: bytes) -> None:
+    read_bundle(NAME, b64encode(given).decode(), PKCS12, keep_root=True)
+
+
+def _projected(given: bytes) -> object:
+    """Place a secret and render it: the keys are such as Kubernetes takes."""
+    fields, value = fields_of(given)
+    name, content_type = fields.pop("name", NAME), fields.pop("type", "")
+    rules = RULES[len(fields.pop("rules", "")) % len(RULES)]
+    own = target_of(vault_name())
+    placement = rules.place(own, name, fields, content_type)
+    if not isinstance(placement, Placement):
+        return placement
+    assert placement.secret == own.secret or placement.secret.startswith(("web", own.secret + "-"))
+    secret = VaultSecret(name, "v1", value, 1, 2, 3.0, fields, content_type)
+    keys = rules.render(placement, secret)
+    for key in keys:
+        if not _KEY.fullmatch(key) or key == "." or key.startswith(".."):
+            raise AssertionError("a key that Kubernetes refuses")
+    if placement.key is not None:
+        assert keys.keys() == {placement.key}
+    return placement.secret, *keys, *rules.warnings(name, keys)
+
+
+_OBJECT = json.dumps({"db": {"user": "app", "password": PLANTED, "ports": [1, 2.50, None]}})
+_CHAIN = chain_of("P-256", 3)
+_PEM_BUNDLE = key_pem(_CHAIN.key) + pem(*_CHAIN.certificates)
+_PRIME = 2**9_689 - 1  # Mersenne's, to be proved for a minute by whoever wants to know
+_GROUP = sequence(
+    number(0),
+    sequence(oid("2a864886f70d010301"), sequence(number(_PRIME), number(3))),
+    tlv(0x04, number(5)),
+)
+_PRIMES = sequence(*map(number, (0, _PRIME**2, 3, 5, _PRIME, _PRIME, 7, 7, 7)))
+_PFX = pfx(_CHAIN.key, _CHAIN.certificates)
+
+TARGETS = (
+    Target(
+        "tags",
+        _tags,
+        (
+            b"k8s-key=DB_URL\nteam=shop",
+            b"k8s-expand=json\nk8s-path=db\nk8s-key=DB",
+            b"K8S-TYPE=tls\n k8s-secret =web\nk8s-sync=false",
+            b"k8s-encoding=hex\nk8s-exapnd=yaml\nk8s-Key=a\nk8s-kEy=b",
+        ),
+        quotes=True,
+    ),
+    *map(_encoded, Encoding),
+    _members(Format.JSON, _OBJECT, '{"a\\ud800": NaN, "a": 1e400}', "[[[[[[", "\ufeff{}"),
+    _members(
+        Format.YAML,
+        f"db:\n  user: app\n  password: {PLANTED}\n  ports: [1, ~, 'x']\n",
+        "a: &a [x]\nb: *a\n",
+        "? [a]\n: !!python/object:os.system x\n--- b\n...\n",
+        "a: |\n  b\n  c\nd: >-\n  e\n",
+    ),
+    _members(
+        Format.DOTENV,
+        f"export USER=app\nPASSWORD='{PLANTED}'  # a note\nURL=\"a\\nb\"\n",
+        "A\nB=\n=C\nA=${B:-c}\n",
+    ),
+    _typed(
+        SecretType.DOCKERCONFIGJSON,
+        json.dumps({"auths": {"r.example": {"username": "u", "password": PLANTED}}}),
+        json.dumps({"auths": {"r.example": {"auth": "dTpw"}}}),
+        json.dumps({"registry": "r.example", "username": "u", "password": PLANTED}),
+    ),
+    _typed(SecretType.BASIC_AUTH, f"user:{PLANTED}\n", json.dumps({"password": PLANTED})),
+    _typed(
+        SecretType.SSH_AUTH,
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n",
+        json.dumps({"ssh-privatekey": PLANTED, "known_hosts": "h"}),
+    ),
+    Target(
+        "certificate",
+        _bundle,
+        (
+            written(_PEM_BUNDLE, type=PEM),
+            written(_PEM_BUNDLE.replace("\n", "\\n"), keep=""),
+            written(b64encode(_PFX).decode(), type=PKCS12),
+            written(f"-----BEGIN PRIVATE KEY-----\n{PLANTED}\n-----END PRIVATE KEY-----\n"),
+            written(pem_block("PRIVATE KEY", _GROUP) + pem(*_CHAIN.certificates)),
+            written(pem_block("RSA PRIVATE KEY", _PRIMES) + pem(*_CHAIN.certificates)),
+        ),
+    ),
+    Target(
+        "pkcs12",
+        _pkcs12,
+        (
+            _PFX,
+            bare_pfx([_CHAIN.key], _CHAIN.certificates),
+            bundle(encrypted([certificate(LEAF)], 9), plain(shrouded(9)), mac=new_mac(9)),
+            bundle(encrypted([shrouded(9), certificate(LEAF)], 9)),
+            *(make() for make in HOSTILE.values()),
+        ),
+    ),
+    Target(
+        "projection",
+        _projected,
+        (
+            written(PLANTED, name="db-url"),
+            written(_OBJECT, name="dev-db", type="application/json", **{"k8s-expand": "json"}),
+            written(f"u:{PLANTED}", rules="x", **{"k8s-type": "basic-auth", "k8s-secret": "web"}),
+            written(_PEM_BUNDLE, type=PEM, **{"k8s-expand": "certificate", "k8s-key": "c"}),
+            written("aGVsbG8", rules="xx", team="shop", **{"k8s-encoding": "base64"}),
+        ),
+        refusals=(Permanent,),
+        quotes=True,
+    ),
+)
