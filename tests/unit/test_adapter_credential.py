@@ -114,6 +114,26 @@ def test_a_token_endpoint_s_retry_after_is_not_slept(
     assert len(endpoint.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(503, "{}"),
+        Answer(404, {"statusCode": 404}),
+        Answer(200, {"message": "hello"}),
+        Answer(200, {"access_token": 5, "expires_on": "1900000000"}),
+        Answer(200, {"access_token": "t", "expires_on": "soon"}),
+        Answer(200, "[]"),
+    ],
+    ids=["503", "404", "no token", "a number", "no time", "a list"],
+)
+def test_what_is_no_answer_of_a_managed_identity_may_pass(
+    endpoint: Scripted, answer: Answer
+) -> None:
+    """A status that passes, or JSON of another kind, is not the identity's refusal."""
+    endpoint.answers = [answer]
+    assert isinstance(failure(log_in({"IDENTITY_ENDPOINT": "set"})()), Transient)
+
+
 def test_no_credential_is_permanent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing is configured, the message says what to configure."""
     monkeypatch.delenv("AZURE_CLIENT_ID", raising=False)

@@ -35,9 +35,9 @@ class Case:
 
     call: Call
     fault: str
-    once: bool
     trigger: Trigger
     cell: Cell
+    once: bool = False
     before: Mapping[str, Document] = field(default_factory=dict, repr=False)
     seen: dict[Trigger, Seen] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
