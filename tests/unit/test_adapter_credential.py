@@ -100,6 +100,14 @@ def test_an_endpoint_that_is_down(servers: Servers, monkeypatch: pytest.MonkeyPa
         assert failure(credential).reason == "CredentialUnavailable"
 
 
+@pytest.mark.parametrize("wait", ["600", "soon"])
+def test_a_refusal_of_tokens_is_told_at_once(endpoint: Scripted, wait: str) -> None:
+    """No other status becomes worth waiting for by a Retry-After either."""
+    endpoint.answers = [Answer(403, {"statusCode": 403}, {"Retry-After": wait})]
+    assert isinstance(failure(log_in({"IDENTITY_ENDPOINT": "set"})()), Permanent)
+    assert len(endpoint.requests) == 1
+
+
 @pytest.mark.parametrize(("wait", "seconds"), [("600", 600), ("soon", None)])
 def test_a_token_endpoint_s_retry_after_is_not_slept(
     endpoint: Scripted, wait: str, seconds: float | None
