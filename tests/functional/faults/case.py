@@ -89,7 +89,9 @@ def by_log(log: str, trigger: Trigger, vault: str) -> tuple[str, str]:
 def by_answer(answer: Answer, told: object) -> Seen:
     """Return how a vault's work ended by an answer, and the vault's entry in it."""
     match told:
-        case {"reason": str(reason), "transient": bool(transient)}:
+        case {"reason": str(reason), "transient": bool(transient)} | {
+            "others": [{"reason": str(reason), "transient": bool(transient)}]
+        }:
             ended = "bug" if reason == "Bug" else "transient" if transient else "permanent"
         case {"explanation": {"reason": str(reason)}}:
             ended = "told"
