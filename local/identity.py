@@ -82,10 +82,13 @@ class Identity:
                     del self._tokens[token.secret]
 
 
-def identity_app(identity: Identity, faults: Plans[str] | None = None) -> web.Application:
+def identity_app(
+    identity: Identity, faults: Plans[str] | None = None, told_lifetime: int | None = None
+) -> web.Application:
     """Return the application that hands out the identity's tokens.
 
-    The faults are planned by the resource that a token is asked for.
+    The faults are planned by the resource that a token is asked for. With a `told_lifetime` callers
+    are told to ask again after so many seconds, for how long tokens may be good.
     https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
     """
     planned = faults or Plans[str]()
@@ -110,10 +113,11 @@ def identity_app(identity: Identity, faults: Plans[str] | None = None) -> web.Ap
         if request.query.get("client_id", identity.client_id) != identity.client_id:
             return _refusal(400, "no managed identity found for the specified client_id")
         made = identity.issue(resource)
+        told = None if told_lifetime is None else int(identity.clock()) + told_lifetime
         return web.json_response(
             {
                 "access_token": made.secret,
-                "expires_on": str(made.expires_on),
+                "expires_on": str(made.expires_on if told is None else told),
                 "resource": resource,
                 "token_type": "Bearer",
                 "client_id": identity.client_id,

@@ -57,6 +57,14 @@ class Proxy:
         """
         self._routes[pattern] = _Route(pattern.lower(), port, exists)
 
+    def port(self, pattern: str) -> int:
+        """Return where a route leads."""
+        return self._routes[pattern].port
+
+    def another(self) -> "Proxy":
+        """Return a proxy that leads where this one does by now."""
+        return Proxy(_routes=dict(self._routes))
+
     def unroute(self, pattern: str) -> None:
         """Forget a route."""
         self._routes.pop(pattern, None)

@@ -138,14 +138,17 @@ class Fleet:
     ) -> Iterator[Told | SyncError]:
         """Ask a question of each, a few at a time and in their order, with the seconds of `sweep`.
 
-        A question that fails is answered with why.
+        A question that fails is answered with why. One alone waits for no others.
         """
         end = Deadline.after(total_seconds, self._clock)
 
         def answer(each: Asked) -> Told | SyncError:
             return attempt(lambda: tell(each, Deadline.after(end.remaining(seconds), self._clock)))
 
-        return self._readers.map(answer, asked)
+        questions = list(asked)
+        return (
+            map(answer, questions) if len(questions) == 1 else self._readers.map(answer, questions)
+        )
 
     def _drain(self, lane: _Lane) -> None:
         while True:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from http import HTTPStatus
 
 from azure.core.credentials import AccessToken, TokenCredential
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import ClientAuthenticationError, DecodeError
 from azure.core.pipeline import PipelineResponse
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.identity import (
@@ -21,7 +22,7 @@ _READ_SECONDS = 5.0
 _BUDGET = {"retry_total": 1, "retry_status": 0}
 """Within Event Grid's 30 seconds; the library's own would outlast them, and sleep a Retry-After."""
 
-_MAY_PASS = frozenset({408, 429})
+_MAY_PASS = frozenset({404, 408, 410, 429})  # 404 and 410 while an endpoint moves
 _SERVER_ERROR = 500
 
 
@@ -55,7 +56,9 @@ def _made(kind: type[TokenCredential], client_id: str | None) -> TokenCredential
     options: dict[str, object] = {
         **_BUDGET,
         "transport": transport,
-        "raw_response_hook": _refuse_ill,
+        "raw_response_hook": (
+            _refuse_foreign if kind is ManagedIdentityCredential else _refuse_ill
+        ),
     }
     if kind is ManagedIdentityCredential:
         options["client_id"] = client_id  # the others read it themselves
@@ -70,6 +73,22 @@ def _refuse_ill(response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
     answer = response.http_response
     if answer.status_code in _MAY_PASS or answer.status_code >= _SERVER_ERROR:
         raise ClientAuthenticationError("the token endpoint is ill", response=answer)
+
+
+def _refuse_foreign(response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
+    """Raise as well for an answer that is none of a managed identity's: MSAL takes it for a no."""
+    _refuse_ill(response)
+    answer = response.http_response
+    if answer.status_code != HTTPStatus.OK:
+        return
+    match answer.json():
+        case {"access_token": str(), "expires_on": int() | str() as until} if _is_time(until):
+            return
+    raise DecodeError("the answer is no token")
+
+
+def _is_time(until: int | str) -> bool:
+    return isinstance(until, int) or until.isdecimal()
 
 
 class _Unusable:

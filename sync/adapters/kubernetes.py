@@ -79,7 +79,7 @@ class KubernetesSecrets:
         if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
             raise explain(target, answer.status, answer.headers, answer.data)
         if not is_of(answer.data, target):
-            raise broken(target, "it wrote something else")
+            raise broken(target, "the answer to a write is of another object")
 
     def _ask(self, target: Target, call: Call, deadline: Deadline) -> Answer:
         return self._clusters.ask(target.cluster, call, deadline)

@@ -42,6 +42,7 @@ class Lease[T]:
         self._held: Held[T] | None = None
         self._patient_until = -inf
         self._failure: SyncError | None = None
+        self._missed: SyncError | None = None
 
     @property
     def value(self) -> T | None:
@@ -55,9 +56,16 @@ class Lease[T]:
             return held.value
         if held and self._now() < held.until:
             return self._renewed(held, deadline)
+        missed = self._missed
         with self._turn(deadline):
             if self._held is None or self._held is held:
-                self._held = self._fetch(None, deadline)
+                if self._missed is not None and self._missed is not missed:
+                    raise self._missed.with_traceback(None)  # it failed while we waited
+                try:
+                    self._held = self._fetch(None, deadline)
+                except SyncError as error:
+                    self._missed = error
+                    raise
             return self._held.value
 
     def instead_of(self, refused: T, deadline: Deadline) -> T:

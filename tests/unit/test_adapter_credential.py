@@ -102,6 +102,14 @@ def test_an_endpoint_that_is_down(servers: Servers, monkeypatch: pytest.MonkeyPa
         assert failure(credential).reason == "CredentialUnavailable"
 
 
+@pytest.mark.parametrize("wait", ["600", "soon"])
+def test_a_refusal_of_tokens_is_told_at_once(endpoint: Scripted, wait: str) -> None:
+    """No other status becomes worth waiting for by a Retry-After either."""
+    endpoint.answers = [Answer(403, {"statusCode": 403}, {"Retry-After": wait})]
+    assert isinstance(failure(log_in({"IDENTITY_ENDPOINT": "set"})()), Permanent)
+    assert len(endpoint.requests) == 1
+
+
 @pytest.mark.parametrize(("wait", "seconds"), [("600", 600), ("soon", None)])
 def test_a_token_endpoint_s_retry_after_is_not_slept(
     endpoint: Scripted, wait: str, seconds: float | None
@@ -114,6 +122,26 @@ def test_a_token_endpoint_s_retry_after_is_not_slept(
     assert isinstance(error, Transient)
     assert error.retry_after == seconds
     assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(503, "{}"),
+        Answer(404, {"statusCode": 404}),
+        Answer(200, {"message": "hello"}),
+        Answer(200, {"access_token": 5, "expires_on": "1900000000"}),
+        Answer(200, {"access_token": "t", "expires_on": "soon"}),
+        Answer(200, "[]"),
+    ],
+    ids=["503", "404", "no token", "a number", "no time", "a list"],
+)
+def test_what_is_no_answer_of_a_managed_identity_may_pass(
+    endpoint: Scripted, answer: Answer
+) -> None:
+    """A status that passes, or JSON of another kind, is not the identity's refusal."""
+    endpoint.answers = [answer]
+    assert isinstance(failure(log_in({"IDENTITY_ENDPOINT": "set"})()), Transient)
 
 
 def test_no_credential_is_permanent(monkeypatch: pytest.MonkeyPatch) -> None:

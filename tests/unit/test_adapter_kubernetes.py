@@ -24,6 +24,7 @@ TARGET = Target(VAULT, "main", "shop-dev", "keyvault-project")
 DESIRED = Desired({"password": PLANTED.encode()}, {"l": "1"}, {"keyvault-sync/state": PLANTED})
 WHERE: dict[str, object] = {"namespace": "shop-dev", "name": "keyvault-project"}
 WRITTEN = {"kind": "Secret", "metadata": WHERE}
+WHOLE = {"kind": "Secret", "metadata": {**WHERE, "resourceVersion": "1"}, "type": "Opaque"}
 
 
 def encoded(text: str) -> str:
@@ -184,9 +185,9 @@ def test_evict_nulls_the_keys(server: Scripted, cluster: KubernetesSecrets) -> N
     [
         "<html>",
         "{}",
-        {"kind": "Secret", "metadata": {**WHERE, "name": "other"}},
-        {"kind": "Secret", "metadata": {**WHERE, "namespace": "other"}},
-        {"kind": "ConfigMap", "metadata": WHERE},
+        WHOLE | {"metadata": {**WHERE, "name": "other", "resourceVersion": "1"}},
+        WHOLE | {"metadata": {**WHERE, "namespace": "other", "resourceVersion": "1"}},
+        WHOLE | {"kind": "ConfigMap"},
     ],
 )
 def test_a_write_is_done_when_the_answer_shows_it(

@@ -74,6 +74,39 @@ def test_what_is_refused_is_fetched_once() -> None:
     assert source.refusals == [None, 1, 2]
 
 
+def test_who_waits_for_a_fetch_that_fails_is_told_so() -> None:
+    """One outage is waited for once: those behind it do not try again, one after the other."""
+    entered, gate, looked = threading.Event(), threading.Event(), threading.Semaphore(0)
+    fetches: list[int] = []
+
+    def fetch(_refused: int | None, _deadline: Deadline) -> Held[int]:
+        fetches.append(1)
+        entered.set()
+        assert gate.wait(20)
+        raise Transient("CredentialUnavailable", "down")
+
+    lease = Lease(fetch, patience=5)
+
+    def clock() -> float:
+        looked.release()  # whoever looks at the time is about to wait
+        return 0.0
+
+    def get() -> str:
+        with pytest.raises(Transient) as caught:
+            lease.get(Deadline(20, clock))
+        return caught.value.reason
+
+    with ThreadPoolExecutor(4) as threads:
+        first = threads.submit(get)
+        assert entered.wait(20)
+        others = [threads.submit(get) for _ in range(3)]
+        for _ in (first, *others):
+            assert looked.acquire(timeout=20)
+        gate.set()
+        assert {each.result() for each in (first, *others)} == {"CredentialUnavailable"}
+    assert len(fetches) == 1
+
+
 def test_a_failed_fetch_is_told_again() -> None:
     """Where a refusal's fetch fails, others are told so, and after a pause it is tried again."""
     source = Source()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Barrier, Event, Lock
 
@@ -321,9 +321,13 @@ def test_one_target_waits_for_no_pass() -> None:
     under_test = Fleet(reconcile, Clock(), Threads(lanes=4, sweep=2, fetchers=2))
     hanging = under_test.sweep([work(number, whole=True) for number in range(1, 5)], 120, 270)
     assert desk.entered.wait(SECONDS)
-    (outcome,) = under_test.sweep([one], 24, 200)
+    with ThreadPoolExecutor(1) as operator:
+        asked = operator.submit(lambda: list(under_test.sweep([one], 24, 200)))
+        try:
+            (outcome,) = asked.result(SECONDS)
+        finally:
+            desk.gate.set()
     assert isinstance(outcome, Converged)
-    desk.gate.set()
     assert len(list(hanging)) == 4
 
 
@@ -365,6 +369,32 @@ def test_questions_are_asked_a_few_at_a_time() -> None:
     fleet = Fleet(Desk().opened(), time.monotonic, Threads(readers=2))
     assert list(fleet.ask(range(6), tell, SECONDS, SECONDS)) == [0, 1, 4, 9, 16, 25]
     assert max(crowds) == 2
+
+
+def test_one_question_waits_for_no_others() -> None:
+    """While a status of all hangs, an operator's status of one vault is told."""
+    entered, gate = Event(), Event()
+
+    def hang(number: int, deadline: Deadline) -> int:
+        del deadline
+        entered.set()
+        assert gate.wait(SECONDS)
+        return number
+
+    def tell(number: int, deadline: Deadline) -> int:
+        del deadline
+        return number
+
+    fleet = Fleet(Desk().opened(), time.monotonic, Threads(readers=1))
+    hanging = fleet.ask([1, 2], hang, SECONDS, SECONDS)
+    assert entered.wait(SECONDS)
+    with ThreadPoolExecutor(1) as operator:
+        asked = operator.submit(lambda: list(fleet.ask([3], tell, SECONDS, SECONDS)))
+        try:
+            assert asked.result(SECONDS) == [3]
+        finally:
+            gate.set()
+    assert list(hanging) == [1, 2]
 
 
 def test_a_question_that_fails_is_answered_with_why() -> None:

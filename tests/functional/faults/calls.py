@@ -27,7 +27,7 @@ from tests.leaks.dye import value
 type Plant = Callable[[Cell, Fault, int | None], Healing]
 
 _ALL = frozenset({Trigger.EVENT, Trigger.TIMER, Trigger.RESYNC, Trigger.STATUS})
-_WRITES = _ALL - {Trigger.STATUS}
+WRITES = _ALL - {Trigger.STATUS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,8 @@ _OBJECTS = {
     "another namespace's Secret": _another_document(OWN, "elsewhere"),
 }
 
+AKS = Call("AKS cluster's endpoint", "arm", _aks, way=Way.AKS)
+
 CALLS = (
     Call("challenge", "vault", _vault(None, "challenge"), connects=True),
     Call(
@@ -162,14 +164,14 @@ CALLS = (
         "apply of the Secret",
         "cluster",
         _cluster("patch", OWN, "apply"),
-        triggers=_WRITES,
+        triggers=WRITES,
         another=_OBJECTS,
     ),
     Call(
         "eviction from the Secret",
         "cluster",
         _cluster("patch", OWN, "merge"),
-        triggers=_WRITES,
+        triggers=WRITES,
         nature=Nature(GONE, shared=True),
         another=_OBJECTS,
     ),
@@ -184,11 +186,11 @@ CALLS = (
         "apply of a further Secret",
         "cluster",
         _cluster("patch", FURTHER, "apply"),
-        triggers=_WRITES,
+        triggers=WRITES,
         nature=Nature(WEB),
         another={"another Secret": _another_document("other")},
     ),
-    Call("AKS cluster's endpoint", "arm", _aks, way=Way.AKS),
+    AKS,
     Call("get of a kept kubeconfig", "kept", _kept, way=Way.KEPT_KUBECONFIG),
     Call("get of a kept token", "kept", _kept, way=Way.KEPT_TOKEN),
 )

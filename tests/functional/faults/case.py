@@ -35,9 +35,9 @@ class Case:
 
     call: Call
     fault: str
-    once: bool
     trigger: Trigger
     cell: Cell
+    once: bool = False
     before: Mapping[str, Document] = field(default_factory=dict, repr=False)
     seen: dict[Trigger, Seen] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
@@ -89,7 +89,9 @@ def by_log(log: str, trigger: Trigger, vault: str) -> tuple[str, str]:
 def by_answer(answer: Answer, told: object) -> Seen:
     """Return how a vault's work ended by an answer, and the vault's entry in it."""
     match told:
-        case {"reason": str(reason), "transient": bool(transient)}:
+        case {"reason": str(reason), "transient": bool(transient)} | {
+            "others": [{"reason": str(reason), "transient": bool(transient)}]
+        }:
             ended = "bug" if reason == "Bug" else "transient" if transient else "permanent"
         case {"explanation": {"reason": str(reason)}}:
             ended = "told"

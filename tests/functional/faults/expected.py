@@ -86,6 +86,9 @@ LASTING: Mapping[str, Sequence[Table]] = {
     "AKS cluster's endpoint": [_ARM],
     "get of a kept kubeconfig": [_VAULT, _KEPT],
     "get of a kept token": [_VAULT, _KEPT],
+    "token for vaults": [_TOKEN],
+    "token for a cluster": [_TOKEN],
+    "token for Azure Resource Manager": [_TOKEN],
 }
 
 _RETRIED: Table = {"converged": ["429, Retry-After 1", "500", "503", "reset", "half a body"]}

@@ -19,17 +19,21 @@ from tests.functional.faults.vocabulary import BY_SERVER, NO_DNS
 from tests.leaks.dye import value
 from tests.leaks.search import leaks
 
-_THREADS = {"PYTHON_THREADPOOL_THREAD_COUNT": "32"}  # as infra/ sets it
+THREADS = {"PYTHON_THREADPOOL_THREAD_COUNT": "32"}  # as infra/ sets it
 
 
 @dataclass(slots=True)
 class Rig:
-    """The stack, the apps, and what these answered; `expired_port` has every vault, out of date."""
+    """The stack, the apps, what these answered, and logs of others.
+
+    `expired_port` has every vault, by a certificate that is out of date.
+    """
 
     stack: Stack
     expired_port: int
     hosts: dict[Trigger, HostProcess] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
+    logs: list[Path] = field(default_factory=list)
 
     def post(self, trigger: Trigger, body: Mapping[str, object]) -> Answer:
         """Ask the trigger's app for a resync."""
@@ -56,7 +60,8 @@ class Rig:
     def leaks(self) -> list[str]:
         """Return where any app told a value."""
         told = [answer.text + str(answer.headers) for answer in self.answers]
-        told += [self.log(trigger) for trigger in self.hosts]
+        logs = [*(host.log for host in self.hosts.values()), *self.logs]
+        told += [log.read_text(errors="replace") for log in logs]
         return [place for text in told for place in leaks(text)]
 
     def plant(self, case: Case) -> Healing:
@@ -87,6 +92,8 @@ class Rig:
             case Way.AKS:
                 stack.resource_manager.put_cluster(cell.aks, url, authority)
                 return {**entry, "aks": cell.aks}
+            case Way.ENTRA:
+                return {**entry, "server": url, "ca": authority.decode()}
             case Way.KEPT_KUBECONFIG:
                 cell.keeper.set_secret("kept", kubeconfig(url, authority, token))
                 return {**entry, "kubeconfig_secret": f"{cell.keeper.name}/kept"}
@@ -139,7 +146,7 @@ def apps(rig: Rig, cases: Sequence[Case]) -> Iterator[None]:
     with ExitStack() as running:
         for trigger in (Trigger.EVENT, Trigger.TIMER, Trigger.RESYNC):
             known = [case.cell.name for case in cases if case.trigger is trigger is Trigger.TIMER]
-            environment = rig.stack.app_environment(known, SYNC_CLUSTERS=setting, **_THREADS)
+            environment = rig.stack.app_environment(known, SYNC_CLUSTERS=setting, **THREADS)
             log = rig.stack.folder / f"{trigger}.log"
             rig.hosts[trigger] = running.enter_context(
                 HostProcess(ROOT, environment, log, timer=False)
