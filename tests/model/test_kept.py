@@ -1,0 +1,27 @@
+"""Histories that once broke a rule, each with the mend that it led to; they are run as they were."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.model.steps import Mark, Retag, Run, Set, Step, Sweep, repeat
+
+ORDERS = (("k8s-secret", "orders"),)
+
+KEPT: dict[str, tuple[Step, ...]] = {
+    # The own Secret's state was lost, and the tag moved its key before it was known again: the key
+    # was taken away before the other Secret had it.
+    "moved-by-tag-after-the-state-was-lost": (
+        Set(0, "a"),
+        Sweep(),
+        Mark(0, "", "state"),
+        Retag(0, "a", ORDERS),
+        Run(0),
+    ),
+}
+
+
+@pytest.mark.parametrize("steps", KEPT.values(), ids=KEPT.keys())
+def test_what_once_broke_a_rule_keeps_all_of_them(steps: Sequence[Step]) -> None:
+    """A history that found a defect breaks no rule any more."""
+    repeat(steps, vaults=1)
