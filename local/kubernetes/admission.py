@@ -91,6 +91,17 @@ def check_version(at: Address, live: Stored, version: str) -> None:
         raise modified(at.kind, at.name)
 
 
+def check_absent(at: Address, uid: str) -> None:
+    """409 where an apply names the uid of an object that is not there."""
+    if uid:
+        raise conflict(
+            at.kind,
+            at.name,
+            f"uid mismatch: the provided object specified uid {uid}, and no existing object was "
+            "found",
+        )
+
+
 def check_uid(at: Address, live: Stored, uid: str) -> None:
     """409 where a write names another object's uid."""
     actual = text(live.metadata, "uid")

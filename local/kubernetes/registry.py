@@ -15,6 +15,7 @@ from local.kubernetes.admission import (
     Address,
     addressed,
     bare,
+    check_absent,
     check_address,
     check_kind,
     check_posted_namespace,
@@ -225,9 +226,10 @@ class Registry:
     def _applied(self, at: Address, config: Json, write: Write) -> Written:
         config = checked_config(at, config)
         live = self._store.get(at.kind, at.namespace, at.name)
+        metadata = child(config, "metadata")
         if live is None:
             self._may_create(at, write)
-        metadata = child(config, "metadata")
+            check_absent(at, text(metadata, "uid"))
         version = text(metadata, "resourceVersion")
         kept = {key: v for key, v in metadata.items() if key not in {"resourceVersion", "name"}}
         config = {**config, "metadata": {**kept, "name": at.name}}

@@ -25,6 +25,7 @@ class _Owner(TypedDict):
 
 class _Metadata(TypedDict):
     resourceVersion: str
+    uid: NotRequired[str]
     labels: NotRequired[dict[str, str] | None]
     annotations: NotRequired[dict[str, str] | None]
     ownerReferences: NotRequired[list[_Owner] | None]
@@ -72,6 +73,7 @@ def parse(document: bytes) -> Actual:
         owned_by_others=frozenset(holders),
         holders=holders,
         owns_state=owns_state,
+        uid=metadata.get("uid", ""),
     )
 
 

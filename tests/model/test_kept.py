@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.model.steps import Mark, Retag, Run, Set, Step, Sweep, repeat
+from tests.model.steps import Mark, Remove, Retag, Run, Set, Step, Sweep, Together, repeat
 
 ORDERS = (("k8s-secret", "orders"),)
 
@@ -17,6 +17,14 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Mark(0, "", "state"),
         Retag(0, "a", ORDERS),
         Run(0),
+    ),
+    # The server ignores the resourceVersion of a Secret that is gone: a plan for what was there
+    # made it anew.
+    "deleted-between-read-and-write": (
+        Set(0, "a"),
+        Sweep(),
+        Set(0, "b"),
+        Together((Run(0), Remove(0, "")), (0, 0, 0, 0, 1)),
     ),
 }
 
