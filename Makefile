@@ -11,7 +11,7 @@ FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)"
 	if [ -x "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
 	then echo "$$python"; exit; fi; done
 
-.PHONY: help demo up down test check lint format bench costs requirements package clean
+.PHONY: help demo up down test check lint format prove mutants bench costs requirements package clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -42,6 +42,12 @@ lint: .venv/ready
 format: .venv/ready ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
+
+prove: .venv/ready ## Run 10,000 random histories of the sync over the emulators
+	@$(BIN)/python -m tests.model prove
+
+mutants: .venv/ready ## Break the protocol in many ways and see that each is caught
+	@$(BIN)/python -m tests.model mutants --write
 
 bench: .venv/ready ## Measure against floors of the same run
 	@$(BIN)/python -m bench

@@ -82,6 +82,8 @@ class _Part:
             each.placement.secret != self.secret and not holdings.holds(each.placement, name)
             for name, each in reading.rendered.items()
         )
+        known = {name.lower() for name in holdings.records}
+        self._doubtful = not reading.listed or any(n.lower() not in known for n in reading.unread)
         self.uncertain = False
         """Whether keys that no record claims stay for what is on its way elsewhere."""
         self._sort(holdings)
@@ -203,22 +205,12 @@ class _Part:
         """Return the keys of ours that no record claims and that are not to go.
 
         With pruning those that may be of a vault secret that could not be read, or that is not in
-        its new Secret yet.
+        its new Secret yet: without a record nothing tells which keys it had.
         """
         if not prune:
             return self.standing.ours.difference(claimed)
         loose = self.standing.held.difference(self.standing.keyed, claimed)
-        if self._underway or not self._reading.listed:
-            return loose
-        known: set[str] = set()
-        for name in self._reading.unread:
-            place = self._reading.placed.get(name)
-            if name in self.staying or name in self.arriving:
-                continue
-            if place is None or place.key is None:
-                return loose
-            known.add(place.key.lower())
-        return frozenset(key for key in loose if key.lower() in known)
+        return loose if self._underway or self._doubtful else frozenset()
 
     def _type(self) -> str:
         actual = self.standing.actual

@@ -1,7 +1,7 @@
-"""What has to hold once all is well again: one pass, and vault and cluster agree; a second rests."""
+"""What has to hold once all is well again: one pass makes vault and cluster agree."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from local.kubernetes.documents import Document, child, items, text, texts
@@ -11,7 +11,7 @@ from sync.requests import Resync
 from tests.model.actors import Actor
 from tests.model.oracle import No, Place, Wants, is_tagged, wish
 from tests.model.watch import STATE, Watch
-from tests.model.world import CLOSED, Broken, Kept, Snapshot, World
+from tests.model.world import CLOSED, Broken, Kept, World
 
 LEFT_ALONE = {
     "TagsLost", "TagUnknown", "TagWrong", "KeyClash", "TypesDiffer", "ValueNotOfFormat",
@@ -41,31 +41,39 @@ def expected(world: World, watch: Watch, kept: Kept) -> Expected:
     wants: dict[str, Wants] = {}
     for name, version in kept.snapshot.items():
         each = wish(kept.own, version, world.values)
-        if each is No.OUT:
-            continue
-        lost = not is_tagged(version) and any(
-            is_tagged(former) for _, past in world.past[kept.vault.name]
-            if (former := past.get(name))
-        )
-        if each is No.WRONG or each.secret in shut or _has_type(world, kept, each):
-            found.stuck.add(name)
-            found.wrong = True
-        elif lost:
-            found.stuck.add(name)
         if isinstance(each, Wants):
             wants[name] = each
+        if each is No.WRONG or (
+            isinstance(each, Wants) and (each.secret in shut or _has_type(world, kept, each))
+        ):
+            found.stuck.add(name)
+            found.wrong = True
+        elif isinstance(each, Wants) and _may_have_lost_tags(world, kept, name):
+            found.stuck.add(name)
+    _settle_claims(found, wants, lambda place: watch.written.get((kept.namespace, place), set()))
+    return found
+
+
+def _settle_claims(
+    found: Expected, wants: Mapping[str, Wants], writers: Callable[[Place], set[str]]
+) -> None:
+    """Leave open what several claim, and say of the rest what it is to be."""
     claims = Counter(place for each in wants.values() for place in each.places)
     for name, each in wants.items():
-        for place, value in each.places.items():
-            others = watch.written.get((kept.namespace, place), set()) - {name}
-            if claims[place] > 1 or others & found.stuck:
+        for place in each.places:
+            if claims[place] > 1 or (writers(place) - {name}) & found.stuck:
                 found.loose.add(place)
                 found.stuck.add(name)
                 found.wrong = True
     for name, each in wants.items():
         if name not in found.stuck:
             found.places |= each.places
-    return found
+
+
+def _may_have_lost_tags(world: World, kept: Kept, name: str) -> bool:
+    """Tell whether a version has no tags of ours and a former one had: it may be refused."""
+    former = [past[name] for _, past in world.past[kept.vault.name] if name in past]
+    return not is_tagged(kept.snapshot[name]) and any(map(is_tagged, former))
 
 
 def _is_shut(world: World, kept: Kept, secret: str) -> bool:
@@ -114,7 +122,8 @@ def check(world: World, watch: Watch, app: App) -> None:
     world.sleep(10)
     version = world.cluster.version
     for kept, outcome in zip(world.kept, list(app.sweep()), strict=True):
-        _judge(outcome, expected(world, watch, kept))
+        wanted = expected(world, watch, kept)
+        _judge(outcome, wanted, "" if wanted.places else _refusal(world, kept))
     if world.cluster.version != version:
         raise Broken("rests", "the second pass writes again")
 

@@ -16,8 +16,8 @@ from yarl import URL
 
 _BODY_LIMIT = 4 << 20
 _LOOP = asyncio.new_event_loop()
-_UNUSED = mock.Mock()
-"""What aiohttp has of a request's connection, and no handler here looks at."""
+_CONNECTION = mock.Mock()
+"""What aiohttp knows of a connection, of which the handlers only look at the transport."""
 
 
 class _Line:
@@ -27,15 +27,6 @@ class _Line:
 
     def abort(self) -> None:
         self.aborted = True
-
-
-@dataclass(slots=True)
-class _Protocol:
-    transport: _Line
-    writer: object = _UNUSED
-    ssl_context: object = None
-    peername: object = None
-    sockname: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +94,12 @@ def _request(sent: Sent, line: _Line) -> web.Request:
         chunked=False,
         url=URL(sent.target, encoded=True),
     )
-    payload = StreamReader(_UNUSED, 1 << 16, loop=_LOOP)
+    _CONNECTION.transport = line
+    payload = StreamReader(_CONNECTION, 1 << 16, loop=_LOOP)
     payload.feed_data(sent.body)
     payload.feed_eof()
     return web.Request(
-        message, payload, _Protocol(line), _UNUSED, _UNUSED, _LOOP, client_max_size=_BODY_LIMIT
+        message, payload, _CONNECTION, _CONNECTION, _CONNECTION, _LOOP, client_max_size=_BODY_LIMIT
     )
 
 

@@ -1,6 +1,9 @@
 """The state machine: Hypothesis draws histories, and prints one that breaks a rule as its code."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from unittest import mock
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -9,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from tests.model.actors import Fate
 from tests.model.steps import (
     CreateNamespace,
-    Deliver,
     DeleteNamespace,
+    Deliver,
     Edit,
     History,
     Mark,
@@ -102,7 +105,9 @@ ticks = st.builds(Tick, st.sampled_from([0.4, 1.0, 4.0, 70.0]))
 _choices = st.lists(st.integers(0, 2), min_size=16, max_size=16).map(tuple)
 together = st.builds(
     Together,
-    st.lists(st.one_of(runs, runs, sets, retags, turns, foreign), min_size=2, max_size=3).map(tuple),
+    st.lists(st.one_of(runs, runs, sets, retags, turns, foreign), min_size=2, max_size=3).map(
+        tuple
+    ),
     _choices,
 )
 _racing = st.one_of(
@@ -123,17 +128,18 @@ races = st.builds(Together, st.tuples(_racing, _racing, _meanwhile), _choices)
 
 
 @dataclass(slots=True)
-class Tally:
-    """What was run: histories and remote calls of the app."""
+class Explored:
+    """What was run, and the last history with what broke in it."""
 
     histories: int = 0
     calls: int = 0
+    vaults: int = 1
     steps: list[Step] = field(default_factory=list)
-    """Those of the last history."""
     broken: Broken | None = None
 
 
-TALLY = Tally()
+_EXPLORED = [Explored()]
+"""Of the exploration of the moment: Hypothesis makes the machines itself."""
 
 
 class Machine(RuleBasedStateMachine):
@@ -205,39 +211,46 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Heal the world and see that all agrees."""
-        TALLY.histories += 1
-        TALLY.steps = self.steps
         if not self.history.world.broken:
             self._try(self.history.finish)
-        TALLY.calls += self.history.world.calls
+        _EXPLORED[0].histories += 1
+        _EXPLORED[0].calls += self.history.world.calls
 
     def _take(self, step: Step) -> None:
         self.steps.append(step)
         self._try(lambda: self.history.take(step))
 
-    def _try(self, act: object) -> None:
-        assert callable(act)
+    def _try(self, act: Callable[[], None]) -> None:
         try:
             act()
         except Broken as broken:
-            TALLY.broken = broken
-            TALLY.steps = self.steps
+            explored = _EXPLORED[0]
+            explored.broken, explored.steps = broken, self.steps
+            explored.vaults = self.vaults
             raise
 
 
-def explore(histories: int, steps: int = 14, *, shrink: bool = True, seed: int | None = None) -> None:
-    """Run so many histories; raises Broken for the smallest that breaks a rule."""
+def explore(
+    histories: int, steps: int = 14, *, shrink: bool = True, seed: int | None = None
+) -> Explored:
+    """Run so many histories, or up to the first that breaks a rule, made as small as it can be.
+
+    Without a seed they are the same each time, as long as the machine is.
+    """
+    explored = _EXPLORED[0] = Explored()
     phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=histories,
-            stateful_step_count=steps,
-            derandomize=seed is None,
-            database=None,
-            deadline=None,
-            phases=phases,
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    with suppress(Broken), mock.patch("hypothesis.core.global_force_seed", seed):
+        run_state_machine_as_test(
+            Machine,
+            settings=settings(
+                max_examples=histories,
+                stateful_step_count=steps,
+                derandomize=seed is None,
+                database=None,
+                deadline=None,
+                phases=phases,
+                report_multiple_bugs=False,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    return explored

@@ -6,18 +6,24 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from types import FunctionType, ModuleType
 from unittest import mock
 
-from sync import contents, reading
+from sync import contents, reading, reconcile
 from sync.holdings import Holdings
 from sync.reading import Reader
 from sync.reconcile import Reconciler
+from tests.model import killers
+from tests.model.steps import Step
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A line of a function replaced by another; `breaks` says what that means."""
+    """A line of a function replaced by another; `breaks` says what that means.
+
+    `killer` is a history in which it breaks `rule`; the product as it is breaks none in it.
+    """
 
     name: str
     breaks: str
@@ -25,6 +31,8 @@ class Mutant:
     function: str
     line: str
     instead: str
+    rule: str
+    killer: tuple[Step, ...]
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -34,20 +42,24 @@ class Mutant:
 
     def _broken(self) -> object:
         held = inspect.getattr_static(self.holder, self.function)
-        whole = held.fget if isinstance(held, property) else held
-        whole = getattr(whole, "func", whole)
+        whole = held.func if isinstance(held, cached_property) else held
         assert isinstance(whole, FunctionType)
         source = textwrap.dedent(inspect.getsource(whole))
         assert source.count(self.line) == 1, f"{self.name}: the line is not there, or twice"
         start = source[: source.index(self.line)].rpartition("\n")[2]
         indent = start[: len(start) - len(start.lstrip())]
-        instead = self.instead.replace("\n", f"\n{indent}")
+        tree = ast.parse(source.replace(self.line, self.instead.replace("\n", f"\n{indent}")))
         scope = dict(whole.__globals__)
-        tree = ast.parse(source.replace(self.line, instead))
         exec(compile(tree, f"<{self.name}>", "exec"), scope)  # noqa: S102 - the product's own lines
         made = scope[whole.__name__]
+        if isinstance(made, cached_property):  # its decorator came along
+            made.__set_name__(type(self), self.function)
         return made
 
+
+_REVISION = "revision = actual.resource_version if actual else CREATE_ONLY"
+_APPLY = "self.cluster.apply(target, plan.apply, revision, deadline)"
+_LISTING = "listing = self.vaults.list(holdings.target.vault, deadline)"
 
 MUTANTS = (
     Mutant(
@@ -55,64 +67,83 @@ MUTANTS = (
         "the revision is read after the vault",
         Reconciler,
         "_write",
-        "revision = actual.resource_version if actual else CREATE_ONLY",
+        _REVISION,
         "late = self.cluster.read(target, deadline)\n"
         "revision = late.resource_version if late else CREATE_ONLY",
+        "newer",
+        killers.VAULT_FIRST,
     ),
     Mutant(
         "no precondition",
-        "the write has no resourceVersion",
+        "the write goes out without a resourceVersion",
         Reconciler,
         "_write",
-        "revision = actual.resource_version if actual else CREATE_ONLY",
+        _REVISION,
         'revision = ""',
+        "newer",
+        killers.RACE,
     ),
     Mutant(
         "no create-only",
-        "what was absent is created whatever is there by then",
+        "what was absent is written whatever is there by then",
         Reconciler,
         "_write",
         "if actual else CREATE_ONLY",
         'if actual else ""',
+        "newer",
+        killers.RACE_TO_CREATE,
+    ),
+    Mutant(
+        "no uid",
+        "what was deleted meanwhile is made anew by the old plan",
+        reconcile,
+        "diff",
+        'uid=actual.uid if actual else "",',
+        "",
+        "planned",
+        killers.DELETED,
     ),
     Mutant(
         "old plan again",
         "after a conflict the same plan is written on what is there by then",
         Reconciler,
         "_write",
-        "self.cluster.apply(target, plan.apply, revision, deadline)",
-        "try:\n"
-        "    self.cluster.apply(target, plan.apply, revision, deadline)\n"
-        "except Conflict:\n"
+        _APPLY,
+        f"try:\n    {_APPLY}\nexcept Conflict:\n"
         "    late = self.cluster.read(target, deadline)\n"
-        '    self.cluster.apply(target, plan.apply, late.resource_version if late else "", deadline)',
+        "    self.cluster.apply(target, plan.apply, late.resource_version, deadline)",
+        "newer",
+        killers.RACE,
     ),
     Mutant(
         "conflict ignored",
         "a write that lost its race is taken for done",
         Reconciler,
         "_write",
-        "self.cluster.apply(target, plan.apply, revision, deadline)",
-        "try:\n"
-        "    self.cluster.apply(target, plan.apply, revision, deadline)\n"
-        "except Conflict:\n"
-        "    pass",
+        _APPLY,
+        f"try:\n    {_APPLY}\nexcept Conflict:\n    pass",
+        "told",
+        killers.LOST_RACE,
     ),
     Mutant(
         "no settled second",
-        "`updated` is trusted in its own second",
+        "`updated` is trusted within its own second",
         Reader,
         "_get",
         "settled = secret.read_at - secret.updated >= SETTLED_SECONDS",
         "settled = True",
+        "told",
+        killers.SAME_SECOND,
     ),
     Mutant(
         "no freshness",
-        "an older version than the written one is taken from a lagging vault",
+        "a lagging vault's older version replaces the one that was written",
         Reader,
         "_get",
         "if record and secret.updated < record.updated and self._fresh(record.updated):",
         "if False:",
+        "newer",
+        killers.LAG,
     ),
     Mutant(
         "the event's version",
@@ -121,25 +152,18 @@ MUTANTS = (
         "_get",
         "self.vaults.get(holdings.target.vault, name, errand.deadline)",
         "self.vaults.get(holdings.target.vault, name, errand.deadline, hint and hint.version)",
+        "newer",
+        killers.LATE_EVENT,
     ),
     Mutant(
         "failed listing is empty",
         "a vault that cannot be listed is taken to have nothing",
         Reader,
         "whole",
-        "listing = self.vaults.list(holdings.target.vault, deadline)",
-        "try:\n"
-        "    listing = self.vaults.list(holdings.target.vault, deadline)\n"
-        "except Transient:\n"
-        "    listing = ()",
-    ),
-    Mutant(
-        "unread is gone",
-        "a secret whose tags are wrong loses its keys",
-        Reader,
-        "whole",
-        "gone=self._gone(holdings, placed.keys() - absent, unread)",
-        "gone=self._gone(holdings, placed.keys() - absent, ())",
+        _LISTING,
+        f"try:\n    {_LISTING}\nexcept Transient:\n    listing = ()",
+        "present",
+        killers.VAULT_DOWN,
     ),
     Mutant(
         "failed get is absence",
@@ -150,6 +174,18 @@ MUTANTS = (
         "absent |= {name for name, got in fetched.items() if isinstance(got, Transient)}\n"
         "unread = dict(wrong)\n"
         "now = self.now()",
+        "present",
+        killers.GET_FAILS,
+    ),
+    Mutant(
+        "wrong tags are absence",
+        "a secret whose tags are wrong loses its keys",
+        Reader,
+        "whole",
+        "gone=self._gone(holdings, placed.keys() - absent, unread)",
+        "gone=self._gone(holdings, placed.keys() - absent, ())",
+        "present",
+        killers.WRONG_TAG,
     ),
     Mutant(
         "no way between",
@@ -158,6 +194,38 @@ MUTANTS = (
         "_sort",
         "elif not holdings.holds(place, spelled):",
         "elif False:",
+        "moved",
+        killers.MOVE,
+    ),
+    Mutant(
+        "no doubt",
+        "keys of a Secret whose state was lost go before what moves is in its new place",
+        contents._Part,  # noqa: SLF001 - likewise
+        "_left",
+        "if self._underway or self._doubtful",
+        "if self._doubtful",
+        "moved",
+        killers.MOVE_WITHOUT_STATE,
+    ),
+    Mutant(
+        "no index",
+        "the vault's own Secret does not remember the others",
+        contents,
+        "_others",
+        "if secret != holdings.target.secret and records:",
+        "if False:",
+        "agrees",
+        killers.LEFT_IN_OTHER,
+    ),
+    Mutant(
+        "last one wins",
+        "a key that two secrets claim goes to the later one",
+        contents._Part,  # noqa: SLF001 - likewise
+        "clashes",
+        "if len(names) > 1}",
+        "if len(names) > 2}",
+        "present",
+        killers.CLASH,
     ),
     Mutant(
         "drift unseen",
@@ -166,6 +234,8 @@ MUTANTS = (
         "holds",
         "and _is_intact(standing, name)",
         "",
+        "agrees",
+        killers.DRIFT,
     ),
     Mutant(
         "no guard",
@@ -174,6 +244,8 @@ MUTANTS = (
         "whole",
         "if self.prune and not force:",
         "if False:",
+        "guard",
+        killers.EMPTIED,
     ),
     Mutant(
         "foreign taken",
@@ -182,6 +254,8 @@ MUTANTS = (
         "_stand",
         "if actual is not None and not work.force:",
         "if False:",
+        "foreign",
+        killers.CLAIMED,
     ),
     Mutant(
         "dry run writes",
@@ -190,6 +264,8 @@ MUTANTS = (
         "_write",
         "if plan.apply is None or progress.work.dry_run:",
         "if plan.apply is None:",
+        "dry",
+        killers.DRY_RUN,
     ),
     Mutant(
         "case matters",
@@ -198,6 +274,8 @@ MUTANTS = (
         "latest",
         "found[secret.name.lower()]",
         "found[secret.name]",
+        "agrees",
+        killers.TWO_SPELLINGS,
     ),
 )
-"""All of them; `docs/proof.md` lists what caught each."""
+"""All of them; `docs/proof.md` tells what caught each."""

@@ -139,13 +139,10 @@ def _open(
 def _transport(
     sleep: Callable[[float], None],
 ) -> Callable[[requests.Session], RequestsTransport]:
-    class Patient(RequestsTransport):
-        def sleep(self, duration: float) -> None:
-            """Let the world's time pass."""
-            sleep(duration)
-
     def transport(session: requests.Session) -> RequestsTransport:
         session.trust_env = False  # no proxy of this machine
-        return Patient(session=session, session_owner=False)
+        made = RequestsTransport(session=session, session_owner=False)
+        made.sleep = sleep
+        return made
 
     return transport

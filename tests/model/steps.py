@@ -4,12 +4,11 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from local.key_vault import Quirks, Refused
-from local.kubernetes.documents import Document, child
 from local.kubernetes.kinds import SECRET
 from local.kubernetes.registry import Write
 from local.kubernetes.status import ApiError
@@ -24,6 +23,9 @@ from tests.model.values import MARKER, Shape
 from tests.model.watch import STATE, Watch
 from tests.model.world import Broken, Kept, World
 from tests.unit.schedules import Choices, Schedule
+
+if TYPE_CHECKING:
+    from local.kubernetes.documents import Document
 
 SETTLING_SECONDS = 100
 """How long a healed world waits for its pass: beyond every lag and every unsettled second."""
@@ -64,7 +66,11 @@ class History:
 
     def of(self, target: Target) -> Kept:
         """Return the vault of a target."""
-        return next(kept for kept in self.world.kept if kept.own == target.secret and kept.namespace == target.namespace)
+        return next(
+            kept
+            for kept in self.world.kept
+            if kept.own == target.secret and kept.namespace == target.namespace
+        )
 
     def tell(self, told: object) -> None:
         """Note what the app says: no value may be in it."""
@@ -139,7 +145,7 @@ class Retag(_InVault):
 
     tags: Tags = ()
 
-    def change(self, history: History, kept: Kept) -> None:
+    def change(self, _history: History, kept: Kept) -> None:
         """Change the vault."""
         kept.vault.update(self.name, tags=dict(self.tags))
 
@@ -160,13 +166,12 @@ class Turn(_InVault):
                 kept.vault.delete(self.name)
                 kept.vault.purge(self.name)
                 Set(self.vault, spelled.swapcase()).run(history)
-            case how:
-                {
-                    "disable": kept.vault.disable,
-                    "enable": kept.vault.enable,
-                    "delete": kept.vault.delete,
-                    "recover": kept.vault.recover,
-                }[how](self.name)
+            case "disable" | "enable":
+                kept.vault.update(self.name, enabled=self.how == "enable")
+            case "delete":
+                kept.vault.delete(self.name)
+            case "recover":
+                kept.vault.recover(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,13 +214,13 @@ class Mark(_InCluster):
     def change(self, world: World, namespace: str, secret: str) -> None:
         """Change the cluster."""
         managed = "app.kubernetes.io/managed-by"
-        metadata: Document = {
+        marks: dict[str, Document] = {
             "mark": {"labels": {"foreign": "kept"}, "annotations": {"foreign": "kept"}},
             "claim": {"labels": {managed: "Helm"}},
             "release": {"labels": {managed: None}},
             "state": {"annotations": {STATE: "{}"}},
-        }[self.how]
-        patch: Document = {"metadata": metadata}
+        }
+        patch: Document = {"metadata": marks[self.how]}
         world.cluster.patch(SECRET, namespace, secret, "merge", patch, Write("kubectl-edit"))
 
 
@@ -451,3 +456,16 @@ def repeat(steps: Sequence[Step], vaults: int = 3) -> History:
         history.take(step)
     history.finish()
     return history
+
+
+def rules_broken(steps: Sequence[Step]) -> set[str]:
+    """Let a whole history of one vault happen, whatever breaks; return the rules that do."""
+    history = History(1)
+    broken = history.world.broken
+    for step in steps:
+        step.run(history)
+    try:
+        history.finish()
+    except Broken as last:
+        broken.append(last)
+    return {each.rule for each in broken}

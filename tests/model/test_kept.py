@@ -1,10 +1,12 @@
-"""Histories that once broke a rule, each with the mend that it led to; they are run as they were."""
+"""Histories that once broke a rule, each with what was wrong; they are run as they were."""
 
 from collections.abc import Sequence
 
 import pytest
 
+from tests.model.actors import Fate
 from tests.model.steps import Mark, Remove, Retag, Run, Set, Step, Sweep, Together, repeat
+from tests.model.values import Shape
 
 ORDERS = (("k8s-secret", "orders"),)
 
@@ -17,6 +19,14 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Mark(0, "", "state"),
         Retag(0, "a", ORDERS),
         Run(0),
+    ),
+    # The same, and the secret cannot be read under its new tags: nothing tells which keys it had.
+    "unread-after-the-state-was-lost": (
+        Set(0, "c", Shape.JSON, (("k8s-expand", "json"),)),
+        Sweep(),
+        Mark(0, "", "state"),
+        Retag(0, "c", (*ORDERS, ("k8s-key", "K"))),
+        Run(0, fates=((4, Fate.FAIL), (5, Fate.FAIL), (6, Fate.FAIL))),
     ),
     # The server ignores the resourceVersion of a Secret that is gone: a plan for what was there
     # made it anew.

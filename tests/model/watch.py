@@ -71,7 +71,9 @@ class Watch:
         world.on_write(self._changed)
         world.asked = self._asked
 
-    def told(self, kept: Kept, began: int, names: Collection[str] | None, unread: Collection[str]) -> None:
+    def told(
+        self, kept: Kept, began: int, names: Collection[str] | None, unread: Collection[str]
+    ) -> None:
         """Check what an instance reports as brought over: these names, or (None) the whole vault.
 
         `began` is the moment at which it began, `unread` are those that it says are not.
@@ -210,9 +212,7 @@ class Watch:
         world = self._world
         for snapshot in world.since(write.kept, seen.moment if seen else world.moment):
             version = snapshot.get(name)
-            yield (
-                No.OUT if version is None else wish(write.kept.own, version, world.values)
-            )
+            yield (No.OUT if version is None else wish(write.kept.own, version, world.values))
         if Fate.LAG in write.actor.fates.values():
             for _, snapshot in world.past[write.kept.vault.name]:
                 if (version := snapshot.get(name)) is not None:
@@ -228,6 +228,8 @@ class Watch:
         for name in sorted(taken):
             if any(each is No.OUT for each in self._wishes(write, name)):
                 continue
+            if self._is_unknowable(write, name):
+                continue
             world = self._world
             held = (
                 world.data(write.kept.namespace, each)
@@ -236,6 +238,17 @@ class Watch:
             )
             if not any(made.name == name for data in held for made in self._made(data)):
                 yield "moved", f"{name} leaves {write.secret} and is nowhere else"
+
+    def _is_unknowable(self, write: Write, name: str) -> bool:
+        """Tell whether nothing could have told that a key which another secret takes was this one's.
+
+        Somebody else's edit took the state from the Secret, tags led this secret elsewhere, and
+        another one asks for its very key. Where the state is there, the other one waits.
+        """
+        found = self._world.values.found
+        keys = [k for k, v in write.old.items() if (made := found(v)) and made.name == name]
+        taken = all(key in write.new and found(write.new[key]) for key in keys)
+        return taken and f'"vault":"{write.kept.vault.name.lower()}"' not in _state(write.before)
 
     def _made(self, data: Mapping[str, bytes]) -> Iterator[Made]:
         for value in data.values():
