@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.model.interleavings import LARGE, SMALL
 from tests.model.machine import Explored, explore
 from tests.model.mutants import MUTANTS, Mutant
 from tests.model.steps import rules_broken
@@ -40,6 +41,9 @@ def prove(histories: int, seed: int, *, raw: bool = False) -> int:
     """Run so many histories, and say which one breaks a rule, as the code that repeats it."""
     began, cpu = time.monotonic(), time.process_time()
     run, calls = 0, 0
+    for name, scenario in {**SMALL, **LARGE}.items():
+        sys.stdout.write(f"{name}: {scenario.walk():,} orders, which is all\n")
+        sys.stdout.flush()
     while run < histories:
         found = explore(BATCH, shrink=not raw, seed=seed)
         run, calls = run + found.histories, calls + found.calls

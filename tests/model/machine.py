@@ -145,19 +145,26 @@ _EXPLORED = [Explored()]
 class Machine(RuleBasedStateMachine):
     """Histories of the real app over the emulators."""
 
+    history: History
+
     def __init__(self) -> None:
         super().__init__()
-        self.history = History(1)
         self.vaults = 1
         self.steps: list[Step] = []
 
-    @initialize(vaults=st.sampled_from([1, 1, 1, 2, 3]), quirk=st.booleans())
-    def begin(self, vaults: int, *, quirk: bool) -> None:
-        """Make so many vaults."""
+    @initialize(
+        vaults=st.sampled_from([1, 1, 1, 1, 1, 2, 3]),
+        quirk=st.booleans(),
+        known=st.lists(sets, max_size=2),
+    )
+    def begin(self, vaults: int, *, quirk: bool, known: list[Step]) -> None:
+        """Make so many vaults, and bring a first secret in."""
         self.vaults = vaults
         self.history = History(vaults)
         if quirk:
             self._take(Quirk(0))
+        for step in (Set(0, "a"), *known, Run(0)):
+            self._take(step)
 
     @rule(step=sets)
     def set(self, step: Step) -> None:
@@ -231,7 +238,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def explore(
-    histories: int, steps: int = 14, *, shrink: bool = True, seed: int | None = None
+    histories: int, steps: int = 10, *, shrink: bool = True, seed: int | None = None
 ) -> Explored:
     """Run so many histories, or up to the first that breaks a rule, made as small as it can be.
 

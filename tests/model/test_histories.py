@@ -5,5 +5,5 @@ from tests.model.machine import explore
 
 def test_histories_keep_every_rule() -> None:
     """Whatever happens in whatever order, no rule is broken and one pass makes all agree."""
-    found = explore(60, steps=12)
+    found = explore(60)
     assert found.broken is None, found

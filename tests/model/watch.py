@@ -240,7 +240,7 @@ class Watch:
                 yield "moved", f"{name} leaves {write.secret} and is nowhere else"
 
     def _is_unknowable(self, write: Write, name: str) -> bool:
-        """Tell whether nothing could have told that a key which another secret takes was this one's.
+        """Tell whether nothing could tell that a key which another secret takes was this one's.
 
         Somebody else's edit took the state from the Secret, tags led this secret elsewhere, and
         another one asks for its very key. Where the state is there, the other one waits.
