@@ -5,7 +5,20 @@ from collections.abc import Sequence
 import pytest
 
 from tests.model.actors import Fate
-from tests.model.steps import Mark, Remove, Retag, Run, Set, Step, Sweep, Together, repeat
+from tests.model.steps import (
+    Edit,
+    Mark,
+    Remove,
+    Retag,
+    Run,
+    Set,
+    Step,
+    Sweep,
+    Tick,
+    Together,
+    Turn,
+    repeat,
+)
 from tests.model.values import Shape
 
 ORDERS = (("k8s-secret", "orders"),)
@@ -27,6 +40,33 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Mark(0, "", "state"),
         Retag(0, "c", (*ORDERS, ("k8s-key", "K"))),
         Run(0, fates=((4, Fate.FAIL), (5, Fate.FAIL), (6, Fate.FAIL))),
+    ),
+    # A listing that had not heard of the newest version said what was before: disabled.
+    "listed-as-it-was-before": (
+        Set(0, "a"),
+        Turn(0, "a", "disable"),
+        Tick(5),
+        Set(0, "a"),
+        Run(0),
+        Run(0, fates=((1, Fate.LAG),)),
+    ),
+    # A get that had not heard of it was refused, since the former version is disabled.
+    "served-as-it-was-before": (
+        Set(0, "a"),
+        Turn(0, "a", "disable"),
+        Tick(5),
+        Set(0, "a"),
+        Run(0),
+        Run(0, fates=((2, Fate.LAG),)),
+    ),
+    # A listing lacked a new secret, one key of which somebody had changed: the others went.
+    "not-listed-yet-and-edited": (
+        Set(0, "b"),
+        Tick(70),
+        Set(0, "a", Shape.JSON, (("k8s-expand", "json"),)),
+        Run(0),
+        Edit(0, "", "A"),
+        Run(0, fates=((1, Fate.LAG),)),
     ),
     # The server ignores the resourceVersion of a Secret that is gone: a plan for what was there
     # made it anew.
