@@ -39,6 +39,6 @@ LARGE = {
     "two-events": Scenario(_KNOWN, (Run(event=1), Run(event=1), Set(0, "a"))),
     "event-and-pass": Scenario(_KNOWN, (Run(event=1), Run(), Set(0, "a"))),
     "pass-and-force": Scenario((Set(0, "a"),), (Run(), Run(force=True), Set(0, "a"))),
-    "two-moves": Scenario(_KNOWN, (Run(), Retag(0, "a", ORDERS), Run(event=1))),
+    "moved-meanwhile": Scenario(_KNOWN, (Run(), Retag(0, "a", ORDERS), Set(0, "b"))),
 }
 """Those for `make prove`."""
