@@ -1,7 +1,8 @@
 """What has to hold once all is well again: one pass makes vault and cluster agree."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from local.kubernetes.documents import Document, child, items, text, texts
@@ -31,13 +32,16 @@ class Expected:
     stuck: set[str] = field(default_factory=set)
     """Vault secrets, lower-case, whose last good values stay wherever they are."""
     wrong: bool = False
-    """Whether anything is there for a pass to complain of."""
+    """Whether anything is there that a pass has to complain of."""
+    shut: set[str] = field(default_factory=set)
+    """Further Secrets that are there and not to be had: what is in them stays, and is reported."""
 
 
-def expected(world: World, watch: Watch, kept: Kept) -> Expected:
+def expected(world: World, kept: Kept) -> Expected:
     """Work out what a pass over this vault has to come to."""
     found = Expected()
     shut = {secret for secret in kept.secrets()[1:] if _is_shut(world, kept, secret)}
+    found.shut = {secret for secret in shut if world.secret(kept.namespace, secret) is not None}
     wants: dict[str, Wants] = {}
     for name, version in kept.snapshot.items():
         each = wish(kept.own, version, world.values)
@@ -50,24 +54,38 @@ def expected(world: World, watch: Watch, kept: Kept) -> Expected:
             found.wrong = True
         elif isinstance(each, Wants) and _may_have_lost_tags(world, kept, name):
             found.stuck.add(name)
-    _settle_claims(found, wants, lambda place: watch.written.get((kept.namespace, place), set()))
+    _settle_claims(found, wants, {name: _claims(world, kept, name) for name in found.stuck})
     return found
 
 
 def _settle_claims(
-    found: Expected, wants: Mapping[str, Wants], writers: Callable[[Place], set[str]]
+    found: Expected, wants: Mapping[str, Wants], kept: Mapping[str, AbstractSet[Place]]
 ) -> None:
-    """Leave open what several claim, and say of the rest what it is to be."""
-    claims = Counter(place for each in wants.values() for place in each.places)
+    """Leave open what several claim, and say of the rest what it is to be.
+
+    `kept` are the claims that those may still have who are stuck.
+    """
+    free = [each for name, each in wants.items() if name not in kept]
+    claims = Counter(place for each in free for place in each.places)
+    found.wrong = found.wrong or any(several > 1 for several in claims.values())
     for name, each in wants.items():
-        for place in each.places:
-            if claims[place] > 1 or (writers(place) - {name}) & found.stuck:
-                found.loose.add(place)
-                found.stuck.add(name)
-                found.wrong = True
-    for name, each in wants.items():
+        others = {place for other, places in kept.items() if other != name for place in places}
+        contested = {place for place in each.places if claims[place] > 1 or place in others}
+        found.loose |= contested
+        if contested:
+            found.stuck.add(name)
         if name not in found.stuck:
             found.places |= each.places
+
+
+def _claims(world: World, kept: Kept, name: str) -> set[Place]:
+    """Return every place that a vault secret ever asked for: one that failed may still claim it."""
+    wishes = [
+        wish(kept.own, past[name], world.values)
+        for _, past in world.past[kept.vault.name]
+        if name in past
+    ]
+    return {place for each in wishes if isinstance(each, Wants) for place in each.places}
 
 
 def _may_have_lost_tags(world: World, kept: Kept, name: str) -> bool:
@@ -109,12 +127,12 @@ def check(world: World, watch: Watch, app: App) -> None:
     """Heal the world, sweep once and compare, and sweep once more; raises Broken."""
     refusals = [_refusal(world, kept) for kept in world.kept]
     for kept, outcome, refusal in zip(world.kept, list(app.sweep()), refusals, strict=True):
-        _judge(outcome, expected(world, watch, kept), refusal)
+        _judge(outcome, expected(world, kept), refusal)
     for kept, refusal in zip(world.kept, refusals, strict=True):
         if refusal:
             world.main = Actor(force=True)
             (outcome,) = app.resync(Resync(vault=kept.vault.name, force=True))
-            _judge(outcome, expected(world, watch, kept))
+            _judge(outcome, expected(world, kept))
     for kept in world.kept:
         for fault in differences(world, watch, kept):
             raise Broken("agrees", f"{kept.vault.name}: {fault}")
@@ -122,7 +140,7 @@ def check(world: World, watch: Watch, app: App) -> None:
     world.sleep(10)
     version = world.cluster.version
     for kept, outcome in zip(world.kept, list(app.sweep()), strict=True):
-        wanted = expected(world, watch, kept)
+        wanted = expected(world, kept)
         _judge(outcome, wanted, "" if wanted.places else _refusal(world, kept))
     if world.cluster.version != version:
         raise Broken("rests", "the second pass writes again")
@@ -143,7 +161,7 @@ def _judge(outcome: Outcome, wanted: Expected, refusal: str = "") -> None:
             return
         case Failed(error=error) if error.reason == refusal:
             return
-        case Failed(error=error) if error.reason in LEFT_ALONE and wanted.stuck:
+        case Failed(error=error) if error.reason in LEFT_ALONE and (wanted.stuck or wanted.shut):
             return
         case Failed(vault=vault, error=error):
             raise Broken("agrees", f"{vault} fails: {error.reason}: {error.message}")
@@ -153,7 +171,7 @@ def _judge(outcome: Outcome, wanted: Expected, refusal: str = "") -> None:
 
 def differences(world: World, watch: Watch, kept: Kept) -> Iterator[str]:
     """Yield where the cluster is not as the vault wants it."""
-    wanted = expected(world, watch, kept)
+    wanted = expected(world, kept)
     for (secret, key), value in sorted(wanted.places.items()):
         if (secret, key) in wanted.loose:
             continue
@@ -164,7 +182,8 @@ def differences(world: World, watch: Watch, kept: Kept) -> Iterator[str]:
             yield f"{key} of {secret} is {found and found.ordinal}, not {made and made.ordinal}"
     index = _index(world, kept)
     for secret in kept.secrets():
-        if (kept.namespace, secret) in watch.orphans and secret not in index:
+        orphaned = (kept.namespace, secret) in watch.orphans and secret not in index
+        if orphaned or secret in wanted.shut:
             continue
         for key, value in world.data(kept.namespace, secret).items():
             made = world.values.found(value)
