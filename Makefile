@@ -10,7 +10,7 @@ FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)"
 	if [ -x "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
 	then echo "$$python"; exit; fi; done
 
-.PHONY: help demo up down test faults check lint format fuzz bench soak costs requirements package audit licences clean
+.PHONY: help demo up down test faults check lint format prove mutants fuzz bench soak costs requirements package audit licences clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -44,6 +44,12 @@ lint: .venv/ready
 format: .venv/ready ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
+
+prove: .venv/ready ## Run 10,000 random histories of the sync over the emulators
+	@$(BIN)/python -m tests.model prove
+
+mutants: .venv/ready ## Break the protocol in many ways and see that each is caught
+	@$(BIN)/python -m tests.model mutants --write
 
 fuzz: .venv/ready ## Fuzz every parser, SECONDS=20 each; inputs that break one are kept and replayed by the tests
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),20) $(TARGETS)

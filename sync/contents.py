@@ -55,7 +55,7 @@ def compose(
         unread = {**part.told, **unread}
         clashing = clashing or bool(part.told)
         turned = not own and bool(part.standing.records) != bool(content.records)
-        moving = moving or turned or bool(part.leaving)
+        moving = moving or turned or bool(part.leaving) or part.uncertain
     own_content = secrets[holdings.target.secret]
     others = _others(holdings, secrets)
     secrets[holdings.target.secret] = replace(own_content, others=others)
@@ -78,6 +78,14 @@ class _Part:
         self._ghosts: dict[str, Record] = {}
         self._reading = reading
         self._own = self.secret == holdings.target.secret
+        self._underway = any(
+            each.placement.secret != self.secret and not holdings.holds(each.placement, name)
+            for name, each in reading.rendered.items()
+        )
+        known = {name.lower() for name in holdings.records}
+        self._doubtful = not reading.listed or any(n.lower() not in known for n in reading.unread)
+        self.uncertain = False
+        """Whether keys that no record claims stay for what is on its way elsewhere."""
         self._sort(holdings)
 
     def _sort(self, holdings: Holdings) -> None:
@@ -102,6 +110,7 @@ class _Part:
 
     def settle(self, waiting: Collection[str], *, foresee: bool) -> None:
         """Let those wait that are to, and let go of what gives way to those that are not."""
+        self._underway = self._underway and not foresee
         for name in waiting & self.arriving.keys():
             del self.arriving[name]
             if name in self.standing.records:
@@ -130,6 +139,7 @@ class _Part:
                 records[name] = record
                 claimed.update(record.keys(name))
         left = self._left(claimed, prune=prune)
+        self.uncertain = prune and self._underway and bool(left)
         entries = {
             key: self.standing.entry(key) for key in (claimed | left) & self.standing.held
         } | {
@@ -194,22 +204,13 @@ class _Part:
     def _left(self, claimed: Collection[str], *, prune: bool) -> frozenset[str]:
         """Return the keys of ours that no record claims and that are not to go.
 
-        With pruning those that may be of a vault secret that could not be read.
+        With pruning those that may be of a vault secret that could not be read, or that is not in
+        its new Secret yet: without a record nothing tells which keys it had.
         """
         if not prune:
             return self.standing.ours.difference(claimed)
         loose = self.standing.held.difference(self.standing.keyed, claimed)
-        if not self._reading.listed:
-            return loose
-        known: set[str] = set()
-        for name in self._reading.unread:
-            place = self._reading.placed.get(name)
-            if name in self.staying or name in self.arriving:
-                continue
-            if place is None or place.key is None:
-                return loose
-            known.add(place.key.lower())
-        return frozenset(key for key in loose if key.lower() in known)
+        return loose if self._underway or self._doubtful else frozenset()
 
     def _type(self) -> str:
         actual = self.standing.actual

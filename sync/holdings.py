@@ -65,11 +65,6 @@ class Holdings:
         """Return the Secret that a vault secret is in, or the vault's own for a new one."""
         return self._homes.get(name, self.target.secret)
 
-    def intact(self, name: str) -> bool:
-        """Tell whether all keys of a vault secret are as we wrote them."""
-        standing = self.standings.get(self.home(name))
-        return standing is not None and _is_intact(standing, name)
-
     def moved(self, place: Placement, listed: ListedSecret) -> bool:
         """Tell whether a listed secret has to be read: it is not in as it is listed."""
         if not self.holds(place, listed.name):

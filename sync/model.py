@@ -121,6 +121,8 @@ class Actual:
     """The names of the other field managers that own each data key."""
     owns_state: bool = False
     """Whether our field manager still owns the state annotation."""
+    uid: str = ""
+    """Which Secret of this name it is: one that is made anew has another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class Desired:
     labels: Mapping[str, str]
     annotations: Mapping[str, str] = field(repr=False)
     type: str = SECRET_TYPE
+    uid: str = ""
+    """The Secret that this was planned for, so that none is made in its place; empty for none."""
 
 
 class Act(StrEnum):

@@ -183,6 +183,7 @@ def diff(standing: Standing, content: Content, now: str) -> Plan:
         labels=labels(target),
         annotations={STATE_ANNOTATION: text},
         type=content.type,
+        uid=actual.uid if actual else "",
     )
     if actual is None or standing.state is None:
         needed = bool(content.entries or content.others or changes)

@@ -113,7 +113,7 @@ class Reader:
         errand = _Errand(holdings, placed.keys(), deadline, fetchers)
         fetched = self._fetch(errand, names, hints)
         for name, got in fetched.items():
-            if got is Unserved.MISSING and name in placed:
+            if isinstance(got, Unserved) and name in placed:
                 fetched[name] = _not_served_yet(name)
             elif isinstance(got, Rendered):
                 expected = placed[name].secret if name in placed else holdings.home(got.name)
@@ -188,6 +188,10 @@ class Reader:
         out: dict[str, str] = {}
         wrong: dict[str, SyncError] = {}
         for secret in listed:
+            record = holdings.records.get(holdings.spelled(secret.name))
+            if record and secret.updated < record.updated and self._fresh(record.updated):
+                wrong[secret.name] = _older_version(secret.name)
+                continue
             if not secret.enabled:
                 out[secret.name] = "it is disabled"
                 continue
@@ -222,7 +226,7 @@ class Reader:
         unlisted = {
             name
             for name, record in holdings.records.items()
-            if name.lower() not in known and holdings.intact(name) and self._fresh(record.updated)
+            if name.lower() not in known and self._fresh(record.updated)
         }
         return hinted | moved | unlisted
 
@@ -363,7 +367,7 @@ def _lost_tags(holdings: Holdings, name: str, place: Placement) -> bool:
 
 
 def _not_served_yet(name: str) -> Transient:
-    return Transient("SecretNotServedYet", f"The vault does not know its secret {name!r} yet.")
+    return Transient("SecretNotServedYet", f"The vault does not serve its secret {name!r} yet.")
 
 
 def _changed_meanwhile(name: str) -> Transient:

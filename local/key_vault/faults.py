@@ -2,7 +2,8 @@
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -56,6 +57,7 @@ class Faults:
     _window: _Window | None = None
     _lag: float | None = None
     _hidden_until: dict[str, float] = field(default_factory=dict)
+    _lagging: frozenset[str] = frozenset()
 
     def throttle(
         self,
@@ -155,7 +157,21 @@ class Faults:
     def hides(self, version: str) -> bool:
         """Whether reads do not see that version yet."""
         with self._lock:
-            return self._hidden_until.get(version, 0.0) > self._clock()
+            late = self._hidden_until.get(version, 0.0) > self._clock()
+            return late or version in self._lagging
+
+    @contextmanager
+    def lagging(self, *versions: str) -> Iterator[None]:
+        """Answer as a replica that has yet to hear of these versions, listings too, meanwhile."""
+        self._lagging = frozenset(versions)
+        try:
+            yield
+        finally:
+            self._lagging = frozenset()
+
+    def lists(self, version: str) -> bool:
+        """Whether listings see that version."""
+        return version not in self._lagging
 
     def _beyond_window(self) -> Fault | None:
         window, now = self._window, self._clock()

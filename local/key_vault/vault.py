@@ -103,7 +103,11 @@ class Vault:
     ) -> Page[Version]:
         """Return a page of the current versions of all secrets, disabled ones too."""
         with self._lock:
-            rows = [(key, secret.current) for key, secret in self._shown(deleted=False)]
+            rows = [
+                (key, known[-1])
+                for key, secret in self._shown(deleted=False)
+                if (known := [v for v in secret.versions if self.faults.lists(v.version)])
+            ]
         if self.quirks.repeated_entry and rows:
             key, first = min(rows, key=lambda row: row[0])
             rows.append((f"~{key}", replace(first, name=first.name.swapcase())))

@@ -231,9 +231,9 @@ class Registry:
     def _applied(self, at: Address, config: Json, write: Write) -> Written:
         config = checked_config(at, config)
         live = self._store.get(at.kind, at.namespace, at.name)
+        metadata = child(config, "metadata")
         if live is None:
             self._may_create(at, write)
-        metadata = child(config, "metadata")
         kept = {key: v for key, v in metadata.items() if key not in {"resourceVersion", "name"}}
         named: Document = {}
         if "name" in metadata or live is not None:

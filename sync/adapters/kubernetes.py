@@ -38,7 +38,12 @@ class KubernetesSecrets:
     def apply(
         self, target: Target, desired: Desired, resource_version: str, deadline: Deadline
     ) -> None:
-        """Server-side apply with a precondition; raises Conflict when it does not hold."""
+        """Server-side apply with a precondition; raises Conflict when it does not hold.
+
+        The uid is part of it: the server makes what is absent whatever the resourceVersion, but
+        not where a uid is named.
+        """
+        uid = {"uid": desired.uid} if desired.uid else {}
         document: dict[str, object] = {
             "apiVersion": "v1",
             "kind": "Secret",
@@ -48,6 +53,7 @@ class KubernetesSecrets:
                 "labels": dict(desired.labels),
                 "annotations": dict(desired.annotations),
                 "resourceVersion": resource_version,
+                **uid,
             },
             "type": desired.type,
             "data": {key: b64encode(value).decode() for key, value in desired.data.items()},

@@ -27,6 +27,7 @@ class _Metadata(TypedDict):
     name: str
     namespace: str
     resourceVersion: str
+    uid: NotRequired[str]
     labels: NotRequired[dict[str, str] | None]
     annotations: NotRequired[dict[str, str] | None]
     ownerReferences: NotRequired[list[_Owner] | None]
@@ -84,6 +85,7 @@ def parse(document: bytes, target: Target) -> Actual:
         owned_by_others=frozenset(holders),
         holders=holders,
         owns_state=owns_state,
+        uid=metadata.get("uid", ""),
     )
 
 

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -122,6 +122,22 @@ def test_a_stale_version_is_a_conflict(port: Port) -> None:
     with pytest.raises(Conflict):
         port.cluster.evict(port.target, frozenset({"a"}), before.resource_version, soon())
     assert port.read().data == {"a": b"1", "other": b"x"}
+
+
+def test_what_was_deleted_meanwhile_is_not_made_anew(port: Port) -> None:
+    """A write that was planned for a Secret which is gone by now is a conflict, and makes none.
+
+    The server ignores the resourceVersion where there is no Secret, but not the uid.
+    """
+    before = port.apply(desired(a="1"), CREATE_ONLY)
+    assert port.call("DELETE").status == 200
+    with pytest.raises(Conflict):
+        port.apply(replace(desired(a="2"), uid=before.uid), before.resource_version)
+    assert port.cluster.read(port.target, soon()) is None
+    anew = port.apply(desired(a="3"), CREATE_ONLY)
+    with pytest.raises(Conflict):
+        port.apply(replace(desired(a="4"), uid=before.uid), before.resource_version)
+    assert port.read() == anew
 
 
 def test_foreign_keys_survive_and_dropped_keys_vanish(port: Port) -> None:

@@ -1,0 +1,44 @@
+"""Small scenarios of which every order of their remote calls is walked, not some at random."""
+
+from dataclasses import dataclass
+
+from tests.model.killers import ORDERS
+from tests.model.steps import Edit, History, Remove, Retag, Run, Set, Step, Tick, Together
+from tests.unit.schedules import schedules
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What comes first, one thing after the other, and what then happens at once."""
+
+    first: tuple[Step, ...]
+    at_once: tuple[Step, ...]
+
+    def walk(self) -> int:
+        """Let it happen in every order there is; return how many. Raises Broken."""
+        orders = 0
+        for schedule in schedules():
+            history = History(1)
+            for step in self.first:
+                history.take(step)
+            Together(self.at_once).scheduled(history, schedule)
+            history.finish()
+            orders += 1
+        return orders
+
+
+_KNOWN = (Set(0, "a"), Run(event=0), Tick(1), Set(0, "a"))
+
+SMALL = {
+    "event-and-foreign-edit": Scenario(_KNOWN, (Run(event=1), Edit(0, "", "a"), Set(0, "a"))),
+    "created-by-two": Scenario((Set(0, "a"),), (Run(event=0), Remove(0, ""), Set(0, "a"))),
+}
+"""Few enough orders for every run of the tests."""
+
+LARGE = {
+    "two-events": Scenario(_KNOWN, (Run(event=1), Run(event=1), Set(0, "a"))),
+    "event-and-pass": Scenario(_KNOWN, (Run(event=1), Run(), Set(0, "a"))),
+    "pass-and-force": Scenario((Set(0, "a"),), (Run(), Run(force=True), Set(0, "a"))),
+    "moved-meanwhile": Scenario(_KNOWN, (Run(), Retag(0, "a", ORDERS), Set(0, "b"))),
+}
+"""Those for `make prove`."""

@@ -1,0 +1,95 @@
+"""Short histories, each of which only one line of the product keeps from breaking a rule."""
+
+from tests.model.actors import Fate
+from tests.model.steps import (
+    Edit,
+    Mark,
+    Outage,
+    Quirk,
+    Remove,
+    Retag,
+    Run,
+    Set,
+    Step,
+    Sweep,
+    Tick,
+    Together,
+    Turn,
+)
+
+type Killer = tuple[Step, ...]
+
+ORDERS = (("k8s-secret", "orders"),)
+
+_KNOWN = (Set(0, "a"), Run(0))
+_FIRST_UP_TO_ITS_WRITE = (0, 0, 0)
+_THE_OTHER_WHOLE = (1, 1, 1, 1)
+
+RACE: Killer = (
+    *_KNOWN,
+    Set(0, "a"),
+    Together((Run(0), Run(0), Set(0, "a")), (*_FIRST_UP_TO_ITS_WRITE, 2, *_THE_OTHER_WHOLE)),
+)
+"""One instance has read the vault, a newer value is set and written by another one."""
+
+VAULT_FIRST: Killer = (*RACE[:-1], Together((Run(0), Run(0), Set(0, "a")), (0, 0, 0, 2, *[1] * 5)))
+"""The same, with one call more of whoever reads the Secret last."""
+
+RACE_TO_CREATE: Killer = (
+    Set(0, "a"),
+    Together((Run(0), Run(0), Set(0, "a")), (*_FIRST_UP_TO_ITS_WRITE, 2, *_THE_OTHER_WHOLE)),
+)
+
+LOST_RACE: Killer = (
+    *_KNOWN,
+    Set(0, "a"),
+    Together((Run(0), Edit(0, "", "foreign-1")), (*_FIRST_UP_TO_ITS_WRITE, 1)),
+)
+
+DELETED: Killer = (
+    *_KNOWN,
+    Set(0, "b"),
+    Together((Run(0), Remove(0, "")), (0, 0, 0, 0, 1)),
+)
+
+SAME_SECOND: Killer = (*_KNOWN, Set(0, "a"), Tick(10), Run(0))
+
+LAG: Killer = (*_KNOWN, Tick(1), Set(0, "a"), Run(0), Run(0, fates=((2, Fate.LAG),)))
+
+LATE_EVENT: Killer = (
+    Set(0, "a"),
+    Tick(1),
+    Set(0, "a"),
+    Run(event=1),
+    Tick(70),
+    Run(event=0),
+)
+
+VAULT_DOWN: Killer = (*_KNOWN, Tick(70), Outage(0), Run(0, force=True))
+
+GET_FAILS: Killer = (
+    *_KNOWN,
+    Set(0, "b"),
+    Set(0, "a"),
+    Run(0, fates=((2, Fate.FAIL), (3, Fate.FAIL), (4, Fate.FAIL))),
+)
+
+WRONG_TAG: Killer = (*_KNOWN, Retag(0, "a", (("k8s-sync", "no"),)), Run(0))
+
+MOVE: Killer = (*_KNOWN, Retag(0, "a", ORDERS), Run(0))
+
+MOVE_WITHOUT_STATE: Killer = (*_KNOWN, Mark(0, "", "state"), Retag(0, "a", ORDERS), Run(0))
+
+LEFT_IN_OTHER: Killer = (*_KNOWN, Set(0, "b", tags=ORDERS), Run(0), Turn(0, "b", "delete"))
+
+CLASH: Killer = (*_KNOWN, Set(0, "b", tags=(("k8s-key", "a"),)), Run(0))
+
+DRIFT: Killer = (*_KNOWN, Tick(10), Sweep(), Edit(0, "", "a"))
+
+EMPTIED: Killer = (*_KNOWN, Turn(0, "a", "delete"), Run(0))
+
+CLAIMED: Killer = (*_KNOWN, Mark(0, "", "claim"), Set(0, "a"), Run(0))
+
+DRY_RUN: Killer = (Set(0, "a"), Run(0, dry_run=True))
+
+TWO_SPELLINGS: Killer = (Quirk(0), Set(0, "a"))

@@ -1,0 +1,148 @@
+"""The real app, its real clients over a wire inside the process, once for all histories."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from unittest import mock
+
+import requests
+from azure.core.credentials import AccessToken
+from azure.core.pipeline.transport import RequestsTransport
+
+from local.kubernetes.credentials import kubeconfig
+from sync.adapters.cluster_config import ClusterConfig, KubeconfigText
+from sync.adapters.clusters import Clusters
+from sync.adapters.discovery import Listed
+from sync.adapters.key_vault import KeyVaults
+from sync.adapters.kubernetes import KubernetesSecrets
+from sync.app import App, Survey
+from sync.fleet import Fleet, Threads
+from sync.model import Target, VaultName
+from sync.naming import DEFAULT_PATTERN, Naming
+from sync.ports import Deadline
+from sync.reconcile import Reconciler
+from tests.model.inside import Answered, Sent, pool_class
+from tests.unit.fakes import Inline, no_wait_turns
+
+SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
+VAULTS = ("weu-DS-AKV-shop-dev-1", "weu-DS-AKV-shop-dev-2", "weu-DS-AKV-till-dev-1")
+"""Two of one project, which share a namespace, and one of another."""
+
+CLUSTER_HOST = "cluster.example"
+TOKEN = "the-app"
+_SECONDS = 24
+
+
+class Carrier(Protocol):
+    """A world: what a history's requests reach, and its clock."""
+
+    def carry(self, sent: Sent) -> Answered:
+        """Answer a request."""
+        ...
+
+    def now(self) -> float:
+        """Return epoch seconds."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        ...
+
+
+@dataclass(slots=True)
+class Wire:
+    """Where the clients' requests go: the world of the moment."""
+
+    world: Carrier | None = None
+
+    def carry(self, sent: Sent) -> Answered:
+        """Hand on a request."""
+        assert self.world is not None
+        return self.world.carry(sent)
+
+    def now(self) -> float:
+        """Return the world's time."""
+        return self.world.now() if self.world else 0.0
+
+    def sleep(self, seconds: float) -> None:
+        """Let the world's time pass."""
+        assert self.world is not None
+        self.world.sleep(seconds)
+
+
+class _Credential:
+    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
+        return AccessToken(TOKEN, int(time.time()) + 86_400)
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """The app's parts, as the bootstrap puts them together."""
+
+    wire: Wire
+    apps: Sequence[App]
+    """One that knows the first vault, one that knows the first two, and so on."""
+    reconciler: Reconciler
+    targets: Sequence[Target]
+    inline: Inline = field(default_factory=Inline)
+
+    def deadline(self) -> Deadline:
+        """Return the deadline of an event."""
+        return Deadline.after(_SECONDS, self.wire.now)
+
+
+def build(wire: Wire) -> Real:
+    """Build the app on real clients whose pools of connections lead to the wire."""
+    naming = Naming(re.compile(DEFAULT_PATTERN, re.IGNORECASE))
+    vaults = tuple(naming.vault(name) for name in VAULTS)
+    pools = {"https": pool_class(wire.carry)}
+    text = kubeconfig(f"https://{CLUSTER_HOST}", b"", TOKEN)
+    with (
+        mock.patch("urllib3.poolmanager.pool_classes_by_scheme", pools),
+        mock.patch("sync.adapters.key_vault.azure_transport", _transport(wire.sleep)),
+    ):
+        clusters = Clusters([ClusterConfig("default", KubeconfigText(text))])
+        key_vaults = KeyVaults(_Credential(), "vault.azure.net", now=wire.now)
+        cluster = KubernetesSecrets(clusters)
+        _open(key_vaults, cluster, naming, vaults)
+    reconciler = Reconciler(key_vaults, cluster, wire.now, turns=no_wait_turns)
+    threads = Threads(lanes=1, sweep=1, fetchers=1, readers=1)  # one at a time: it can be repeated
+    fleet = Fleet(reconciler.reconcile, wire.now, threads)
+    known = [vaults[:number] for number in range(1, len(vaults) + 1)]
+    apps = [
+        App(
+            naming=naming,
+            survey=Survey(naming, Listed(some), some),
+            subscriptions=frozenset({SUBSCRIPTION}),
+            fleet=fleet,
+            cluster=cluster,
+            clock=wire.now,
+            look=reconciler.look,
+        )
+        for some in known
+    ]
+    return Real(wire, apps, reconciler, [naming.target(vault) for vault in vaults])
+
+
+def _open(
+    key_vaults: KeyVaults, cluster: KubernetesSecrets, naming: Naming, vaults: Sequence[VaultName]
+) -> None:
+    """Meet each vault's first challenge and make each connection, before any history."""
+    deadline = Deadline.after(_SECONDS, time.monotonic)
+    for vault in vaults:
+        key_vaults.list(vault, deadline)
+        cluster.read(naming.target(vault), deadline)
+
+
+def _transport(
+    sleep: Callable[[float], None],
+) -> Callable[[requests.Session], RequestsTransport]:
+    def transport(session: requests.Session) -> RequestsTransport:
+        session.trust_env = False  # no proxy of this machine
+        made = RequestsTransport(session=session, session_owner=False)
+        made.sleep = sleep
+        return made
+
+    return transport

@@ -1,0 +1,85 @@
+"""Histories that once broke a rule, each with what was wrong; they are run as they were."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.model.actors import Fate
+from tests.model.steps import (
+    Edit,
+    Mark,
+    Remove,
+    Retag,
+    Run,
+    Set,
+    Step,
+    Sweep,
+    Tick,
+    Together,
+    Turn,
+    repeat,
+)
+from tests.model.values import Shape
+
+ORDERS = (("k8s-secret", "orders"),)
+
+KEPT: dict[str, tuple[Step, ...]] = {
+    # The own Secret's state was lost, and the tag moved its key before it was known again: the key
+    # was taken away before the other Secret had it.
+    "moved-by-tag-after-the-state-was-lost": (
+        Set(0, "a"),
+        Sweep(),
+        Mark(0, "", "state"),
+        Retag(0, "a", ORDERS),
+        Run(0),
+    ),
+    # The same, and the secret cannot be read under its new tags: nothing tells which keys it had.
+    "unread-after-the-state-was-lost": (
+        Set(0, "c", Shape.JSON, (("k8s-expand", "json"),)),
+        Sweep(),
+        Mark(0, "", "state"),
+        Retag(0, "c", (*ORDERS, ("k8s-key", "K"))),
+        Run(0, fates=((4, Fate.FAIL), (5, Fate.FAIL), (6, Fate.FAIL))),
+    ),
+    # A listing that had not heard of the newest version said what was before: disabled.
+    "listed-as-it-was-before": (
+        Set(0, "a"),
+        Turn(0, "a", "disable"),
+        Tick(5),
+        Set(0, "a"),
+        Run(0),
+        Run(0, fates=((1, Fate.LAG),)),
+    ),
+    # A get that had not heard of it was refused, since the former version is disabled.
+    "served-as-it-was-before": (
+        Set(0, "a"),
+        Turn(0, "a", "disable"),
+        Tick(5),
+        Set(0, "a"),
+        Run(0),
+        Run(0, fates=((2, Fate.LAG),)),
+    ),
+    # A listing lacked a new secret, one key of which somebody had changed: the others went.
+    "not-listed-yet-and-edited": (
+        Set(0, "b"),
+        Tick(70),
+        Set(0, "a", Shape.JSON, (("k8s-expand", "json"),)),
+        Run(0),
+        Edit(0, "", "A"),
+        Run(0, fates=((1, Fate.LAG),)),
+    ),
+    # The server ignores the resourceVersion of a Secret that is gone: a plan for what was there
+    # made it anew.
+    "deleted-between-read-and-write": (
+        Set(0, "a"),
+        Sweep(),
+        Set(0, "b"),
+        Together((Run(0), Remove(0, "")), (0, 0, 0, 0, 1)),
+    ),
+}
+
+
+@pytest.mark.parametrize("steps", KEPT.values(), ids=KEPT.keys())
+def test_what_once_broke_a_rule_keeps_all_of_them(steps: Sequence[Step]) -> None:
+    """A history that found a defect breaks no rule any more."""
+    repeat(steps, vaults=1)
