@@ -74,7 +74,7 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Set(0, "c"),
         Run(0),
         Tick(4),
-        Run(0, secret="c", fates=((2, Fate.LAG),)),
+        Run(0, secret="c", fates=((1, Fate.LAG),)),
     ),
     # The server ignores the resourceVersion of a Secret that is gone: a plan for what was there
     # made it anew.
