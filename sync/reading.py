@@ -277,6 +277,9 @@ class Reader:
             )
         values = self.rules.render(place, secret)
         settled = secret.read_at - secret.updated >= SETTLED_SECONDS
+        if record and record.version != secret.version and record.updated == secret.updated:
+            # Two of one second: while a replica may lag, only the next read tells.
+            settled = settled and not self._fresh(secret.updated)
         named = tuple(sorted(values)) if place.mark else ()
         return Rendered(
             spelled,

@@ -68,6 +68,14 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Edit(0, "", "A"),
         Run(0, fates=((1, Fate.LAG),)),
     ),
+    # Of two versions of one second a lagging get served the older one, which was taken as settled.
+    "older-of-one-second-served": (
+        Set(0, "c"),
+        Set(0, "c"),
+        Run(0),
+        Tick(4),
+        Run(0, secret="c", fates=((1, Fate.LAG),)),
+    ),
     # The server ignores the resourceVersion of a Secret that is gone: a plan for what was there
     # made it anew.
     "deleted-between-read-and-write": (

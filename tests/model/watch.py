@@ -235,7 +235,7 @@ class Watch:
         for name in sorted(taken):
             if any(each is No.OUT for each in self._wishes(write, name)):
                 continue
-            if self._is_unknowable(write, name):
+            if self._is_unknowable(write, name) or self._was_respelled(write, name):
                 continue
             world = self._world
             held = (
@@ -245,6 +245,14 @@ class Watch:
             )
             if not any(made.name == name for data in held for made in self._made(data)):
                 yield "moved", f"{name} leaves {write.secret} and is nowhere else"
+
+    def _was_respelled(self, write: Write, name: str) -> bool:
+        """Tell whether a secret was purged and made anew in another case: its former keys may go.
+
+        Mostly the new one takes their place in the same write; where its key clashes it does not.
+        """
+        past = self._world.past[write.kept.vault.name]
+        return len({snapshot[name].name for _, snapshot in past if name in snapshot}) > 1
 
     def _is_unknowable(self, write: Write, name: str) -> bool:
         """Tell whether nothing could tell that a key which another secret takes was this one's.
