@@ -37,6 +37,9 @@ _FAULTS = (
     ArithmeticError,
     RecursionError,
 )
+_LOADING = threading.Lock()
+"""The loader keeps one table of its files: two that load at once would share them, and one of them
+would find them gone."""
 _OUTAGES = (HTTPError, RequestException)
 """What a log-in that is renewed at its issuer raises."""
 _FOREIGN = {
@@ -63,7 +66,7 @@ def endpoint(config: ClusterConfig, text: str | None, concurrency: int) -> Endpo
     problem: str | None = None
     outage: str | None = None
     try:
-        with TemporaryDirectory() as folder:
+        with _LOADING, TemporaryDirectory() as folder:
             problem = _load(config, text, configuration, folder)
             made = _pool(configuration, concurrency, folder)
     except _OUTAGES as error:

@@ -5,6 +5,7 @@ import json
 import ssl
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -257,6 +258,16 @@ def test_no_key_of_a_kubeconfig_stays_in_a_file(
     other = key_pem(chain_of("P-384", 1).key)
     with pytest.raises(Permanent, match="cannot be read"):  # the key is loaded with its certificate
         endpoint(ClusterConfig("main", KEPT), document({**user, "client-key-data": encoded(other)}))
+
+
+def test_kubeconfigs_of_one_authority_are_read_at_once(authority: Authority) -> None:
+    """Each has the authority that it names, whoever else reads a kubeconfig meanwhile."""
+    held = {"certificate-authority-data": encoded(authority.pem.decode())}
+    text = document({"token": "t"}, **held)
+    with ThreadPoolExecutor(8) as readers:
+        made = list(readers.map(lambda _: endpoint(ClusterConfig("main", KEPT), text), range(64)))
+    authorities = {each.pool.connection_pool_kw["ca_cert_data"] for each in made}
+    assert authorities == {authority.pem.decode()}
 
 
 @pytest.mark.parametrize(
