@@ -100,7 +100,9 @@ def _resync(refused: Schema) -> Mapping[str, Json]:
                 "no such vault here", refusal((*NONE_KNOWN, *NOT_OURS)), examples.NOT_OURS
             ),
             "422": _body("somebody has to act", reference("Outcomes"), examples.FAILED),
-            "500": _body("the settings are wrong, or a bug", one_of("SettingsFault", "Outcomes")),
+            "500": _body(
+                "the settings are wrong, or a bug", one_of("SettingsFault", "BugFound", "Outcomes")
+            ),
             "503": {
                 **_body("it may pass", reference("Outcomes"), examples.PASSING),
                 "headers": _RETRY_AFTER,
@@ -135,7 +137,9 @@ def _status(refused: Schema) -> Mapping[str, Json]:
             "401": refused,
             "404": _body("no such vault here", refusal(NOT_OURS), examples.NOT_OURS),
             "422": _body("a Secret cannot be read", reference("Statuses")),
-            "500": _body("the settings are wrong, or a bug", one_of("SettingsFault", "Statuses")),
+            "500": _body(
+                "the settings are wrong, or a bug", one_of("SettingsFault", "BugFound", "Statuses")
+            ),
             "503": {
                 **_body("a Secret cannot be read, which may pass", reference("Statuses")),
                 "headers": _RETRY_AFTER,
@@ -163,6 +167,7 @@ def _description(refused: Schema) -> Mapping[str, Json]:
         "responses": {
             "200": _body("this document", {"type": "object", "required": ["openapi", "paths"]}),
             "401": refused,
+            "500": _body("a bug", reference("BugFound")),
         },
     }
 

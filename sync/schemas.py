@@ -226,6 +226,7 @@ SCHEMAS: Mapping[str, Schema] = {
         message=_MESSAGE,
     ),
     "Unexplained": _object(**_WHY),
+    "BugFound": refusal(("Bug",)),
     "SettingsFault": _object(
         reason=_word(("SettingsWrong",), "a stable word"),
         faults=_list(_NAMES, "each setting that is wrong, and how"),
