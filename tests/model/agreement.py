@@ -195,6 +195,8 @@ def differences(world: World, watch: Watch, kept: Kept) -> Iterator[str]:
         orphaned = (kept.namespace, secret) in watch.orphans and secret not in index
         if orphaned or secret in wanted.shut:
             continue
+        if (kept.namespace, secret) in watch.stateless and wanted.stuck:
+            continue  # whose each key was nothing tells: it may be of one that is stuck
         for key, value in world.data(kept.namespace, secret).items():
             made = world.values.found(value)
             place = (secret, key)

@@ -41,6 +41,15 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Retag(0, "c", (*ORDERS, ("k8s-key", "K"))),
         Run(0, fates=((4, Fate.FAIL), (5, Fate.FAIL), (6, Fate.FAIL))),
     ),
+    # Whose a key was is not known any more, and another secret is wrong: it may be that one's, and
+    # stays until that is mended. This the model had to learn, not the sync.
+    "disabled-after-the-state-was-lost": (
+        Set(0, "a"),
+        Set(0, "b", Shape.PLAIN, (("k8s-ky", "K"),)),
+        Run(0),
+        Mark(0, "", "state"),
+        Turn(0, "a", "disable"),
+    ),
     # A listing that had not heard of the newest version said what was before: disabled.
     "listed-as-it-was-before": (
         Set(0, "a"),

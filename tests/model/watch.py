@@ -70,6 +70,8 @@ class Watch:
         """The vault secrets, lower-case, that each key was ever written of, by namespace."""
         self.orphans: set[tuple[str, str]] = set()
         """Secrets whose vault's own Secret was lost while they stood, by namespace and name."""
+        self.stateless: set[tuple[str, str]] = set()
+        """Secrets whose state somebody else has taken, at any time."""
         self.newest: dict[tuple[str, str], int] = {}
         """How new a value of each vault secret, by vault and lower-case name, was ever written."""
         world.on_write(self._changed)
@@ -140,6 +142,8 @@ class Watch:
             self.orphans.discard((kept.namespace, name))
         before = change.before.bare if change.before else {}
         lost = change.type == "DELETED" or _state(before) != _state(change.after.bare)
+        if lost:
+            self.stateless.add((kept.namespace, name))
         if name == kept.own and lost:
             self.orphans |= {(kept.namespace, other) for other in kept.secrets()[1:]}
 
