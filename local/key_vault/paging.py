@@ -35,18 +35,19 @@ class Page[T]:
 
 
 def cut[T](
-    rows: Sequence[tuple[str, T]], size: int, skiptoken: str | None, *, empty_pages: bool
+    rows: Sequence[tuple[str, T]], maxresults: int, skiptoken: str | None, quirks: Quirks
 ) -> Page[T]:
     """Return the page after the token of rows (sort key, entry), whatever came or went meanwhile.
 
-    Raises `Refused` for a size outside of 1 to 25 and for a token of another make.
+    Raises `Refused` for `maxresults` outside of 1 to 25 and for a token of another make.
     """
-    if not 1 <= size <= PAGE_SIZE:
+    if not 1 <= maxresults <= PAGE_SIZE:
         raise bad_parameter(f"Parameter 'maxresults' must be between 1 and {PAGE_SIZE}.")
     after, is_announced = _read(skiptoken)
-    if empty_pages and not is_announced:
+    if quirks.empty_pages and not is_announced:
         return Page((), _token(after, is_announced=True))
     rest = sorted((row for row in rows if row[0] > after), key=lambda row: row[0])
+    size = min(maxresults, quirks.page_size)
     taken = rest[:size]
     has_more = len(rest) > size
     return Page(

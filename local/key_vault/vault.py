@@ -111,8 +111,7 @@ class Vault:
         if self.quirks.repeated_entry and rows:
             key, first = min(rows, key=lambda row: row[0])
             rows.append((f"~{key}", replace(first, name=first.name.swapcase())))
-        size = min(maxresults, self.quirks.page_size)
-        return cut(rows, size, skiptoken, empty_pages=self.quirks.empty_pages)
+        return cut(rows, maxresults, skiptoken, self.quirks)
 
     def list_versions(
         self, name: str, maxresults: int = PAGE_SIZE, skiptoken: str | None = None
@@ -126,8 +125,7 @@ class Vault:
                 if key == name.lower()
                 for version in secret.versions
             ]
-        size = min(maxresults, self.quirks.page_size)
-        return cut(rows, size, skiptoken, empty_pages=self.quirks.empty_pages)
+        return cut(rows, maxresults, skiptoken, self.quirks)
 
     def update(
         self, name: str, version: str | None = None, **attributes: Unpack[Attributes]
@@ -185,8 +183,7 @@ class Vault:
         """Return a page of the deleted secrets."""
         with self._lock:
             rows = list(self._shown(deleted=True))
-        size = min(maxresults, self.quirks.page_size)
-        return cut(rows, size, skiptoken, empty_pages=self.quirks.empty_pages)
+        return cut(rows, maxresults, skiptoken, self.quirks)
 
     def names(self) -> list[str]:
         """Return the names of the secrets that are not deleted, sorted without regard to case."""

@@ -76,6 +76,7 @@ def _settle_claims(
             found.stuck.add(name)
         if name not in found.stuck:
             found.places |= each.places
+    found.loose |= {place for places in kept.values() for place in places}
 
 
 def _claims(world: World, kept: Kept, name: str) -> set[Place]:

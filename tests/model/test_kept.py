@@ -50,6 +50,17 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Mark(0, "", "state"),
         Turn(0, "a", "disable"),
     ),
+    # Two claimed a key, one has moved away since and the other has lost its tags: the key stays.
+    # This, too, the model had to learn.
+    "left-by-one-of-two-that-claimed-it": (
+        Set(0, "a"),
+        Set(0, "b"),
+        Run(0),
+        Set(0, "a", Shape.PLAIN, (("k8s-key", "b"),)),
+        Run(0),
+        Set(0, "a"),
+        Set(0, "b", Shape.PLAIN, (("k8s-key", "K"),)),
+    ),
     # A listing that had not heard of the newest version said what was before: disabled.
     "listed-as-it-was-before": (
         Set(0, "a"),
