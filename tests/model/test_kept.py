@@ -61,6 +61,14 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Set(0, "a"),
         Set(0, "b", Shape.PLAIN, (("k8s-key", "K"),)),
     ),
+    # Left out and brought in again within one second, and a listing that lags: it may be either.
+    # This, too, the model had to learn.
+    "out-and-in-within-one-second": (
+        Set(0, "a", Shape.PLAIN, (("k8s-sync", "false"),)),
+        Set(0, "a"),
+        Run(0),
+        Run(0, fates=((1, Fate.LAG),)),
+    ),
     # A listing that had not heard of the newest version said what was before: disabled.
     "listed-as-it-was-before": (
         Set(0, "a"),

@@ -218,16 +218,18 @@ class Watch:
     def _wishes(self, write: Write, name: str) -> Iterator[Wants | No]:
         seen = write.actor.seen.get(write.path)
         world = self._world
+        seconds: set[int] = set()
         for snapshot in world.since(write.kept, seen.moment if seen else world.moment):
             version = snapshot.get(name)
+            seconds |= {version.updated} if version else set()
             yield (No.OUT if version is None else wish(write.kept.own, version, world.values))
         lagging = list(write.actor.fates.values()).count(Fate.LAG)
         if lagging:
             for _, snapshot in world.past[write.kept.vault.name]:
                 if (version := snapshot.get(name)) is not None:
                     former = wish(write.kept.own, version, world.values)
-                    if former is not No.OUT:
-                        yield former
+                    if former is not No.OUT or version.updated in seconds:
+                        yield former  # out only where its second cannot tell it from the newest
         if lagging >= _BOTH:
             yield No.OUT
 
