@@ -2,7 +2,6 @@
 
 import json
 import logging
-import resource
 import secrets
 import signal
 import subprocess
@@ -118,11 +117,6 @@ class HostProcess:
         """The process, for whoever watches it from outside; only while it runs."""
         assert self._process is not None
         return self._process.pid
-
-    def resident(self) -> int:
-        """Return the bytes of memory that the process has now, as Linux tells."""
-        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
-        return int(pages) * resource.getpagesize()
 
     def webhook(self, function: str) -> str:
         """Return the URL to which Event Grid delivers a function's events."""

@@ -20,6 +20,7 @@ from sync.adapters.cluster_config import (
     Reach,
     Server,
 )
+from sync.model import OBJECT_NAME
 from sync.naming import AZURE_NAME, ClusterMatch
 
 ONE_CLUSTER = (ClusterMatch("default"), ClusterConfig("default"))
@@ -33,7 +34,6 @@ _COMPANIONS = {
 }
 _KNOWN = ("name", "match", *_WAYS, *_COMPANIONS)
 _PLAIN_NAME = re.compile(r"[a-z][a-z0-9._-]{0,39}", re.ASCII | re.IGNORECASE)
-_SECRET_NAME = re.compile(r"[0-9a-z-]{1,127}", re.ASCII | re.IGNORECASE)
 _AUDIENCE = re.compile(r"[\w.:/-]{1,200}", re.ASCII)
 _PEM = "-----BEGIN CERTIFICATE-----"
 _PATH = re.compile(r"[^\0\n]{1,4096}")
@@ -220,7 +220,7 @@ def _decoded(text: str) -> str | None:
 
 def _kept(text: str) -> KeptSecret | None:
     vault, _, secret = text.partition("/")
-    if AZURE_NAME.fullmatch(vault.lower()) and _SECRET_NAME.fullmatch(secret):
+    if AZURE_NAME.fullmatch(vault.lower()) and OBJECT_NAME.fullmatch(secret):
         return KeptSecret(vault.lower(), secret)
     return None
 

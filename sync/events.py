@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sync.errors import Malformed, NotOurs, quoted
-from sync.model import Hint
+from sync.model import OBJECT_NAME, Hint
 
 MAX_EVENT_LENGTH = 64 * 1024
 
@@ -30,7 +30,6 @@ _TOPIC = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _EVENT_TYPE = re.compile(r"Microsoft\.[A-Za-z0-9.]{1,100}", re.ASCII)
-_OBJECT_NAME = re.compile(r"[0-9a-zA-Z-]{1,127}", re.ASCII)
 _VERSION = re.compile(r"[0-9a-zA-Z]{0,64}", re.ASCII)
 _YEAR_2500 = 16_725_225_600
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
@@ -76,7 +75,7 @@ def parse(payload: str, subscriptions: frozenset[str]) -> Changed | Expiring:
     data = _stripped(data)
     vault = _text(data, "VaultName")
     _admit(topic, vault, subscriptions)
-    secret = _matching(_OBJECT_NAME, data, "ObjectName")
+    secret = _matching(OBJECT_NAME, data, "ObjectName")
     if event_type in EXPIRY:
         return Expiring(vault, secret, event_type, _number(data.get("EXP")))
     version = _matching(_VERSION, data, "Version") if data.get("Version") else ""

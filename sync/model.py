@@ -1,5 +1,6 @@
 """The things the sync speaks of: vaults, targets, vault secrets, Secrets, plans and outcomes."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,10 @@ SECRET_TYPE = "Opaque"  # noqa: S105 - the type of a Kubernetes Secret
 
 CREATE_ONLY = "1"
 """A resourceVersion that no Secret has: the server creates what is absent and refuses the rest."""
+
+
+OBJECT_NAME = re.compile(r"[0-9A-Za-z-]{1,127}", re.ASCII)
+"""What Key Vault calls a secret."""
 
 
 def moment(epoch: float) -> str:

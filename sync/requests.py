@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sync.errors import Malformed
+from sync.model import OBJECT_NAME
 
 MAX_BODY_LENGTH = 16 * 1024
 
-SECRET_NAME = re.compile(r"[0-9a-zA-Z-]{1,127}", re.ASCII)
 _FIELD = re.compile(r"[a-zA-Z_-]{1,20}", re.ASCII)
 _FIELDS = frozenset({"vault", "project", "stage", "all", "secret", "dry_run", "force"})
 _FORM = (
@@ -84,7 +84,7 @@ def _object(body: bytes) -> dict[str, object]:
 
 
 def _secret(name: str | None) -> str | None:
-    if name is not None and not SECRET_NAME.fullmatch(name):
+    if name is not None and not OBJECT_NAME.fullmatch(name):
         raise Malformed(
             "RequestMalformed",
             "secret is no Key Vault secret name (1 to 127 of 0-9, a-z, A-Z and '-').",

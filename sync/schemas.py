@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from sync.explain import Progress
-from sync.model import Act
+from sync.model import OBJECT_NAME, Act
 from sync.report import STATES, Json
-from sync.requests import MAX_BODY_LENGTH, SECRET_NAME
+from sync.requests import MAX_BODY_LENGTH
 
 type Schema = Mapping[str, Json]
 
@@ -90,9 +90,9 @@ def _object(optional: Mapping[str, Schema] | None = None, /, **properties: Schem
 
 _VAULT_NAME = _text("a vault's name, in any case; blanks around it do not count", pattern=r"\S")
 _ONE_SECRET = _text(
-    "the name of one vault secret, in any case", pattern=rf"^\s*{SECRET_NAME.pattern}\s*$"
+    "the name of one vault secret, in any case", pattern=rf"^\s*{OBJECT_NAME.pattern}\s*$"
 )
-OPTIONAL_SECRET = {**_ONE_SECRET, "pattern": rf"^(\s*{SECRET_NAME.pattern}\s*)?$"}
+OPTIONAL_SECRET = {**_ONE_SECRET, "pattern": rf"^(\s*{OBJECT_NAME.pattern}\s*)?$"}
 
 _MESSAGE = _text("a sentence for operators: what is wrong, where, and what to do")
 _NAMES: Schema = {"type": "string"}

@@ -24,6 +24,7 @@ _BUDGET = {"retry_total": 1, "retry_status": 0}
 
 _MAY_PASS = frozenset({404, 408, 410, 429})  # 404 and 410 while an endpoint moves
 _SERVER_ERROR = 500
+_EXPIRIES = "expires_on", "expires_in"  # App Service has the one, other hosts the other
 
 
 def log_in(environment: Mapping[str, str]) -> Callable[[], TokenCredential]:
@@ -82,13 +83,13 @@ def _refuse_foreign(response: PipelineResponse[HttpRequest, HttpResponse]) -> No
     if answer.status_code != HTTPStatus.OK:
         return
     match answer.json():
-        case {"access_token": str(), "expires_on": int() | str() as until} if _is_time(until):
+        case {"access_token": str(), **more} if any(map(_is_time, map(more.get, _EXPIRIES))):
             return
     raise DecodeError("the answer is no token")
 
 
-def _is_time(until: int | str) -> bool:
-    return isinstance(until, int) or until.isdecimal()
+def _is_time(until: object) -> bool:
+    return isinstance(until, int) or (isinstance(until, str) and until.isdecimal())
 
 
 class _Unusable:

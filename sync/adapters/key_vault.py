@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from http import HTTPStatus
@@ -17,15 +17,15 @@ from azure.keyvault.secrets import KeyVaultSecret, SecretClient, SecretPropertie
 
 from sync.adapters.bounded_retry import BoundedRetry
 from sync.adapters.credential import Credential
+from sync.adapters.texts import texts
 from sync.adapters.transport import azure_session, azure_transport
 from sync.adapters.vault_errors import FAULTS, broken, explain, unserved, untrusted
 from sync.errors import Permanent, Transient
-from sync.model import ListedSecret, Unserved, VaultName, VaultSecret
+from sync.model import OBJECT_NAME, ListedSecret, Unserved, VaultName, VaultSecret
 from sync.ports import Deadline
 
 _API_VERSION = "7.4"
 _VAULTS_KEPT_OPEN = 64
-_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
 _VERSION = re.compile(r"[0-9A-Za-z]{1,64}")
 _MOST_SECRETS = 20_000
 """Of one vault: far more than its Secrets have room for. A listed secret may have 12 KB of tags."""
@@ -81,7 +81,7 @@ class KeyVaults:
         self, vault: VaultName, name: str, deadline: Deadline, version: str | None = None
     ) -> VaultSecret | Unserved:
         """Return the current version of a secret, or the one that is asked for."""
-        if not _NAME.fullmatch(name) or (version and not _VERSION.fullmatch(version)):
+        if not OBJECT_NAME.fullmatch(name) or (version and not _VERSION.fullmatch(version)):
             return Unserved.MISSING  # no vault can hold it, and no such text goes into a URL
         read_at = self._now()
         try:
@@ -91,7 +91,7 @@ class KeyVaults:
         except FAULTS as error:
             outcome = unserved(error) or explain(error, vault, self._host(vault))
         else:
-            if _is_of(found.properties, vault) and _is_asked(secret, name, version):
+            if self._may_be_of(vault, found.properties) and _is_asked(secret, name, version):
                 return secret
             outcome = untrusted(self._host(vault), "it answered with another secret")
         if isinstance(outcome, Unserved):
@@ -118,7 +118,7 @@ class KeyVaults:
         except FAULTS as error:
             failure = explain(error, vault, self._host(vault))
         else:
-            ours = all(_is_of(properties, vault) for properties in found)
+            ours = all(self._may_be_of(vault, properties) for properties in found)
             if ours and (not following or _leads_to(self._host(vault), following)):
                 return page, following or None
             what = "its list goes on at another host" if ours else "it listed another vault"
@@ -127,6 +127,11 @@ class KeyVaults:
 
     def _host(self, vault: VaultName) -> str:
         return f"{vault.text}.{self._suffix}"
+
+    def _may_be_of(self, vault: VaultName, properties: SecretProperties) -> bool:
+        """Tell whether it is not another vault's; who answers is the certificate's to say."""
+        host = urlsplit(properties.vault_url or "").hostname or ""
+        return host == self._host(vault) or not host.endswith(f".{self._suffix}")
 
     @contextmanager
     def _open(self, vault: VaultName, deadline: Deadline) -> Iterator[SecretClient]:
@@ -195,11 +200,6 @@ def _check_page(response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
                 raise KeyError("value")
 
 
-def _is_of(properties: SecretProperties, vault: VaultName) -> bool:
-    host = urlsplit(properties.vault_url or "").hostname or ""
-    return host.partition(".")[0] == vault.text
-
-
 def _is_asked(secret: VaultSecret, name: str, version: str | None) -> bool:
     return secret.name.casefold() == name.casefold() and version in {None, secret.version}
 
@@ -222,7 +222,7 @@ def _listed(properties: SecretProperties) -> ListedSecret:
         enabled=properties.enabled is not False,
         updated=_seconds(properties.updated_on),
         expires=_expiry(properties.expires_on),
-        tags=_tags(properties),
+        tags=texts(properties.tags),
         content_type=properties.content_type or "",
     )
 
@@ -239,19 +239,9 @@ def _secret(found: KeyVaultSecret, read_at: float) -> VaultSecret:
         created=_seconds(properties.created_on),
         updated=_seconds(properties.updated_on),
         read_at=read_at,
-        tags=_tags(properties),
+        tags=texts(properties.tags),
         content_type=properties.content_type or "",
     )
-
-
-def _tags(properties: SecretProperties) -> Mapping[str, str]:
-    return {name: _text(tag) for name, tag in (properties.tags or {}).items()}
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(type(value).__name__)
-    return value
 
 
 def _seconds(moment: datetime | None) -> int:

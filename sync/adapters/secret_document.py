@@ -5,6 +5,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
+from sync.adapters.texts import text, texts
 from sync.model import FIELD_MANAGER, STATE_ANNOTATION, Actual, Target
 
 type _Fields = Mapping[str, _Fields]
@@ -71,17 +72,17 @@ def parse(document: bytes, target: Target) -> Actual:
             owns_state = owns_state or f"f:{STATE_ANNOTATION}" in annotations
         else:
             for key in _keys(fields):
-                holders[key] = (*holders.get(key, ()), _text(entry.get("manager", "")))
+                holders[key] = (*holders.get(key, ()), text(entry.get("manager", "")))
     return Actual(
-        resource_version=_text(metadata["resourceVersion"]),
-        type=_text(secret["type"]),
+        resource_version=text(metadata["resourceVersion"]),
+        type=text(secret["type"]),
         immutable=secret.get("immutable") or False,
         data={key: b64decode(value) for key, value in (secret.get("data") or {}).items()},
-        labels=_texts(metadata.get("labels")),
-        annotations=_texts(metadata.get("annotations")),
+        labels=texts(metadata.get("labels")),
+        annotations=texts(metadata.get("annotations")),
         owner_references=tuple(f"{owner['kind']}/{owner['name']}" for owner in owners),
         owned=frozenset(owned),
-        owner_uids=frozenset(_text(owner["uid"]) for owner in owners),
+        owner_uids=frozenset(text(owner["uid"]) for owner in owners),
         owned_by_others=frozenset(holders),
         holders=holders,
         owns_state=owns_state,
@@ -93,16 +94,6 @@ def _is_of(secret: _Secret, target: Target) -> bool:
     metadata = secret["metadata"]
     where = secret["kind"], metadata["namespace"], metadata["name"]
     return where == ("Secret", target.namespace, target.secret)
-
-
-def _texts(found: Mapping[str, object] | None) -> Mapping[str, str]:
-    return {name: _text(value) for name, value in (found or {}).items()}
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(type(value).__name__)
-    return value
 
 
 def _is_ours(entry: _Managed) -> bool:

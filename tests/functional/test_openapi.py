@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.soak.process import look
 from tests.functional.world import Place, World
 from tests.leaks.dye import value
 from tests.leaks.search import leaks
@@ -109,4 +110,4 @@ def test_the_app_does_what_its_description_says(
 
 def resident(app: World) -> int:
     """Return the bytes that the app's process holds, where the system tells."""
-    return app.host.resident() if sys.platform == "linux" else 0
+    return look(app.host.pid, {}).resident if sys.platform == "linux" else 0

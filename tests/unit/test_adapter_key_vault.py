@@ -368,6 +368,16 @@ def test_another_secret_than_asked_for_is_refused(
     assert PLANTED not in said(caught.value)
 
 
+def test_a_server_may_call_itself_otherwise(server: Scripted, vaults: KeyVaults) -> None:
+    """Who answers is what its certificate says: ids of no vault, as behind a proxy, do no harm."""
+    ids = "https://localhost:8443/secrets/db-url"
+    answering(server, Answer(body={**BUNDLE, "id": f"{ids}/0a1b"}))
+    assert not isinstance(vaults.get(VAULT, "db-url", soon()), Unserved)
+    listed = {"id": ids, "attributes": {"enabled": True, "updated": 1_700_000_000}}
+    answering(server, Answer(body={"value": [listed], "nextLink": None}))
+    assert [each.name for each in vaults.list(VAULT, soon())] == ["db-url"]
+
+
 def test_a_failed_page_fails_the_list(server: Scripted, vaults: KeyVaults) -> None:
     """Half a listing is none."""
     answering(server, page("a", link=f"{URL}/secrets?skiptoken=1"), refused(503, "Busy"))
