@@ -327,9 +327,9 @@ def _in_window(
             for name in islice(queue, FETCH_WINDOW - len(running)):
                 running[fetchers.submit(get, name)] = name
             if not running:
-                return fetched
+                break
             done, _ = wait(running, deadline.remaining(), return_when=FIRST_COMPLETED)
-            for future in done:
+            for future in [each for each in running if each in done]:
                 got = fetched[running.pop(future)] = future.result()
                 if isinstance(got, Transient):
                     failures.append(got)
@@ -338,7 +338,7 @@ def _in_window(
     finally:
         for future in running:
             future.cancel()
-    return {name: fetched.get(name, failures[-1]) for name in names}
+    return {name: fetched[name] if name in fetched else failures[-1] for name in names}
 
 
 def _unknown(

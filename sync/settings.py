@@ -61,7 +61,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     """Parse the environment; raises SettingsError with all its faults. Empty means unset."""
     given = {name: v.strip() for name, v in environment.items() if name.startswith(PREFIX)}
     faults = [
-        f"{_plain(name)} is not a setting of this app: correct its name or remove it "
+        f"{name} is not a setting of this app: correct its name or remove it "
         f"(known are {', '.join(sorted(NAMES))})."
         for name in sorted(given.keys() - NAMES)
     ]
@@ -120,7 +120,7 @@ def read(environment: Mapping[str, str]) -> Settings:
             "SYNC_SUBSCRIPTIONS, and that names none."
         )
     if faults:
-        raise SettingsError(tuple(faults))
+        raise SettingsError(tuple(map(_plain, faults)))
     return settings
 
 
@@ -147,7 +147,7 @@ NAMES = frozenset(
 
 def _plain(text: str) -> str:
     """Spell out what no log may be able to hold: an environment's bytes may be no text."""
-    return text.encode("ascii", "backslashreplace").decode()
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _list(text: str) -> list[str]:
