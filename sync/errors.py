@@ -15,6 +15,7 @@ and an exception of a client library is never quoted, since its text may.
 import re
 
 _NAME = re.compile(r"[0-9A-Za-z-]{1,24}", re.ASCII)
+_EXCERPT = 64
 
 
 def quoted(name: str) -> str:
@@ -23,6 +24,15 @@ def quoted(name: str) -> str:
     Of what cannot be one, and may be a value in the wrong place, the length is told.
     """
     return repr(name) if _NAME.fullmatch(name) else f"of {len(name)} characters"
+
+
+def excerpt(name: str) -> str:
+    """Quote the name of a tag, a member or a key: of a long one its first 64 characters.
+
+    What is not printable, or would end the quotation, is told as a question mark.
+    """
+    plain = (c if c.isprintable() and c not in "'\\" else "?" for c in name[:_EXCERPT])
+    return f"'{''.join(plain)}'"
 
 
 class SyncError(Exception):

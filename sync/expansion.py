@@ -13,7 +13,7 @@ from typing import Literal, Never
 import yaml
 from dotenv.parser import parse_stream
 
-from sync.errors import Permanent
+from sync.errors import Permanent, excerpt
 from sync.tags import Encoding, Format
 
 MAX_DEPTH = 32
@@ -243,7 +243,7 @@ def _object(subject: str, pairs: Sequence[tuple[str, Node]]) -> dict[str, Node]:
     found: dict[str, Node] = {}
     for member, node in pairs:
         if member in found:
-            raise _twice(subject, f"the member {member[:64]!r}")
+            raise _twice(subject, f"the member {excerpt(member)}")
         found[member] = node
     return found
 
@@ -271,7 +271,7 @@ def _at(name: str, tree: Node, path: str) -> Node:
         else:
             raise Permanent(
                 "PathNotFound",
-                f"Secret {name!r}, tagged k8s-path, has nothing at its part {part[:64]!r}: write "
+                f"Secret {name!r}, tagged k8s-path, has nothing at its part {excerpt(part)}: write "
                 "names of members and numbers of list items, from 0, joined by dots, "
                 "and a dot inside a name as '\\.'.",
             )

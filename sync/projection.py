@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from hashlib import sha256
 
 from sync.certificates import read_bundle
-from sync.errors import Permanent
+from sync.errors import Permanent, excerpt
 from sync.expansion import as_text, decoded, joined, members
 from sync.model import ListedSecret, Target, VaultSecret
 from sync.state import SECRET_NAME
@@ -268,9 +268,8 @@ def _checked(name: str, keys: Iterable[tuple[str, bytes]]) -> Mapping[str, bytes
 
 def _check_key(name: str, key: str) -> None:
     if not _DATA_KEY.fullmatch(key):
-        shown = key[:64] if key.isprintable() else "?"
         raise Permanent(
             "KeyInvalid",
-            f"Secret {name!r} would become key {shown!r}, which Kubernetes refuses (1 to 253 of "
-            "letters, digits, '-', '_' and '.'): rename the member, or name it by its tag k8s-key.",
+            f"Secret {name!r} would become key {excerpt(key)}, which Kubernetes refuses (1 to 253 "
+            "letters, digits, '-', '_', '.'): rename the member, or name it by its tag k8s-key.",
         )

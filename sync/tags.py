@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
-from sync.errors import Permanent
+from sync.errors import Permanent, excerpt
 
 PREFIX = "k8s-"
 
@@ -111,7 +111,9 @@ class _Tags:
         for spelled, text in tags.items():
             tag = spelled.strip().lower()
             if tag in self._given:
-                self.faults.append(f"{tag[:64]!r} is there in several spellings, keep one of them")
+                self.faults.append(
+                    f"{excerpt(tag)} is there in several spellings, keep one of them"
+                )
             elif tag.startswith(PREFIX):
                 self._given[tag] = text.strip()
 
@@ -121,7 +123,7 @@ class _Tags:
         for tag in sorted(self._given.keys() - set(KNOWN)):
             near = get_close_matches(tag[:64], KNOWN, 1)
             meant = f", perhaps {near[0]} is meant" if near else ""
-            faults.append(f"{tag[:64]!r} is no tag of this app{meant}")
+            faults.append(f"{excerpt(tag)} is no tag of this app{meant}")
         return faults
 
     def word[T](self, tag: str, words: Mapping[str, T]) -> T | None:

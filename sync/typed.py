@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Literal
 
-from sync.errors import Permanent
+from sync.errors import Permanent, excerpt
 from sync.expansion import Node, as_text, read_json
 from sync.tags import SecretType
 
@@ -77,7 +77,7 @@ def _docker_config(subject: str, text: str) -> Data:
         if not _has_login(entry):
             raise _unfit(
                 subject,
-                f"has no log-in for registry {registry[:64]!r} in auths "
+                f"has no log-in for registry {excerpt(registry)} in auths "
                 "(docker login may have put it into a credential store)",
             )
     return {DOCKER_CONFIG: text.encode()}
@@ -157,7 +157,7 @@ def _strings(subject: str, tree: Mapping[str, Node], *known: str) -> dict[str, s
     fields: dict[str, str] = {}
     for member, field in tree.items():
         if member not in known:
-            raise _unfit(subject, f"has {member[:64]!r}, which is none of {', '.join(known)}")
+            raise _unfit(subject, f"has {excerpt(member)}, which is none of {', '.join(known)}")
         if not isinstance(field, str):
             raise _unfit(subject, f"has {member}, which is no string")
         fields[member] = field

@@ -163,10 +163,13 @@ def _handler(vaults: KeyVaults, kind: Kind, operation: _Operation) -> _Handler:
         async def answer() -> web.StreamResponse:
             if not known:
                 return _challenge(vault)
-            vault.access.check(kind, call.name)
-            if "api-version" not in request.query:
-                raise bad_parameter("The api-version query parameter is missing.")
-            return _answer(operation(call))
+            try:
+                vault.access.check(kind, call.name)
+                if "api-version" not in request.query:
+                    raise bad_parameter("The api-version query parameter is missing.")
+                return _answer(operation(call))
+            except Refused as refusal:
+                return _refusal(refusal)
 
         part = _part(call, kind) if known else "challenge"
         fault = vault.faults.take(Asked(kind, call.name, part))

@@ -35,31 +35,30 @@ def kubernetes_app(cluster: AnyCluster) -> web.Application:
 
 def _handler(cluster: AnyCluster) -> _Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        try:
-            return await _answer(cluster, request)
-        except ApiError as error:
-            return _refusal(error)
+        where = _asked(request)
+        cluster.requests.add(where.verb or "", where.resource or "")
+
+        async def answer() -> web.StreamResponse:
+            try:
+                return await _answer(cluster, request, where)
+            except ApiError as error:
+                return _refusal(error)
+
+        fault = cluster.faults.take(where)
+        if fault is None:
+            return await answer()
+        return await fault.meet(request, answer, lambda code: _refusal(_on_demand(code, where)))
 
     return handle
 
 
-async def _answer(cluster: AnyCluster, request: web.Request) -> web.StreamResponse:
-    where = _asked(request)
-    verb, resource = where.verb or "", where.resource or ""
-    cluster.requests.add(verb, resource)
-
-    async def answer() -> web.StreamResponse:
-        if request.path in _HEALTH:
-            return web.Response(text="ok")
-        response = await cluster.answer(request, _user(cluster, request))
-        for told in tuple(cluster.observers):
-            told(verb, resource)
-        return response
-
-    fault = cluster.faults.take(where)
-    if fault is None:
-        return await answer()
-    return await fault.meet(request, answer, lambda status: _refusal(_on_demand(status, where)))
+async def _answer(cluster: AnyCluster, request: web.Request, where: Where) -> web.StreamResponse:
+    if request.path in _HEALTH:
+        return web.Response(text="ok")
+    response = await cluster.answer(request, _user(cluster, request))
+    for told in tuple(cluster.observers):
+        told(where.verb or "", where.resource or "")
+    return response
 
 
 def _asked(request: web.Request) -> Where:

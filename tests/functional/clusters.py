@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from aiohttp import web
 from multidict import CIMultiDict
 
-from local.kubernetes import AnyCluster, Write
+from local.kubernetes import AnyCluster, Cluster, Write
 from local.kubernetes.authorization import bound_users
 from local.kubernetes.cluster import ADMIN
 from local.kubernetes.documents import Document, Json, child, items, text, words
@@ -29,16 +29,20 @@ _SECONDS = 20.0
 
 
 @contextmanager
-def started_stack(folder: Path) -> Iterator[Stack]:
-    """Start a stack; the environment says whether the app's cluster in it is a real one."""
-    with real_server() as server:
-        cluster = RealCluster(server) if server else None
-        try:
-            with local_stack(folder, cluster) as stack:
-                yield stack
-        finally:
-            if cluster:
-                cluster.clear()
+def started_stack(
+    folder: Path, identify: Callable[[str], str | None] | None = None
+) -> Iterator[Stack]:
+    """Start a stack; the environment says whether the app's cluster in it is a real one.
+
+    `identify` returns whom a bearer token that the stack has not given out stands for.
+    """
+    with real_server() as server, ExitStack() as cleanup:
+        cluster: AnyCluster = Cluster(identify=identify)
+        if server:
+            cluster = real = RealCluster(server, identify)
+            cleanup.callback(real.clear)
+        with local_stack(folder, cluster) as stack:
+            yield stack
 
 
 class RealCluster(AnyCluster):
@@ -47,8 +51,10 @@ class RealCluster(AnyCluster):
     What it counts and its faults are the door's; whatever gets through, the real server decides.
     """
 
-    def __init__(self, server: ApiServer) -> None:
-        super().__init__()
+    def __init__(
+        self, server: ApiServer, identify: Callable[[str], str | None] | None = None
+    ) -> None:
+        super().__init__(identify=identify)
         self._server = server
         self._namespaces: set[str] = set()
 

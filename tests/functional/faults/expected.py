@@ -51,8 +51,6 @@ _CLUSTER: Table = {
     "permanent SecretRefused": ["413", "422"],
 }  # fmt: skip
 _APPLY: Table = {"permanent NamespaceMissing": ["404"]}
-_WRITTEN: Table = {"converged": _HALF}
-"""The write is through, and only its answer is lost: the second try finds all in step."""
 
 _ARM: Table = {
     "converged": ["slow"],
@@ -79,10 +77,10 @@ LASTING: Mapping[str, Sequence[Table]] = {
     "get of a secret": [_VAULT, _GET, _ANOTHER],
     "get of a version": [_VAULT, {"transient OlderVersionServed": ["404"]}, _ANOTHER],
     "read of the Secret": [_CLUSTER],
-    "apply of the Secret": [_CLUSTER, _APPLY, _WRITTEN],
-    "eviction from the Secret": [_CLUSTER, _WRITTEN],
+    "apply of the Secret": [_CLUSTER, _APPLY],
+    "eviction from the Secret": [_CLUSTER],
     "read of a further Secret": [_CLUSTER],
-    "apply of a further Secret": [_CLUSTER, _APPLY, _WRITTEN],
+    "apply of a further Secret": [_CLUSTER, _APPLY],
     "AKS cluster's endpoint": [_ARM],
     "get of a kept kubeconfig": [_VAULT, _KEPT],
     "get of a kept token": [_VAULT, _KEPT],

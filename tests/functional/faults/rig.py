@@ -10,9 +10,10 @@ from local.api_server import AKS_AUDIENCE
 from local.faults import Healing
 from local.host_process import Answer, HostProcess
 from local.key_vault import key_vault_app
-from local.kubernetes import Cluster, kubeconfig, kubernetes_app
+from local.kubernetes import kubeconfig, kubernetes_app
 from local.serving import LOOPBACK
-from local.stack import APP_USER, ROOT, Stack, local_stack
+from local.stack import APP_USER, ROOT, Stack
+from tests.functional.clusters import started_stack
 from tests.functional.faults.case import Case
 from tests.functional.faults.cell import Trigger, Way
 from tests.functional.faults.vocabulary import BY_SERVER, NO_DNS
@@ -131,7 +132,7 @@ def servers(folder: Path) -> Iterator[Rig]:
     def identify(token: str) -> str | None:
         return APP_USER if stacks[0].identity.valid(token, AKS_AUDIENCE) else None
 
-    with local_stack(folder, Cluster(identify=identify)) as stack:
+    with started_stack(folder, identify) as stack:
         stacks.append(stack)
         context = stack.authority.server_context("*.vault.azure.net", expired=True)
         yield Rig(stack, stack.servers.serve(key_vault_app(stack.vaults), context))
