@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 UV := $(BIN)/uv
+TEST = $(BIN)/python -m pytest --numprocesses $(or $(JOBS),2) --dist loadfile
 
 # The first Python 3.13 of: the PATH, pyenv, uv.
 FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)" \
@@ -24,14 +25,14 @@ up: .venv/ready ## Start the local stack and leave it running; prints what to ty
 down: .venv/ready ## Stop the local stack
 	@$(BIN)/python -m local down
 
-test: .venv/ready ## Run the tests
-	@$(BIN)/python -m pytest
+test: .venv/ready ## Run the tests, in JOBS=2 processes
+	@$(TEST)
 
 faults: .venv/ready ## Try every fault of every remote call, and write docs/faults.md
 	@$(BIN)/python -m tests.functional.faults
 
 check: lint ## All that CI checks: lint, types, layers, and the tests with branch coverage
-	@$(BIN)/python -m pytest --cov --cov-report=term
+	@$(TEST) --cov --cov-report=term
 
 lint: .venv/ready
 	@$(BIN)/ruff check .

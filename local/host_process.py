@@ -69,7 +69,8 @@ class HostProcess:
     def start(self) -> None:
         """Start the process and wait until it serves; raises RuntimeError with its last words."""
         command = [sys.executable, "-m", "local.functions_host", "--app", str(self.app)]
-        command += ["--port", str(self.port)] + ([] if self.timer else ["--no-timer"])
+        command += ["--until-eof", "--port", str(self.port)]
+        command += [] if self.timer else ["--no-timer"]
         command += ["--master-key", self.master_key, "--function-key", self.function_key]
         command += ["--event-grid-key", self.event_grid_key]
         with self.log.open("a") as log:
@@ -78,6 +79,7 @@ class HostProcess:
                 command,
                 env=dict(self.environment),
                 cwd=Path(__file__).parent.parent,
+                stdin=subprocess.PIPE,  # which ends when we do, even if we are killed
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -89,8 +91,7 @@ class HostProcess:
                 self.url = line.removeprefix(_READY).strip()
                 break
         else:
-            process.wait()
-            process.stdout.close()
+            process.communicate()
             raise RuntimeError(f"the Functions host did not start; see {self.log}")
         self.port = int(self.url.rpartition(":")[2])
         threading.Thread(target=_drain, args=(process,), daemon=True).start()
@@ -106,6 +107,8 @@ class HostProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         self._process = None
         if _told.isEnabledFor(logging.DEBUG):
             with self.log.open("rb") as log:

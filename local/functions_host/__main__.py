@@ -36,6 +36,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.functions_host")
     parser.add_argument("--app", type=Path, required=True, help="folder of function_app.py")
     parser.add_argument("--port", type=int, default=0, help="a free one by default")
+    parser.add_argument(
+        "--until-eof", action="store_true", help="leave when the standard input ends, too"
+    )
     parser.add_argument("--no-timer", action="store_true", help="timers run by admin call alone")
     for name in Keys.__slots__:
         parser.add_argument(f"--{name.replace('_', '-')}-key", help="made and printed by default")
@@ -65,6 +68,8 @@ async def _serve(options: argparse.Namespace) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    if options.until_eof:
+        await asyncio.get_running_loop().connect_read_pipe(lambda: _Leash(stopped), sys.stdin)
     print(f"listening on http://{LOOPBACK}:{listener.getsockname()[1]}", flush=True)
     for name in (name for name, key in given.items() if not key):
         print(f"{name} key: {getattr(keys, name)}", flush=True)
@@ -77,6 +82,17 @@ async def _serve(options: argparse.Namespace) -> int:
         os._exit(0)  # a sync function's thread would keep the interpreter from leaving
     await runner.cleanup()
     return 0
+
+
+class _Leash(asyncio.Protocol):
+    """A pipe from whoever started the host: its end is theirs, however that came about."""
+
+    def __init__(self, stopped: asyncio.Event) -> None:
+        self._stopped = stopped
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Stop."""
+        self._stopped.set()
 
 
 def _log_to_stderr() -> None:

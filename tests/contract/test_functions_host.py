@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 import pytest
 import requests
@@ -23,6 +25,15 @@ REPOSITORY = Path(__file__).parents[2]
 MASTER, FUNCTION, EVENT_GRID = "master-key", "function-key", "event-grid-key"
 KEYS = ("--master-key", MASTER, "--function-key", FUNCTION, "--event-grid-key", EVENT_GRID)
 DEADLINE = 20.0
+PARENT = """
+import os, sys, time
+from pathlib import Path
+from local.host_process import HostProcess
+
+with HostProcess(Path(sys.argv[1]), os.environ, Path(sys.argv[2])) as host:
+    print(host.url, flush=True)
+    time.sleep(60)
+"""
 
 EVENT = {
     "id": "1",
@@ -134,6 +145,15 @@ def eventually(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.05)
+
+
+def is_served(host: SplitResult) -> bool:
+    """Tell whether anybody listens there."""
+    try:
+        socket.create_connection((host.hostname, host.port), DEADLINE).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def refused(app: Path) -> subprocess.CompletedProcess[str]:
@@ -368,6 +388,21 @@ class TestProcess:
             host.process.send_signal(signal.SIGTERM)
             assert answer.result().text == "1"
             assert host.process.wait(DEADLINE) == 0
+
+    def test_a_host_goes_with_whoever_started_it(self, tmp_path: Path) -> None:
+        """A parent that is killed has no time to stop its host, which stops all the same."""
+        with subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-c", PARENT, str(SAMPLE), str(tmp_path / "log")],
+            cwd=REPOSITORY,
+            env={**os.environ, "TICK": "* * * * * *"},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as parent:
+            assert parent.stdout is not None
+            host = urlsplit(parent.stdout.readline().strip())
+            assert is_served(host)
+            parent.kill()
+        eventually(lambda: not is_served(host))
 
     @pytest.mark.parametrize(
         ("source", "expected"),
