@@ -3,7 +3,10 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 UV := $(BIN)/uv
-TEST = $(BIN)/python -m pytest --numprocesses $(or $(JOBS),2) --dist loadfile
+
+# Tests on a cluster that they share run in one process.
+JOBS ?= $(if $(TEST_KUBECONFIG),0,2)
+TEST = $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 # The first Python 3.13 of: the PATH, pyenv, uv.
 FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)" \
