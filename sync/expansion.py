@@ -153,8 +153,6 @@ def _read_yaml(subject: str, text: str) -> Node:
         fault = "is no YAML" + (f" from line {mark.line + 1} on" if mark else "")
     except (yaml.YAMLError, UnicodeEncodeError):
         fault = "has characters that YAML does not allow"
-    except RecursionError:
-        fault = _TOO_DEEP
     else:
         return _sound(subject, tree)
     raise _unfit(subject, fault)
@@ -177,19 +175,21 @@ class _Yaml:
                 roots.append(self._node(event))
         return roots[0] if roots else None
 
-    def _node(self, event: yaml.NodeEvent) -> Node:
+    def _node(self, event: yaml.NodeEvent, level: int = 0) -> Node:
         self._check(event)
+        if level > MAX_DEPTH:
+            raise _unfit(self._subject, _TOO_DEEP)
         if isinstance(event, yaml.ScalarEvent):
             return _plain(event.value) if event.implicit[0] else event.value
         if isinstance(event, yaml.SequenceStartEvent):
-            return [self._node(item) for item in self._items()]
-        return _object(self._subject, [self._member(name) for name in self._items()])
+            return [self._node(item, level + 1) for item in self._items()]
+        return _object(self._subject, [self._member(name, level + 1) for name in self._items()])
 
-    def _member(self, name: yaml.NodeEvent) -> tuple[str, Node]:
+    def _member(self, name: yaml.NodeEvent, level: int) -> tuple[str, Node]:
         self._check(name)
         if not isinstance(name, yaml.ScalarEvent):
             raise self._unfit(name, "a list or an object as a member's name")
-        return name.value, self._node(next(self._items()))
+        return name.value, self._node(next(self._items()), level)
 
     def _items(self) -> Iterator[yaml.NodeEvent]:
         while isinstance(event := next(self._events), yaml.NodeEvent):
