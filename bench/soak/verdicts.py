@@ -8,7 +8,7 @@ from itertools import combinations
 
 MEBI = 1 << 20
 
-MEMORY_MEBIBYTES = 6.0
+MEMORY_MEBIBYTES = 4.0
 """How much private memory may grow after the warm-up, by the slower half's trend.
 
 Five minutes of the app as it is came to 0.5 on a busy machine; of one that keeps 8 KiB of each
