@@ -4,7 +4,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -91,7 +91,9 @@ class KeyVaults:
         except FAULTS as error:
             outcome = unserved(error) or explain(error, vault, self._host(vault))
         else:
-            if self._may_be_of(vault, found.properties) and _is_asked(secret, name, version):
+            if self._may_be_of(vault, found.properties.vault_url) and _is_asked(
+                secret, name, version
+            ):
                 return secret
             outcome = untrusted(self._host(vault), "it answered with another secret")
         if isinstance(outcome, Unserved):
@@ -118,20 +120,32 @@ class KeyVaults:
         except FAULTS as error:
             failure = explain(error, vault, self._host(vault))
         else:
-            ours = all(self._may_be_of(vault, properties) for properties in found)
-            if ours and (not following or _leads_to(self._host(vault), following)):
-                return page, following or None
-            what = "its list goes on at another host" if ours else "it listed another vault"
-            failure = untrusted(self._host(vault), what)
+            link = self._at_home(vault, following) if following else None
+            if not all(self._may_be_of(vault, properties.vault_url) for properties in found):
+                failure = untrusted(self._host(vault), "it listed another vault")
+            elif following and not link:
+                failure = untrusted(self._host(vault), "its list goes on at another vault")
+            else:
+                return page, link
         raise failure  # outside the except clause: the SDK's exception may hold a body
 
     def _host(self, vault: VaultName) -> str:
         return f"{vault.text}.{self._suffix}"
 
-    def _may_be_of(self, vault: VaultName, properties: SecretProperties) -> bool:
+    def _may_be_of(self, vault: VaultName, url: str | None) -> bool:
         """Tell whether it is not another vault's; who answers is the certificate's to say."""
-        host = urlsplit(properties.vault_url or "").hostname or ""
+        host = urlsplit(url or "").hostname or ""
         return host == self._host(vault) or not host.endswith(f".{self._suffix}")
+
+    def _at_home(self, vault: VaultName, link: str) -> str | None:
+        """Return a link as one to the vault's own host; None where it is another vault's.
+
+        What the server calls itself there, behind a proxy for one, does not lead a token elsewhere.
+        """
+        with suppress(ValueError):
+            if self._may_be_of(vault, link):
+                return urlsplit(link)._replace(scheme="https", netloc=self._host(vault)).geturl()
+        return None
 
     @contextmanager
     def _open(self, vault: VaultName, deadline: Deadline) -> Iterator[SecretClient]:
@@ -202,15 +216,6 @@ def _check_page(response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
 
 def _is_asked(secret: VaultSecret, name: str, version: str | None) -> bool:
     return secret.name.casefold() == name.casefold() and version in {None, secret.version}
-
-
-def _leads_to(host: str, link: str) -> bool:
-    try:
-        url = urlsplit(link)
-        port = url.port or 443
-    except ValueError:
-        return False
-    return (url.scheme, url.hostname, port) == ("https", host, 443)
 
 
 def _listed(properties: SecretProperties) -> ListedSecret:

@@ -113,7 +113,7 @@ _PAGES = {
     _LOOP: lambda cell: _page(
         cell, f"{cell.vault.url}/secrets?api-version=7.4&$skiptoken=MGtleQ=="
     ),
-    "nextLink to another host": lambda cell: _page(
+    "nextLink to another vault": lambda cell: _page(
         cell, "https://elsewhere.vault.azure.net/secrets?api-version=7.4"
     ),
     "list of another vault": lambda _cell: _json(

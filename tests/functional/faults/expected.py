@@ -34,7 +34,7 @@ _GET: Table = {"transient SecretNotServedYet": ["404"]}
 _KEPT: Table = {"permanent ClusterCredentialMissing": ["404"]}
 _PAGES: Table = {
     "transient VaultAnswerBroken": ["nextLink that loops"],
-    "permanent VaultUntrusted": ["nextLink to another host", "list of another vault"],
+    "permanent VaultUntrusted": ["nextLink to another vault", "list of another vault"],
 }
 _ANOTHER: Table = {
     "permanent VaultUntrusted": ["another secret", "another vault's secret", "another version"]
