@@ -94,6 +94,8 @@ def _projected(given: bytes) -> object:
     """Place a secret and render it: the keys are such as Kubernetes takes."""
     fields, value = fields_of(given)
     name, content_type = fields.pop("name", NAME), fields.pop("type", "")
+    if PLANTED in name:
+        return None  # a name is told, and no vault has one with more than letters and dashes
     rules = RULES[len(fields.pop("rules", "")) % len(RULES)]
     own = target_of(vault_name())
     placement = rules.place(own, name, fields, content_type)
