@@ -91,9 +91,8 @@ class KeyVaults:
         except FAULTS as error:
             outcome = unserved(error) or explain(error, vault, self._host(vault))
         else:
-            if self._may_be_of(vault, found.properties.vault_url) and _is_asked(
-                secret, name, version
-            ):
+            url = found.properties.vault_url
+            if self._may_be_of(vault, url) and _is_asked(secret, name, version):
                 return secret
             outcome = untrusted(self._host(vault), "it answered with another secret")
         if isinstance(outcome, Unserved):
