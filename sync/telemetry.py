@@ -25,10 +25,10 @@ def quiet_sdks() -> None:
     """Keep the Azure SDK from logging each request, which costs time and tells nothing.
 
     Of a token that it does not get azure-identity logs the endpoint's whole answer, which may hold
-    one: what failed is in our own words only.
+    one; OAuth's libraries log all that they send. What failed is in our own words only.
     """
     logging.getLogger("azure").setLevel(logging.WARNING)
-    for library in ("azure.identity", "msal"):
+    for library in ("azure.identity", "msal", "oauthlib", "requests_oauthlib"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
 
 

@@ -2,13 +2,15 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import yaml
 from kubernetes.client.configuration import Configuration
 from kubernetes.config import ConfigException, load_kube_config, load_kube_config_from_dict
+from oauthlib.oauth2 import OAuth2Error
 from requests import RequestException
 from urllib3 import PoolManager
 from urllib3.exceptions import HTTPError
@@ -40,7 +42,10 @@ _FAULTS = (
 _LOADING = threading.Lock()
 """The loader keeps one table of its files: two that load at once would share them, and one of them
 would find them gone."""
-_OUTAGES = (HTTPError, RequestException)
+_LOADING_SECONDS = 5.0
+"""For so long one waits for another. What takes longer waits for an issuer or a program, which the
+loader does without a limit before it makes its files."""
+_OUTAGES = (HTTPError, RequestException, OAuth2Error)
 """What a log-in that is renewed at its issuer raises."""
 _FOREIGN = {
     "exec": "runs a program",
@@ -66,7 +71,7 @@ def endpoint(config: ClusterConfig, text: str | None, concurrency: int) -> Endpo
     problem: str | None = None
     outage: str | None = None
     try:
-        with _LOADING, TemporaryDirectory() as folder:
+        with _turn(), TemporaryDirectory() as folder:
             problem = _load(config, text, configuration, folder)
             made = _pool(configuration, concurrency, folder)
     except _OUTAGES as error:
@@ -89,6 +94,16 @@ def endpoint(config: ClusterConfig, text: str | None, concurrency: int) -> Endpo
             config.name,
         )
     return Endpoint(configuration.host, made, _authorization(config.name, configuration))
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    alone = _LOADING.acquire(timeout=_LOADING_SECONDS)
+    try:
+        yield
+    finally:
+        if alone:
+            _LOADING.release()
 
 
 def _pool(configuration: Configuration, concurrency: int, folder: str) -> PoolManager:

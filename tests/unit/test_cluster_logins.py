@@ -2,25 +2,31 @@
 
 import base64
 import json
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
 from azure.core.credentials import AccessToken
 
+from local.authority import Authority
+from local.serving import LOOPBACK, Servers
 from sync.adapters import kubeconfig
 from sync.adapters.cluster_config import ClusterConfig, KeptSecret, KubeconfigText
+from sync.adapters.connection import Endpoint
 from sync.adapters.entra import EntraTokens
 from sync.adapters.kept import KeptSecrets
-from sync.errors import Permanent, Transient
+from sync.errors import Permanent, SyncError, Transient
 from sync.model import ListedSecret, Unserved, VaultName, VaultSecret
 from sync.ports import Deadline
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.scripted import said, soon
+from tests.unit.scripted import Answer, Request, Scripted, said, soon
 
 KEPT = KeptSecret("keeper", "token")
 NOW = 1_000_000.0
+EXPIRED = base64.urlsafe_b64encode(b'{"exp": 1}  ').decode()
 
 
 @dataclass(slots=True)
@@ -171,19 +177,122 @@ def test_a_token_that_claims_nonsense_is_read_again_in_time(claims: dict[str, fl
         assert fetch(None, soon()).renew_at == NOW + 300
 
 
-def test_a_log_in_whose_issuer_is_down_is_transient() -> None:
-    """A kubeconfig's OpenID token that has expired and cannot be renewed may be good again soon."""
-    expired = base64.urlsafe_b64encode(b'{"exp": 1}  ').decode()
-    config = {"id-token": f"h.{expired}.s", "idp-issuer-url": "https://127.0.0.1:9"}
+def kubeconfig_of(user: object) -> ClusterConfig:
+    """Return a cluster by a kubeconfig with that user."""
     text = json.dumps(
         {
             "current-context": "c",
             "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
             "clusters": [{"name": "k", "cluster": {"server": "https://10.0.0.4:6443"}}],
-            "users": [{"name": "u", "user": {"auth-provider": {"name": "oidc", "config": config}}}],
+            "users": [{"name": "u", "user": user}],
         }
     )
+    return ClusterConfig("main", KubeconfigText(text))
+
+
+def expired(**issuer: str) -> ClusterConfig:
+    """Return one with an OpenID token that has expired, and where to get another one."""
+    config = {"id-token": f"h.{EXPIRED}.s"} | {k.replace("_", "-"): v for k, v in issuer.items()}
+    return kubeconfig_of({"auth-provider": {"name": "oidc", "config": config}})
+
+
+def opened(config: ClusterConfig) -> Endpoint:
+    """Return the API server of such a cluster."""
+    assert isinstance(config.reach, KubeconfigText)
+    return kubeconfig.endpoint(config, config.reach.text, 1)
+
+
+def test_a_log_in_whose_issuer_is_down_is_transient() -> None:
+    """A kubeconfig's OpenID token that has expired and cannot be renewed may be good again soon."""
     with pytest.raises(Transient, match="could not be renewed") as caught:
-        kubeconfig.endpoint(ClusterConfig("main", KubeconfigText(text)), text, 1)
+        opened(expired(idp_issuer_url="https://127.0.0.1:9"))
     assert caught.value.reason == "ClusterUnreachable"
-    assert expired not in said(caught.value)
+    assert EXPIRED not in said(caught.value)
+
+
+@pytest.fixture
+def issuer(servers: Servers, authority: Authority) -> Iterator[tuple[Scripted, ClusterConfig]]:
+    """Serve an OpenID issuer; return what it shall answer, and a cluster with a log-in of its."""
+    script = Scripted()
+    port = servers.serve(script.app(), authority.server_context(LOOPBACK))
+    config = expired(
+        idp_issuer_url=f"https://{LOOPBACK}:{port}",
+        idp_certificate_authority_data=base64.b64encode(authority.pem).decode(),
+        client_id="c",
+        client_secret=PLANTED,
+        refresh_token=PLANTED,
+    )
+    yield script, config
+    servers.stop(port)
+
+
+def discovery(request: Request) -> Answer:
+    """Say where the issuer gives tokens out."""
+    return Answer(body={"token_endpoint": f"https://{request.headers['Host']}/token"})
+
+
+def test_a_log_in_is_renewed_at_its_issuer(issuer: tuple[Scripted, ClusterConfig]) -> None:
+    """The refresh token of the kubeconfig is good for a new token, which the server gets."""
+    script, config = issuer
+    new = jwt(exp=4_000_000_000)
+    granted = {"access_token": "a", "token_type": "Bearer", "id_token": new, "refresh_token": "r"}
+    script.answers = [discovery, Answer(body=granted)]
+    assert opened(config).authorization() == f"Bearer {new}"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(400, {"error": "invalid_grant", "error_description": PLANTED}),
+        Answer(401, {"error": "unauthorized_client", "error_description": PLANTED}),
+        Answer(503, {"error": "temporarily_unavailable"}),
+        Answer(503, f"<html>{PLANTED}</html>", content_type="text/html"),
+        Answer(body={"token_type": "Bearer", "id_token": PLANTED}),
+    ],
+)
+def test_a_log_in_that_is_not_renewed_is_transient(
+    issuer: tuple[Scripted, ClusterConfig], answer: Answer
+) -> None:
+    """Why the issuer gives no token is told in one word: what it says may hold anything."""
+    script, config = issuer
+    script.answers = [discovery, answer]
+    with pytest.raises(Transient, match=r"could not be renewed \(\w+Error\)") as caught:
+        opened(config)
+    assert leaks(said(caught.value)) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(body={"token_endpoint": f"http://{PLANTED}.example/"}),
+        Answer(body={}),
+        Answer(body=f"<html>{PLANTED}</html>"),
+        Answer(body=[PLANTED]),
+    ],
+)
+def test_what_is_no_issuer_is_a_failure(
+    issuer: tuple[Scripted, ClusterConfig], answer: Answer
+) -> None:
+    """An address that tells of no token endpoint fails the log-in, and nothing of it is told."""
+    script, config = issuer
+    script.answers = [answer]
+    with pytest.raises(SyncError) as caught:
+        opened(config)
+    assert leaks(said(caught.value)) == []
+
+
+def test_an_issuer_that_hangs_holds_up_no_other_kubeconfig(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The loader sets a log-in no time limit; the other clusters do not wait for it."""
+    monkeypatch.setattr(kubeconfig, "_LOADING_SECONDS", 0.1)
+    with ThreadPoolExecutor(1) as thread, socket.create_server((LOOPBACK, 0)) as silent:
+        url = f"https://{LOOPBACK}:{silent.getsockname()[1]}"
+        hanging = thread.submit(opened, expired(idp_issuer_url=url))
+        asked, _ = silent.accept()
+        usual = opened(kubeconfig_of({"token": PLANTED}))
+        assert usual.authorization() == f"Bearer {PLANTED}"
+        assert not hanging.done()
+        silent.close()  # nor is there anybody for another try
+        asked.close()
+        assert isinstance(hanging.exception(20), Transient)
