@@ -22,7 +22,8 @@ class Fault:
     instead, with 200 where no status is given. Without both the server answers as it would.
     `headers` go with any of them. `delay` is seconds before all this. Of the answer, `cut` sends
     half and breaks off, `chunked` without having said how long it is, and `drip` waits so many
-    seconds before each byte. `reset` breaks off without an answer.
+    seconds before each byte, with `endless_head` before each of header fields that never end.
+    `reset` breaks off without an answer.
     """
 
     status: int = 0
@@ -34,6 +35,7 @@ class Fault:
     cut: bool = False
     chunked: bool = False
     drip: float = 0.0
+    endless_head: bool = False
 
     async def meet(
         self, request: web.Request, answer: Answer, refuse: Refuse
@@ -42,6 +44,8 @@ class Fault:
         await asyncio.sleep(self.delay)
         if self.reset:
             _break_off(request)
+        if self.endless_head:
+            await self._drip_head(request)
         if self.body is not None:
             response: web.StreamResponse = web.Response(
                 status=self.status or 200, body=self.body, content_type=self.content_type
@@ -54,6 +58,15 @@ class Fault:
         if not isinstance(response, web.Response) or not (self.cut or self.drip):
             return response
         return await self._sent(request, response)
+
+    async def _drip_head(self, request: web.Request) -> None:
+        """Begin an answer that has one more field every now and then."""
+        transport, sent = request.transport, b"HTTP/1.1 200 OK\r\n"
+        while transport is not None and not transport.is_closing():
+            transport.write(sent)
+            sent = b"X-More: yes\r\n"
+            await asyncio.sleep(self.drip)
+        raise asyncio.CancelledError
 
     async def _sent(self, request: web.Request, whole: web.Response) -> web.StreamResponse:
         """Send an answer's head as it is, and its body badly."""

@@ -69,10 +69,11 @@ class Servers:
                 shutdown_timeout=0.2,
             )
             await runner.setup()
+            assert runner.server is not None
             listener = socket.create_server((LOOPBACK, port), backlog=512)
             bound: int = listener.getsockname()[1]
-            await web.SockSite(runner, listener, ssl_context=tls).start()
-            self._runners[bound] = _Website(runner)
+            server = await self._loop.create_server(runner.server, sock=listener, ssl=tls)
+            self._runners[bound] = _Website(runner, listener, server)
             return bound
 
         return self.run(start())
@@ -124,20 +125,34 @@ async def _end_tasks() -> None:
     await asyncio.gather(*rest, return_exceptions=True)
 
 
+async def _close(server: asyncio.Server, listener: socket.socket) -> None:
+    """Take no more connections."""
+    asyncio.get_running_loop().remove_reader(listener)
+    await asyncio.sleep(0)  # a connection accepted just now would leak from a closed server
+    server.close()
+
+
+async def _break_off(server: asyncio.Server) -> None:
+    """End those that are open, even amid their handshake: TLS would wait for a farewell."""
+    server.abort_clients()
+    await server.wait_closed()
+    await asyncio.sleep(0)
+
+
 class _Website:
     """A served application."""
 
-    def __init__(self, runner: web.AppRunner) -> None:
+    def __init__(
+        self, runner: web.AppRunner, listener: socket.socket, server: asyncio.Server
+    ) -> None:
         self._runner = runner
+        self._listener = listener
+        self._server = server
 
     async def cleanup(self) -> None:
-        assert self._runner.server is not None
-        transports = [handler.transport for handler in self._runner.server.connections]
+        await _close(self._server, self._listener)
         await self._runner.cleanup()
-        for transport in transports:
-            if transport is not None:
-                transport.abort()  # TLS would wait for the client's farewell, and the loop ends
-        await asyncio.sleep(0)
+        await _break_off(self._server)
 
 
 class _Streams:
@@ -156,14 +171,11 @@ class _Streams:
     async def cleanup(self) -> None:
         assert self._server is not None
         assert self._listener is not None
-        asyncio.get_running_loop().remove_reader(self._listener)
-        await asyncio.sleep(0)  # a connection accepted just now would leak from a closed server
-        self._server.close()
+        await _close(self._server, self._listener)
         for task in self._open:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
-        self._server.abort_clients()
-        await self._server.wait_closed()
+        await _break_off(self._server)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))

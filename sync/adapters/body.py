@@ -1,10 +1,8 @@
-"""Reads the body of an answer, within bounds of time and size that the client libraries lack."""
+"""Reads the body of an answer, within a bound of size that the client libraries lack."""
 
-import time
 from typing import Protocol
 
 from urllib3.exceptions import HTTPError
-from urllib3.exceptions import TimeoutError as TookTooLong
 
 LARGEST_BYTES = 8 << 20
 """Far more than any answer holds: a Secret has 1 MiB of values, a page of a listing less."""
@@ -28,12 +26,8 @@ class Body(Protocol):
         ...
 
 
-def whole(body: Body, until: float) -> bytes:
-    """Return the decoded body; `until` is on the monotonic clock.
-
-    The libraries' timeouts are of each wait for bytes: a server that sends one now and then is
-    read for ever. Raises urllib3's HTTPError, AnswerTooLarge among them.
-    """
+def whole(body: Body) -> bytes:
+    """Return the decoded body; raises urllib3's HTTPError, AnswerTooLarge among them."""
     chunks: list[bytes] = []
     size = 0
     while chunk := body.read1(_CHUNK_BYTES, decode_content=True):
@@ -42,7 +36,4 @@ def whole(body: Body, until: float) -> bytes:
         if size > LARGEST_BYTES:
             body.close()
             raise AnswerTooLarge
-        if time.monotonic() > until:
-            body.close()
-            raise TookTooLong
     return b"".join(chunks)

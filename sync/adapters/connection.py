@@ -1,7 +1,6 @@
 """Sends a call to an API server: the pool of connections, whom it trusts, and when it repeats."""
 
 import ssl
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +12,7 @@ from urllib3.exceptions import ProtocolError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from sync.adapters import body
+from sync.adapters.timely import timely
 from sync.model import FIELD_MANAGER
 from sync.ports import Deadline
 
@@ -73,7 +73,6 @@ class Connection:
             headers["Content-Type"] = call.content_type
         if self.authorization:
             headers["Authorization"] = self.authorization
-        until = time.monotonic() + deadline.remaining(_READ_SECONDS)
         response = self.endpoint.pool.request(
             call.method,
             f"{self.endpoint.url}{call.path}",
@@ -87,7 +86,7 @@ class Connection:
             preload_content=False,
         )
         try:
-            return Answer(response.status, response.headers, body.whole(response, until))
+            return Answer(response.status, response.headers, body.whole(response))
         finally:
             response.release_conn()
 
@@ -96,7 +95,7 @@ def pool(configuration: Configuration, concurrency: int) -> urllib3.PoolManager:
     """Return the pool that the kubernetes package makes; `concurrency` connections are kept."""
     configuration.connection_pool_maxsize = concurrency
     configuration.keep_alive = True  # a load balancer forgets connections idle for 4 minutes
-    made = RESTClientObject(configuration).pool_manager
+    made = timely(RESTClientObject(configuration).pool_manager)
     made.connection_pool_kw["ssl_context"] = _trust(configuration)
     return made
 

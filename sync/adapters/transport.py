@@ -1,6 +1,5 @@
 """The transport that clients of the Azure SDK share: one session, its connections kept."""
 
-import time
 from collections.abc import Mapping
 
 import requests
@@ -8,10 +7,11 @@ from azure.core.exceptions import DecodeError
 from azure.core.pipeline.transport import RequestsTransport
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ReadTimeout
-from urllib3 import exceptions
+from urllib3 import PoolManager, exceptions
 
 from sync.adapters import body
 from sync.adapters.bounded_retry import READ_SECONDS
+from sync.adapters.timely import timely
 
 _CONNECT_SECONDS = 3.0
 
@@ -45,7 +45,22 @@ def azure_transport(
 class _Bounded(HTTPAdapter):
     """Reads each answer within the time that the call has for its reading, and no endless one."""
 
-    def send(  # noqa: PLR0913, PLR0917 - the library's signature
+    def init_poolmanager(
+        self,
+        connections: int,
+        maxsize: int,
+        block: bool = False,  # noqa: FBT001, FBT002 - the library's signature
+        **options: object,
+    ) -> None:
+        """Make the pools of all connections without a proxy."""
+        super().init_poolmanager(connections, maxsize, block, **options)
+        timely(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **options: object) -> PoolManager:
+        """Make the pools of those by a proxy."""
+        return timely(super().proxy_manager_for(proxy, **options))
+
+    def send(  # noqa: PLR0913, PLR0917 - likewise
         self,
         request: requests.PreparedRequest,
         stream: bool = False,  # noqa: ARG002, FBT001, FBT002 - likewise
@@ -55,13 +70,11 @@ class _Bounded(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """Send the request; raises what `Session.send` does where it reads the body."""
-        _, reading = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-        until = time.monotonic() + (READ_SECONDS if reading is None else reading)
         response = super().send(
             request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies
         )
         try:
-            response._content = body.whole(response.raw, until)  # noqa: SLF001 - as `content` does
+            response._content = body.whole(response.raw)  # noqa: SLF001 - as `content` does
         except body.AnswerTooLarge:
             failure: Exception = DecodeError("the answer is too large")
         except exceptions.TimeoutError as error:

@@ -83,7 +83,9 @@ def failure(ask: Ask, seconds: float) -> SyncError:
     return caught.value
 
 
-@pytest.mark.parametrize("fault", [Fault(drip=0.3)])
+@pytest.mark.parametrize(
+    "fault", [Fault(drip=0.3), Fault(drip=0.3, endless_head=True)], ids=["body", "head"]
+)
 def test_an_answer_that_drips_ends_with_the_deadline(ask: Ask) -> None:
     """A server that sends a byte now and then keeps nobody longer than one that sends none."""
     began = time.monotonic()
