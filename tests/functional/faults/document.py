@@ -13,8 +13,8 @@ _HEAD = """# Faults
 
 What becomes of each remote call when something goes wrong with it, by each trigger. `make faults`
 writes this page from what the app did, in Microsoft's runtime library, against the emulators;
-`make test` fails where it does otherwise. The tables that it is held to are written by hand
-(`tests/functional/faults/expected.py`).
+`make test` fails where it does otherwise, there or on a real API server where one is at hand. The
+tables that it is held to are written by hand (`tests/functional/faults/expected.py`).
 
 Every vault here has changed before the fault: a secret has a new version, so has one that a tag
 sends to a further Secret, and one is deleted. Both Secrets hold a foreign key. Whatever the fault:
@@ -32,8 +32,9 @@ in step.
 *As before*: the Secrets are byte by byte what they were. *In part*: what the fault did not meet, or
 the event's secret alone, is written. *In step*: everything is. A status
 (`GET /api/status?vault=NAME`) that has *told* is 200, and the vault's failure is in its
-explanation. *Hang* never answers, *drip* sends a byte a second. What is marked *once* happens a
-single time, all else lasts. [What each reason means](outcomes.md).
+explanation. *Hang* never answers, *drip* sends a byte of the body a second, *endless head* a header
+field. What is marked *once* happens a single time, all else lasts.
+[What each reason means](outcomes.md).
 """
 
 _COLUMNS = (Trigger.EVENT, Trigger.TIMER, Trigger.RESYNC, Trigger.STATUS)

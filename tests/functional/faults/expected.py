@@ -15,7 +15,7 @@ CONVERGED: Fate = ("converged", "")
 
 _TOO_MANY = ("429", "429, Retry-After 1", "429, Retry-After 600")
 _ILL = ("500", "502", "503")
-_SILENT = ("hang", "drip", "reset")
+_SILENT = ("hang", "drip", "endless head", "reset")
 _HALF = ("half a body", "half a chunked body")
 _FOREIGN = ("other JSON", "HTML")
 

@@ -19,6 +19,7 @@ BY_SERVER: Mapping[str, Fault] = {
     "slow": Fault(delay=SLOW_SECONDS),
     "hang": Fault(delay=HANGS_SECONDS),
     "drip": Fault(drip=1.0),
+    "endless head": Fault(drip=1.0, endless_head=True),
     "reset": Fault(reset=True),
     "half a body": Fault(cut=True),
     "half a chunked body": Fault(cut=True, chunked=True),
@@ -35,5 +36,5 @@ OF_CONNECTIONS = (NO_DNS, EXPIRED)
 ONCE = ("429, Retry-After 1", "500", "503", "401", "404", "409", "reset", "half a body")
 """Of those, the ones that are tried as happening a single time, too."""
 
-LASTS_LONG = frozenset({"hang", "drip"})
+LASTS_LONG = frozenset({"hang", "drip", "endless head"})
 """What takes all the time that a call has."""
