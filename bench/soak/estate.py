@@ -43,6 +43,8 @@ class Plot:
     moved: set[str] = field(default_factory=set)
     out: set[str] = field(default_factory=set)
     stale: dict[str, _Stale] = field(default_factory=dict)
+    razed: bool = False
+    """Whether the own Secret was deleted, and not all is back."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def touch(self, names: Iterable[str], means: str, *, calm: bool) -> None:
@@ -64,6 +66,7 @@ class Plot:
             for stale in self.stale.values():
                 stale.calm &= calm
             gone = [self.stale.pop(name) for name in arrived]
+            self.razed &= bool(self.stale)
             return [Arrival(stale.means, now - stale.since, stale.calm) for stale in gone]
 
     def oldest(self) -> float:
