@@ -23,9 +23,14 @@ from local.stack import ROOT, local_stack
 
 _VAULTS = 16
 _LEAST_SECONDS = 240  # a rotation of the faults to warm up, and enough after it for a trend
-_NO_CACHES = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"}
-"""Of 76 threads each keeps freed memory for itself, more of it for an hour: what grows without is
-in use. https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html"""
+_ONE_HEAP = {
+    "GLIBC_TUNABLES": ":".join(
+        f"glibc.malloc.{limit}" for limit in ("arena_max=1", "tcache_count=0", "mxfast=0")
+    )
+}
+"""Otherwise each of some 76 threads keeps freed memory for itself, in a cache and in one of many
+arenas, more of it for an hour: what grows without them is in use.
+https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html"""
 _INTERRUPTED, _STOPPED = 130, 143  # as a shell says of what SIGINT or SIGTERM ended
 
 
@@ -53,7 +58,7 @@ def _soak(folder: Path, options: argparse.Namespace) -> list[Verdict]:
                 changes.new_version(plot, name, calm=False)
         app = leaking_app(options.leak, folder) if options.leak else ROOT
         names = [plot.vault.name for plot in made]
-        environment = stack.app_environment(names, **_NO_CACHES)
+        environment = stack.app_environment(names, **_ONE_HEAP)
         with HostProcess(app, environment, folder / "host.log", timer=False) as host:
             host.fire(TIMER_FUNCTION)
             stack.subscribe(host)
