@@ -26,7 +26,7 @@ _SAMPLE_SECONDS = 1.0
 _LINE_SECONDS = 30.0
 _GAP_SECONDS = 1.5
 _GRACE_SECONDS, _CALM_SECONDS = 8.0, 20.0
-_SETTLE_SECONDS = 120.0
+_SETTLE_SECONDS = 300.0  # an event that failed eight times, as may happen, rests for 216 s
 _QUIET_SECONDS = 5.0
 _NAMED = 5
 
