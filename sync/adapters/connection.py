@@ -17,7 +17,7 @@ from sync.model import FIELD_MANAGER
 from sync.ports import Deadline
 
 _CONNECT_SECONDS = 3.0
-_READ_SECONDS = 8.0
+_WHOLE_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Connection:
             body=call.body,
             headers=headers,
             timeout=Timeout(
-                connect=deadline.remaining(_CONNECT_SECONDS), read=deadline.remaining(_READ_SECONDS)
+                deadline.remaining(_WHOLE_SECONDS), connect=deadline.remaining(_CONNECT_SECONDS)
             ),
             retries=False,
             redirect=False,  # a token goes to no other host
