@@ -45,7 +45,9 @@ class Endpoint:
 
     url: str
     pool: urllib3.PoolManager = field(repr=False)
-    authorization: Callable[[], str | None] = field(default=lambda: None, repr=False)
+    authorization: Callable[[Deadline], str | None] = field(
+        default=lambda _deadline: None, repr=False
+    )
     """Gives the kubeconfig's Authorization header, None where it has no token."""
 
 

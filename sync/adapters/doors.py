@@ -80,7 +80,7 @@ class Door:
             return None
 
     def _connection(self, endpoint: Endpoint, deadline: Deadline) -> Connection:
-        header = self.login.get(deadline) if self.login else endpoint.authorization()
+        header = self.login.get(deadline) if self.login else endpoint.authorization(deadline)
         return Connection(endpoint, header)
 
 
@@ -119,8 +119,10 @@ class Doors:
     def _own_kubeconfig(self, config: ClusterConfig) -> Fetch[Endpoint]:
         text = config.reach.text if isinstance(config.reach, KubeconfigText) else None
 
-        def fetch(_refused: Endpoint | None, _deadline: Deadline) -> Held[Endpoint]:
-            return Held(kubeconfig.endpoint(config, text, self._concurrency))
+        opened = kubeconfig.opening(config, text, self._concurrency)
+
+        def fetch(_refused: Endpoint | None, deadline: Deadline) -> Held[Endpoint]:
+            return Held(opened(deadline))
 
         return fetch
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,7 +23,9 @@ from sync.adapters.cluster_config import (
 )
 from sync.adapters.connection import Endpoint, pool
 from sync.adapters.plain_yaml import read_yaml
+from sync.adapters.unhurried import Unhurried
 from sync.errors import Permanent, Transient
+from sync.ports import Deadline
 
 _LOG = logging.getLogger("keyvault-sync")
 
@@ -45,6 +47,8 @@ would find them gone."""
 _LOADING_SECONDS = 5.0
 """For so long one waits for another. What takes longer waits for an issuer or a program, which the
 loader does without a limit before it makes its files."""
+_LOGIN_SECONDS = 8.0
+"""For so long a call waits for a log-in, as for an answer."""
 _OUTAGES = (HTTPError, RequestException, OAuth2Error)
 """What a log-in that is renewed at its issuer raises."""
 _FOREIGN = {
@@ -58,6 +62,13 @@ _FOREIGN = {
 """What only a kubeconfig of this machine may hold: whoever may write the vault owns no machine."""
 
 type Json = Mapping[str, object]
+
+
+def opening(
+    config: ClusterConfig, text: str | None, concurrency: int
+) -> Callable[[Deadline], Endpoint]:
+    """Return what opens one as `endpoint` does, within a deadline: it may have to log in first."""
+    return _in_time(config.name, lambda: endpoint(config, text, concurrency))
 
 
 def endpoint(config: ClusterConfig, text: str | None, concurrency: int) -> Endpoint:
@@ -200,15 +211,24 @@ def _unrenewed(cluster: str, kind: str) -> Transient:
     )
 
 
-def _authorization(cluster: str, configuration: Configuration) -> Callable[[], str | None]:
-    lock = threading.Lock()  # the package renews what has expired, and does not guard that
-
+def _authorization(cluster: str, configuration: Configuration) -> Callable[[Deadline], str | None]:
     def header() -> str | None:
         try:
-            with lock:
-                return configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+            return configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         except (*_OUTAGES, *_FAULTS) as error:
             kind = type(error).__name__
         raise _unrenewed(cluster, kind)  # outside the except clause: no text of a library
 
-    return header
+    return _in_time(cluster, header)
+
+
+def _in_time[T](cluster: str, act: Callable[[], T]) -> Callable[[Deadline], T]:
+    """Bound what may log in, which the package neither bounds nor guards against two at once."""
+    unhurried = Unhurried(act)
+
+    def within(deadline: Deadline) -> T:
+        with suppress(TimeoutError):
+            return unhurried.within(deadline.remaining(_LOGIN_SECONDS))
+        raise _unrenewed(cluster, "TimeoutError")
+
+    return within

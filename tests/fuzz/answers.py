@@ -233,7 +233,7 @@ def _kubeconfig(given: bytes) -> str:
     config = ClusterConfig("main", KeptKubeconfig(KEPT, None))
     made = kubeconfig.endpoint(config, text_of(given), 1)
     with suppress(SyncError):
-        made.authorization()
+        made.authorization(soon())
     return made.url
 
 
@@ -244,7 +244,7 @@ def _oidc(given: bytes) -> str:
     user = {"auth-provider": {"name": "oidc", "config": issuer | {"id-token": token}}}
     text = json.dumps(KUBECONFIG | {"users": [{"name": "u", "user": user}]})
     made = kubeconfig.endpoint(ClusterConfig("main", KubeconfigText(text)), text, 1)
-    made.authorization()
+    made.authorization(soon())
     return made.url
 
 

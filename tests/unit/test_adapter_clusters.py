@@ -21,7 +21,7 @@ from sync.adapters.cluster_config import (
 )
 from sync.adapters.connection import Connection, Endpoint
 from sync.adapters.doors import Door, Doors
-from sync.errors import Permanent
+from sync.errors import Permanent, Transient
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.chains import chain_of, key_pem, pem
@@ -186,7 +186,36 @@ def test_a_plugin_of_this_machine_is_run() -> None:
     """A kubeconfig of the app's own may name a program that gets the token."""
     text = document({"exec": PLUGIN})
     config = ClusterConfig("main", KubeconfigText(text))
-    assert endpoint(config, text).authorization() == "Bearer from-plugin"
+    assert endpoint(config, text).authorization(soon()) == "Bearer from-plugin"
+
+
+HANGING = """
+import json, pathlib, sys, time
+first, go = map(pathlib.Path, sys.argv[1:3])
+began = time.monotonic()
+while first.exists() and not go.exists() and time.monotonic() - began < 20:
+    time.sleep(0.01)
+first.touch()
+print(sys.argv[3])
+"""
+
+
+def test_a_plugin_that_hangs_later_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token that expires is asked for anew while calls wait for it, and not for ever."""
+    monkeypatch.setattr(loaded, "_LOGIN_SECONDS", 0.1)
+    status = {"token": "from-plugin", "expirationTimestamp": "2020-01-01T00:00:00Z"}
+    first, go = tmp_path / "first", tmp_path / "go"
+    words = [HANGING, str(first), str(go), json.dumps(CREDENTIAL | {"status": status})]
+    text = document({"exec": {**PLUGIN, "args": ["-c", *words]}})
+    made = endpoint(ClusterConfig("main", KubeconfigText(text)), text)
+    for _ in range(2):
+        with pytest.raises(Transient, match=r"could not be renewed \(TimeoutError\)"):
+            made.authorization(soon())
+    go.touch()
+    monkeypatch.undo()
+    assert made.authorization(soon()) == "Bearer from-plugin"
 
 
 @pytest.mark.parametrize(
@@ -213,7 +242,7 @@ def test_a_kubeconfig_of_a_vault_is_taken(authority: Authority) -> None:
     """Tokens and certificates that stand in it are used."""
     data = base64.b64encode(authority.pem).decode()
     text = document({"token": PLANTED}, **{"certificate-authority-data": data})
-    assert endpoint(ClusterConfig("main", KEPT), text).authorization() == f"Bearer {PLANTED}"
+    assert endpoint(ClusterConfig("main", KEPT), text).authorization(soon()) == f"Bearer {PLANTED}"
 
 
 @pytest.mark.parametrize(
@@ -233,7 +262,7 @@ def test_what_a_plugin_says_is_not_told(
     monkeypatch.setattr("sys.stdout", None)  # as without a terminal, however these tests are run
     text = document({"exec": {**PLUGIN, "args": ["-c", words]}})
     made = endpoint(ClusterConfig("main", KubeconfigText(text)), text)
-    assert made.authorization() is None
+    assert made.authorization(soon()) is None
     assert leaks(caplog.text + repr(made)) == []
 
 

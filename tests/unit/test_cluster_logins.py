@@ -3,8 +3,8 @@
 import base64
 import json
 import socket
+import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
@@ -15,6 +15,7 @@ from local.serving import LOOPBACK, Servers
 from sync.adapters import kubeconfig
 from sync.adapters.cluster_config import ClusterConfig, KeptSecret, KubeconfigText
 from sync.adapters.connection import Endpoint
+from sync.adapters.doors import Doors
 from sync.adapters.entra import EntraTokens
 from sync.adapters.kept import KeptSecrets
 from sync.errors import Permanent, SyncError, Transient
@@ -237,7 +238,7 @@ def test_a_log_in_is_renewed_at_its_issuer(issuer: tuple[Scripted, ClusterConfig
     new = jwt(exp=4_000_000_000)
     granted = {"access_token": "a", "token_type": "Bearer", "id_token": new, "refresh_token": "r"}
     script.answers = [discovery, Answer(body=granted)]
-    assert opened(config).authorization() == f"Bearer {new}"
+    assert opened(config).authorization(soon()) == f"Bearer {new}"
 
 
 @pytest.mark.parametrize(
@@ -281,18 +282,32 @@ def test_what_is_no_issuer_is_a_failure(
     assert leaks(said(caught.value)) == []
 
 
+@pytest.fixture
+def silence() -> Iterator[ClusterConfig]:
+    """Return a cluster whose log-in has expired and whose issuer says nothing."""
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        yield expired(idp_issuer_url=f"https://{LOOPBACK}:{silent.getsockname()[1]}")
+
+
 def test_an_issuer_that_hangs_holds_up_no_other_kubeconfig(
-    monkeypatch: pytest.MonkeyPatch,
+    silence: ClusterConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loader sets a log-in no time limit; the other clusters do not wait for it."""
     monkeypatch.setattr(kubeconfig, "_LOADING_SECONDS", 0.1)
-    with ThreadPoolExecutor(1) as thread, socket.create_server((LOOPBACK, 0)) as silent:
-        url = f"https://{LOOPBACK}:{silent.getsockname()[1]}"
-        hanging = thread.submit(opened, expired(idp_issuer_url=url))
-        asked, _ = silent.accept()
-        usual = opened(kubeconfig_of({"token": PLANTED}))
-        assert usual.authorization() == f"Bearer {PLANTED}"
-        assert not hanging.done()
-        silent.close()  # nor is there anybody for another try
-        asked.close()
-        assert isinstance(hanging.exception(20), Transient)
+    hanging = Doors(None, 1).door(silence)
+    with pytest.raises(Transient):
+        hanging.open(Deadline.after(0.5, time.monotonic))
+    usual = opened(kubeconfig_of({"token": PLANTED}))
+    assert usual.authorization(soon()) == f"Bearer {PLANTED}"
+
+
+def test_who_waits_for_an_issuer_that_hangs_is_told_so(
+    silence: ClusterConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call waits for a log-in as long as for an answer, with time to spare or not."""
+    monkeypatch.setattr(kubeconfig, "_LOGIN_SECONDS", 0.1)
+    door = Doors(None, 1).door(silence)
+    for _ in range(2):
+        with pytest.raises(Transient, match=r"could not be renewed \(TimeoutError\)") as caught:
+            door.open(soon())
+        assert caught.value.reason == "ClusterUnreachable"
