@@ -1,7 +1,6 @@
 """Vaults that nobody listed: found by Resource Graph, and kept when a search fails."""
 
 import json
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +9,6 @@ from dataclasses import dataclass
 import pytest
 
 from local.host_process import Answer
-from tests.functional.faults.cell import Trigger
-from tests.functional.faults.expected import fate
-from tests.functional.faults.vocabulary import BY_SERVER
 from tests.functional.world import Place, World, outcome
 from tests.leaks.dye import value
 
@@ -106,38 +102,6 @@ def test_a_search_that_fails_keeps_no_vault_waiting(platform: Platform) -> None:
     timer = [line for line in platform.world.log().splitlines() if "timer: discovery: " in line]
     assert len(timer) == 1
     assert " WARNING " in timer[0]
-
-
-@pytest.mark.parametrize(
-    "fault",
-    ["429, Retry-After 600", "500", "403", "404", "413", "hang", "half a body", "other JSON"],
-)
-def test_each_fault_of_a_search_is_its_own(platform: Platform, fault: str) -> None:
-    """Whatever becomes of the search, it is told by its class, and every known vault is served."""
-    place = platform.place()
-    ended, reason = fate("AKS cluster's endpoint", fault, Trigger.RESYNC, once=False)
-    manager = platform.world.stack.resource_manager
-    with platform.app(place) as app:
-        heal = manager.plan(BY_SERVER[fault], None, platform.subscription)
-        try:
-            began = time.monotonic()
-            answer = app.post("/api/resync", {"all": True})
-            assert time.monotonic() - began < 30  # the patience of whoever waits
-            assert app.get("/api/status").status == answer.status
-            assert app.timer == (500 if ended == "transient" else 202)
-        finally:
-            heal()
-    assert told(answer, "outcome") == {"discovery": "failed", place.name: "converged"}
-    assert told(answer, "reason")["discovery"] == reason
-    assert answer.status == (503 if ended == "transient" else 422)
-    assert (
-        answer.headers.get("Retry-After")
-        == {
-            "permanent": None,
-            "transient": "600" if "600" in fault else "30",
-        }[ended]
-    )
-    assert place.data() == place.wanted()
 
 
 def test_a_missing_role_is_told_and_forgets_nothing(platform: Platform) -> None:

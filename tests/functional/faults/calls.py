@@ -34,7 +34,8 @@ WRITES = _ALL - {Trigger.STATUS}
 class Call:
     """A remote call: whose it is, what the cell has to be like for it, and how a fault meets it.
 
-    `another` makes the right form of answer about something else.
+    `another` makes the right form of answer about something else. `about` is the subject of its
+    outcomes where that is no vault.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Call:
     way: Way = Way.USUAL
     another: Mapping[str, Callable[[Cell], Fault]] = field(default_factory=dict)
     connects: bool = False
+    about: str = ""
 
 
 def _vault(kind: Kind | None, part: Part, name: str | None = None) -> Plant:
@@ -68,6 +70,11 @@ def _aks(cell: Cell, fault: Fault, requests: int | None) -> Healing:
 
 def _kept(cell: Cell, fault: Fault, requests: int | None) -> Healing:
     return cell.keeper.faults.plan(fault, requests, "get")
+
+
+def nowhere(_cell: Cell, _fault: Fault, _requests: int | None) -> Healing:
+    """Stand for the way in which a fault meets a call that is not one cell's."""
+    raise NotImplementedError("the fault is planned for what all cells share")
 
 
 def _json(body: object) -> Fault:

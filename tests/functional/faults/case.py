@@ -53,6 +53,11 @@ class Case:
         """Whether the fault takes all the time that a call has."""
         return self.fault in LASTS_LONG
 
+    @property
+    def about(self) -> str:
+        """The subject of the outcomes: the vault as the app tells it, or the search for vaults."""
+        return self.call.about or self.cell.name
+
     def left(self) -> str:
         """Return what the Secrets are like by now, compared with before."""
         now = self.cell.held()

@@ -9,29 +9,20 @@ from functools import partial
 
 from local import arm
 from local.api_server import AKS_AUDIENCE
-from local.faults import Fault, Healing, Plans
+from local.faults import Healing, Plans
 from local.host_process import HostProcess
 from local.identity import identity_app
 from local.proxy import Proxy
 from local.serving import LOOPBACK
 from local.stack import KEY_VAULT, ROOT
 from tests.functional.faults import steps
-from tests.functional.faults.calls import AKS, WRITES, Call
+from tests.functional.faults.calls import AKS, WRITES, Call, nowhere
 from tests.functional.faults.case import Case
 from tests.functional.faults.cell import Cell, Trigger, Way
 from tests.functional.faults.rig import THREADS, Rig
-from tests.functional.faults.vocabulary import BY_SERVER, EXPIRED, NO_DNS, OF_CONNECTIONS
+from tests.functional.faults.vocabulary import BY_SERVER, EXPIRED, NO_HOST, OF_CONNECTIONS
 
-_TRIGGERS = (Trigger.EVENT, Trigger.TIMER, Trigger.RESYNC)
-_ACT = {
-    Trigger.EVENT: steps.deliver,
-    Trigger.TIMER: steps.fire,
-    Trigger.RESYNC: steps.resync,
-}
-
-
-def _nowhere(_cell: Cell, _fault: Fault, _requests: int | None) -> Healing:
-    raise NotImplementedError("the fault is planned for the endpoint, not for a cell")
+_TRIGGERS = tuple(steps.ACT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +35,10 @@ class Audience:
 
 
 AUDIENCES = (
-    Audience(Call("token for vaults", "token", _nowhere, WRITES), KEY_VAULT, Way.USUAL),
-    Audience(Call("token for a cluster", "token", _nowhere, WRITES), AKS_AUDIENCE, Way.ENTRA),
+    Audience(Call("token for vaults", "token", nowhere, WRITES), KEY_VAULT, Way.USUAL),
+    Audience(Call("token for a cluster", "token", nowhere, WRITES), AKS_AUDIENCE, Way.ENTRA),
     Audience(
-        Call("token for Azure Resource Manager", "token", _nowhere, WRITES), arm.RESOURCE, Way.AKS
+        Call("token for Azure Resource Manager", "token", nowhere, WRITES), arm.RESOURCE, Way.AKS
     ),
 )
 
@@ -79,8 +70,7 @@ def _run(rig: Rig, audience: Audience) -> list[Case]:
     with _app(rig, plans, proxy, cases) as own:
         for each in rounds:
             _play(own, each)
-    rig.answers += own.answers
-    rig.logs.append(own.hosts[Trigger.EVENT].log)
+    rig.take_over(own)
     return cases
 
 
@@ -89,7 +79,7 @@ def _play(own: Rig, each: Round) -> None:
         steps.move_on(case)
     heal = each.plant()
     with ThreadPoolExecutor(len(each.cases)) as threads:
-        acts = [threads.submit(_ACT[case.trigger], own, case) for case in each.cases]
+        acts = [threads.submit(steps.ACT[case.trigger], own, case) for case in each.cases]
     heal()
     for act, case in zip(acts, each.cases, strict=True):
         act.result()
@@ -127,7 +117,7 @@ def _close_arm(rig: Rig, proxy: Proxy, fault: str) -> Healing:
     app = partial(arm.resource_manager_app, rig.stack.resource_manager)
     servers.stop(port)
     servers.serve(app(), authority.server_context(arm.HOST, expired=fault == EXPIRED), port)
-    proxy.route(arm.HOST, port, lambda _: fault != NO_DNS)
+    proxy.route(arm.HOST, port, lambda _: fault != NO_HOST)
 
     def heal() -> None:
         servers.stop(port)
@@ -156,4 +146,4 @@ def _app(rig: Rig, plans: Plans[str], proxy: Proxy, cases: Sequence[Case]) -> It
     )
     log = stack.folder / f"{first.stage}.log"
     with HostProcess(ROOT, environment, log, timer=False) as host:
-        yield Rig(stack, rig.expired_port, dict.fromkeys(_TRIGGERS, host))
+        yield rig.of(host)

@@ -6,7 +6,7 @@ Each line is one outcome, `CLASS REASON`, and the faults that end so.
 from collections.abc import Mapping, Sequence
 
 from tests.functional.faults.cell import Trigger
-from tests.functional.faults.vocabulary import EXPIRED, NO_DNS
+from tests.functional.faults.vocabulary import EXPIRED, NO_HOST, NO_NAME
 
 type Table = Mapping[str, Sequence[str]]
 type Fate = tuple[str, str]
@@ -23,7 +23,8 @@ _VAULT: Table = {
     "converged": ["slow"],
     "transient VaultThrottled": _TOO_MANY,
     "transient VaultUnavailable": [*_ILL, "404", "404 in HTML", "408", "409", "redirect"],
-    "transient VaultUnreachable": [*_SILENT, NO_DNS],
+    "transient VaultUnreachable": [*_SILENT, NO_HOST],
+    "transient VaultNameUnresolved": [NO_NAME],
     "transient VaultAnswerBroken": [*_HALF, *_FOREIGN],
     "transient VaultCertificateRefused": [EXPIRED],
     "permanent VaultUnauthorized": ["401"],
@@ -42,7 +43,7 @@ _ANOTHER: Table = {
 _CLUSTER: Table = {
     "converged": ["slow"],
     "transient ClusterUnavailable": [*_TOO_MANY, *_ILL, "408", "redirect"],
-    "transient ClusterUnreachable": [*_SILENT, *_HALF, NO_DNS, EXPIRED],
+    "transient ClusterUnreachable": [*_SILENT, *_HALF, NO_HOST, NO_NAME, EXPIRED],
     "transient ClusterAnswerBroken": [*_FOREIGN, "404 in HTML", "another Secret",
                                       "another namespace's Secret"],
     "transient Conflict": ["404", "409"],
@@ -56,7 +57,7 @@ _ARM: Table = {
     "converged": ["slow"],
     "transient ResourceManagerThrottled": _TOO_MANY,
     "transient ResourceManagerUnavailable": [*_ILL, "408", "409"],
-    "transient ResourceManagerUnreachable": [*_SILENT, NO_DNS, EXPIRED],
+    "transient ResourceManagerUnreachable": [*_SILENT, NO_HOST, EXPIRED],
     "transient ResourceManagerAnswerBroken": [*_HALF, *_FOREIGN, "404 in HTML", "redirect"],
     "permanent ResourceManagerUnauthorized": ["401"],
     "permanent ResourceManagerForbidden": ["403"],
@@ -82,6 +83,7 @@ LASTING: Mapping[str, Sequence[Table]] = {
     "read of a further Secret": [_CLUSTER],
     "apply of a further Secret": [_CLUSTER, _APPLY],
     "AKS cluster's endpoint": [_ARM],
+    "search for vaults": [_ARM],
     "get of a kept kubeconfig": [_VAULT, _KEPT],
     "get of a kept token": [_VAULT, _KEPT],
     "token for vaults": [_TOKEN],

@@ -1,5 +1,6 @@
 """Runs every case, each on vault and namespace of its own, many side by side."""
 
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.stack import Stack
-from tests.functional.faults import endpoints, steps
+from tests.functional.faults import endpoints, names, searches, steps
 from tests.functional.faults.calls import CALLS, Call
 from tests.functional.faults.case import Case, Seen, by_log
 from tests.functional.faults.cell import Cell, Trigger, Way
@@ -15,6 +16,7 @@ from tests.functional.faults.rig import Rig, apps, servers
 from tests.functional.faults.vocabulary import BY_SERVER, OF_CONNECTIONS, ONCE
 from tests.functional.world import TIMER
 
+_OTHERS = (endpoints.run, names.run, searches.run)
 _HANGING, _QUICK = 16, 6  # cases of one app at once: together less than its lanes
 
 
@@ -37,7 +39,8 @@ def run(folder: Path, calls: Sequence[Call] = CALLS) -> Run:
         with apps(rig, cases), ExitStack() as threads:
             with ThreadPoolExecutor(_QUICK) as preparing:
                 list(preparing.map(lambda case: _prepare(rig, case), cases))
-            shared = threads.enter_context(ThreadPoolExecutor(1)).submit(endpoints.run, rig)
+            others = threads.enter_context(ThreadPoolExecutor(len(_OTHERS)))
+            shared = [others.submit(run, rig) for run in _OTHERS]
             timed = [case for case in cases if case.trigger is Trigger.TIMER]
             passes = threads.enter_context(ThreadPoolExecutor(1)).submit(_passes, rig, timed)
             running: list[Future[None]] = []
@@ -51,7 +54,7 @@ def run(folder: Path, calls: Sequence[Call] = CALLS) -> Run:
                     ]
             for each in running:
                 each.result()
-            cases += shared.result()
+            cases += [case for each in shared for case in each.result()]
             return Run(cases, passes.result(), rig.leaks())
 
 
@@ -88,12 +91,16 @@ def _passes(rig: Rig, cases: Sequence[Case]) -> tuple[int, int, int]:
     host = rig.hosts[Trigger.TIMER]
     for case in cases:
         case.heal = rig.plant(case)
+    began = time.monotonic()
     first = host.fire(TIMER)
+    took = time.monotonic() - began
     log = rig.log(Trigger.TIMER)
     for case in cases:
         told = by_log(log, Trigger.TIMER, case.cell.name)
         case.seen[Trigger.TIMER] = Seen(*told, left=case.left())
         case.wrong += case.harm()
+        if took >= steps.PASS_SECONDS:
+            case.wrong.append(f"the pass took {took:.0f} s")
         if told[0] != "permanent":
             case.heal()
     second = host.fire(TIMER)

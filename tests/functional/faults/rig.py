@@ -16,7 +16,7 @@ from local.stack import APP_USER, ROOT, Stack
 from tests.functional.clusters import started_stack
 from tests.functional.faults.case import Case
 from tests.functional.faults.cell import Trigger, Way
-from tests.functional.faults.vocabulary import BY_SERVER, NO_DNS
+from tests.functional.faults.vocabulary import BY_SERVER, NO_HOST
 from tests.leaks.dye import value
 from tests.leaks.search import leaks
 
@@ -42,9 +42,9 @@ class Rig:
         self.answers.append(answer)
         return answer
 
-    def status(self, trigger: Trigger, vault: str) -> Answer:
-        """Ask the trigger's app for a vault's status."""
-        answer = self.hosts[trigger].get(f"/api/status?vault={vault}")
+    def status(self, trigger: Trigger, vault: str | None) -> Answer:
+        """Ask the trigger's app for a vault's status, or for everyone's."""
+        answer = self.hosts[trigger].get(f"/api/status?vault={vault}" if vault else "/api/status")
         self.answers.append(answer)
         return answer
 
@@ -65,6 +65,15 @@ class Rig:
         told += [log.read_text(errors="replace") for log in logs]
         return [place for text in told for place in leaks(text)]
 
+    def of(self, host: HostProcess) -> "Rig":
+        """Return a rig on the same servers whose triggers are all of that app."""
+        return Rig(self.stack, self.expired_port, dict.fromkeys(Trigger, host))
+
+    def take_over(self, own: "Rig") -> None:
+        """Remember what the apps of another rig told."""
+        self.answers += own.answers
+        self.logs += {host.log for host in own.hosts.values()}
+
     def plant(self, case: Case) -> Healing:
         """Let the case's fault begin; return what ends it."""
         requests = 1 if case.once else None
@@ -76,7 +85,7 @@ class Rig:
             self._door(case, broken=True)
             return lambda: self._door(case, broken=False)
         proxy, host = self.stack.proxy, case.cell.vault.url.removeprefix("https://")
-        if case.fault == NO_DNS:
+        if case.fault == NO_HOST:
             proxy.route(host, 0, lambda _: False)
         else:
             proxy.route(host, self.expired_port)
@@ -112,7 +121,7 @@ class Rig:
 
     def _door(self, case: Case, *, broken: bool) -> None:
         """Let nobody come in by the case's own door, or open it again."""
-        if case.fault == NO_DNS:
+        if case.fault == NO_HOST:
             self.stack.proxy.route(_host(case), case.door, lambda _: not broken)
             return
         self.stack.servers.stop(case.door)
@@ -120,8 +129,13 @@ class Rig:
         self.stack.servers.serve(kubernetes_app(self.stack.cluster), context, case.door)
 
 
+def usual_cluster(stack: Stack) -> Mapping[str, object]:
+    """Return the entry for SYNC_CLUSTERS of what has no other one."""
+    return {"name": "usual", "kubeconfig": str(stack.app_kubeconfig)}
+
+
 def _host(case: Case) -> str:
-    return f"{case.cell.stage}.example.com" if case.fault == NO_DNS else LOOPBACK
+    return f"{case.cell.stage}.example.com" if case.fault == NO_HOST else LOOPBACK
 
 
 @contextmanager
@@ -141,9 +155,8 @@ def servers(folder: Path) -> Iterator[Rig]:
 @contextmanager
 def apps(rig: Rig, cases: Sequence[Case]) -> Iterator[None]:
     """Start an app for each trigger; the timer's knows its vaults, and all know every cluster."""
-    usual: Mapping[str, object] = {"name": "usual", "kubeconfig": str(rig.stack.app_kubeconfig)}
     own = [rig.cluster(case) for case in cases if case.cell.way is not Way.USUAL]
-    setting = json.dumps([*own, usual])
+    setting = json.dumps([*own, usual_cluster(rig.stack)])
     with ExitStack() as running:
         for trigger in (Trigger.EVENT, Trigger.TIMER, Trigger.RESYNC):
             known = [case.cell.name for case in cases if case.trigger is trigger is Trigger.TIMER]

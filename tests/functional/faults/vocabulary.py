@@ -28,10 +28,13 @@ BY_SERVER: Mapping[str, Fault] = {
 }
 """What a server may do to a request; all of them last until they are cleared."""
 
-NO_DNS = "no DNS answer"
+NO_HOST = "the proxy knows no such host"
 EXPIRED = "expired certificate"
-OF_CONNECTIONS = (NO_DNS, EXPIRED)
+OF_CONNECTIONS = (NO_HOST, EXPIRED)
 """What keeps a request from being sent at all."""
+
+NO_NAME = "the name does not resolve"
+"""What does so where no proxy is."""
 
 ONCE = ("429, Retry-After 1", "500", "503", "401", "404", "409", "reset", "half a body")
 """Of those, the ones that are tried as happening a single time, too."""
