@@ -246,7 +246,7 @@ def _add_manner(command: _Parser) -> None:
     command.add_argument(
         "--force",
         action="store_true",
-        help="take over a Secret that is not ours, and allow many keys to go",
+        help="take over what is not ours, let many keys go, read every secret",
     )
 
 

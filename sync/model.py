@@ -124,6 +124,8 @@ class Actual:
     """The data keys that any other field manager owns, alone or with us."""
     holders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The names of the other field managers that own each data key."""
+    overlaid: frozenset[str] = frozenset()
+    """The data keys whose value may be another field manager's, although the field is ours."""
     owns_state: bool = False
     """Whether our field manager still owns the state annotation."""
     uid: str = ""

@@ -102,6 +102,11 @@ class Standing:
             return frozenset()
         return frozenset(self.keyed.keys() & self.actual.owned & self.actual.data.keys())
 
+    @property
+    def overlaid(self) -> frozenset[str]:
+        """The keys that may hold another's value although nothing took them from us."""
+        return self.actual.overlaid if self.actual else frozenset()
+
     @cached_property
     def ours(self) -> frozenset[str]:
         """Every key that is there because of us."""

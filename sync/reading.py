@@ -95,7 +95,8 @@ class Reader:
     ) -> Reading:
         """List the vault and get what moved since it was recorded, and the hinted secrets.
 
-        Raises Permanent for a listing that would take too much away, unless forced.
+        Raises Permanent for a listing that would take too much away, unless forced. What is forced
+        gets every secret, so that nothing of a Secret is taken on trust.
         """
         listing = self.vaults.list(holdings.target.vault, deadline)
         listed = latest(listing)
@@ -109,7 +110,7 @@ class Reader:
             return Reading(unvisited=frozenset(unvisited))
         if self.prune and not force:
             holdings.refuse_unsafe(placed, wrong.keys(), listed=len(listing))
-        names = self._worth_reading(holdings, listed, placed, hints) - wrong.keys()
+        names = self._worth_reading(holdings, listed, placed, hints, force=force) - wrong.keys()
         errand = _Errand(holdings, placed.keys(), deadline, fetchers)
         fetched = self._fetch(errand, names, hints)
         for name, got in fetched.items():
@@ -217,11 +218,13 @@ class Reader:
         listed: Mapping[str, ListedSecret],
         placed: Mapping[str, Placement],
         hints: Collection[Hint],
+        *,
+        force: bool,
     ) -> set[str]:
         """Name the secrets that moved or are asked for, and those that a listing may lack yet."""
         spelling = {name.lower(): name for name in placed}
         hinted = {spelling.get(hint.secret.lower(), hint.secret) for hint in hints}
-        moved = {name for name, place in placed.items() if holdings.moved(place, listed[name])}
+        moved = {n for n, place in placed.items() if force or holdings.moved(place, listed[n])}
         known = {name.lower() for name in listed}
         unlisted = {
             name
@@ -293,8 +296,8 @@ class Reader:
     ) -> None:
         """Raise Transient when the vault has not caught up with the event that the hint is from.
 
-        Of two versions made in one second, both known to the vault, the served one is taken; as it
-        is not settled, the next pass looks again.
+        Of two versions made in one second, both known to the vault, the served one is taken, unless
+        it is in already; as it is not settled, the next pass looks again.
         """
         if hint.at is None or not self._fresh(hint.at):
             return
@@ -307,7 +310,10 @@ class Reader:
         announced = self.vaults.get(holdings.target.vault, hint.secret, deadline, hint.version)
         if announced is Unserved.MISSING:
             raise _older_version(hint.secret)
-        if isinstance(announced, VaultSecret) and announced.created > secret.created:
+        if isinstance(announced, VaultSecret) and (
+            announced.created > secret.created
+            or (announced.created == secret.created and _is_in(holdings, secret))
+        ):
             raise _older_version(hint.secret)
 
     def _fresh(self, moment: float) -> bool:
@@ -367,6 +373,11 @@ def _lost_tags(holdings: Holdings, name: str, place: Placement) -> bool:
     """Tell whether a secret is where it is, or as it is, by tags that its placement lacks."""
     marked = holdings.records[name].mark.startswith(TAGGED)
     return not place.tagged and (marked or holdings.home(name) != holdings.target.secret)
+
+
+def _is_in(holdings: Holdings, secret: VaultSecret) -> bool:
+    record = holdings.records.get(holdings.spelled(secret.name))
+    return record is not None and record.version == secret.version
 
 
 def _not_served_yet(name: str) -> Transient:

@@ -11,6 +11,7 @@ from sync.cluster_settings import ONE_CLUSTER, read_clusters
 from sync.errors import NotOurs, Permanent
 from sync.model import VaultName
 from sync.naming import DEFAULT_NAMESPACE, DEFAULT_PATTERN, PARTS, Naming
+from sync.ncrontab import is_ncrontab
 from sync.projection import DEFAULT_RULES, KeyStyle, Pattern, Rules, StagePrefixes
 
 DEFAULT_SCHEDULE = "0 */5 * * * *"
@@ -19,10 +20,6 @@ PREFIX = "SYNC_"
 
 _DNS_SUFFIX = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}", re.ASCII)
 _SECRET_NAME = re.compile(r"[a-z0-9*?][-a-z0-9*?]*", re.ASCII)
-_NCRONTAB_FIELDS = 6
-_NCRONTAB_FIELD = re.compile(
-    r"(?:\*|[0-9]{1,2}|[a-z]{3,9})(?:-(?:[0-9]{1,2}|[a-z]{3,9}))?(?:/[0-9]{1,2})?", re.IGNORECASE
-)
 
 
 class SettingsError(Permanent):
@@ -203,9 +200,7 @@ def _dns_suffix(text: str) -> str:
 
 
 def _schedule(text: str) -> str:
-    fields = text.split()
-    items = [item for field in fields for item in field.split(",")]
-    if len(fields) != _NCRONTAB_FIELDS or not all(map(_NCRONTAB_FIELD.fullmatch, items)):
+    if not is_ncrontab(text):
         raise ValueError(
             "it must be an NCRONTAB expression of six fields (second minute hour day month "
             f"day-of-week), as {DEFAULT_SCHEDULE}"

@@ -17,6 +17,8 @@ _OPERATORS_CONCERN = frozenset(
 )
 _UNTRUSTED = frozenset({"NamespaceProtected", "TargetContested", "TargetTaken"})
 _CAUSES = 100  # of one reason, which are a few dozen: whoever varies names fills no log
+_OF_A_CAUSE = 10  # nor does whoever repeats one, and each of a few is seen
+_REPEATS = 100  # of all causes of one reason
 _FORGET_SECONDS = 3600.0
 _REPORT_SECONDS = 300.0
 
@@ -87,24 +89,24 @@ def log_status(trigger: str, failures: list[SyncError | None]) -> None:
 
 
 class Refusals:
-    """What is not trusted or not ours: a cause is logged when it is met and then only counted.
+    """What is not trusted or not ours: a cause is logged some times an hour, and then only counted.
 
-    After an hour it is logged anew. A cause is a reason with its subject and message. Whatever else
-    fails is logged each time. `clock` is monotonic seconds.
+    A cause is a reason with its subject and message. Whatever else fails is logged each time.
+    `clock` is monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = Lock()
-        self._causes: dict[str, set[tuple[str, str]]] = {}
+        self._logged: dict[str, Counter[tuple[str, str]]] = {}
         self._counts: Counter[str] = Counter()
         self._forgotten = self._reported = clock()
 
     def log(self, trigger: str, outcome: Outcome) -> None:
-        """Log an outcome, unless it is a refusal of a cause that was logged before."""
+        """Log an outcome, unless it is a refusal of a cause that was logged often enough."""
         match outcome:
             case Ignored(subject, error) | Failed(subject, error) if _is_refusal(error):
-                if self._is_new(subject, error):
+                if self._is_told(subject, error):
                     log_outcome(trigger, outcome)
                 if self._clock() >= self._reported + _REPORT_SECONDS:
                     self.report(trigger)
@@ -115,7 +117,7 @@ class Refusals:
         """Log how many refusals there were since the last report, if any."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
-            full = {reason for reason, causes in self._causes.items() if len(causes) >= _CAUSES}
+            full = {r for r, logged in self._logged.items() if len(logged) >= _CAUSES}
             seconds, self._reported = self._clock() - self._reported, self._clock()
         if counts:
             _LOG.info(
@@ -129,18 +131,22 @@ class Refusals:
                 ),
             )
 
-    def _is_new(self, subject: str, error: SyncError) -> bool:
+    def _is_told(self, subject: str, error: SyncError) -> bool:
         with self._lock:
             self._counts[error.reason] += 1
             if self._clock() >= self._forgotten + _FORGET_SECONDS:
-                self._causes.clear()
+                self._logged.clear()
                 self._forgotten = self._clock()
-            causes = self._causes.setdefault(error.reason, set())
+            logged = self._logged.setdefault(error.reason, Counter())
             cause = (subject, error.message)
-            if cause in causes or len(causes) >= _CAUSES:
-                return False
-            causes.add(cause)
-            return True
+            repeats = logged.total() - len(logged)
+            if cause in logged:
+                told = logged[cause] < _OF_A_CAUSE and repeats < _REPEATS
+            else:
+                told = len(logged) < _CAUSES
+            if told:
+                logged[cause] += 1
+            return told
 
 
 def log_settings_fault(fault: Exception) -> None:

@@ -168,6 +168,8 @@ class ResourceGraph:
         vaults: dict[VaultName, str] = {}
         seen: set[str] = set()
         for name, subscription in self._rows(_VAULTS, deadline):
+            if subscription not in self._subscriptions:  # the service answers for these alone
+                continue
             seen.add(subscription)
             with suppress(NotOurs):
                 vaults[self._naming.vault(name)] = subscription

@@ -2,11 +2,16 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import NotRequired, TypedDict
 
 from sync.adapters.texts import text, texts
 from sync.model import FIELD_MANAGER, STATE_ANNOTATION, Actual, Target
+
+_SKEW = timedelta(minutes=1)
+"""How far apart the clocks of two API servers of a cluster may be, with room."""
 
 type _Fields = Mapping[str, _Fields]
 
@@ -14,6 +19,7 @@ type _Fields = Mapping[str, _Fields]
 class _Managed(TypedDict):
     manager: NotRequired[str]
     operation: NotRequired[str]
+    time: NotRequired[str]
     subresource: NotRequired[str]
     fieldsV1: NotRequired[_Fields]
 
@@ -61,17 +67,18 @@ def parse(document: bytes, target: Target) -> Actual:
         raise ValueError("not the Secret")
     metadata = secret["metadata"]
     owners = metadata.get("ownerReferences") or ()
+    managed = metadata.get("managedFields") or ()
     owned: set[str] = set()
     holders: dict[str, tuple[str, ...]] = {}
     owns_state = False
-    for entry in metadata.get("managedFields") or ():
+    for entry in managed:
         fields = entry.get("fieldsV1") or {}
         if _is_ours(entry):
-            owned |= _keys(fields)
+            owned |= _keys(fields, "f:data")
             annotations = fields.get("f:metadata", {}).get("f:annotations", {})
             owns_state = owns_state or f"f:{STATE_ANNOTATION}" in annotations
         else:
-            for key in _keys(fields):
+            for key in _keys(fields, "f:data"):
                 holders[key] = (*holders.get(key, ()), text(entry.get("manager", "")))
     return Actual(
         resource_version=text(metadata["resourceVersion"]),
@@ -85,6 +92,7 @@ def parse(document: bytes, target: Target) -> Actual:
         owner_uids=frozenset(text(owner["uid"]) for owner in owners),
         owned_by_others=frozenset(holders),
         holders=holders,
+        overlaid=_overlaid(managed),
         owns_state=owns_state,
         uid=metadata.get("uid", ""),
     )
@@ -104,5 +112,27 @@ def _is_ours(entry: _Managed) -> bool:
     )
 
 
-def _keys(fields: _Fields) -> set[str]:
-    return {field[2:] for field in fields.get("f:data", {}) if field.startswith("f:")}
+def _overlaid(managed: Iterable[_Managed]) -> frozenset[str]:
+    """Return the keys that others applied as stringData, unless that was surely before our write.
+
+    The API server then writes their value into `data` and leaves that field ours.
+    """
+    ours = [_time(entry) for entry in managed if _is_ours(entry)]
+    since = max((at for at in ours if at is not None), default=None)
+    found: set[str] = set()
+    for entry in managed:
+        keys, at = _keys(entry.get("fieldsV1") or {}, "f:stringData"), _time(entry)
+        if keys and (since is None or at is None or at >= since - _SKEW):
+            found |= keys
+    return frozenset(found)
+
+
+def _time(entry: _Managed) -> datetime | None:
+    with suppress(KeyError, TypeError, ValueError):
+        at = datetime.fromisoformat(entry["time"])
+        return at if at.tzinfo else None
+    return None
+
+
+def _keys(fields: _Fields, of: str) -> set[str]:
+    return {field[2:] for field in fields.get(of, {}) if field.startswith("f:")}

@@ -1,7 +1,7 @@
 """What a pass makes good: drift in the cluster, and what no event tells of the vault."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -45,6 +45,24 @@ def remove_key(place: Place) -> None:
     place.stack.cluster.patch_data(place.namespace, place.secret, {"a": None})
 
 
+def overlay(place: Place) -> None:
+    """Apply a key's value as stringData, which leaves the field ours."""
+    apply(place, {"a": "tampered"})
+
+
+def apply(place: Place, texts: Mapping[str, str]) -> None:
+    """Apply all that somebody has in the Secret, as stringData."""
+    document: Document = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": place.secret, "namespace": place.namespace},
+        "stringData": dict(texts),
+    }
+    place.stack.cluster.patch(
+        SECRET, place.namespace, place.secret, "apply", document, Write("somebody")
+    )
+
+
 def overwrite_annotation(place: Place) -> None:
     """Put nonsense into our annotation."""
     patch(place, {"metadata": {"annotations": {"keyvault-sync/state": "nonsense"}}})
@@ -74,6 +92,7 @@ def delete(place: Place) -> None:
     "drift",
     [
         tamper,
+        overlay,
         remove_key,
         overwrite_annotation,
         remove_annotation,
@@ -91,6 +110,15 @@ def test_a_pass_repairs_drift(world: World, place: Place, drift: Callable[[Place
     revision = place.revision()
     assert changes(world.resync(place)) == {}
     assert place.revision() == revision
+
+
+def test_what_left_no_trace_is_repaired_when_forced(world: World, place: Place) -> None:
+    """Who applies stringData and lets go of it leaves a value that nothing tells of but itself."""
+    overlay(place)
+    apply(place, {})
+    assert place.data() != place.wanted()
+    assert changes(world.resync(place, force=True)) == {"a": "update"}
+    assert place.data() == place.wanted()
 
 
 def test_a_repair_is_told_as_one(world: World, place: Place) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +24,7 @@ from sync.adapters.discovery import Listed, ResourceGraph
 from sync.errors import Permanent, SyncError, Transient
 from sync.model import VaultName
 from sync.naming import DEFAULT_PATTERN, Naming
-from sync.ports import Deadline
+from sync.ports import Deadline, Known
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.scripted import Answer, Request, Scripted, said, soon
@@ -379,6 +380,20 @@ def test_a_search_that_is_not_whole_changes_nothing(
     now = 600.0
     server.answers = [searched(VAULT.text)]
     assert directory.known(soon()).fault is None
+
+
+def test_what_is_of_another_subscription_is_not_found(
+    server: Scripted, arm: ResourceManager
+) -> None:
+    """Vaults are taken from the subscriptions that were asked for, whatever an answer holds."""
+    rows = [
+        {"name": name.text, "subscriptionId": subscription}
+        for name, subscription in ((VAULT, SUBSCRIPTION.upper()), (OTHER, str(uuid.uuid4())))
+    ]
+    server.answers = [Answer(body={"data": rows, "resultTruncated": "false"})]
+    assert ResourceGraph(arm, NAMING, [SUBSCRIPTION], clock=lambda: 0).known(soon()) == Known(
+        (VAULT,)
+    )
 
 
 def test_many_vaults_gone_are_named_in_part(server: Scripted, arm: ResourceManager) -> None:

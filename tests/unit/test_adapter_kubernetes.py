@@ -144,6 +144,45 @@ def test_read_parses_a_secret(server: Scripted, cluster: KubernetesSecrets) -> N
     assert server.requests[0].headers["Authorization"] == "Bearer token-1"
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "doubted"),
+    [
+        ("2026-01-01T00:05:00Z", "2026-01-01T00:06:00Z", True),
+        ("2026-01-01T00:05:00Z", "2026-01-01T00:05:00Z", True),
+        ("2026-01-01T00:05:00Z", "2026-01-01T00:04:00Z", True),
+        ("2026-01-01T00:05:00Z", "2026-01-01T00:03:59Z", False),
+        ("2026-01-01T00:05:00Z", None, True),
+        ("2026-01-01T00:05:00Z", "yesterday", True),
+        ("2026-01-01T00:05:00Z", "2025-01-01T00:00:00", True),
+        ("2026-01-01T00:05:00Z", 7, True),
+        (None, "2025-01-01T00:00:00Z", True),
+    ],
+)
+def test_what_others_apply_as_string_data_is_seen(
+    server: Scripted, cluster: KubernetesSecrets, ours: object, theirs: object, *, doubted: bool
+) -> None:
+    """Such a value is in a field that stays ours, unless we have surely written since."""
+    entry = {"operation": "Apply", "fieldsType": "FieldsV1"}
+    managed = [
+        {**entry, "manager": "keyvault-sync", "time": ours, "fieldsV1": {"f:data": {"f:a": {}}}},
+        {**entry, "manager": "b", "time": theirs, "fieldsV1": {"f:stringData": {"f:a": {}}}},
+    ]
+    server.answers = [
+        Answer(
+            body={
+                "kind": "Secret",
+                "metadata": {**WHERE, "resourceVersion": "1", "managedFields": managed},
+                "type": "Opaque",
+                "data": {"a": encoded("theirs")},
+            }
+        )
+    ]
+    actual = cluster.read(TARGET, soon())
+    assert actual is not None
+    assert actual.owned == {"a"}
+    assert actual.overlaid == ({"a"} if doubted else set())
+
+
 def test_apply_sends_all_that_is_ours(server: Scripted, cluster: KubernetesSecrets) -> None:
     """An apply carries the whole of what we own, and the version it rests on."""
     server.answers = [Answer(201, WRITTEN)]

@@ -62,6 +62,46 @@ def test_all_has_a_default(environment: Mapping[str, str]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "*/30 * * * * *",
+        "0 30 9 * Jan Mon",
+        "0 0 8-18/2 1,15,31 1-12 monday-FRI",
+        "59 59 23 31 december 0,6",
+    ],
+)
+def test_a_schedule_is_taken_as_it_is(schedule: str) -> None:
+    """Numbers in their ranges, names, lists, ranges and steps: what the timer's binding takes."""
+    assert read({"SYNC_SCHEDULE": schedule}).schedule == schedule
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "60 * * * * *",
+        "* 60 * * * *",
+        "* * 24 * * *",
+        "* * * 0 * *",
+        "* * * 32 * *",
+        "* * * * 13 *",
+        "* * * * * 7",
+        "* * * * mon *",
+        "* * * * ja *",
+        "*/0 * * * * *",
+        "1-60 * * * * *",
+        "1,,2 * * * * *",
+        "1/ * * * * *",
+        "*-5 * * * * *",
+        "\N{ARABIC-INDIC DIGIT THREE} * * * * *",
+    ],
+)
+def test_a_schedule_that_never_comes_is_a_fault(schedule: str) -> None:
+    """The host would refuse the function for it, and the timer's net be gone."""
+    with pytest.raises(SettingsError, match="SYNC_SCHEDULE is wrong: it must be an NCRONTAB"):
+        read({"SYNC_SCHEDULE": schedule})
+
+
 def test_every_setting_is_read() -> None:
     """Each setting arrives where it belongs."""
     settings = read(
