@@ -1,9 +1,10 @@
-"""The way into the local stack: the proxy, and the identity that its clients have."""
+"""The way into the local stack: the proxy, and the identity and files that its clients have."""
 
 import asyncio
 import json
 import os
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from local.identity import Identity, identity_app
 from local.key_vault import KeyVaults, key_vault_app
 from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
+from local.stack import local_stack
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 RESOURCE = "https://vault.azure.net"
@@ -261,6 +263,18 @@ def test_tunnel_keeps_half_open_connections(servers: Servers) -> None:
         client.sendall(b"y" * 2_000_000)
         client.shutdown(socket.SHUT_WR)
         assert len(client.makefile("rb").read()) == len("2000000 ") + 3_000_000
+
+
+def test_kubeconfigs_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
+    """The administrator's and the app's have mode 600, even where the umask lets all read."""
+    before = os.umask(0)
+    try:
+        with local_stack(tmp_path) as stack:
+            written = {stack.admin_kubeconfig, stack.app_kubeconfig}
+    finally:
+        os.umask(before)
+    assert written == set(tmp_path.glob("*kubeconfig"))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o600}
 
 
 def test_tunnel_ends_with_either_end(servers: Servers) -> None:

@@ -8,7 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from local.identity import identity_app
+from local.kubernetes.faults import Where
+from local.kubernetes.kinds import SECRET
 from local.serving import LOOPBACK
+from tests.functional.gate import closed_gate
 from tests.functional.world import World, outcome, wait_until
 from tests.leaks.dye import value
 
@@ -141,11 +144,13 @@ def test_an_ill_api_server_fails_for_now(world: World, status: int) -> None:
 
 
 def test_conflicts_without_end_are_given_up(world: World) -> None:
-    """A write that loses its race in every turn is raised, and a later one goes through."""
+    """A write that loses its race in six turns is raised, and a later one goes through."""
     place = world.place(silent=True)
     place.vault.set_secret("key", value())
+    place.stack.cluster.requests.reset()
     place.stack.cluster.faults.fail(409, None, verb="patch")
     assert world.deliver(place.event("key")) == 500
+    assert place.stack.cluster.requests.count("patch") == 6
     assert world.logged("WARNING", "Conflict", place.namespace)
     place.stack.cluster.faults.clear()
     assert world.resync(place).status == 200
@@ -215,6 +220,29 @@ def test_a_slow_vault_holds_up_no_other(world: World) -> None:
         assert quick.data() == quick.wanted()
         assert waiting.result() == 202
     assert slow.data() == slow.wanted()
+
+
+def test_a_pass_takes_eight_of_24_targets_at_once(world: World) -> None:
+    """While the API server hangs, eight vaults of a pass wait for it and 16 of events, no more."""
+    swept = [world.place(silent=True) for _ in range(12)]
+    told = [world.place(silent=True) for _ in range(24)]
+    for place in (*swept, *told):
+        place.vault.set_secret("key", value())
+    reads = Where("get", SECRET.plural)
+    with (
+        world.app(*swept) as app,
+        ThreadPoolExecutor(1 + len(told)) as callers,
+        closed_gate(world.stack.cluster, reads) as gate,
+    ):
+        sweeping = callers.submit(lambda: app.timer)
+        wait_until(lambda: len(gate.held) >= 8)
+        events = [callers.submit(app.deliver, place.event("key")) for place in told]
+        wait_until(lambda: len(gate.held) >= 24)
+        assert app.get("/api/health").status == 200  # meanwhile one too many would have come
+    assert len(gate.held) == 24
+    assert len({SECRET.path(each.namespace, each.secret) for each in swept} & {*gate.held}) == 8
+    assert {sweeping.result(), *(event.result() for event in events)} == {202}
+    assert all(place.data() == place.wanted() for place in (*swept, *told))
 
 
 def test_an_identity_endpoint_that_is_down_fails_for_now(world: World) -> None:

@@ -12,7 +12,7 @@ from sync.model import ListedSecret
 from sync.plan import Standing
 from sync.ports import Deadline
 from sync.projection import Rules, latest
-from sync.reading import FAILURES_TO_STOP, FETCH_WINDOW, Reader
+from sync.reading import FETCH_WINDOW, Reader
 from tests.unit.fakes import Call, Inline, names
 from tests.unit.world import World
 
@@ -54,7 +54,7 @@ def test_gets_of_one_target_stay_within_their_window(fetchers: ThreadPoolExecuto
         nothing(world), (), world.deadline(), fetchers, force=False
     )
     assert reading.rendered.keys() == set(names("key", 99))
-    assert most == FETCH_WINDOW
+    assert most == FETCH_WINDOW == 16
 
 
 def test_a_deadline_that_runs_out_leaves_the_rest_unread() -> None:
@@ -81,16 +81,16 @@ def test_a_deadline_that_runs_out_leaves_the_rest_unread() -> None:
 
 
 def test_a_few_failures_stop_nothing(fetchers: ThreadPoolExecutor) -> None:
-    """Fewer failures than say that the vault is down leave all other secrets read."""
+    """Four failures do not say yet that the vault is down: all other secrets are read."""
     world = World.new()
     for name in names("key", 60):
         world.put(name, name)
-    for name in names("key", FAILURES_TO_STOP - 1):
+    for name in names("key", 4):
         world.wire.fail("get", Transient("VaultThrottled", "Throttled."), name)
     reading = Reader(world.vaults, world.clock, Rules(), prune=True).whole(
         nothing(world), (), world.deadline(), fetchers, force=False
     )
-    assert len(reading.rendered) == 60 - (FAILURES_TO_STOP - 1)
+    assert len(reading.rendered) == 56
 
 
 def test_a_bug_in_a_get_is_not_taken_for_a_failure_of_the_vault() -> None:
