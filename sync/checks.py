@@ -8,7 +8,7 @@ from sync.errors import SyncError
 from sync.report import Json
 
 
-class Result(StrEnum):
+class Verdict(StrEnum):
     """What a check came to; only OK and WARNING let the sync work."""
 
     OK = "ok"
@@ -23,14 +23,14 @@ class Check:
 
     about: str
     name: str
-    result: Result
+    verdict: Verdict
     sentence: str
     remedy: str = ""
 
     @property
     def well(self) -> bool:
         """Whether the sync can work as far as this goes."""
-        return self.result in {Result.OK, Result.WARNING}
+        return self.verdict in {Verdict.OK, Verdict.WARNING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,15 @@ class Subject:
 
     def ok(self, name: str, sentence: str) -> Check:
         """Say that all is well."""
-        return Check(self.about, name, Result.OK, sentence)
+        return Check(self.about, name, Verdict.OK, sentence)
 
     def warning(self, name: str, sentence: str, remedy: str) -> Check:
         """Say what is not as it should be, though the sync can work."""
-        return Check(self.about, name, Result.WARNING, sentence, remedy)
+        return Check(self.about, name, Verdict.WARNING, sentence, remedy)
 
     def failed(self, name: str, sentence: str, remedy: str = "") -> Check:
         """Say what keeps the sync from working."""
-        return Check(self.about, name, Result.FAILED, sentence, remedy)
+        return Check(self.about, name, Verdict.FAILED, sentence, remedy)
 
     def refused(self, name: str, error: SyncError, remedy: str = "") -> Check:
         """Say what kept the check from being well: the sync would meet the same error.
@@ -61,7 +61,7 @@ class Subject:
 
     def skipped(self, because: str, *names: str) -> list[Check]:
         """Say which checks an earlier failure made pointless."""
-        return [Check(self.about, name, Result.SKIPPED, f"because {because}.") for name in names]
+        return [Check(self.about, name, Verdict.SKIPPED, f"because {because}.") for name in names]
 
 
 def checks_json(checks: Iterable[Check]) -> Sequence[Mapping[str, Json]]:
@@ -70,7 +70,7 @@ def checks_json(checks: Iterable[Check]) -> Sequence[Mapping[str, Json]]:
         {
             "about": check.about,
             "check": check.name,
-            "result": check.result.value,
+            "result": check.verdict.value,
             "sentence": check.sentence,
             "remedy": check.remedy or None,
         }

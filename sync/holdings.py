@@ -66,16 +66,11 @@ class Holdings:
         return self._homes.get(name, self.target.secret)
 
     def moved(self, place: Placement, listed: ListedSecret) -> bool:
-        """Tell whether a listed secret has to be read: it may not be in as it is listed."""
+        """Tell whether a listed secret has to be read: it is not in as it is listed."""
         if not self.holds(place, listed.name):
             return True
-        standing = self.standings[place.secret]
-        record = standing.records[listed.name]
-        return (
-            not record.settled
-            or self.records[listed.name].updated != listed.updated
-            or not standing.overlaid.isdisjoint(record.keys(listed.name))
-        )
+        settled = self.standings[place.secret].records[listed.name].settled
+        return not settled or self.records[listed.name].updated != listed.updated
 
     def holds(self, place: Placement, name: str) -> bool:
         """Tell whether a vault secret is where it belongs, in the keys that it should have."""

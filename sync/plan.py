@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sync.errors import Permanent
@@ -85,10 +85,15 @@ class Standing:
         """The Secret's data, ours and others'."""
         return self.actual.data if self.actual else {}
 
-    @property
+    @cached_property
     def records(self) -> Mapping[str, Record]:
-        """What we remember of each vault secret."""
-        return self.state.secrets if self.state else {}
+        """What we remember of each vault secret; unsettled where its value may be another's."""
+        records = self.state.secrets if self.state else {}
+        doubted = self.actual.overlaid if self.actual else frozenset[str]()
+        return {
+            name: replace(record, settled=record.settled and doubted.isdisjoint(record.keys(name)))
+            for name, record in records.items()
+        }
 
     @cached_property
     def keyed(self) -> Mapping[str, Record]:
@@ -101,11 +106,6 @@ class Standing:
         if self.actual is None:
             return frozenset()
         return frozenset(self.keyed.keys() & self.actual.owned & self.actual.data.keys())
-
-    @property
-    def overlaid(self) -> frozenset[str]:
-        """The keys that may hold another's value although nothing took them from us."""
-        return self.actual.overlaid if self.actual else frozenset()
 
     @cached_property
     def ours(self) -> frozenset[str]:

@@ -108,9 +108,7 @@ _WHY: Mapping[str, Schema] = {
 _MANNER: Mapping[str, Schema] = {
     "secret": _ONE_SECRET,
     "dry_run": _flag("tell the plan and write nothing"),
-    "force": _flag(
-        "take over what is not ours, let many keys go, read every secret"
-    ),
+    "force": _flag("take over what is not ours, let many keys go, read every secret"),
 }
 _PLACE: Schema = {**reference("Target"), "description": "the Secret that this is about"}
 _CHANGES = _list(reference("Change"), "what was done with each key; in a dry run, what would be")

@@ -6,7 +6,7 @@ from itertools import groupby, zip_longest
 from textwrap import wrap
 
 from sync.adopt import Adoption
-from sync.checks import Check, Result
+from sync.checks import Check, Verdict
 from sync.errors import SyncError
 from sync.explain import Explained
 from sync.model import Act, Change, Converged, Failed, Ignored, Outcome, Target
@@ -83,18 +83,18 @@ def explanation_text(told: Sequence[Explained], width: int) -> str:
 def checks_text(checks: Sequence[Check], width: int) -> str:
     """Tell of an examination: a line a check, the command that helps below it, then the sum."""
     names = max(len(check.name) for check in checks)
-    results = max(len(result) for result in Result)
+    verdicts = max(len(verdict) for verdict in Verdict)
     parts: list[str] = []
     for about, group in groupby(checks, lambda check: check.about):
         parts.append(f"{about}\n")
         for check in group:
-            head = f"  {check.result:<{results}}{_GAP}{check.name:<{names}}{_GAP}"
+            head = f"  {check.verdict:<{verdicts}}{_GAP}{check.name:<{names}}{_GAP}"
             told = wrap(check.sentence, max(_NARROW, width - len(head)))
             parts.append(head + f"\n{' ' * len(head)}".join(told) + "\n")
             if check.remedy:  # not folded: it is to be pasted into a shell
-                parts.append(f"{' ' * (2 + results)}{_GAP}$ {check.remedy}\n")
-    counts = Counter(check.result for check in checks)
-    each = ", ".join(f"{counts[result]} {result}" for result in Result if counts[result])
+                parts.append(f"{' ' * (2 + verdicts)}{_GAP}$ {check.remedy}\n")
+    counts = Counter(check.verdict for check in checks)
+    each = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
     return "".join(parts) + f"\n{len(checks)} checks: {each}\n"
 
 

@@ -1,6 +1,7 @@
 """A cluster: who may come in, what goes wrong, and direct ways to plant and look at objects."""
 
 import base64
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
@@ -161,8 +162,9 @@ class Cluster(Registry, AnyCluster):
         self,
         tokens: Mapping[str, str] | None = None,
         identify: Callable[[str], str | None] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        Registry.__init__(self)
+        Registry.__init__(self, clock)
         AnyCluster.__init__(self, tokens, identify)
         self.access.grant(ADMIN, [_EVERYTHING])
         for name in _SYSTEM_NAMESPACES:

@@ -1,6 +1,7 @@
 """The verbs of the API on namespaces and Secrets: what each read and write does."""
 
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -80,7 +81,8 @@ _KEPT_NAMESPACES = ("default", "kube-system", "kube-public")
 class Registry:
     """The stored objects; safe to use from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._lock = threading.RLock()
         self._store = Store()
         self.access = Access()
@@ -105,7 +107,8 @@ class Registry:
 
     def now(self) -> str:
         """Return the time as objects state it."""
-        return _now()
+        moment = datetime.fromtimestamp(self._clock(), UTC)
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     @property
     def version(self) -> str:
@@ -150,7 +153,7 @@ class Registry:
             new = unborn(addressed(decoded.document, at))
             owners = ownership.requested(new, {})
             manager = Manager(write.manager, UPDATE)
-            owners = ownership.update(kind, {}, bare(new), owners, manager, _now())
+            owners = ownership.update(kind, {}, bare(new), owners, manager, self.now())
             version = text(metadata, "resourceVersion")
             return replace(self._created(at, new, owners, write, version), warnings=warnings)
 
@@ -205,7 +208,7 @@ class Registry:
             if kind is NAMESPACE:
                 return self._end_namespace(at, live, dry_run=dry_run).document
             if words(live.metadata, "finalizers"):
-                marked = _marked_deleted(live.bare)
+                marked = _marked_deleted(live.bare, self.now())
                 if not dry_run and marked != live.bare:
                     live = self._put(at, marked, live.owners)
                 return live.document
@@ -239,7 +242,9 @@ class Registry:
         if "name" in metadata or live is not None:
             named = {"name": metadata.get("name", at.name)}
         version = text(metadata, "resourceVersion")
-        applied = _merged(at, live, {**config, "metadata": {**kept, **named}}, version, write)
+        applied = _merged(
+            at, live, {**config, "metadata": {**kept, **named}}, version, write, self.now()
+        )
         try:
             decoded = decode(at.kind, in_order(applied.document, of_struct=True))
         except DecodeError as error:
@@ -278,7 +283,7 @@ class Registry:
             raise not_found(NAMESPACE, at.namespace)
         self._refuse_in_terminating(at)
         metadata = {k: v for k, v in child(new, "metadata").items() if k not in _NEVER_GIVEN}
-        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": _now()}
+        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": self.now()}
         new = bare({**new, "metadata": metadata})
         if at.kind is NAMESPACE:
             new |= {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
@@ -298,7 +303,7 @@ class Registry:
         sent = addressed(new, at)
         new = completed(at, sent, live)
         manager = Manager(write.manager, UPDATE)
-        owners = ownership.update(at.kind, live.bare, new, owners, manager, _now())
+        owners = ownership.update(at.kind, live.bare, new, owners, manager, self.now())
         return self._stored(at, live, (sent, new), owners, write)
 
     def _stored(
@@ -343,7 +348,10 @@ class Registry:
 
     def _end_namespace(self, at: Address, live: Stored, *, dry_run: bool) -> Stored:
         """Terminate a namespace, as a controller does: it goes once all that is in it is gone."""
-        marked: Document = {**_marked_deleted(live.bare), "status": {"phase": "Terminating"}}
+        marked: Document = {
+            **_marked_deleted(live.bare, self.now()),
+            "status": {"phase": "Terminating"},
+        }
         child(marked, "metadata").pop("deletionGracePeriodSeconds", None)
         if dry_run:
             return Stored.of(marked, live.owners)
@@ -374,8 +382,8 @@ class Registry:
                     yield user, rule
 
 
-def _merged(
-    at: Address, live: Stored | None, config: Document, version: str, write: Write
+def _merged(  # noqa: PLR0913, PLR0917 - an address, what was and is to be, who and when
+    at: Address, live: Stored | None, config: Document, version: str, write: Write, now: str
 ) -> Applied:
     before = live.bare if live else {}
     try:
@@ -385,7 +393,7 @@ def _merged(
             config,
             live.owners if live else {},
             Manager(write.manager, APPLY),
-            _now(),
+            now,
             force=write.force,
             other_version=version not in ("", text(child(before, "metadata"), "resourceVersion")),
             yielded=taken_over(at.kind, before) if write.manager == KUBECTL else frozenset(),
@@ -404,13 +412,9 @@ def _same_owners(one: Owners, other: Owners) -> bool:
     }
 
 
-def _marked_deleted(document: Document) -> Document:
+def _marked_deleted(document: Document, now: str) -> Document:
     metadata = child(document, "metadata")
     if metadata.get("deletionTimestamp"):
         return document
-    marks: Document = {"deletionTimestamp": _now(), "deletionGracePeriodSeconds": 0}
+    marks: Document = {"deletionTimestamp": now, "deletionGracePeriodSeconds": 0}
     return {**document, "metadata": {**metadata, **marks}}
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -5,6 +5,7 @@ from tests.model.steps import (
     Edit,
     Mark,
     Outage,
+    Overlay,
     Quirk,
     Remove,
     Retag,
@@ -85,6 +86,8 @@ LEFT_IN_OTHER: Killer = (*_KNOWN, Set(0, "b", tags=ORDERS), Run(0), Turn(0, "b",
 CLASH: Killer = (*_KNOWN, Set(0, "b", tags=(("k8s-key", "a"),)), Run(0))
 
 DRIFT: Killer = (*_KNOWN, Tick(10), Sweep(), Edit(0, "", "a"))
+
+OVERLAID: Killer = (*_KNOWN, Tick(10), Sweep(), Overlay(0, "", "a"))
 
 EMPTIED: Killer = (*_KNOWN, Turn(0, "a", "delete"), Run(0))
 

@@ -18,6 +18,7 @@ from tests.model.steps import (
     History,
     Mark,
     Outage,
+    Overlay,
     Quirk,
     Remove,
     Retag,
@@ -92,6 +93,7 @@ turns = st.builds(
 )
 foreign = st.one_of(
     st.builds(Edit, _vaults, _words, _keys, st.booleans()),
+    st.builds(Overlay, _vaults, _words, _keys),
     st.builds(Mark, _vaults, _words, st.sampled_from(["mark", "claim", "release", "state"])),
     st.builds(Remove, _vaults, _words, st.booleans()),
 )

@@ -12,6 +12,7 @@ from unittest import mock
 
 from sync import contents, reading, reconcile
 from sync.holdings import Holdings
+from sync.plan import Standing
 from sync.reading import Reader
 from sync.reconcile import Reconciler
 from tests.model import killers
@@ -111,7 +112,8 @@ MUTANTS = (
         _APPLY,
         f"try:\n    {_APPLY}\nexcept Conflict:\n"
         "    late = self.cluster.read(target, deadline)\n"
-        "    self.cluster.apply(target, plan.apply, late.resource_version, deadline)",
+        "    revision = late.resource_version if late else CREATE_ONLY\n"
+        f"    {_APPLY}",
         "newer",
         killers.RACE,
     ),
@@ -236,6 +238,16 @@ MUTANTS = (
         "",
         "agrees",
         killers.DRIFT,
+    ),
+    Mutant(
+        "overlay unseen",
+        "a key that somebody else applied as stringData is taken for intact",
+        Standing,
+        "records",
+        "settled=record.settled and doubted.isdisjoint(record.keys(name))",
+        "settled=record.settled",
+        "agrees",
+        killers.OVERLAID,
     ),
     Mutant(
         "no guard",

@@ -206,6 +206,26 @@ class Edit(_InCluster):
 
 
 @dataclass(frozen=True, slots=True)
+class Overlay(_InCluster):
+    """Somebody applies a key as stringData: its field stays whose it was, and its value changes."""
+
+    key: str
+
+    def change(self, world: World, namespace: str, secret: str) -> None:
+        """Change the cluster, where there is such a Secret."""
+        if world.secret(namespace, secret) is None:
+            return
+        config: Document = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": secret, "namespace": namespace},
+            "stringData": {self.key: f"overlaid-{world.moment}"},
+        }
+        write = Write(f"overlay-{self.key}")
+        world.cluster.patch(SECRET, namespace, secret, "apply", config, write)
+
+
+@dataclass(frozen=True, slots=True)
 class Mark(_InCluster):
     """Somebody adds a label and an annotation of their own, or claims the Secret, or its state."""
 

@@ -8,6 +8,7 @@ from tests.model.actors import Fate
 from tests.model.steps import (
     Edit,
     Mark,
+    Overlay,
     Remove,
     Retag,
     Run,
@@ -103,6 +104,18 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Run(0),
         Tick(4),
         Run(0, secret="c", fates=((1, Fate.LAG),)),
+    ),
+    # Somebody applied a key as stringData, which shows for a minute after our next write: that was
+    # an event's, of another key, and took the value along as ours.
+    "overlaid-and-written-with-another-key": (
+        Set(0, "a"),
+        Set(0, "b"),
+        Tick(10),
+        Sweep(),
+        Overlay(0, "", "a"),
+        Tick(70),
+        Set(0, "b"),
+        Run(0, event=-1),
     ),
     # The server ignores the resourceVersion of a Secret that is gone: a plan for what was there
     # made it anew.

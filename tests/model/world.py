@@ -80,7 +80,7 @@ class World:
         self.events: list[Mapping[str, object]] = []
         self.values = Values()
         self.broken: list[Broken] = []
-        self.cluster = Cluster({TOKEN: "app"})
+        self.cluster = Cluster({TOKEN: "app"}, clock=self.now)
         self.vaults = KeyVaults(clock=self.now, publish=self.events.append)
         self.kept = tuple(
             Kept(self.vaults.create(name, SUBSCRIPTION), namespace, own)

@@ -8,7 +8,7 @@ import pytest
 
 from sync.app import App, Survey
 from sync.arguments import parse
-from sync.checks import Check, Result, checks_json
+from sync.checks import Check, Verdict, checks_json
 from sync.doctor import GROUP_SECONDS, Doctor, unparsed
 from sync.errors import NotOurs, Permanent, SyncError, Transient
 from sync.fleet import Fleet, Threads
@@ -124,9 +124,9 @@ class Clinic:
         return checks
 
 
-def of_result(checks: Sequence[Check], result: Result) -> list[tuple[str, str]]:
-    """Return what the checks of a result are about, and their names."""
-    return [(check.about, check.name) for check in checks if check.result is result]
+def of_verdict(checks: Sequence[Check], verdict: Verdict) -> list[tuple[str, str]]:
+    """Return what the checks of a verdict are about, and their names."""
+    return [(check.about, check.name) for check in checks if check.verdict is verdict]
 
 
 def only(checks: Sequence[Check], about: str, name: str) -> Check:
@@ -138,7 +138,7 @@ def only(checks: Sequence[Check], about: str, name: str) -> Check:
 def test_the_groups_are_settings_then_vaults_then_each_cluster_with_its_secrets() -> None:
     """Where all is well each group is told once, and each Secret below its own cluster."""
     checks = Clinic(PROD, SHOP).examine()
-    assert {check.result for check in checks} == {Result.OK}
+    assert {check.verdict for check in checks} == {Verdict.OK}
     assert list(dict.fromkeys(check.about for check in checks)) == [
         "settings",
         f"vault {PROD}",
@@ -161,8 +161,8 @@ def test_a_cluster_that_is_down_leaves_the_other_one_alone() -> None:
     clinic = Clinic(PROD, SHOP)
     clinic.access.faults["dev"] = DOWN
     checks = clinic.examine()
-    assert of_result(checks, Result.FAILED) == [("cluster dev", "answers")]
-    skipped = of_result(checks, Result.SKIPPED)
+    assert of_verdict(checks, Verdict.FAILED) == [("cluster dev", "answers")]
+    skipped = of_verdict(checks, Verdict.SKIPPED)
     assert {about for about, _ in skipped} == {"Secret shop-dev/keyvault-project in cluster dev"}
     assert len(skipped) == 6
     assert "cluster dev does not answer" in only(checks, "Secret shop-dev", "owner").sentence
@@ -173,8 +173,8 @@ def test_a_refused_log_in_skips_every_vault() -> None:
     clinic = Clinic(SHOP)
     clinic.login.fault = Permanent("CredentialRefused", "No token.")
     checks = clinic.examine()
-    assert of_result(checks, Result.FAILED) == [("settings", "log-in")]
-    assert of_result(checks, Result.SKIPPED) == [(f"vault {SHOP}", n) for n in ("list", "read")]
+    assert of_verdict(checks, Verdict.FAILED) == [("settings", "log-in")]
+    assert of_verdict(checks, Verdict.SKIPPED) == [(f"vault {SHOP}", n) for n in ("list", "read")]
     assert only(checks, "settings", "log-in").remedy.startswith("az login")
     assert not clinic.wire.count("list")
 
@@ -202,7 +202,7 @@ def test_a_search_that_failed_is_told_and_what_is_known_is_looked_at() -> None:
     """A discovery that fails is a failed check; it hides no vault that is known."""
     clinic = Clinic(SHOP, fault=Transient("DiscoveryFailed", "Resource Graph is down."))
     checks = clinic.examine()
-    assert of_result(checks, Result.FAILED) == [("settings", "vaults")]
+    assert of_verdict(checks, Verdict.FAILED) == [("settings", "vaults")]
     assert only(checks, f"vault {SHOP}", "read").well
 
 
@@ -212,14 +212,14 @@ def test_a_secret_that_vanishes_meanwhile_is_no_failure() -> None:
     clinic.wire.before = lambda call: (
         clinic.vaults.delete(SHOP, "db-password") if call.verb == "get" else None
     )
-    assert of_result(clinic.examine(), Result.WARNING) == [(f"vault {SHOP}", "read")]
+    assert of_verdict(clinic.examine(), Verdict.WARNING) == [(f"vault {SHOP}", "read")]
 
 
 def test_a_vault_that_leads_nowhere_has_no_secret_to_look_at() -> None:
     """Where no cluster matches, the target fails, and the vault is still read."""
     nowhere = vault_name("weu-ds-akv-shop-test-1")
     checks = Clinic(nowhere).examine()
-    assert of_result(checks, Result.FAILED) == [(f"vault {nowhere}", "target")]
+    assert of_verdict(checks, Verdict.FAILED) == [(f"vault {nowhere}", "target")]
     assert only(checks, f"vault {nowhere}", "read").well
 
 
@@ -229,8 +229,8 @@ def test_what_breaks_off_is_told_where_it_did() -> None:
     clinic.access.faults["create"] = DOWN
     checks = clinic.examine()
     about = "Secret shop-dev/keyvault-project in cluster dev"
-    assert of_result(checks, Result.FAILED) == [(about, "may create")]
-    assert [name for _, name in of_result(checks, Result.SKIPPED)] == [
+    assert of_verdict(checks, Verdict.FAILED) == [(about, "may create")]
+    assert [name for _, name in of_verdict(checks, Verdict.SKIPPED)] == [
         "may patch",
         "no more rights",
         "owner",
@@ -242,7 +242,7 @@ def test_a_bug_stays_with_its_subject() -> None:
     clinic = Clinic(SHOP, PROD)
     clinic.access.faults["dev"] = ValueError(PLANTED)
     checks = clinic.examine()
-    assert of_result(checks, Result.FAILED) == [("cluster dev", "answers")]
+    assert of_verdict(checks, Verdict.FAILED) == [("cluster dev", "answers")]
     assert "Bug: ValueError" in only(checks, "cluster dev", "answers").sentence
 
 
@@ -251,7 +251,7 @@ def test_nothing_is_asked_after_the_time_is_over() -> None:
     clinic = Clinic(SHOP, PROD)
     clinic.access.slow = GROUP_SECONDS + 1
     checks = clinic.examine()
-    assert of_result(checks, Result.FAILED) == [("cluster prod", "answers")]
+    assert of_verdict(checks, Verdict.FAILED) == [("cluster prod", "answers")]
     assert "DeadlineExceeded" in only(checks, "cluster prod", "answers").sentence
 
 
@@ -261,7 +261,7 @@ def test_excess_is_named_and_the_binding_looked_for() -> None:
     clinic.access.user = "system:serviceaccount:tools:sync"
     clinic.access.more = frozenset({Right("list", "shop-dev"), Right("get")})
     check = only(clinic.examine(), "Secret", "no more rights")
-    assert check.result is Result.WARNING
+    assert check.verdict is Verdict.WARNING
     assert check.sentence.endswith("list the namespace's Secrets, get any Secret of any namespace.")
     assert check.remedy.endswith("'tools/sync'")
 
@@ -388,7 +388,7 @@ def test_the_lines_fit_the_terminal_and_the_commands_are_whole() -> None:
     """Sentences are folded below themselves, a command stays on its own line."""
     checks = [
         *unparsed(["SYNC_PRUNE is wrong: " + "word " * 30]),
-        Check("vault x", "list", Result.FAILED, "No.", "az " + "argument " * 20 + "end"),
+        Check("vault x", "list", Verdict.FAILED, "No.", "az " + "argument " * 20 + "end"),
     ]
     lines = checks_text(checks, 60).splitlines()
     assert all(len(line) <= 60 for line in lines if "$ " not in line)
