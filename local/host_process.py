@@ -48,6 +48,7 @@ class HostProcess:
     event_grid_key: str = field(default_factory=secrets.token_hex, repr=False)
     url: str = ""
     _process: subprocess.Popen[str] | None = None
+    _draining: threading.Thread | None = None
     _log_start: int = 0
     _http: urllib3.PoolManager = field(
         default_factory=lambda: urllib3.PoolManager(maxsize=32, retries=False)
@@ -90,11 +91,13 @@ class HostProcess:
             if line.startswith(_READY):
                 self.url = line.removeprefix(_READY).strip()
                 break
+            _told.debug("the app printed: %s", line.rstrip())
         else:
             process.communicate()
             raise RuntimeError(f"the Functions host did not start; see {self.log}")
         self.port = int(self.url.rpartition(":")[2])
-        threading.Thread(target=_drain, args=(process,), daemon=True).start()
+        self._draining = threading.Thread(target=_drain, args=(process,), daemon=True)
+        self._draining.start()
         self._process = process
 
     def stop(self) -> None:
@@ -110,6 +113,8 @@ class HostProcess:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process = None
+        if self._draining is not None:
+            self._draining.join(_STOP_SECONDS)
         if _told.isEnabledFor(logging.DEBUG):
             with self.log.open("rb") as log:
                 log.seek(self._log_start)
@@ -143,6 +148,7 @@ class HostProcess:
             headers={"aeg-event-type": "Notification", "Content-Type": "application/json"},
             timeout=_ANSWER_SECONDS,
         )
+        _heard(answer)
         return answer.status
 
     def get(self, path: str) -> Answer:
@@ -162,14 +168,20 @@ class HostProcess:
             headers={"x-functions-key": key, "Content-Type": "application/json"},
             timeout=_ANSWER_SECONDS,
         )
-        text = answer.data.decode(errors="replace")
-        _told.debug("the app answered: %d %s %s", answer.status, dict(answer.headers), text)
+        text = _heard(answer)
         told = json.loads(text) if text.startswith("{") else {}
         return Answer(answer.status, dict(answer.headers), told, text)
+
+
+def _heard(answer: urllib3.BaseHTTPResponse) -> str:
+    """Return the answer's text, which whoever searches what the app tells is told as well."""
+    text = answer.data.decode(errors="replace")
+    _told.debug("the app answered: %d %s %s", answer.status, dict(answer.headers), text)
+    return text
 
 
 def _drain(process: subprocess.Popen[str]) -> None:
     assert process.stdout is not None
     with process.stdout:
-        for _ in process.stdout:
-            pass
+        for line in process.stdout:
+            _told.debug("the app printed: %s", line.rstrip())

@@ -89,9 +89,11 @@ class Standing:
     def records(self) -> Mapping[str, Record]:
         """What we remember of each vault secret; unsettled where its value may be another's."""
         records = self.state.secrets if self.state else {}
-        doubted = self.actual.overlaid if self.actual else frozenset[str]()
+        if self.actual is None or not self.actual.overlaid:
+            return records
+        sure = self.actual.overlaid.isdisjoint
         return {
-            name: replace(record, settled=record.settled and doubted.isdisjoint(record.keys(name)))
+            name: replace(record, settled=record.settled and sure(record.keys(name)))
             for name, record in records.items()
         }
 
@@ -201,8 +203,20 @@ def diff(standing: Standing, content: Content, now: str) -> Plan:
     if not needed:
         return Plan()
     _refuse_unwritable(standing, desired, removed)
-    evict = removed if actual is None else removed - (actual.owned - actual.owned_by_others)
+    evict = frozenset[str]() if actual is None else _evicted(actual, desired, removed)
     return Plan(tuple(changes), desired, evict)
+
+
+def _evicted(actual: Actual, desired: Desired, removed: AbstractSet[str]) -> frozenset[str]:
+    """Return those of the keys to be removed that an apply cannot remove, or not alone.
+
+    What others hold stays in an apply; and an apply of the last key that any manager has in `data`
+    takes all of `data`, with what somebody put there as stringData.
+    """
+    claimed = actual.owned | actual.owned_by_others | removed
+    if not desired.data and not actual.data.keys() <= claimed:
+        return frozenset(removed)
+    return frozenset(removed - (actual.owned - actual.owned_by_others))
 
 
 def refuse_losses(target: Target, *, ours: int, gone: int, listed: int) -> None:

@@ -244,7 +244,7 @@ MUTANTS = (
         "a key that somebody else applied as stringData is taken for intact",
         Standing,
         "records",
-        "settled=record.settled and doubted.isdisjoint(record.keys(name))",
+        "settled=record.settled and sure(record.keys(name))",
         "settled=record.settled",
         "agrees",
         killers.OVERLAID,

@@ -117,6 +117,16 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Set(0, "b"),
         Run(0, event=-1),
     ),
+    # Somebody's key was there as stringData, so that nobody had it in `data`: our last key, removed
+    # by an apply, took all of `data` along.
+    "last-key-beside-string-data": (
+        Set(0, "a"),
+        Set(0, "b", tags=ORDERS),
+        Run(0),
+        Overlay(0, "", "foreign-1"),
+        Turn(0, "a", "delete"),
+        Run(0),
+    ),
     # The server ignores the resourceVersion of a Secret that is gone: a plan for what was there
     # made it anew.
     "deleted-between-read-and-write": (

@@ -55,7 +55,7 @@ def run(folder: Path, calls: Sequence[Call] = CALLS) -> Run:
             for each in running:
                 each.result()
             cases += [case for each in shared for case in each.result()]
-            return Run(cases, passes.result(), rig.leaks())
+            return Run(cases, passes.result(), rig.leaks(case.cell for case in cases))
 
 
 def _cases(stack: Stack, call: Call) -> Iterator[Case]:

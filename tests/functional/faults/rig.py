@@ -1,7 +1,7 @@
 """What the cases run on: the servers, an app for each trigger, and the faults let in between."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +11,12 @@ from local.faults import Healing
 from local.host_process import Answer, HostProcess
 from local.key_vault import key_vault_app
 from local.kubernetes import kubeconfig, kubernetes_app
+from local.kubernetes.documents import child
 from local.serving import LOOPBACK
 from local.stack import APP_USER, ROOT, Stack
 from tests.functional.clusters import started_stack
 from tests.functional.faults.case import Case
-from tests.functional.faults.cell import Trigger, Way
+from tests.functional.faults.cell import Cell, Trigger, Way
 from tests.functional.faults.vocabulary import BY_SERVER, NO_HOST
 from tests.leaks.dye import value
 from tests.leaks.search import leaks
@@ -58,11 +59,13 @@ class Rig:
         """Return how much it has logged."""
         return self.hosts[trigger].log.stat().st_size
 
-    def leaks(self) -> list[str]:
-        """Return where any app told a value."""
+    def leaks(self, cells: Iterable[Cell]) -> list[str]:
+        """Return where a value was told: answers, logs, and the cells' Secrets but for data."""
         told = [answer.text + str(answer.headers) for answer in self.answers]
         logs = [*(host.log for host in self.hosts.values()), *self.logs]
         told += [log.read_text(errors="replace") for log in logs]
+        documents = (document for cell in cells for document in cell.held().values())
+        told += [json.dumps(child(document, "metadata")) for document in documents]
         return [place for text in told for place in leaks(text)]
 
     def of(self, host: HostProcess) -> "Rig":
