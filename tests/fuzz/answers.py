@@ -165,7 +165,7 @@ def _refusal(given: bytes) -> object:
         cluster.apply(PLACE, Desired({}, {}, {}), "1", soon())
     except SyncError as error:
         told.append(_told(error))
-    return told if status != 403 else None  # whose message is told on purpose
+    return told
 
 
 def _listing(given: bytes) -> object:
@@ -222,11 +222,12 @@ class _Kept:
         return VaultSecret("kubeconfig", "v1", self._value, 1, 2, 3.0)
 
 
-def _kept_token(given: bytes) -> None:
+def _kept_token(given: bytes) -> object:
     kept = KeptSecrets(_Kept(text_of(given)), lambda: 1_700_000_000.0)
     held = kept.header(KEPT)(None, soon())
     assert isinstance(held.renew_at, int | float)
     assert isinstance(held.until, int | float)
+    return held
 
 
 def _kubeconfig(given: bytes) -> str:
@@ -252,8 +253,8 @@ def _json(document: object) -> str:
     return json.dumps(document)
 
 
-def _jwt(claims: object) -> bytes:
-    return b"h." + b64encode(json.dumps(claims).encode()).rstrip(b"=") + b".s"
+def _jwt(claims: object, signature: str = "s") -> bytes:
+    return f"h.{b64encode(_json(claims).encode()).decode().rstrip('=')}.{signature}".encode()
 
 
 def _secret_with(**metadata: object) -> bytes:
@@ -264,7 +265,11 @@ TARGETS = (
     Target(
         "state",
         _state,
-        (_json(RECORDS).encode(), b'{"vault":"v","written":"w","secrets":{"\\ud800":["v",1]}}'),
+        (
+            _json(RECORDS).encode(),
+            _json(RECORDS | {"data": {"db-url": PLANTED}}).encode(),
+            b'{"vault":"v","written":"w","secrets":{"\\ud800":["v",1]}}',
+        ),
         refusals=(),
         quotes=True,
     ),
@@ -273,6 +278,7 @@ TARGETS = (
         _secret,
         (
             _json(SECRET).encode(),
+            _json(SECRET | {"data": {"db-url": f"{PLANTED}x"}}).encode(),
             _secret_with(labels=LABELS, annotations=MARKS, ownerReferences=OWNERS),
             _secret_with(labels=LABELS, annotations=MARKS),
             _secret_with(labels=None, annotations={"meta.helm.sh/release-name": PLANTED}),
@@ -287,6 +293,7 @@ TARGETS = (
         _refusal,
         (
             written(_json(STATUS), status="422"),
+            written(_json(STATUS | {"reason": "Forbidden"}), status="403"),
             written(_json(STATUS | {"reason": "NotFound"}), status="404"),
             written(PLANTED, status="503", **{"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}),
             written(_json(STATUS), status="429", **{"Retry-After": "9" * 400}),
@@ -362,7 +369,13 @@ TARGETS = (
     Target(
         "kept-token",
         _kept_token,
-        (_jwt({"exp": 1_800_000_000, "iat": 1_700_000_000}), _jwt({"exp": 10**400}), b"opaque"),
+        (
+            _jwt({"exp": 1_800_000_000, "iat": 1_700_000_000, "sub": PLANTED}, PLANTED),
+            _jwt({"exp": PLANTED}),
+            _jwt({"exp": 10**400}),
+            PLANTED.encode(),
+            f"{PLANTED} {PLANTED}".encode(),
+        ),
     ),
     Target("kubeconfig", _kubeconfig, (_json(KUBECONFIG).encode(),)),
     Target(

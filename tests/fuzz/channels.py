@@ -10,7 +10,7 @@ from sync.errors import NotOurs, Permanent
 from sync.events import Changed, Expiring, parse
 from sync.naming import AZURE_NAME
 from sync.requests import parse_resync
-from sync.settings import SettingsError, read
+from sync.settings import NAMES, SettingsError, read
 from tests.fuzz.target import Target, fields_of, text_of
 from tests.leaks.dye import PLANTED
 
@@ -46,6 +46,7 @@ CLOUD = {
     "specversion": "1.0",
     "time": "2025-01-01T00:00:00Z",
 }
+CALLER = {"x-ms-client-principal-idp": "aad", "x-ms-client-principal-id": SUBSCRIPTION}
 NAMING = read({}).naming
 
 
@@ -113,7 +114,19 @@ TARGETS = (
         (
             _json(GRID),
             _json(CLOUD),
-            _json(GRID | {"data": DATA | {"ObjectName": " db-url ", "Version": PLANTED}}),
+            _json(GRID | {"data": DATA | {"ObjectName": " db-url ", "Value": PLANTED}}),
+            *(
+                _json(GRID | {"data": DATA | {field: f"{PLANTED}!"}})
+                for field in ("VaultName", "ObjectName", "Version", "EXP")
+            ),
+            *(
+                _json(GRID | {field: PLANTED})
+                for field in ("topic", "eventType", "eventTime", "data")
+            ),
+            _json(GRID | {"subject": PLANTED, "topic": [PLANTED]}),
+            _json(GRID | {"subject": PLANTED, "topic": TOPIC.replace(SUBSCRIPTION, "0" * 36)}),
+            _json(PLANTED),
+            _json(GRID | {"data": PLANTED})[:-1],
             _json(CLOUD | {"data": DATA | {"EXP": 10**400}}),
             b'{"eventType": NaN, "topic": "\\ud800", "topic": [[[[]]]]}',
         ),
@@ -128,15 +141,32 @@ TARGETS = (
             _json({"project": "shop", "stage": "dev", "force": True}),
             _json({"all": True}),
             _json({"vault": PLANTED, PLANTED: 1}),
+            _json({"vault": VAULT, "secret": f"{PLANTED}!"}),
+            _json({"project": PLANTED}),
+            _json({"vault": [PLANTED]}),
+            _json({"vault": VAULT, "dry_run": PLANTED}),
+            _json({"all": PLANTED}),
+            _json([PLANTED]),
+            f'{{"all": "{PLANTED}", "all": "{PLANTED}"}}'.encode(),
+            f'{{"vault": "{PLANTED}'.encode(),
         ),
         longest=16_384,
         quotes=True,
     ),
-    Target("vault", _vault, (VAULT.encode(), b"neu-ds-akv-a-b-c-99"), longest=256, quotes=True),
+    Target(
+        "vault",
+        _vault,
+        (VAULT.encode(), b"neu-ds-akv-a-b-c-99", PLANTED.encode()),
+        longest=256,
+    ),
     Target(
         "caller",
         _caller,
-        (_lines(**{"x-ms-client-principal-idp": "aad", "x-ms-client-principal-id": SUBSCRIPTION}),),
+        (
+            _lines(**CALLER, Authorization=f"Bearer {PLANTED}"),
+            _lines(**CALLER | {"x-ms-client-principal-id": PLANTED}),
+            _lines(**CALLER | {"x-ms-client-principal-idp": PLANTED}),
+        ),
         longest=1024,
     ),
     Target(
@@ -150,6 +180,7 @@ TARGETS = (
                 SYNC_SCHEDULE="*/5 0-3 * * JAN *",
                 SYNC_INCLUDE="db-*,tag:team=shop",
                 SYNC_DISCOVERY="resource-graph",
+                SYNC_CLUSTERS=json.dumps([{"name": "a", "kubeconfig": {"users": PLANTED}}]),
             ),
             _lines(
                 SYNC_VAULT_PATTERN=r"(?P<region>\w+)-(?P<project>\w+)-(?P<stage>\w+)-(?P<number>\d)",
@@ -158,7 +189,8 @@ TARGETS = (
                 SYNC_KEY_STYLE="env",
                 SYNC_SECRET_NAMES="web-*",
             ),
-            _lines(SYNC_CLUSTERS=PLANTED, SYNC_TYPO=PLANTED, SYNC_CHAIN_ROOT=PLANTED),
+            _lines(**dict.fromkeys((*sorted(NAMES), "SYNC_TYPO"), f"{{{PLANTED}}}")),
+            _lines(SYNC_VAULT_PATTERN=f"(?P={PLANTED})", SYNC_INCLUDE=f"tag:{PLANTED}"),
         ),
         refusals=(SettingsError,),
         longest=4096,

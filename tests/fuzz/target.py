@@ -31,9 +31,10 @@ class Spilled(AssertionError):
 class Target:
     """A parser under test: `run` gives it one input and returns what operators are told of it.
 
-    It may raise the `refusals` and nothing else. Where `quotes` is set, short names of the input
-    may be told in quotation marks, and only what stands outside of these is searched for the
-    planted value. `longest` is in bytes.
+    It may raise the `refusals` and nothing else. In a seed the planted value stands where nothing
+    may be told of it, in quotation marks or not. What chance makes of a seed may have it in a
+    name's place: where `quotes` is set, such a name may be told in quotation marks, and only what
+    stands outside of these is searched. `longest` is in bytes.
     """
 
     name: str
@@ -56,7 +57,8 @@ def check(target: Target, given: bytes) -> None:
             told = repr(target.run(given))
         except target.refusals as refusal:
             told = told_of(refusal)
-    if PLANTED in (unquoted(told) if target.quotes else told):
+    by_chance = given not in target.seeds
+    if PLANTED in (unquoted(told) if target.quotes and by_chance else told):
         raise Spilled(target.name)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz.target import CORPUS, Target, check
 from tests.fuzz.targets import TARGETS, ids
+from tests.leaks.dye import PLANTED
 
 KEPT = [path for name in TARGETS for path in sorted((CORPUS / name).glob("*"))]
 
@@ -53,6 +54,12 @@ def test_any_input_is_read_or_refused(target: Target) -> None:
         check(target, sample)
 
     any_input()
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=ids)
+def test_a_value_is_planted_in_each_target(target: Target) -> None:
+    """Where none is, none could be told."""
+    assert any(PLANTED.encode() in seed for seed in target.seeds)
 
 
 def test_each_folder_of_the_corpus_has_a_target() -> None:

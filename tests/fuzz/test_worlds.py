@@ -22,7 +22,8 @@ from sync.report import outcome_json
 from sync.requests import parse_resync
 from sync.tags import KNOWN, Encoding, Format, SecretType
 from tests.fuzz.channels import CLOUD, DATA, GRID, SUBSCRIPTION
-from tests.fuzz.target import text_of, unquoted
+from tests.fuzz.target import fields_of, text_of, unquoted
+from tests.fuzz.targets import TARGETS
 from tests.fuzz.values import TARGETS as VALUES
 from tests.leaks.dye import PLANTED
 from tests.unit.fakes import vault_name
@@ -35,6 +36,13 @@ JSON = st.recursive(
     max_leaves=5,
 )
 WORDS = ("web", "DB", "true", "false", "db.user", "..", "")
+ANYWHERE = PLANTED[::-1]
+"""Planted where it may become a name, which may be told in quotation marks."""
+TAGGED = [
+    (value, {tag: text for tag, text in fields.items() if tag in KNOWN})
+    for fields, value in map(fields_of, TARGETS["projection"].seeds)
+]
+"""Values with the tags that they are for, some of which are wrong."""
 ENOUGH = settings(max_examples=60, deadline=None)
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # the library warns of odd bundles
@@ -124,17 +132,19 @@ def tags() -> st.SearchStrategy[Mapping[str, str]]:
 
 
 def stored() -> st.SearchStrategy[str]:
-    """Return values as teams store them, and the planted one wrapped in what breaks a parser."""
+    """Return values as teams store them, and one that is wrapped in what breaks a parser."""
     seeds = [seed for target in VALUES for seed in target.seeds if target.name != "pkcs12"]
     return st.sampled_from(seeds).map(text_of) | st.text(max_size=20).map(
-        lambda around: around + PLANTED + around
+        lambda around: around + ANYWHERE + around
     )
 
 
 @ENOUGH
 @given(
     st.dictionaries(
-        st.from_regex(r"[a-zA-Z0-9-]{1,9}", fullmatch=True), st.tuples(stored(), tags()), max_size=5
+        st.from_regex(r"[a-zA-Z0-9-]{1,9}", fullmatch=True),
+        st.tuples(stored(), tags()) | st.sampled_from(TAGGED),
+        max_size=5,
     ),
     st.sampled_from(KeyStyle),
 )
@@ -151,7 +161,8 @@ def test_whatever_is_stored_is_in_or_its_failure_is_told(
     done = world.sweep()
     told = [outcome_json(each) for each in app_of(world).resync(parse_resync(b'{"all": true}'))]
     assert "Bug" not in json.dumps(told)
-    assert PLANTED not in unquoted(json.dumps(told))
+    assert PLANTED not in json.dumps(told)
+    assert ANYWHERE not in unquoted(json.dumps(told))
     good = "GOOD" if style is KeyStyle.ENV else "good"
     assert world.cluster.data(world.target)[good] == b"as it is"  # others may be no text
     for name, error in done.unread.items():

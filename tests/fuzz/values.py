@@ -9,13 +9,15 @@ from sync.errors import Permanent
 from sync.expansion import ObjectFormat, decoded, members
 from sync.model import VaultSecret
 from sync.projection import KeyStyle, Pattern, Placement, Rules, StagePrefixes
-from sync.tags import Encoding, Format, SecretType, read_tags
+from sync.tags import KNOWN, Encoding, Format, SecretType, read_tags
 from sync.typed import Built, typed
 from tests.fuzz.target import Target, fields_of, text_of, written
 from tests.leaks.dye import PLANTED
 from tests.unit.bundles import (
     HOSTILE,
+    KEY,
     LEAF,
+    bag,
     bundle,
     certificate,
     encrypted,
@@ -57,7 +59,8 @@ def _encoded(encoding: Encoding) -> Target:
     def run(given: bytes) -> None:
         decoded(NAME, text_of(given), encoding)
 
-    return Target(encoding.value, run, (b"aGVsbG8=", b"68656c6c6f", PLANTED.encode()))
+    planted = (PLANTED.encode(), f"{PLANTED}!".encode())
+    return Target(encoding.value, run, (b"aGVsbG8=", b"68656c6c6f", *planted))
 
 
 def _members(form: ObjectFormat, *seeds: str) -> Target:
@@ -113,6 +116,7 @@ def _projected(given: bytes) -> object:
 
 
 _OBJECT = json.dumps({"db": {"user": "app", "password": PLANTED, "ports": [1, 2.50, None]}})
+_TWICE = f'{{"a": "{PLANTED}", "a": "{PLANTED}"}}'
 _CHAIN = chain_of("P-256", 3)
 _PEM_BUNDLE = key_pem(_CHAIN.key) + pem(*_CHAIN.certificates)
 _PRIME = 2**9_689 - 1  # Mersenne's, to be proved for a minute by whoever wants to know
@@ -122,6 +126,7 @@ _GROUP = sequence(
     tlv(0x04, number(5)),
 )
 _PRIMES = sequence(*map(number, (0, _PRIME**2, 3, 5, _PRIME, _PRIME, 7, 7, 7)))
+_NO_KEY = bag(1, sequence(tlv(0x04, PLANTED.encode())))
 _PFX = pfx(_CHAIN.key, _CHAIN.certificates)
 
 TARGETS = (
@@ -133,34 +138,83 @@ TARGETS = (
             b"k8s-expand=json\nk8s-path=db\nk8s-key=DB",
             b"K8S-TYPE=tls\n k8s-secret =web\nk8s-sync=false",
             b"k8s-encoding=hex\nk8s-exapnd=yaml\nk8s-Key=a\nk8s-kEy=b",
+            "\n".join(["team=shop", *(f"{tag}={PLANTED}!" for tag in KNOWN)]).encode(),
+            f"team={PLANTED}\nk8s-path={PLANTED}\nk8s-exapnd={PLANTED}\nK8s-Path=db".encode(),
         ),
         quotes=True,
     ),
     *map(_encoded, Encoding),
-    _members(Format.JSON, _OBJECT, '{"a\\ud800": NaN, "a": 1e400}', "[[[[[[", "\ufeff{}"),
+    _members(
+        Format.JSON,
+        _OBJECT,
+        '{"a\\ud800": NaN, "a": 1e400}',
+        "[[[[[[",
+        "\ufeff{}",
+        _TWICE,
+        json.dumps({"db": PLANTED}),
+        json.dumps([PLANTED]),
+        json.dumps({"db": {"user": PLANTED + "\ud800"}}),
+        f'{{"db": "{PLANTED}", "a": {"[" * 40}{"]" * 40}}}',
+        f'{{"db": "{PLANTED}", "a": NaN}}',
+        f'{{"db": "{PLANTED}',
+    ),
     _members(
         Format.YAML,
         f"db:\n  user: app\n  password: {PLANTED}\n  ports: [1, ~, 'x']\n",
         "a: &a [x]\nb: *a\n",
         "? [a]\n: !!python/object:os.system x\n--- b\n...\n",
         "a: |\n  b\n  c\nd: >-\n  e\n",
+        f"a: {PLANTED}\na: {PLANTED}\n",
+        f"db: {PLANTED}\n",
+        f"- {PLANTED}\n",
+        f"? [a]\n: {PLANTED}\n",
+        f"db: {'[' * 40}{PLANTED}{']' * 40}\n",
+        f"db: &a {PLANTED}\n",
+        f"db: !a {PLANTED}\n",
+        f"db: {PLANTED}\n--- {PLANTED}\n",
+        f"db: [{PLANTED}\n",
+        f"db: {PLANTED}\1\n",
     ),
     _members(
         Format.DOTENV,
         f"export USER=app\nPASSWORD='{PLANTED}'  # a note\nURL=\"a\\nb\"\n",
         "A\nB=\n=C\nA=${B:-c}\n",
+        f"A={PLANTED}\nA={PLANTED}\n",
+        f"A={PLANTED}\nB\n",
+        f"A='{PLANTED}\n",
+        f"A={PLANTED}{' ' * 256}\n",
     ),
     _typed(
         SecretType.DOCKERCONFIGJSON,
         json.dumps({"auths": {"r.example": {"username": "u", "password": PLANTED}}}),
         json.dumps({"auths": {"r.example": {"auth": "dTpw"}}}),
         json.dumps({"registry": "r.example", "username": "u", "password": PLANTED}),
+        json.dumps({"registry": "r.example", "username": f"u:{PLANTED}", "password": PLANTED}),
+        json.dumps({"auths": {"r.example": {"password": PLANTED}}}),
+        json.dumps({"auths": PLANTED}),
+        json.dumps([PLANTED]),
+        json.dumps({"registry": "r.example", "password": PLANTED}),
+        json.dumps({"registry": "r.example", "passwort": PLANTED}),
+        json.dumps({"registry": "r.example", "password": [PLANTED]}),
+        _TWICE,
     ),
-    _typed(SecretType.BASIC_AUTH, f"user:{PLANTED}\n", json.dumps({"password": PLANTED})),
+    _typed(
+        SecretType.BASIC_AUTH,
+        f"user:{PLANTED}\n",
+        json.dumps({"password": PLANTED}),
+        json.dumps({"password": [PLANTED]}),
+        json.dumps({"passwort": PLANTED}),
+        _TWICE,
+        PLANTED,
+    ),
     _typed(
         SecretType.SSH_AUTH,
         "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n",
         json.dumps({"ssh-privatekey": PLANTED, "known_hosts": "h"}),
+        json.dumps({"ssh-privatekey": [PLANTED]}),
+        json.dumps({"key": PLANTED}),
+        f"-----BEGIN PRIVATE KEY-----\n{PLANTED}\n",
+        _TWICE,
     ),
     Target(
         "certificate",
@@ -182,6 +236,8 @@ TARGETS = (
             bare_pfx([_CHAIN.key], _CHAIN.certificates),
             bundle(encrypted([certificate(LEAF)], 9), plain(shrouded(9)), mac=new_mac(9)),
             bundle(encrypted([shrouded(9), certificate(LEAF)], 9)),
+            bundle(encrypted([_NO_KEY, certificate(LEAF)], 9)),
+            bundle(plain(_NO_KEY, bag(1, KEY))),
             *(make() for make in HOSTILE.values()),
         ),
     ),
@@ -194,6 +250,17 @@ TARGETS = (
             written(f"u:{PLANTED}", rules="x", **{"k8s-type": "basic-auth", "k8s-secret": "web"}),
             written(_PEM_BUNDLE, type=PEM, **{"k8s-expand": "certificate", "k8s-key": "c"}),
             written("aGVsbG8", rules="xx", team="shop", **{"k8s-encoding": "base64"}),
+            written(PLANTED, **dict.fromkeys(KNOWN, f"{PLANTED}!")),
+            written(f"{PLANTED}!", **{"k8s-encoding": "base64"}),
+            *(
+                written(text, **{"k8s-expand": "json"})
+                for text in (
+                    _TWICE,
+                    json.dumps({"a b": PLANTED}),
+                    json.dumps({"a": {"b": PLANTED}, "a_b": PLANTED}),
+                    json.dumps({"a": PLANTED, "b": {}})[:-1],
+                )
+            ),
         ),
         refusals=(Permanent,),
         quotes=True,
