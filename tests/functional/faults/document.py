@@ -28,8 +28,8 @@ Every vault here has changed before the fault: a secret has a new version, so ha
 sends to a further Secret, and one is deleted. Both Secrets hold a foreign key. Whatever the fault:
 the app answers events and requests within 30 seconds, and ends a pass before the next is due; it
 sleeps no long Retry-After but hands it on; foreign keys stay, no key of a live secret is lost, and
-no value is told. Once the fault is gone, an event that failed goes through when it is delivered again, and one pass brings everything
-in step.
+no value is told. Once the fault is gone, an event that failed goes through when it is delivered
+again, and one pass brings everything in step.
 
 | class | event | timer | HTTP |
 |---|---|---|---|
