@@ -296,8 +296,9 @@ class Reader:
     ) -> None:
         """Raise Transient when the vault has not caught up with the event that the hint is from.
 
-        Of two versions made in one second, both known to the vault, the served one is taken, unless
-        it is in already; as it is not settled, the next pass looks again.
+        Of two versions made in one second, both known to the vault, the served one is taken: the
+        event may as well be the older one's, come late. As it is not settled, the next pass looks
+        again.
         """
         if hint.at is None or not self._fresh(hint.at):
             return
@@ -310,10 +311,7 @@ class Reader:
         announced = self.vaults.get(holdings.target.vault, hint.secret, deadline, hint.version)
         if announced is Unserved.MISSING:
             raise _older_version(hint.secret)
-        if isinstance(announced, VaultSecret) and (
-            announced.created > secret.created
-            or (announced.created == secret.created and _is_in(holdings, secret))
-        ):
+        if isinstance(announced, VaultSecret) and announced.created > secret.created:
             raise _older_version(hint.secret)
 
     def _fresh(self, moment: float) -> bool:
@@ -373,11 +371,6 @@ def _lost_tags(holdings: Holdings, name: str, place: Placement) -> bool:
     """Tell whether a secret is where it is, or as it is, by tags that its placement lacks."""
     marked = holdings.records[name].mark.startswith(TAGGED)
     return not place.tagged and (marked or holdings.home(name) != holdings.target.secret)
-
-
-def _is_in(holdings: Holdings, secret: VaultSecret) -> bool:
-    record = holdings.records.get(holdings.spelled(secret.name))
-    return record is not None and record.version == secret.version
 
 
 def _not_served_yet(name: str) -> Transient:
