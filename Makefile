@@ -34,7 +34,7 @@ test: .venv/ready ## Run the tests, in JOBS=2 processes
 faults: .venv/ready ## Try every fault of every remote call, and write docs/faults.md
 	@$(BIN)/python -m tests.functional.faults
 
-check: lint ## All that CI checks: lint, types, layers, and the tests with branch coverage
+check: lint ## Lint, types, layers, and the tests with a report of their coverage
 	@$(TEST) --cov --cov-report=term
 
 lint: .venv/ready

@@ -18,7 +18,7 @@ STALE_SECONDS = 270.0
 """What no event brings a pass does, and that is all the time a pass has."""
 
 _POOL = 16  # connections that the app keeps to a vault or a cluster
-_CAUSES = 100  # of one reason and hour, by docs/outcomes.md
+_LINES = 100  # of one reason and hour: by docs/outcomes.md a hundred, where few causes repeat
 
 
 def judge(run: Run) -> Iterator[Verdict]:
@@ -38,7 +38,7 @@ def judge(run: Run) -> Iterator[Verdict]:
         "refused events in the log",
         sum(run.told.reasons[reason] for reason in REFUSALS),
         run.load.done["refused events"],
-        _CAUSES * len(REFUSALS) * (1 + int(run.seconds // 3600)),
+        _LINES * len(REFUSALS) * (1 + int(run.seconds // 3600)),
     )
 
 
