@@ -127,6 +127,15 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Turn(0, "a", "delete"),
         Run(0),
     ),
+    # The same, and the next write had no keys but an empty `data`, which made that ours.
+    "no-key-beside-string-data": (
+        Set(0, "a"),
+        Run(0),
+        Overlay(0, "", "foreign-1"),
+        Turn(0, "a", "disable"),
+        Sweep(),
+        Mark(0, "", "claim"),
+    ),
     # The server ignores the resourceVersion of a Secret that is gone: a plan for what was there
     # made it anew.
     "deleted-between-read-and-write": (
