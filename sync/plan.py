@@ -203,20 +203,8 @@ def diff(standing: Standing, content: Content, now: str) -> Plan:
     if not needed:
         return Plan()
     _refuse_unwritable(standing, desired, removed)
-    evict = frozenset[str]() if actual is None else _evicted(actual, desired, removed)
+    evict = removed if actual is None else removed - (actual.owned - actual.owned_by_others)
     return Plan(tuple(changes), desired, evict)
-
-
-def _evicted(actual: Actual, desired: Desired, removed: AbstractSet[str]) -> frozenset[str]:
-    """Return those of the keys to be removed that an apply cannot remove, or not alone.
-
-    What others hold stays in an apply; and an apply of the last key that any manager has in `data`
-    takes all of `data`, with what somebody put there as stringData.
-    """
-    claimed = actual.owned | actual.owned_by_others | removed
-    if not desired.data and not actual.data.keys() <= claimed:
-        return frozenset(removed)
-    return frozenset(removed - (actual.owned - actual.owned_by_others))
 
 
 def refuse_losses(target: Target, *, ours: int, gone: int, listed: int) -> None:

@@ -132,7 +132,7 @@ def merge(node: Node, live: Json, applied: Json) -> Json:
 
 
 def remove(node: Node, value: Json, paths: Paths, path: Path = ()) -> Json:
-    """Return the value without those fields; a mapping or list that loses its last is None."""
+    """Return the value without those fields; what loses its last item stays, as None."""
     if isinstance(node, Leaf) or not value:
         return value
     kept: list[tuple[str, Json]] = []
@@ -140,9 +140,7 @@ def remove(node: Node, value: Json, paths: Paths, path: Path = ()) -> Json:
         below = (*path, item.element)
         if below in paths:
             continue
-        rest = remove(item.node, item.value, paths, below)
-        if rest is not None or item.value is None:
-            kept.append((item.key, rest))
+        kept.append((item.key, remove(item.node, item.value, paths, below)))
     if not kept:
         return None
     return dict(kept) if isinstance(value, dict) else array(item for _, item in kept)

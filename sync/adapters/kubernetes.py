@@ -56,9 +56,9 @@ class KubernetesSecrets:
                 **uid,
             },
             "type": desired.type,
+            # Also where it is empty: an apply without it takes all of `data` along, whosever it is.
+            "data": {key: b64encode(value).decode() for key, value in desired.data.items()},
         }
-        if desired.data:  # an empty one would make all of `data` ours, whose keys ever are in it
-            document["data"] = {k: b64encode(value).decode() for k, value in desired.data.items()}
         self._write(target, f"{_MANAGER}&force=true", _APPLY, document, deadline)
 
     def evict(

@@ -117,8 +117,8 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Set(0, "b"),
         Run(0, event=-1),
     ),
-    # Somebody's key was there as stringData, so that nobody had it in `data`: our last key, removed
-    # by an apply, took all of `data` along.
+    # Somebody's key was there as stringData, so that nobody had it in `data`: with our last key the
+    # emulator took all of `data` along, which no server does.
     "last-key-beside-string-data": (
         Set(0, "a"),
         Set(0, "b", tags=ORDERS),
@@ -127,7 +127,7 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Turn(0, "a", "delete"),
         Run(0),
     ),
-    # The same, and the next write had no keys but an empty `data`, which made that ours.
+    # So it did at the next write, whose `data` was empty.
     "no-key-beside-string-data": (
         Set(0, "a"),
         Run(0),

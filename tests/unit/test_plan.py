@@ -284,19 +284,6 @@ def test_what_is_left_stays_whoever_has_it() -> None:
     assert cluster.data(TARGET) == {"a": b"x", "b": b"theirs"}
 
 
-@pytest.mark.parametrize("owned", [True, False])
-def test_the_last_key_goes_alone(*, owned: bool) -> None:
-    """An apply without keys takes all of `data`, unless another manager has a key in it."""
-    cluster = cluster_with({"a": entry("x"), "b": entry("y")})
-    cluster.edit(TARGET, {("data", "theirs"): b"kept"})
-    if not owned:  # as what somebody applied as stringData
-        cluster.secrets[TARGET.place].managers["data", "theirs"] = set()
-    before = standing(cluster)
-    assert diff(before, Content({"b": before.entry("b")}, {}), NOW).evict == frozenset()
-    expected = frozenset() if owned else frozenset({"a", "b"})
-    assert diff(before, Content({}, {}), NOW).evict == expected
-
-
 def test_annotations_are_limited_together_with_foreign_ones() -> None:
     """Past 256 KiB of annotations there is a clear error and no half-written Secret."""
     many = {f"{number:04}{'k' * 60}": entry("x", "f" * 32) for number in range(2000)}

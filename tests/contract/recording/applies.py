@@ -280,6 +280,28 @@ CONVERSATIONS: Mapping[str, Conversation] = {
         config(stringData={"a": "ä\u0000\u2028<&>"}),
         config(data={"a": "YQ=="}),
     ),
+    "stringData beside an owner of data": Conversation(
+        [
+            apply(config(data=_A), FORCED),
+            apply(config(stringData={"a": "b", "s": "t"}), "fieldManager=n"),
+            GET,
+            apply(config(data=_A), FORCED),
+            apply(config(stringData={"a": "b", "s": "t"}), "fieldManager=n"),
+            apply(config(stringData={"s": "t"}), "fieldManager=n"),
+            GET,
+            merge({"data": {"a": None}}, "fieldManager=keyvault-sync"),
+            apply(config({"labels": {"l": "1"}}, data={}), FORCED),
+            apply(config({"labels": {"l": "2"}}, data={}), FORCED),
+            apply(config({"labels": {"l": "3"}}), FORCED),
+            GET,
+            apply(config(stringData={"s": "u"}), "fieldManager=n"),
+            apply(config({"labels": {"l": "4"}}), FORCED),
+            apply(config({"labels": {"l": "5"}}), FORCED),
+            apply(config(data=_A), FORCED),
+            apply(config(), FORCED),
+            GET,
+        ]
+    ),
     "YAML": _each(
         "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {a: hello}\n",
         "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {a: 2020-01-01}\n",
