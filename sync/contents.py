@@ -204,13 +204,13 @@ class _Part:
     def _left(self, claimed: Collection[str], *, prune: bool) -> frozenset[str]:
         """Return the keys of ours that no record claims and that are not to go.
 
-        With pruning those that may be of a vault secret that could not be read, or that is not in
-        its new Secret yet: without a record nothing tells which keys it had.
+        With pruning those that may be of a vault secret that could not be read, whose key another
+        claims, or that is not in its new Secret yet: without a record nothing tells what it had.
         """
         if not prune:
             return self.standing.ours.difference(claimed)
         loose = self.standing.held.difference(self.standing.keyed, claimed)
-        return loose if self._underway or self._doubtful else frozenset()
+        return loose if self._underway or self._doubtful or self.clashes else frozenset()
 
     def _type(self) -> str:
         actual = self.standing.actual

@@ -42,6 +42,15 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Retag(0, "c", (*ORDERS, ("k8s-key", "K"))),
         Run(0, fates=((4, Fate.FAIL), (5, Fate.FAIL), (6, Fate.FAIL))),
     ),
+    # The same, and another secret has the key that the tag asks for: neither is written, and the
+    # first had no key left.
+    "clashing-after-the-state-was-lost": (
+        Set(0, "a"),
+        Set(0, "b"),
+        Run(0),
+        Mark(0, "", "state"),
+        Retag(0, "a", (("k8s-key", "b"),)),
+    ),
     # Whose a key was is not known any more, and another secret is wrong: it may be that one's, and
     # stays until that is mended. This the model had to learn, not the sync.
     "disabled-after-the-state-was-lost": (
