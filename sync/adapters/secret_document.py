@@ -4,13 +4,13 @@ import json
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NotRequired, TypedDict
 
 from sync.adapters.texts import text, texts
 from sync.model import FIELD_MANAGER, STATE_ANNOTATION, Actual, Target
 
-_SKEW = timedelta(minutes=1)
+_SKEW_SECONDS = 60.0
 """How far apart the clocks of two API servers of a cluster may be, with room."""
 
 type _Fields = Mapping[str, _Fields]
@@ -122,15 +122,16 @@ def _overlaid(managed: Iterable[_Managed]) -> frozenset[str]:
     found: set[str] = set()
     for entry in managed:
         keys, at = _keys(entry.get("fieldsV1") or {}, "f:stringData"), _time(entry)
-        if keys and (since is None or at is None or at >= since - _SKEW):
+        if keys and (since is None or at is None or at >= since - _SKEW_SECONDS):
             found |= keys
     return frozenset(found)
 
 
-def _time(entry: _Managed) -> datetime | None:
+def _time(entry: _Managed) -> float | None:
+    """Return epoch seconds; None for what is no such time."""
     with suppress(KeyError, TypeError, ValueError):
         at = datetime.fromisoformat(entry["time"])
-        return at if at.tzinfo else None
+        return at.timestamp() if at.tzinfo else None
     return None
 
 

@@ -52,12 +52,19 @@ METADATA = {
         {
             "manager": "keyvault-sync",
             "operation": "Apply",
+            "time": "2026-01-01T12:00:00Z",
             "fieldsV1": {
                 "f:data": {"f:db-url": {}},
                 "f:metadata": {"f:annotations": {"f:keyvault-sync/state": {}}},
             },
         },
         {"manager": "helm", "operation": "Update", "fieldsV1": {"f:data": {"f:A": {}}}},
+        {
+            "manager": "flux",
+            "operation": "Apply",
+            "time": "2026-01-01T12:30:00Z",
+            "fieldsV1": {"f:stringData": {"f:db-url": {}}},
+        },
     ],
 }
 SECRET = {

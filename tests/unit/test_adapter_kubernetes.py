@@ -156,6 +156,8 @@ def test_read_parses_a_secret(server: Scripted, cluster: KubernetesSecrets) -> N
         ("2026-01-01T00:05:00Z", "2025-01-01T00:00:00", True),
         ("2026-01-01T00:05:00Z", 7, True),
         (None, "2025-01-01T00:00:00Z", True),
+        ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", True),
+        ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", False),
     ],
 )
 def test_what_others_apply_as_string_data_is_seen(
