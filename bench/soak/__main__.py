@@ -95,11 +95,11 @@ def _write(run: Run, path: Path) -> None:
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
         kinds = sorted({kind for moment in run.moments for kind in moment.seen.descriptors})
-        rows.writerow(("seconds", "resident", "private", "threads", *kinds, "oldest", "phase"))
+        rows.writerow(("seconds", "resident", "anonymous", "threads", *kinds, "oldest", "phase"))
         for moment in run.moments:
             seen = moment.seen
             open_ = [seen.descriptors.get(kind, 0) for kind in kinds]
-            figures = (seen.resident, seen.private, seen.threads, *open_)
+            figures = (seen.resident, seen.anonymous, seen.threads, *open_)
             rows.writerow((f"{moment.at:.1f}", *figures, f"{moment.oldest:.1f}", moment.phase))
 
 

@@ -47,8 +47,8 @@ def _flat(run: Run) -> Iterator[Verdict]:
         busy = [(each.at, of(each.seen)) for each in run.moments if each.phase != REST]
         return Series.after(run.warm_up, busy)
 
-    private = series(lambda seen: seen.private / MEBI)
-    yield verdicts.flat("private memory", private, verdicts.MEMORY_MEBIBYTES, " MiB")
+    memory = series(lambda seen: seen.anonymous / MEBI)
+    yield verdicts.flat("anonymous memory", memory, verdicts.MEMORY_MEBIBYTES, " MiB")
     for name, of, bound in (
         ("descriptors", _descriptors, verdicts.DESCRIPTORS),
         ("threads", _threads, verdicts.THREADS),

@@ -11,10 +11,14 @@ _KIBI = 1024
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look; memory is in bytes, `private` what no other process shares."""
+    """One look; memory is in bytes, `anonymous` that of no file: heap and stacks above all.
+
+    What no other process shares would be no measure: pages of libraries are in it as long as no
+    other Python runs.
+    """
 
     resident: int
-    private: int
+    anonymous: int
     descriptors: Mapping[str, int]
     threads: int
 
@@ -28,7 +32,7 @@ def look(pid: int, ports: Mapping[int, str]) -> Sample:
     memory = _fields(root / "smaps_rollup")
     return Sample(
         resident=memory["Rss"],
-        private=memory["Private_Clean"] + memory["Private_Dirty"],
+        anonymous=memory["Anonymous"],
         descriptors=_descriptors(root, ports),
         threads=sum(1 for _ in (root / "task").iterdir()),
     )

@@ -160,8 +160,9 @@ class Run:
         writes = self.stack.cluster.requests.count("patch", "secrets")
         failures = ", ".join(f"{n} {count:,}" for n, count in self.told.reasons.most_common(_NAMED))
         return (
-            f"{moment.at:6.0f} s  {seen.resident / MEBI:6.1f} MiB ({seen.private / MEBI:.1f} its "
-            f"own)  {sum(seen.descriptors.values())} descriptors  {seen.threads} threads  "
+            f"{moment.at:6.0f} s  {seen.resident / MEBI:6.1f} MiB "
+            f"({seen.anonymous / MEBI:.1f} of no file)  "
+            f"{sum(seen.descriptors.values())} descriptors  {seen.threads} threads  "
             f"{counts.accepted:,} events in {counts.attempts:,} deliveries  {writes:,} writes  "
             f"oldest {moment.oldest:.1f} s  {failures}"
         )

@@ -9,7 +9,7 @@ from itertools import combinations
 MEBI = 1 << 20
 
 MEMORY_MEBIBYTES = 4.0
-"""How much private memory may grow after the warm-up, by the slower half's trend.
+"""How much anonymous memory may grow after the warm-up, by the slower half's trend.
 
 Five minutes of the app as it is came to 0.5 on a busy machine; of one that keeps 8 KiB of each
 event, to 23. A bound in bytes, not in bytes a second: so an hour sees leaks twelve times
