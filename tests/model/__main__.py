@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
         "--raw", action="store_true", help="print the history that breaks as drawn"
     )
     hunting = commands.add_parser("mutants", help="break the protocol and see that it is caught")
-    hunting.add_argument("--histories", type=int, default=100, help="the most for one mutant")
+    hunting.add_argument("--histories", type=int, default=500, help="the most for one mutant")
     hunting.add_argument("--write", action="store_true", help="put the table into docs/proof.md")
     asked = parser.parse_args(arguments)
     if asked.command == "prove":
