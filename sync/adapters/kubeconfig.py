@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ from sync.adapters.cluster_config import (
     KubeconfigText,
 )
 from sync.adapters.connection import Endpoint, pool
+from sync.adapters.lease import Held, Lease
 from sync.adapters.plain_yaml import read_yaml
 from sync.adapters.unhurried import Unhurried
 from sync.errors import Permanent, Transient
@@ -49,6 +51,9 @@ _LOADING_SECONDS = 5.0
 loader does without a limit before it makes its files."""
 _LOGIN_SECONDS = 8.0
 """For so long a call waits for a log-in, as for an answer."""
+_HEADER_SECONDS = 60.0
+"""For so long a header is used: the package renews a log-in five minutes before it expires. One of
+a shorter life may be refused, and is then had anew with its endpoint."""
 _OUTAGES = (HTTPError, RequestException, OAuth2Error)
 """What a log-in that is renewed at its issuer raises."""
 _FOREIGN = {
@@ -219,7 +224,13 @@ def _authorization(cluster: str, configuration: Configuration) -> Callable[[Dead
             kind = type(error).__name__
         raise _unrenewed(cluster, kind)  # outside the except clause: no text of a library
 
-    return _in_time(cluster, header)
+    in_time = _in_time(cluster, header)
+
+    def fetch(_refused: str | None, deadline: Deadline) -> Held[str | None]:
+        until = time.time() + _HEADER_SECONDS
+        return Held(in_time(deadline), until, until)
+
+    return Lease(fetch, _LOGIN_SECONDS).get
 
 
 def _in_time[T](cluster: str, act: Callable[[], T]) -> Callable[[Deadline], T]:

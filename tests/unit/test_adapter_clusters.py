@@ -218,6 +218,23 @@ def test_a_plugin_that_hangs_later_holds_nobody_up(
     assert made.authorization(soon()) == "Bearer from-plugin"
 
 
+@pytest.mark.parametrize(("seconds", "runs"), [(60.0, 1), (0.0, 3)])
+def test_a_plugin_is_not_run_for_each_call(
+    seconds: float, runs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token of whatever life is used for a minute: threads and programs cost an event time."""
+    monkeypatch.setattr(loaded, "_HEADER_SECONDS", seconds)
+    status = {"token": "from-plugin", "expirationTimestamp": "2020-01-01T00:00:00Z"}
+    ran, credential = tmp_path / "ran", json.dumps(CREDENTIAL | {"status": status})
+    program = f"open({str(ran)!r}, 'a').write('.'); print({credential!r})"
+    text = document({"exec": {**PLUGIN, "args": ["-c", program]}})
+    made = endpoint(ClusterConfig("main", KubeconfigText(text)), text)
+    ran.unlink()
+    for _ in range(3):
+        assert made.authorization(soon()) == "Bearer from-plugin"
+    assert len(ran.read_text()) == runs
+
+
 @pytest.mark.parametrize(
     ("user", "cluster", "key"),
     [
