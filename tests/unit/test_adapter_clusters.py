@@ -235,6 +235,25 @@ def test_a_plugin_is_not_run_for_each_call(
     assert len(ran.read_text()) == runs
 
 
+def test_a_plugin_is_run_anew_once_its_token_is_refused(tmp_path: Path) -> None:
+    """However short a token's life is, the call that it failed is made with another one."""
+    program = f"""
+import json, pathlib
+status = {{"token": pathlib.Path({str(tmp_path / "token")!r}).read_text()}}
+print(json.dumps({CREDENTIAL!r} | {{"status": status}}))
+"""
+    config = tmp_path / "config"
+    config.write_text(document({"exec": {**PLUGIN, "args": ["-c", program]}}))
+    (tmp_path / "token").write_text("first")
+    entrance = door(config)
+    assert entrance.open(soon()).authorization == "Bearer first"
+    (tmp_path / "token").write_text("second")
+    former = entrance.open(soon())
+    assert former.authorization == "Bearer first"
+    assert entrance.renewed(former, soon()).authorization == "Bearer second"
+    assert entrance.open(soon()).authorization == "Bearer second"
+
+
 @pytest.mark.parametrize(
     ("user", "cluster", "key"),
     [
