@@ -230,11 +230,11 @@ def _authorization(cluster: str, configuration: Configuration) -> Callable[[Dead
         until = time.time() + _HEADER_SECONDS
         return Held(in_time(deadline), until, until)
 
-    return Lease(fetch, _LOGIN_SECONDS).get
+    return Lease(fetch, patience=0.0).get  # what is refused is the endpoint
 
 
 def _in_time[T](cluster: str, act: Callable[[], T]) -> Callable[[Deadline], T]:
-    """Bound what may log in, which the package neither bounds nor guards against two at once."""
+    """Bound what may log in, which the package does not; one thread at a time asks for it."""
     unhurried = Unhurried(act)
 
     def within(deadline: Deadline) -> T:

@@ -17,29 +17,25 @@ class _Try[T]:
 
 
 class Unhurried[T]:
-    """Does one thing on threads of its own, for any number of threads that wait for it.
+    """Does one thing on threads of its own; one caller at a time waits for it, as in a `Lease`.
 
-    Who asks while it is under way waits for the same try. One that hangs is given up after a
-    minute, and another begun; where that many hang, nothing is, until one of them ends. None of
+    The next who asks while it is under way waits for the same try. One that hangs is given up after
+    a minute, and another begun; where that many hang, nothing is, until one of them ends. None of
     them keeps the process from ending. `now` is monotonic seconds.
     """
 
     def __init__(self, act: Callable[[], T], now: Callable[[], float] = time.monotonic) -> None:
         self._act = act
         self._now = now
-        self._lock = threading.Lock()
         self._tries: list[_Try[T]] = []
         """Those under way, and one whose outcome came too late for who waited."""
 
     def within(self, seconds: float) -> T:
         """Return what it comes to; raises what that raises, and TimeoutError after the seconds."""
-        with self._lock:
-            latest = self._latest()
         try:
-            return latest.outcome.result(seconds)
+            return self._latest().outcome.result(seconds)
         finally:
-            with self._lock:
-                self._tries = [each for each in self._tries if not each.outcome.done()]
+            self._tries = [each for each in self._tries if not each.outcome.done()]
 
     def _latest(self) -> _Try[T]:
         """Return the try of the last minute, or another one."""

@@ -189,6 +189,18 @@ def test_a_plugin_of_this_machine_is_run() -> None:
     assert endpoint(config, text).authorization(soon()) == "Bearer from-plugin"
 
 
+EXPIRED = json.dumps(
+    CREDENTIAL | {"status": {"token": "from-plugin", "expirationTimestamp": "2020-01-01T00:00:00Z"}}
+)
+COUNTED = "import sys; open(sys.argv[1], 'a').write('.'); print(sys.argv[2])"
+
+
+def plugged(program: str, *arguments: str) -> Endpoint:
+    """Return an endpoint whose log-in is what a program of Python prints."""
+    text = document({"exec": {**PLUGIN, "args": ["-c", program, *arguments]}})
+    return endpoint(ClusterConfig("main", KubeconfigText(text)), text)
+
+
 HANGING = """
 import json, pathlib, sys, time
 first, go = map(pathlib.Path, sys.argv[1:3])
@@ -205,11 +217,8 @@ def test_a_plugin_that_hangs_later_holds_nobody_up(
 ) -> None:
     """A token that expires is asked for anew while calls wait for it, and not for ever."""
     monkeypatch.setattr(loaded, "_LOGIN_SECONDS", 0.1)
-    status = {"token": "from-plugin", "expirationTimestamp": "2020-01-01T00:00:00Z"}
     first, go = tmp_path / "first", tmp_path / "go"
-    words = [HANGING, str(first), str(go), json.dumps(CREDENTIAL | {"status": status})]
-    text = document({"exec": {**PLUGIN, "args": ["-c", *words]}})
-    made = endpoint(ClusterConfig("main", KubeconfigText(text)), text)
+    made = plugged(HANGING, str(first), str(go), EXPIRED)
     for _ in range(2):
         with pytest.raises(Transient, match=r"could not be renewed \(TimeoutError\)"):
             made.authorization(soon())
@@ -224,15 +233,23 @@ def test_a_plugin_is_not_run_for_each_call(
 ) -> None:
     """A token of whatever life is used for a minute: threads and programs cost an event time."""
     monkeypatch.setattr(loaded, "_HEADER_SECONDS", seconds)
-    status = {"token": "from-plugin", "expirationTimestamp": "2020-01-01T00:00:00Z"}
-    ran, credential = tmp_path / "ran", json.dumps(CREDENTIAL | {"status": status})
-    program = f"open({str(ran)!r}, 'a').write('.'); print({credential!r})"
-    text = document({"exec": {**PLUGIN, "args": ["-c", program]}})
-    made = endpoint(ClusterConfig("main", KubeconfigText(text)), text)
+    ran = tmp_path / "ran"
+    made = plugged(COUNTED, str(ran), EXPIRED)
     ran.unlink()
     for _ in range(3):
         assert made.authorization(soon()) == "Bearer from-plugin"
     assert len(ran.read_text()) == runs
+
+
+def test_all_who_wait_share_one_run_of_a_plugin(tmp_path: Path) -> None:
+    """Threads that ask while it is under way get what it comes to."""
+    ran = tmp_path / "ran"
+    made = plugged(f"import time; time.sleep(0.2); {COUNTED}", str(ran), EXPIRED)
+    ran.unlink()
+    with ThreadPoolExecutor(4) as threads:
+        waiting = [threads.submit(made.authorization, soon()) for _ in range(4)]
+        assert {each.result() for each in waiting} == {"Bearer from-plugin"}
+    assert ran.read_text() == "."
 
 
 def test_a_plugin_is_run_anew_once_its_token_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -67,19 +66,6 @@ def test_what_it_raises_is_raised() -> None:
     for failure in (ZeroDivisionError, StopIteration):
         with pytest.raises(failure):
             unhurried.within(LONG)
-
-
-def test_one_try_is_for_all_who_wait(slow: Slow) -> None:
-    """Threads that ask while it is under way share its outcome."""
-    unhurried = Unhurried(slow)
-    with ThreadPoolExecutor(4) as threads:
-        waiting = [threads.submit(unhurried.within, LONG) for _ in range(4)]
-        slow.begun.acquire()
-        with pytest.raises(TimeoutError):
-            unhurried.within(BRIEF)
-        slow.go.set()
-        assert {each.result() for each in waiting} == {0}
-    assert unhurried.within(LONG) == 1
 
 
 def test_what_came_too_late_is_there_for_the_next(slow: Slow) -> None:
