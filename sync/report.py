@@ -151,7 +151,8 @@ def _state(standing: Standing, *, mark: bool) -> str:
         return "taken"
     if standing.state is None:
         return "unknown"
-    return "drifted" if standing.drifted() else "converged"
+    all_in = all(record.version for record in standing.records.values())
+    return "converged" if all_in and not standing.drifted() else "drifted"
 
 
 def _target_json(target: Target) -> Mapping[str, Json]:

@@ -121,7 +121,11 @@ _IN_A_SECRET: Mapping[str, Schema] = {
     "out_of_step": _list(_NAMES, "keys that were changed or removed behind the sync's back"),
     "foreign_keys": _list(_NAMES, "keys that others added, which stay theirs"),
 }
-_STATE = _word(STATES, "from the best to the worst; a vault's is the worst of its Secrets'")
+_STATE = _word(
+    STATES,
+    "from the best to the worst, and a vault's is the worst of its Secrets'; `converged` says that "
+    "all of `secrets` is in step, and nothing of what the vault has by now",
+)
 _EXPLANATION: Mapping[str, Schema] = {
     "explanation": {
         **one_of("Explanation", "Unexplained"),
@@ -207,7 +211,7 @@ SCHEMAS: Mapping[str, Schema] = {
         version=_VERSION,
         updated=_text("the vault's `updated` of it, ISO 8601"),
         keys=_list(_NAMES, "the keys that it became"),
-        in_step=_flag("whether nobody changed them since"),
+        in_step=_flag("whether they are in, and nobody changed them since"),
         confirmed=_flag("whether it was read long enough after `updated` to be sure"),
     ),
     "Explanation": _object(

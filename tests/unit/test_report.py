@@ -161,6 +161,19 @@ def test_the_status_of_a_secret_in_step() -> None:
     assert told["out_of_step"] == told["foreign_keys"] == told["others"] == []
 
 
+def test_what_never_got_in_is_not_in_step() -> None:
+    """A Secret that knows of a vault secret that is not in, since its key is taken, says so."""
+    world = World.in_step("a")
+    world.put("b", "x", key="a")
+    world.sweep()
+    told = shown(world)
+    assert told["state"] == "drifted"
+    assert told["out_of_step"] == []
+    assert isinstance(told["secrets"], list)
+    shortly = [(each["name"], each["version"], each["in_step"]) for each in told["secrets"]]
+    assert shortly == [("a", "v000001", True), ("b", None, False)]
+
+
 def only(told: object) -> dict[str, object]:
     """Return the one entry of a list."""
     assert isinstance(told, list)
