@@ -9,14 +9,9 @@ from http import HTTPStatus
 import azure.functions as func
 
 from sync import bootstrap, telemetry
-from sync.app import EVENT, REQUEST
-from sync.callers import UnknownCaller, entra_principal
-from sync.errors import NotOurs, Permanent, SyncError, Transient, Unexpected
-from sync.explain import explanation_json
-from sync.fleet import attempt
-from sync.model import Failed, Ignored, Outcome
-from sync.openapi import openapi as describe
-from sync.report import (
+from sync.app.explain import explanation_json
+from sync.app.requests import parse_resync, parse_status
+from sync.app.serialize import (
     Json,
     error_json,
     errors,
@@ -24,8 +19,13 @@ from sync.report import (
     outcomes_json,
     retry_after,
 )
-from sync.requests import parse_resync, parse_status
-from sync.settings import DEFAULT_SCHEDULE, SettingsError
+from sync.app.use_cases import EVENT, REQUEST
+from sync.app.work_queue import attempt
+from sync.core.errors import NotOurs, Permanent, SyncError, Transient, Unexpected
+from sync.core.model import Failed, Ignored, Outcome
+from sync.http_api.openapi import openapi as describe
+from sync.http_api.principal import UnknownCaller, entra_principal
+from sync.settings.environment import DEFAULT_SCHEDULE, SettingsError
 
 telemetry.quiet_sdks()
 app = func.FunctionApp(

@@ -55,11 +55,11 @@ assert json.loads(answer.data)["data"]["a"] == "MQ=="
 """,
     "this app's adapter": """
 import os, time
-from sync.adapters.cluster_config import ClusterConfig, KubeconfigFile
-from sync.adapters.clusters import Clusters
-from sync.adapters.kubernetes import KubernetesSecrets
-from sync.model import Target, VaultName
-from sync.ports import Deadline
+from sync.adapters.kubernetes.cluster_config import ClusterConfig, KubeconfigFile
+from sync.adapters.kubernetes.client import Clusters
+from sync.adapters.kubernetes.secrets import KubernetesSecrets
+from sync.core.model import Target, VaultName
+from sync.core.ports import Deadline
 clusters = Clusters([ClusterConfig("c", KubeconfigFile(os.environ["KUBECONFIG"]))])
 target = Target(VaultName("v", "r", "p", "s", 1), "c", "default", "s")
 actual = KubernetesSecrets(clusters).read(target, Deadline.after(20, time.monotonic))

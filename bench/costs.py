@@ -12,8 +12,8 @@ from pathlib import Path
 from bench.timing import table
 from local.key_vault import Vault
 from local.stack import ROOT, Stack, local_stack
-from sync.app import PASS
-from sync.fleet import Threads
+from sync.app.use_cases import PASS
+from sync.app.work_queue import Threads
 
 VAULTS = (10, 100, 1_000)
 SECRETS = (25, 100)

@@ -11,9 +11,9 @@ from bench.single_event import KEY, Floor, Place, event, timed
 from bench.site import Site, kubernetes_path, put_secret, secret_path
 from bench.timing import Times
 from sync import bootstrap, telemetry
-from sync.adapters.key_vault import KeyVaults
-from sync.model import Converged, Desired, Target
-from sync.ports import Cluster, Deadline
+from sync.adapters.azure.key_vault import KeyVaults
+from sync.core.model import Converged, Desired, Target
+from sync.core.ports import Cluster, Deadline
 
 _SECONDS = 20
 _WARM_UP = 20

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 
 from azure.core.credentials import TokenCredential
 
-from sync import settings as settings_of
-from sync.adapters.aks import managed_cluster_endpoint
-from sync.adapters.arm import ResourceManager, host_of_cloud
-from sync.adapters.clusters import Clusters
-from sync.adapters.discovery import Listed, ResourceGraph
-from sync.adapters.doors import Azure
-from sync.adapters.identity import log_in
-from sync.adapters.key_vault import KeyVaults
-from sync.adapters.kubernetes import KubernetesSecrets
-from sync.app import App, Survey
-from sync.fleet import Fleet
-from sync.ports import Directory
-from sync.reconcile import Reconciler
-from sync.settings import Settings
+from sync.adapters.azure.aks import managed_cluster_endpoint
+from sync.adapters.azure.identity import log_in
+from sync.adapters.azure.key_vault import KeyVaults
+from sync.adapters.azure.resource_graph import Listed, ResourceGraph
+from sync.adapters.azure.resource_manager import ResourceManager, host_of_cloud
+from sync.adapters.kubernetes.client import Clusters
+from sync.adapters.kubernetes.login.endpoints import Azure
+from sync.adapters.kubernetes.secrets import KubernetesSecrets
+from sync.app.use_cases import App, Survey
+from sync.app.work_queue import Fleet
+from sync.core.ports import Directory
+from sync.reconcile.reconciler import Reconciler
+from sync.settings import environment as settings_of
+from sync.settings.environment import Settings
 
 if TYPE_CHECKING:
-    from sync.doctor import Doctor
+    from sync.doctor.doctor import Doctor
 
 _BUILDING = Lock()
 
@@ -60,8 +60,8 @@ def build(given: Settings) -> App:
 
 def doctor() -> "Doctor":
     """Return the examination of an app like this process's; raises SettingsError."""
-    from sync.adapters.access import ClusterAccess, SignIn  # noqa: PLC0415 - the app starts without
-    from sync.doctor import Doctor  # noqa: PLC0415 - likewise
+    from sync.adapters.kubernetes.access_reviews import ClusterAccess, SignIn  # noqa: PLC0415 - the app starts without
+    from sync.doctor.doctor import Doctor  # noqa: PLC0415 - likewise
 
     given = settings()
     clients = _clients(given)

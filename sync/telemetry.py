@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Sized
 from threading import Lock
 
-from sync.app import DISCOVERY
-from sync.errors import Malformed, NotOurs, Permanent, SyncError, Unexpected
-from sync.model import Converged, Failed, Ignored, Outcome
-from sync.report import key_of
+from sync.app.serialize import key_of
+from sync.app.use_cases import DISCOVERY
+from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Unexpected
+from sync.core.model import Converged, Failed, Ignored, Outcome
 
 _LOG = logging.getLogger("keyvault-sync")
 _NAMED = 20  # how many changes or warnings a line names

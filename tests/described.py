@@ -6,7 +6,7 @@ from functools import cache
 
 import jsonschema_rs
 
-from sync.openapi import openapi
+from sync.http_api.openapi import openapi
 
 type Node = dict[str, object]
 

@@ -20,11 +20,11 @@ import sys
 import threading
 
 sys.path.append({root!r})
-import sync.app
+import sync.app.use_cases
 
 KEPT = []
 TURNS = itertools.count()
-parse = sync.app.parse
+parse = sync.app.use_cases.parse
 
 
 def leaking(payload, subscriptions):
@@ -33,7 +33,7 @@ def leaking(payload, subscriptions):
     return parse(payload, subscriptions)
 
 
-sync.app.parse = leaking
+sync.app.use_cases.parse = leaking
 spec = importlib.util.spec_from_file_location("real_function_app", {path!r})
 real = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(real)

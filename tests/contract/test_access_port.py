@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from local.kubernetes import Rule
-from sync import remedies
-from sync.adapters.access import ClusterAccess
-from sync.errors import Permanent
-from sync.model import Target, VaultName
-from sync.rights import NEEDED, Right
+from sync.adapters.kubernetes.access_reviews import ClusterAccess
+from sync.core.errors import Permanent
+from sync.core.model import Target, VaultName
+from sync.doctor import remedies
+from sync.doctor.secret_checks import NEEDED, Right
 from tests.contract.api_servers import Account, ApiServer
 from tests.contract.test_cluster_port import connect
 from tests.functional.world import wait_until

@@ -9,10 +9,10 @@ import pytest
 
 from local.kubernetes import Rule
 from local.kubernetes.documents import Document, text
-from sync.adapters.access import ClusterAccess
-from sync.adapters.kubernetes import KubernetesSecrets
-from sync.errors import Permanent, Transient
-from sync.model import CREATE_ONLY, Target
+from sync.adapters.kubernetes.access_reviews import ClusterAccess
+from sync.adapters.kubernetes.secrets import KubernetesSecrets
+from sync.core.errors import Permanent, Transient
+from sync.core.model import CREATE_ONLY, Target
 from tests.contract.api_servers import MERGE, Account, ApiServer
 from tests.contract.test_cluster_port import VAULT, connect, desired, encoded
 from tests.functional.world import wait_until

@@ -19,11 +19,11 @@ from local.identity import Identity, identity_app
 from local.key_vault import KeyVaults
 from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
-from sync.adapters.aks import managed_cluster_endpoint
-from sync.adapters.arm import ResourceManager
-from sync.adapters.discovery import LET_GO_AFTER, ResourceGraph
-from sync.errors import Permanent, SyncError, Transient
-from sync.naming import DEFAULT_PATTERN, Naming
+from sync.adapters.azure.aks import managed_cluster_endpoint
+from sync.adapters.azure.resource_graph import LET_GO_AFTER, ResourceGraph
+from sync.adapters.azure.resource_manager import ResourceManager
+from sync.core.errors import Permanent, SyncError, Transient
+from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from tests.unit.scripted import said, soon
 
 HOME = "00000000-0000-4000-8000-000000000001"

@@ -9,11 +9,11 @@ import pytest
 
 from local.kubernetes import Rule
 from local.kubernetes.documents import Document, child
-from sync.adapters.cluster_config import ClusterConfig, KubeconfigFile
-from sync.adapters.clusters import Clusters
-from sync.adapters.kubernetes import KubernetesSecrets
-from sync.errors import Conflict, Permanent
-from sync.model import CREATE_ONLY, STATE_ANNOTATION, Actual, Desired, Target, VaultName
+from sync.adapters.kubernetes.client import Clusters
+from sync.adapters.kubernetes.cluster_config import ClusterConfig, KubeconfigFile
+from sync.adapters.kubernetes.secrets import KubernetesSecrets
+from sync.core.errors import Conflict, Permanent
+from sync.core.model import CREATE_ONLY, STATE_ANNOTATION, Actual, Desired, Target, VaultName
 from tests.contract.api_servers import APPLY, MERGE, STRATEGIC, Answer, ApiServer
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks

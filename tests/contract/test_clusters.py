@@ -18,8 +18,10 @@ from local.api_server import AKS_AUDIENCE, ApiServer
 from local.authority import Authority
 from local.identity import Identity
 from local.serving import LOOPBACK, Servers
-from sync.adapters.aks import ClusterEndpoint
-from sync.adapters.cluster_config import (
+from sync.adapters.azure.aks import ClusterEndpoint
+from sync.adapters.azure.key_vault import KeyVaults
+from sync.adapters.kubernetes.client import Clusters
+from sync.adapters.kubernetes.cluster_config import (
     Aks,
     ClusterConfig,
     Entra,
@@ -27,12 +29,10 @@ from sync.adapters.cluster_config import (
     Reach,
     Server,
 )
-from sync.adapters.clusters import Clusters
-from sync.adapters.connection import Call
-from sync.adapters.doors import Azure
-from sync.adapters.key_vault import KeyVaults
-from sync.errors import Permanent, SyncError, Transient
-from sync.ports import Deadline
+from sync.adapters.kubernetes.connection import Call
+from sync.adapters.kubernetes.login.endpoints import Azure
+from sync.core.errors import Permanent, SyncError, Transient
+from sync.core.ports import Deadline
 from tests.unit.scripted import Answer, Scripted, scripted_servers, soon
 
 VERSION = Call("GET", "/version")

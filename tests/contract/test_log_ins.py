@@ -17,9 +17,9 @@ from local.key_vault import KeyVaults as Emulator
 from local.key_vault import key_vault_app
 from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
-from sync.adapters.identity import log_in
-from sync.adapters.key_vault import KeyVaults
-from sync.model import VaultName, VaultSecret
+from sync.adapters.azure.identity import log_in
+from sync.adapters.azure.key_vault import KeyVaults
+from sync.core.model import VaultName, VaultSecret
 from tests.unit.scripted import Answer, Request, Scripted, soon
 
 LOGIN = "login.microsoftonline.com"

@@ -15,9 +15,9 @@ from local.key_vault import KeyVaults as Emulator
 from local.key_vault import Quirks, Vault, key_vault_app
 from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
-from sync.adapters.key_vault import KeyVaults
-from sync.errors import Permanent, Transient
-from sync.model import Unserved, VaultName, VaultSecret
+from sync.adapters.azure.key_vault import KeyVaults
+from sync.core.errors import Permanent, Transient
+from sync.core.model import Unserved, VaultName, VaultSecret
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.scripted import said, soon

@@ -17,16 +17,45 @@ from tests.leaks.dye import PLANTED, value
 from tests.leaks.search import leaks
 
 BUGS = (
-    *("sync.settings:read", "sync.bootstrap:build"),
-    *("sync.app:parse", "sync.app:explain", "sync.app:Survey.look", "sync.app:status_json"),
-    *("sync.requests:parse_resync", "sync.naming:Naming.vault", "sync.naming:Naming.target"),
-    *("sync.fleet:Fleet.submit", "sync.fleet:Fleet.sweep", "sync.fleet:Fleet.ask"),
-    *("sync.reconcile:Reconciler.reconcile", "sync.reading:Reader.whole", "sync.reconcile:diff"),
-    *("sync.projection:Rules.render", "sync.report:outcome_json"),
-    *("sync.adapters.key_vault:KeyVaults.list", "sync.adapters.key_vault:KeyVaults.get"),
-    *("sync.adapters.credential:Credential.get_token", "sync.adapters.kubeconfig:endpoint"),
-    *("sync.adapters.connection:Connection.send", "sync.adapters.kubernetes:parse"),
-    *("sync.adapters.kubernetes:KubernetesSecrets.apply", "sync.adapters.lease:Lease.get"),
+    *("sync.settings.environment:read", "sync.bootstrap:build"),
+    *(
+        "sync.app.use_cases:parse",
+        "sync.app.use_cases:explain",
+        "sync.app.use_cases:Survey.look",
+        "sync.app.use_cases:status_json",
+    ),
+    *(
+        "sync.app.requests:parse_resync",
+        "sync.core.vault_names:Naming.vault",
+        "sync.core.vault_names:Naming.target",
+    ),
+    *(
+        "sync.app.work_queue:Fleet.submit",
+        "sync.app.work_queue:Fleet.sweep",
+        "sync.app.work_queue:Fleet.ask",
+    ),
+    *(
+        "sync.reconcile.reconciler:Reconciler.reconcile",
+        "sync.reconcile.vault_reader:Reader.whole",
+        "sync.reconcile.reconciler:diff",
+    ),
+    *("sync.projection.rules:Rules.render", "sync.app.serialize:outcome_json"),
+    *(
+        "sync.adapters.azure.key_vault:KeyVaults.list",
+        "sync.adapters.azure.key_vault:KeyVaults.get",
+    ),
+    *(
+        "sync.adapters.azure.credential_errors:Credential.get_token",
+        "sync.adapters.kubernetes.login.kubeconfig:endpoint",
+    ),
+    *(
+        "sync.adapters.kubernetes.connection:Connection.send",
+        "sync.adapters.kubernetes.secrets:parse",
+    ),
+    *(
+        "sync.adapters.kubernetes.secrets:KubernetesSecrets.apply",
+        "sync.adapters.kubernetes.login.cached:Lease.get",
+    ),
 )
 
 BROKEN_APP = """
@@ -121,7 +150,11 @@ def test_a_bug_in_any_layer_tells_no_value(acting: World, broken: Broken, bug: s
     assert acting.leaks() == []
 
 
-BUILT_ONCE = ("sync.settings:read", "sync.bootstrap:build", "sync.adapters.kubeconfig:endpoint")
+BUILT_ONCE = (
+    "sync.settings.environment:read",
+    "sync.bootstrap:build",
+    "sync.adapters.kubernetes.login.kubeconfig:endpoint",
+)
 
 
 @pytest.mark.parametrize("bug", BUILT_ONCE)
@@ -148,8 +181,8 @@ def test_a_bug_while_the_app_is_built_tells_no_value(
     ("command", "bug"),
     [
         ("resync", "sync.bootstrap:build"),
-        ("status", "sync.naming:Naming.vault"),
-        ("adopt", "sync.adapters.lease:Lease.get"),
+        ("status", "sync.core.vault_names:Naming.vault"),
+        ("adopt", "sync.adapters.kubernetes.login.cached:Lease.get"),
     ],
 )
 def test_a_bug_tells_the_command_line_no_value(
@@ -159,7 +192,7 @@ def test_a_bug_tells_the_command_line_no_value(
     place = world.place(silent=True)
     place.vault.set_secret("key", value())
     code = (broken.folder / "function_app.py").read_text().partition("\nprogram =")[0]
-    code += "\nfrom sync.cli import main\nsys.exit(main(sys.argv[1:]))\n"
+    code += "\nfrom sync.cli.commands import main\nsys.exit(main(sys.argv[1:]))\n"
     program = broken.folder / "command.py"
     program.write_text(code)
     broken.shows(bug)

@@ -16,17 +16,17 @@ from local.kubernetes import Write
 from local.kubernetes.documents import Document
 from local.kubernetes.kinds import SECRET
 from local.stack import ROOT
-from sync.adapters.discovery import Listed
-from sync.adapters.kubernetes import KubernetesSecrets
-from sync.adopt import Fate, adopt, look
-from sync.app import App, Budget, Survey
-from sync.errors import Permanent
-from sync.fleet import Fleet
-from sync.model import Actual, Converged, Failed, Ignored, Target
-from sync.naming import DEFAULT_PATTERN, ClusterMatch, Naming
-from sync.ports import Known
-from sync.reconcile import Reconciler
-from sync.requests import Resync
+from sync.adapters.azure.resource_graph import Listed
+from sync.adapters.kubernetes.secrets import KubernetesSecrets
+from sync.app.requests import Resync
+from sync.app.takeover import Fate, adopt, look
+from sync.app.use_cases import App, Budget, Survey
+from sync.app.work_queue import Fleet
+from sync.core.errors import Permanent
+from sync.core.model import Actual, Converged, Failed, Ignored, Target
+from sync.core.ports import Known
+from sync.core.vault_names import DEFAULT_PATTERN, ClusterMatch, Naming
+from sync.reconcile.reconciler import Reconciler
 from tests.contract.api_servers import (
     APPLY,
     MERGE,

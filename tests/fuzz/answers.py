@@ -7,25 +7,25 @@ from contextlib import suppress
 
 from azure.identity import ManagedIdentityCredential
 
-from sync.adapters import kubeconfig
-from sync.adapters.aks import managed_cluster_endpoint
-from sync.adapters.cluster_config import (
+from sync.adapters.azure.aks import managed_cluster_endpoint
+from sync.adapters.azure.credential_errors import Credential
+from sync.adapters.azure.resource_graph import ResourceGraph
+from sync.adapters.kubernetes.cluster_config import (
     ClusterConfig,
     KeptKubeconfig,
     KeptSecret,
     KubeconfigText,
 )
-from sync.adapters.credential import Credential
-from sync.adapters.discovery import ResourceGraph
-from sync.adapters.kept import KeptSecrets
-from sync.adapters.kubernetes import KubernetesSecrets
-from sync.errors import SyncError
-from sync.model import Actual, Desired, Failed, ListedSecret, Unserved, VaultName, VaultSecret
-from sync.ownership import claim, taken
-from sync.plan import Standing
-from sync.ports import Deadline
-from sync.report import http_status, outcome_json, retry_after, status_json
-from sync.state import decode, encode
+from sync.adapters.kubernetes.login import kubeconfig
+from sync.adapters.kubernetes.login.stored_credentials import KeptSecrets
+from sync.adapters.kubernetes.secrets import KubernetesSecrets
+from sync.app.serialize import http_status, outcome_json, retry_after, status_json
+from sync.core.annotation import decode, encode
+from sync.core.errors import SyncError
+from sync.core.model import Actual, Desired, Failed, ListedSecret, Unserved, VaultName, VaultSecret
+from sync.core.ports import Deadline
+from sync.reconcile.ownership import claim, taken
+from sync.reconcile.plan import Standing
 from tests.fuzz.canned import CannedClusters, canned_transport, canned_vaults, resource_manager
 from tests.fuzz.channels import NAMING, SUBSCRIPTION
 from tests.fuzz.target import Target, fields_of, text_of, written

@@ -11,12 +11,13 @@ from azure.core.pipeline.transport import RequestsTransport
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
-from sync.adapters import arm, key_vault
-from sync.adapters.arm import ResourceManager
-from sync.adapters.clusters import Clusters
-from sync.adapters.connection import Answer, Call
-from sync.adapters.key_vault import KeyVaults
-from sync.ports import Deadline
+from sync.adapters.azure import key_vault
+from sync.adapters.azure import resource_manager as arm
+from sync.adapters.azure.key_vault import KeyVaults
+from sync.adapters.azure.resource_manager import ResourceManager
+from sync.adapters.kubernetes.client import Clusters
+from sync.adapters.kubernetes.connection import Answer, Call
+from sync.core.ports import Deadline
 
 
 class CannedClusters(Clusters):

@@ -4,13 +4,13 @@ import json
 from contextlib import suppress
 from uuid import UUID
 
-from sync.callers import entra_principal
-from sync.cluster_settings import read_clusters
-from sync.errors import NotOurs, Permanent
-from sync.events import Changed, Expiring, parse
-from sync.naming import AZURE_NAME
-from sync.requests import parse_resync
-from sync.settings import NAMES, SettingsError, read
+from sync.app.events import Changed, Expiring, parse
+from sync.app.requests import parse_resync
+from sync.core.errors import NotOurs, Permanent
+from sync.core.vault_names import AZURE_NAME
+from sync.http_api.principal import entra_principal
+from sync.settings.clusters import read_clusters
+from sync.settings.environment import NAMES, SettingsError, read
 from tests.fuzz.target import Target, fields_of, text_of
 from tests.leaks.dye import PLANTED
 

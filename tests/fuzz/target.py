@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from sync.errors import SyncError
+from sync.core.errors import SyncError
 from tests.leaks.dye import PLANTED
 
 CORPUS = Path(__file__).parent / "corpus"

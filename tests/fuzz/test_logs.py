@@ -3,8 +3,8 @@
 import pytest
 from azure.identity import ManagedIdentityCredential
 
-from sync.adapters.credential import Credential
-from sync.errors import SyncError
+from sync.adapters.azure.credential_errors import Credential
+from sync.core.errors import SyncError
 from sync.telemetry import quiet_sdks
 from tests.fuzz.canned import canned_transport
 from tests.leaks.dye import PLANTED

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sync.errors import Permanent
-from sync.expansion import members
-from sync.tags import Format, SecretType
-from sync.typed import typed
+from sync.core.errors import Permanent
+from sync.projection.formats import members
+from sync.projection.secret_types import typed
+from sync.projection.tags import Format, SecretType
 from tests.leaks.dye import PLANTED
 
 SLIPS = "{}[],:\"'\\\n\r\t\0 =#&*!|>%@`-?<~.0aé\ud800"

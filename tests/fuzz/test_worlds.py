@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.app import App, Survey
-from sync.errors import Malformed, NotOurs, SyncError
-from sync.fleet import Fleet, Threads
-from sync.model import FIELD_MANAGER, STATE_ANNOTATION, Converged, VaultName
-from sync.naming import DEFAULT_PATTERN, Naming
-from sync.ports import Deadline, Known
-from sync.projection import KeyStyle, Rules
-from sync.reconcile import Reconciled, Work
-from sync.report import outcome_json
-from sync.requests import parse_resync
-from sync.tags import KNOWN, Encoding, Format, SecretType
+from sync.app.requests import parse_resync
+from sync.app.serialize import outcome_json
+from sync.app.use_cases import App, Survey
+from sync.app.work_queue import Fleet, Threads
+from sync.core.errors import Malformed, NotOurs, SyncError
+from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Converged, VaultName
+from sync.core.ports import Deadline, Known
+from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from sync.projection.rules import KeyStyle, Rules
+from sync.projection.tags import KNOWN, Encoding, Format, SecretType
+from sync.reconcile.reconciler import Reconciled, Work
 from tests.fuzz.channels import CLOUD, DATA, GRID, SUBSCRIPTION
 from tests.fuzz.target import fields_of, text_of, unquoted
 from tests.fuzz.targets import TARGETS

@@ -4,13 +4,13 @@ import json
 import re
 from base64 import b64encode
 
-from sync.certificates import read_bundle
-from sync.errors import Permanent
-from sync.expansion import ObjectFormat, decoded, members
-from sync.model import VaultSecret
-from sync.projection import KeyStyle, Pattern, Placement, Rules, StagePrefixes
-from sync.tags import KNOWN, Encoding, Format, SecretType, read_tags
-from sync.typed import Built, typed
+from sync.core.errors import Permanent
+from sync.core.model import VaultSecret
+from sync.projection.certificates import read_bundle
+from sync.projection.formats import ObjectFormat, decoded, members
+from sync.projection.rules import KeyStyle, Pattern, Placement, Rules, StagePrefixes
+from sync.projection.secret_types import Built, typed
+from sync.projection.tags import KNOWN, Encoding, Format, SecretType, read_tags
 from tests.fuzz.target import Target, fields_of, text_of, written
 from tests.leaks.dye import PLANTED
 from tests.unit.bundles import (

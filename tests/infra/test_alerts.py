@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sync import telemetry
-from sync.errors import Permanent, Transient
-from sync.model import Converged, Failed, Target, VaultName
+from sync.core.errors import Permanent, Transient
+from sync.core.model import Converged, Failed, Target, VaultName
 
 ROOT = Path(__file__).parents[2]
 ALERTS = json.loads((ROOT / "infra/alerts/alerts.json").read_text())

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sync.cluster_settings import read_clusters
-from sync.settings import NAMES
+from sync.settings.clusters import read_clusters
+from sync.settings.environment import NAMES
 from tests.infra.bicep_files import (
     EVENTS,
     FOLDER,

@@ -14,8 +14,8 @@ import yaml
 from local.kubernetes.documents import Document, child, dump, items, text, words
 from local.kubernetes.kinds import ROLE, ROLE_BINDING, SECRET
 from local.role import BASE, Rights
-from sync import remedies
-from sync.model import Target, VaultName
+from sync.core.model import Target, VaultName
+from sync.doctor import remedies
 from tests.contract.api_servers import APPLY, JSON, MERGE, Account, Answer, ApiServer
 from tests.contract.conftest import actual_server, api_server, emulated_server, namespace
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import hcl2
 import pytest
 
-from sync.settings import NAMES
+from sync.settings.environment import NAMES
 from tests.infra.bicep_files import MAIN, Expression, declared
 
 TERRAFORM = Path(__file__).parents[2] / "infra" / "terraform"

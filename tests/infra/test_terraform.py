@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sync.events import EXPIRY, NEW_VERSION
-from sync.naming import DEFAULT_PATTERN
+from sync.app.events import EXPIRY, NEW_VERSION
+from sync.core.vault_names import DEFAULT_PATTERN
 from tests.infra.terraform_files import FILES, FOLDER, Value, at, blocks
 
 PROVIDERS = "TF_CLI_CONFIG_FILE"

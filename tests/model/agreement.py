@@ -6,9 +6,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from local.kubernetes.documents import Document, child, items, text, texts
-from sync.app import App
-from sync.model import Converged, Failed, Outcome
-from sync.requests import Resync
+from sync.app.requests import Resync
+from sync.app.use_cases import App
+from sync.core.model import Converged, Failed, Outcome
 from tests.model.actors import Actor
 from tests.model.oracle import No, Place, Wants, is_tagged, wish
 from tests.model.watch import STATE, Watch

@@ -10,11 +10,13 @@ from functools import cached_property
 from types import FunctionType, ModuleType
 from unittest import mock
 
-from sync import contents, reading, reconcile
-from sync.holdings import Holdings
-from sync.plan import Standing
-from sync.reading import Reader
-from sync.reconcile import Reconciler
+from sync.reconcile import desired as contents
+from sync.reconcile import reconciler as reconcile
+from sync.reconcile import vault_reader as reading
+from sync.reconcile.observed import Holdings
+from sync.reconcile.plan import Standing
+from sync.reconcile.reconciler import Reconciler
+from sync.reconcile.vault_reader import Reader
 from tests.model import killers
 from tests.model.steps import Step
 

@@ -12,17 +12,17 @@ from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import RequestsTransport
 
 from local.kubernetes.credentials import kubeconfig
-from sync.adapters.cluster_config import ClusterConfig, KubeconfigText
-from sync.adapters.clusters import Clusters
-from sync.adapters.discovery import Listed
-from sync.adapters.key_vault import KeyVaults
-from sync.adapters.kubernetes import KubernetesSecrets
-from sync.app import App, Survey
-from sync.fleet import Fleet, Threads
-from sync.model import Target, VaultName
-from sync.naming import DEFAULT_PATTERN, Naming
-from sync.ports import Deadline
-from sync.reconcile import Reconciler
+from sync.adapters.azure.key_vault import KeyVaults
+from sync.adapters.azure.resource_graph import Listed
+from sync.adapters.kubernetes.client import Clusters
+from sync.adapters.kubernetes.cluster_config import ClusterConfig, KubeconfigText
+from sync.adapters.kubernetes.secrets import KubernetesSecrets
+from sync.app.use_cases import App, Survey
+from sync.app.work_queue import Fleet, Threads
+from sync.core.model import Target, VaultName
+from sync.core.ports import Deadline
+from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from sync.reconcile.reconciler import Reconciler
 from tests.model.inside import Answered, Sent, pool_class
 from tests.unit.fakes import Inline, no_wait_turns
 
@@ -101,7 +101,7 @@ def build(wire: Wire) -> Real:
     text = kubeconfig(f"https://{CLUSTER_HOST}", b"", TOKEN)
     with (
         mock.patch("urllib3.poolmanager.pool_classes_by_scheme", pools),
-        mock.patch("sync.adapters.key_vault.azure_transport", _transport(wire.sleep)),
+        mock.patch("sync.adapters.azure.key_vault.azure_transport", _transport(wire.sleep)),
     ):
         clusters = Clusters([ClusterConfig("default", KubeconfigText(text))])
         key_vaults = KeyVaults(_Credential(), "vault.azure.net", now=wire.now)

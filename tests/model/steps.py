@@ -12,10 +12,10 @@ from local.key_vault import Quirks, Refused
 from local.kubernetes import Write
 from local.kubernetes.kinds import SECRET
 from local.kubernetes.status import ApiError
-from sync.errors import SyncError
-from sync.events import Changed, parse
-from sync.model import Converged, Hint, Target
-from sync.reconcile import Work
+from sync.app.events import Changed, parse
+from sync.core.errors import SyncError
+from sync.core.model import Converged, Hint, Target
+from sync.reconcile.reconciler import Work
 from tests.model.actors import Actor, Fate, Killed
 from tests.model.agreement import check
 from tests.model.real import SUBSCRIPTION, Real, Wire, build

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from sync.pkcs12 import MOST_ROUNDS
+from sync.projection.pkcs12.bundle import MOST_ROUNDS
 from tests.unit.chains import chain_of, oid, safe_data, sequence, tlv
 
 CHAIN = chain_of("P-256", 2)

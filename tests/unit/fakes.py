@@ -7,8 +7,8 @@ from itertools import count
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_none
 
-from sync.errors import Conflict, Permanent, SyncError
-from sync.model import (
+from sync.core.errors import Conflict, Permanent, SyncError
+from sync.core.model import (
     FIELD_MANAGER,
     SECRET_TYPE,
     STATE_ANNOTATION,
@@ -20,7 +20,7 @@ from sync.model import (
     VaultName,
     VaultSecret,
 )
-from sync.ports import Deadline
+from sync.core.ports import Deadline
 
 NOON = 1_767_268_800.0
 """2026-01-01T12:00:00Z, when every fake clock starts."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from local.serving import Servers
-from sync.errors import SyncError
-from sync.ports import Deadline
+from sync.core.errors import SyncError
+from sync.core.ports import Deadline
 
 
 @dataclass(frozen=True, slots=True)

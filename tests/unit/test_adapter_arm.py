@@ -18,13 +18,18 @@ from azure.core.credentials import AccessToken
 from local.authority import Authority
 from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
-from sync.adapters.aks import managed_cluster_endpoint, resource_id
-from sync.adapters.arm import PUBLIC_CLOUD, Question, ResourceManager, host_of_cloud
-from sync.adapters.discovery import Listed, ResourceGraph
-from sync.errors import Permanent, SyncError, Transient
-from sync.model import VaultName
-from sync.naming import DEFAULT_PATTERN, Naming
-from sync.ports import Deadline, Known
+from sync.adapters.azure.aks import managed_cluster_endpoint, resource_id
+from sync.adapters.azure.resource_graph import Listed, ResourceGraph
+from sync.adapters.azure.resource_manager import (
+    PUBLIC_CLOUD,
+    Question,
+    ResourceManager,
+    host_of_cloud,
+)
+from sync.core.errors import Permanent, SyncError, Transient
+from sync.core.model import VaultName
+from sync.core.ports import Deadline, Known
+from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.scripted import Answer, Request, Scripted, said, soon
@@ -270,8 +275,8 @@ def test_nothing_is_loaded_before_it_is_needed() -> None:
     """The management SDK costs a cold start nothing where no question is asked."""
     code = (
         "import sys\n"
-        "from sync.adapters import aks, arm, discovery\n"
-        "arm.ResourceManager(object()).close()\n"
+        "from sync.adapters.azure import aks, resource_graph, resource_manager\n"
+        "resource_manager.ResourceManager(object()).close()\n"
         "sys.exit('azure.mgmt.core' in sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - our own

@@ -15,13 +15,13 @@ from local.faults import Fault
 from local.kubernetes import kubeconfig
 from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
-from sync.adapters import body
-from sync.adapters.cluster_config import ClusterConfig, KubeconfigText
-from sync.adapters.clusters import Clusters
-from sync.adapters.key_vault import KeyVaults
-from sync.adapters.kubernetes import KubernetesSecrets
-from sync.adapters.retry_after import retry_after
-from sync.errors import SyncError, Transient
+from sync.adapters.azure.key_vault import KeyVaults
+from sync.adapters.kubernetes.client import Clusters
+from sync.adapters.kubernetes.cluster_config import ClusterConfig, KubeconfigText
+from sync.adapters.kubernetes.secrets import KubernetesSecrets
+from sync.adapters.wire import bounded_body as body
+from sync.adapters.wire.retry_after import retry_after
+from sync.core.errors import SyncError, Transient
 from tests.unit.scripted import soon
 from tests.unit.test_adapter_key_vault import BUNDLE, VAULT, Token, challenge
 from tests.unit.test_adapter_kubernetes import TARGET

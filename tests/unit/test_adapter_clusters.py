@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 from local.authority import Authority
-from sync.adapters import kubeconfig as loaded
-from sync.adapters.cluster_config import (
+from sync.adapters.kubernetes.cluster_config import (
     ClusterConfig,
     KeptKubeconfig,
     KeptSecret,
     KubeconfigFile,
     KubeconfigText,
 )
-from sync.adapters.connection import Connection, Endpoint
-from sync.adapters.doors import Door, Doors
-from sync.errors import Permanent, Transient
+from sync.adapters.kubernetes.connection import Connection, Endpoint
+from sync.adapters.kubernetes.login import kubeconfig as loaded
+from sync.adapters.kubernetes.login.endpoints import Door, Doors
+from sync.core.errors import Permanent, Transient
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.chains import chain_of, key_pem, pem

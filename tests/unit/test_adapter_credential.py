@@ -15,9 +15,9 @@ from azure.identity import (
 
 from local.authority import Authority
 from local.serving import LOOPBACK, Servers
-from sync.adapters.credential import Credential
-from sync.adapters.identity import log_in
-from sync.errors import Permanent, SyncError, Transient
+from sync.adapters.azure.credential_errors import Credential
+from sync.adapters.azure.identity import log_in
+from sync.core.errors import Permanent, SyncError, Transient
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.scripted import Answer, Scripted, said, scripted_servers

@@ -15,9 +15,9 @@ from azure.keyvault.secrets import SecretClient
 from local.authority import Authority
 from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
-from sync.adapters.key_vault import KeyVaults
-from sync.errors import Permanent, SyncError, Transient
-from sync.model import ListedSecret, Unserved, VaultName
+from sync.adapters.azure.key_vault import KeyVaults
+from sync.core.errors import Permanent, SyncError, Transient
+from sync.core.model import ListedSecret, Unserved, VaultName
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.scripted import Answer, Request, Scripted, said, soon

@@ -10,11 +10,11 @@ import yaml
 
 from local.authority import Authority
 from local.serving import LOOPBACK, Servers
-from sync.adapters.cluster_config import ClusterConfig, KubeconfigFile
-from sync.adapters.clusters import Clusters
-from sync.adapters.kubernetes import KubernetesSecrets
-from sync.errors import Conflict, Permanent, SyncError, Transient
-from sync.model import Desired, Target, VaultName
+from sync.adapters.kubernetes.client import Clusters
+from sync.adapters.kubernetes.cluster_config import ClusterConfig, KubeconfigFile
+from sync.adapters.kubernetes.secrets import KubernetesSecrets
+from sync.core.errors import Conflict, Permanent, SyncError, Transient
+from sync.core.model import Desired, Target, VaultName
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.scripted import Answer, Scripted, said, soon

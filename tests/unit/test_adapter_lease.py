@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sync.adapters.lease import Held, Lease
-from sync.errors import Transient
-from sync.ports import Deadline
+from sync.adapters.kubernetes.login.cached import Held, Lease
+from sync.core.errors import Transient
+from sync.core.ports import Deadline
 from tests.unit.scripted import soon
 
 OUTAGE = Transient("Down", "It is down.")

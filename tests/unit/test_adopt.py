@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from sync.adapters.discovery import Listed
-from sync.adopt import Adoption, Fate, adopt, look
-from sync.app import App, Budget, Survey
-from sync.arguments import parse
-from sync.cli import Screen, run
-from sync.errors import Conflict, Permanent, Transient
-from sync.fleet import Fleet
-from sync.model import MANAGED_BY_LABEL, Converged
-from sync.naming import DEFAULT_PATTERN, Naming
-from sync.ports import Known
+from sync.adapters.azure.resource_graph import Listed
+from sync.app.takeover import Adoption, Fate, adopt, look
+from sync.app.use_cases import App, Budget, Survey
+from sync.app.work_queue import Fleet
+from sync.cli.arguments import parse
+from sync.cli.commands import Screen, run
+from sync.core.errors import Conflict, Permanent, Transient
+from sync.core.model import MANAGED_BY_LABEL, Converged
+from sync.core.ports import Known
+from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from tests.unit.world import World
 
 BUDGET = Budget(target=10, total=20)

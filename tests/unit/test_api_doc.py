@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sync.requests import parse_resync
-from sync.schemas import MALFORMED, NONE_KNOWN, NOT_OURS, UNKNOWN_CALLER
+from sync.app.requests import parse_resync
+from sync.http_api.schemas import MALFORMED, NONE_KNOWN, NOT_OURS, UNKNOWN_CALLER
 from tests.described import at, document, media, named, schemas, validator, within
 from tests.unit.test_docs import ROOT
 

@@ -9,14 +9,14 @@ from uuid import UUID
 
 import pytest
 
-from sync.app import DISCOVERY, REQUEST, App, Survey
-from sync.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
-from sync.fleet import Fleet, Threads
-from sync.model import Actual, Converged, Desired, Failed, Hint, Ignored, Outcome, Target
-from sync.naming import DEFAULT_PATTERN, Naming
-from sync.ports import Cluster, Deadline, Known
-from sync.reconcile import Reconciled, Work
-from sync.requests import Resync
+from sync.app.requests import Resync
+from sync.app.use_cases import DISCOVERY, REQUEST, App, Survey
+from sync.app.work_queue import Fleet, Threads
+from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
+from sync.core.model import Actual, Converged, Desired, Failed, Hint, Ignored, Outcome, Target
+from sync.core.ports import Cluster, Deadline, Known
+from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from sync.reconcile.reconciler import Reconciled, Work
 from tests.unit.world import World
 
 SUBSCRIPTION = str(UUID(int=15))

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from sync.callers import UnknownCaller, entra_principal
-from sync.settings import platform_authenticates
+from sync.http_api.principal import UnknownCaller, entra_principal
+from sync.settings.environment import platform_authenticates
 
 OBJECT_ID = "0f0e0d0c-0b0a-4908-8706-050403020100"
 

@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.certificates import Bundle, read_bundle
-from sync.errors import Permanent
+from sync.core.errors import Permanent
+from sync.projection.certificates import Bundle, read_bundle
 from tests.unit.chains import (
     PEM,
     PKCS12,

@@ -11,13 +11,17 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from sync.adapters.discovery import Listed
-from sync.app import App, Survey
-from sync.arguments import parse
-from sync.cli import Screen, main, run
-from sync.errors import NotOurs, Permanent, SyncError, Transient
-from sync.fleet import Fleet, Reconcile
-from sync.model import (
+from sync.adapters.azure.resource_graph import Listed
+from sync.app.requests import Resync
+from sync.app.serialize import outcomes_json
+from sync.app.use_cases import App, Survey
+from sync.app.work_queue import Fleet, Reconcile
+from sync.cli.arguments import parse
+from sync.cli.commands import Screen, main, run
+from sync.cli.tables import outcomes_text
+from sync.core.annotation import Record, State, encode
+from sync.core.errors import NotOurs, Permanent, SyncError, Transient
+from sync.core.model import (
     STATE_ANNOTATION,
     Act,
     Actual,
@@ -31,13 +35,9 @@ from sync.model import (
     VaultName,
     VaultSecret,
 )
-from sync.naming import DEFAULT_PATTERN, Naming
-from sync.ports import Deadline
-from sync.reconcile import Look, Reconciled, Reconciler, Work
-from sync.report import outcomes_json
-from sync.requests import Resync
-from sync.state import Record, State, encode
-from sync.tables import outcomes_text
+from sync.core.ports import Deadline
+from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from sync.reconcile.reconciler import Look, Reconciled, Reconciler, Work
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.fakes import vault_name
@@ -657,8 +657,8 @@ def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> Non
 def test_help_imports_no_sdk() -> None:
     """What does not reach out to Azure or a cluster does not wait for their packages."""
     script = (
-        "import sys, sync.cli\n"
-        "try: sync.cli.main(['--help'])\n"
+        "import sys, sync.cli.commands\n"
+        "try: sync.cli.commands.main(['--help'])\n"
         "finally: print(*{'azure', 'kubernetes', 'urllib3', 'requests'} & sys.modules.keys())"
     )
     done = subprocess.run(  # noqa: S603 - our own interpreter and script

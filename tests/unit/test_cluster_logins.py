@@ -12,15 +12,15 @@ from azure.core.credentials import AccessToken
 
 from local.authority import Authority
 from local.serving import LOOPBACK, Servers
-from sync.adapters import kubeconfig
-from sync.adapters.cluster_config import ClusterConfig, KeptSecret, KubeconfigText
-from sync.adapters.connection import Endpoint
-from sync.adapters.doors import Doors
-from sync.adapters.entra import EntraTokens
-from sync.adapters.kept import KeptSecrets
-from sync.errors import Permanent, SyncError, Transient
-from sync.model import ListedSecret, Unserved, VaultName, VaultSecret
-from sync.ports import Deadline
+from sync.adapters.kubernetes.cluster_config import ClusterConfig, KeptSecret, KubeconfigText
+from sync.adapters.kubernetes.connection import Endpoint
+from sync.adapters.kubernetes.login import kubeconfig
+from sync.adapters.kubernetes.login.endpoints import Doors
+from sync.adapters.kubernetes.login.entra_tokens import EntraTokens
+from sync.adapters.kubernetes.login.stored_credentials import KeptSecrets
+from sync.core.errors import Permanent, SyncError, Transient
+from sync.core.model import ListedSecret, Unserved, VaultName, VaultSecret
+from sync.core.ports import Deadline
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.scripted import Answer, Request, Scripted, said, soon

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from sync.arguments import parse
-from sync.naming import DEFAULT_NAMESPACE
-from sync.settings import DEFAULT_DNS_SUFFIX, DEFAULT_SCHEDULE, NAMES, read
+from sync.cli.arguments import parse
+from sync.core.vault_names import DEFAULT_NAMESPACE
+from sync.settings.environment import DEFAULT_DNS_SUFFIX, DEFAULT_SCHEDULE, NAMES, read
 
 ROOT = Path(__file__).parents[2]
 ERRORS = {

@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sync.app import App, Survey
-from sync.arguments import parse
-from sync.checks import Check, Verdict, checks_json
-from sync.doctor import GROUP_SECONDS, Doctor, unparsed
-from sync.errors import NotOurs, Permanent, SyncError, Transient
-from sync.fleet import Fleet, Threads
-from sync.model import Converged, Target, VaultName
-from sync.naming import DEFAULT_PATTERN, ClusterMatch, Naming
-from sync.ports import Deadline, Known
-from sync.reconcile import Reconciler
-from sync.requests import Resync
-from sync.rights import NEEDED, Right, Server
-from sync.tables import checks_text
+from sync.app.requests import Resync
+from sync.app.use_cases import App, Survey
+from sync.app.work_queue import Fleet, Threads
+from sync.cli.arguments import parse
+from sync.cli.tables import checks_text
+from sync.core.errors import NotOurs, Permanent, SyncError, Transient
+from sync.core.model import Converged, Target, VaultName
+from sync.core.ports import Deadline, Known
+from sync.core.vault_names import DEFAULT_PATTERN, ClusterMatch, Naming
+from sync.doctor.checks import Check, Verdict, checks_json
+from sync.doctor.doctor import GROUP_SECONDS, Doctor, unparsed
+from sync.doctor.secret_checks import NEEDED, Right, Server
+from sync.reconcile.reconciler import Reconciler
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.fakes import Clock, FakeCluster, FakeVaults, Stored, Wire, vault_name

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.errors import Malformed, NotOurs
-from sync.events import EXPIRY, MAX_EVENT_LENGTH, NEW_VERSION, Changed, Expiring, parse
-from sync.model import Hint
+from sync.app.events import EXPIRY, MAX_EVENT_LENGTH, NEW_VERSION, Changed, Expiring, parse
+from sync.core.errors import Malformed, NotOurs
+from sync.core.model import Hint
 from tests.unit.fakes import NOON
 
 SUBSCRIPTION = "8d2f3c1a-0000-4000-8000-00000000000f"

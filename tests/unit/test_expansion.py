@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sync.errors import Permanent
-from sync.expansion import (
+from sync.core.errors import Permanent
+from sync.projection.formats import (
     MAX_DEPTH,
     MAX_MEMBERS,
     ObjectFormat,
@@ -22,7 +22,7 @@ from sync.expansion import (
     joined,
     members,
 )
-from sync.tags import Encoding, Format
+from sync.projection.tags import Encoding, Format
 
 MARKER = "Planted7Marker"
 FORMATS: tuple[ObjectFormat, ...] = (Format.JSON, Format.YAML, Format.DOTENV)

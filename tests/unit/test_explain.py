@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.errors import Permanent, SyncError, Transient
-from sync.explain import Explained, Progress, explain, explanation_json
-from sync.projection import Pattern, Rules, StagePrefixes
-from sync.reconcile import Work
+from sync.app.explain import Explained, Progress, explain, explanation_json
+from sync.core.errors import Permanent, SyncError, Transient
+from sync.projection.rules import Pattern, Rules, StagePrefixes
+from sync.reconcile.reconciler import Work
 from tests.described import named
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks

@@ -8,11 +8,11 @@ from threading import Barrier, Event, Lock
 
 import pytest
 
-from sync.errors import Permanent, SyncError, Transient, Unexpected
-from sync.fleet import Fleet, Threads
-from sync.model import Act, Change, Converged, Failed, Hint, Outcome
-from sync.ports import Deadline
-from sync.reconcile import Reconciled, Work
+from sync.app.work_queue import Fleet, Threads
+from sync.core.errors import Permanent, SyncError, Transient, Unexpected
+from sync.core.model import Act, Change, Converged, Failed, Hint, Outcome
+from sync.core.ports import Deadline
+from sync.reconcile.reconciler import Reconciled, Work
 from tests.unit.fakes import Clock, names, target_of, vault_name
 from tests.unit.world import World
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.errors import NotOurs, Permanent
-from sync.naming import DEFAULT_PATTERN, ClusterMatch, Naming
+from sync.core.errors import NotOurs, Permanent
+from sync.core.vault_names import DEFAULT_PATTERN, ClusterMatch, Naming
 from tests.unit.fakes import vault_name
 
 PATTERN = re.compile(DEFAULT_PATTERN, re.IGNORECASE | re.ASCII)

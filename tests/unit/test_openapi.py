@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
-from sync.errors import Malformed, NotOurs
-from sync.examples import MALFORMED as MALFORMED_EXAMPLE
-from sync.examples import NOT_OURS as NOT_OURS_EXAMPLE
-from sync.naming import DEFAULT_PATTERN, Naming
-from sync.report import error_json
-from sync.requests import parse_resync, parse_status
-from sync.schemas import MALFORMED, NONE_KNOWN, NOT_OURS, REASONS, UNKNOWN_CALLER
+from sync.app.requests import parse_resync, parse_status
+from sync.app.serialize import error_json
+from sync.core.errors import Malformed, NotOurs
+from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from sync.http_api.examples import MALFORMED as MALFORMED_EXAMPLE
+from sync.http_api.examples import NOT_OURS as NOT_OURS_EXAMPLE
+from sync.http_api.schemas import MALFORMED, NONE_KNOWN, NOT_OURS, REASONS, UNKNOWN_CALLER
 from tests.described import Node, at, document, media, named, schemas, validator, within
 from tests.unit.test_docs import ROOT, reasons
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from sync.model import FIELD_MANAGER, MANAGED_BY_LABEL, STATE_ANNOTATION, Actual
-from sync.ownership import Claim, claim, taken
-from sync.state import Record, State, encode
+from sync.core.annotation import Record, State, encode
+from sync.core.model import FIELD_MANAGER, MANAGED_BY_LABEL, STATE_ANNOTATION, Actual
+from sync.reconcile.ownership import Claim, claim, taken
 from tests.unit.fakes import target_of, vault_name
 
 VAULT = vault_name()

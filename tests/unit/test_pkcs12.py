@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.ber import element
-from sync.certificates import read_bundle
-from sync.errors import Permanent
-from sync.pkcs12 import MOST_ROUNDS, Contents, Locked, open_pkcs12
-from sync.rc2 import decrypt_rc2
+from sync.core.errors import Permanent
+from sync.projection.certificates import read_bundle
+from sync.projection.pkcs12.ber import element
+from sync.projection.pkcs12.bundle import MOST_ROUNDS, Contents, Locked, open_pkcs12
+from sync.projection.pkcs12.rc2 import decrypt_rc2
 from tests.unit.bundles import (
     CHAIN,
     HOSTILE,

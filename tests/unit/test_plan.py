@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.errors import Permanent
-from sync.holdings import Holdings
-from sync.model import FIELD_MANAGER, STATE_ANNOTATION, Act, Actual, Plan
-from sync.plan import (
+from sync.core.annotation import Record, State, decode, encode
+from sync.core.errors import Permanent
+from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Act, Actual, Plan
+from sync.core.ports import Deadline
+from sync.projection.rules import Placement, Rules
+from sync.reconcile.observed import Holdings
+from sync.reconcile.plan import (
     MAX_DATA_BYTES,
     MAX_KEYS,
     Content,
@@ -23,9 +26,6 @@ from sync.plan import (
     labels,
     refuse_foreign,
 )
-from sync.ports import Deadline
-from sync.projection import Placement, Rules
-from sync.state import Record, State, decode, encode
 from tests.unit.fakes import Clock, FakeCluster, Wire, names, target_of, vault_name
 
 VAULT = vault_name()

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sync.errors import Permanent, SyncError
-from sync.model import ListedSecret, VaultSecret
-from sync.projection import KeyStyle, Out, Pattern, Placement, Rules, StagePrefixes, latest
+from sync.core.errors import Permanent, SyncError
+from sync.core.model import ListedSecret, VaultSecret
+from sync.projection.rules import KeyStyle, Out, Pattern, Placement, Rules, StagePrefixes, latest
 from tests.unit.fakes import Call, target_of, vault_name
 from tests.unit.world import World
 

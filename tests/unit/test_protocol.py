@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import pytest
 
-from sync.errors import Conflict
-from sync.model import Hint, VaultSecret
-from sync.plan import Content, Entry, Standing, diff
-from sync.state import Record
+from sync.core.annotation import Record
+from sync.core.errors import Conflict
+from sync.core.model import Hint, VaultSecret
+from sync.reconcile.plan import Content, Entry, Standing, diff
 from tests.unit.fakes import Call
 from tests.unit.schedules import Schedule, schedules
 from tests.unit.world import World

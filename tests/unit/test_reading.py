@@ -6,13 +6,13 @@ from threading import Barrier, Lock
 
 import pytest
 
-from sync.errors import Transient
-from sync.holdings import Holdings
-from sync.model import ListedSecret
-from sync.plan import Standing
-from sync.ports import Deadline
-from sync.projection import Rules, latest
-from sync.reading import FETCH_WINDOW, Reader
+from sync.core.errors import Transient
+from sync.core.model import ListedSecret
+from sync.core.ports import Deadline
+from sync.projection.rules import Rules, latest
+from sync.reconcile.observed import Holdings
+from sync.reconcile.plan import Standing
+from sync.reconcile.vault_reader import FETCH_WINDOW, Reader
 from tests.unit.fakes import Call, Inline, names
 from tests.unit.world import World
 

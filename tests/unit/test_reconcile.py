@@ -2,9 +2,9 @@
 
 import pytest
 
-from sync.errors import Conflict, Permanent, SyncError, Transient
-from sync.model import STATE_ANNOTATION, Act, Hint
-from sync.reconcile import Work
+from sync.core.errors import Conflict, Permanent, SyncError, Transient
+from sync.core.model import STATE_ANNOTATION, Act, Hint
+from sync.reconcile.reconciler import Work
 from tests.unit.fakes import Call, names
 from tests.unit.world import World
 

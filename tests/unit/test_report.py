@@ -7,10 +7,27 @@ from http import HTTPStatus
 
 import pytest
 
-from sync.errors import Conflict, Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
-from sync.model import STATE_ANNOTATION, Act, Change, Converged, Failed, Ignored, Outcome, Target
-from sync.plan import Standing
-from sync.report import errors, http_status, key_of, outcomes_json, retry_after, status_json
+from sync.app.serialize import errors, http_status, key_of, outcomes_json, retry_after, status_json
+from sync.core.errors import (
+    Conflict,
+    Malformed,
+    NotOurs,
+    Permanent,
+    SyncError,
+    Transient,
+    Unexpected,
+)
+from sync.core.model import (
+    STATE_ANNOTATION,
+    Act,
+    Change,
+    Converged,
+    Failed,
+    Ignored,
+    Outcome,
+    Target,
+)
+from sync.reconcile.plan import Standing
 from tests.described import named
 from tests.unit.fakes import target_of, vault_name
 from tests.unit.world import World

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.errors import Malformed
-from sync.requests import MAX_BODY_LENGTH, Resync, parse_resync
+from sync.app.requests import MAX_BODY_LENGTH, Resync, parse_resync
+from sync.core.errors import Malformed
 
 VAULT = "weu-ds-akv-shop-dev-1"
 

@@ -87,7 +87,7 @@ LINES = st.lists(
             "2026-11-26 14:00:00,123 INFO [key_vault_event -] keyvault-sync: event: in step with",
             f"{uuid.UUID(int=0x123456789ABCDEF0123456789ABCDEF0)} {{'a': 1}}",
             "GET /secrets/db-password/0123456789abcdef0123456789abcdef?api-version=7.5 200",
-            '  File "sync/adapters/key_vault.py", line 12, in get',
+            '  File "sync/adapters/azure/key_vault.py", line 12, in get',
         ]
     ),
     max_size=3,

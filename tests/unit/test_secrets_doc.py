@@ -10,14 +10,14 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
-from sync.errors import Permanent
-from sync.expansion import MAX_DEPTH, MAX_MEMBERS
-from sync.model import VaultSecret
-from sync.plan import MAX_ANNOTATION_BYTES, MAX_DATA_BYTES, MAX_KEYS
-from sync.projection import Out
-from sync.settings import read
-from sync.state import Record, State, encode
-from sync.tags import KNOWN, Encoding, Format, SecretType
+from sync.core.annotation import Record, State, encode
+from sync.core.errors import Permanent
+from sync.core.model import VaultSecret
+from sync.projection.formats import MAX_DEPTH, MAX_MEMBERS
+from sync.projection.rules import Out
+from sync.projection.tags import KNOWN, Encoding, Format, SecretType
+from sync.reconcile.plan import MAX_ANNOTATION_BYTES, MAX_DATA_BYTES, MAX_KEYS
+from sync.settings.environment import read
 from tests.unit import chains
 
 type Node = str | list[Node] | dict[str, Node]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.authority import Authority
-from sync.adapters.cluster_config import (
+from sync.adapters.kubernetes.cluster_config import (
     Aks,
     ClusterConfig,
     Entra,
@@ -22,7 +22,7 @@ from sync.adapters.cluster_config import (
     Reach,
     Server,
 )
-from sync.settings import DEFAULT_SCHEDULE, NAMES, SettingsError, read
+from sync.settings.environment import DEFAULT_SCHEDULE, NAMES, SettingsError, read
 from tests.unit.fakes import vault_name
 
 SUBSCRIPTION = "8D2F3C1A-0000-4000-8000-00000000000F"

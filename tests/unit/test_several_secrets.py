@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.errors import Conflict, Permanent, Transient
-from sync.model import STATE_ANNOTATION, Act, Hint
-from sync.plan import MAX_DATA_BYTES, MAX_KEYS
-from sync.reconcile import Work
+from sync.core.errors import Conflict, Permanent, Transient
+from sync.core.model import STATE_ANNOTATION, Act, Hint
+from sync.reconcile.plan import MAX_DATA_BYTES, MAX_KEYS
+from sync.reconcile.reconciler import Work
 from tests.unit.fakes import Call
 from tests.unit.schedules import Choices, Schedule
 from tests.unit.world import World

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.state import SECRET_NAME, Record, State, decode, encode
+from sync.core.annotation import SECRET_NAME, Record, State, decode, encode
 
 UPDATED = st.integers(0, 16_725_225_599)
 RECORDS = st.builds(Record, st.text(max_size=40), UPDATED, st.booleans()) | st.builds(

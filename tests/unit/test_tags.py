@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.errors import Permanent
-from sync.tags import KNOWN, Encoding, Format, SecretType, Wish, read_tags
+from sync.core.errors import Permanent
+from sync.projection.tags import KNOWN, Encoding, Format, SecretType, Wish, read_tags
 
 
 def refusal(tags: dict[str, str]) -> Permanent:

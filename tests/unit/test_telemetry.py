@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from sync.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
-from sync.model import Act, Change, Converged, Failed, Hint, Ignored
+from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
+from sync.core.model import Act, Change, Converged, Failed, Hint, Ignored
 from sync.telemetry import Refusals, log_outcome, log_pass, log_settings_fault, log_status
 from tests.unit.fakes import target_of, vault_name
 from tests.unit.world import World

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.errors import Permanent
-from sync.tags import SecretType
-from sync.typed import Built, blank, typed
+from sync.core.errors import Permanent
+from sync.projection.secret_types import Built, blank, typed
+from sync.projection.tags import SecretType
 
 MARKER = "Planted7Marker"
 DOCKER: Built = SecretType.DOCKERCONFIGJSON

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from sync.adapters.unhurried import Unhurried
+from sync.adapters.kubernetes.login.call_timeout import Unhurried
 
 BRIEF = 0.05
 LONG = 20.0

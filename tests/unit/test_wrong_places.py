@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.callers import entra_principal
-from sync.errors import SyncError
-from sync.events import parse
-from sync.naming import DEFAULT_PATTERN, Naming
-from sync.requests import parse_resync
-from sync.settings import NAMES, read
-from sync.tags import KNOWN, read_tags
+from sync.app.events import parse
+from sync.app.requests import parse_resync
+from sync.core.errors import SyncError
+from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from sync.http_api.principal import entra_principal
+from sync.projection.tags import KNOWN, read_tags
+from sync.settings.environment import NAMES, read
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.scripted import said

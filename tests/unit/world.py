@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sync.model import Hint, Target, VaultName
-from sync.ports import Deadline
-from sync.projection import DEFAULT_RULES, Rules
-from sync.reconcile import Reconciled, Reconciler, Work
+from sync.core.model import Hint, Target, VaultName
+from sync.core.ports import Deadline
+from sync.projection.rules import DEFAULT_RULES, Rules
+from sync.reconcile.reconciler import Reconciled, Reconciler, Work
 from tests.unit.fakes import (
     Clock,
     FakeCluster,

@@ -1,0 +1,108 @@
+"""Chooses the app's log-in to Azure, so that a cold start does not try those it cannot have."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from http import HTTPStatus
+
+from azure.core.credentials import AccessToken, TokenCredential
+from azure.core.exceptions import ClientAuthenticationError, DecodeError
+from azure.core.pipeline import PipelineResponse
+from azure.core.rest import HttpRequest, HttpResponse
+from azure.identity import (
+    DefaultAzureCredential,
+    EnvironmentCredential,
+    ManagedIdentityCredential,
+    WorkloadIdentityCredential,
+)
+
+from sync.adapters.azure.transport import azure_session, azure_transport
+from sync.core.errors import Permanent
+
+_READ_SECONDS = 5.0
+_BUDGET = {"retry_total": 1, "retry_status": 0}
+"""Within Event Grid's 30 seconds; the library's own would outlast them, and sleep a Retry-After."""
+
+_MAY_PASS = frozenset({404, 408, 410, 429})  # 404 and 410 while an endpoint moves
+_SERVER_ERROR = 500
+_EXPIRIES = "expires_on", "expires_in"  # App Service has the one, other hosts the other
+
+
+def log_in(environment: Mapping[str, str]) -> Callable[[], TokenCredential]:
+    """Return what makes a credential by azure-identity's own variables, in its documented order.
+
+    https://learn.microsoft.com/python/api/azure-identity/azure.identity.defaultazurecredential
+    Where the variables name one kind, it is that kind and no other; else, as on a workstation, it
+    is whatever DefaultAzureCredential finds.
+    """
+    kind = _kind(environment)
+    return partial(_made, kind, environment.get("AZURE_CLIENT_ID") or None)
+
+
+def _kind(environment: Mapping[str, str]) -> type[TokenCredential]:
+    given = {name for name, value in environment.items() if value}
+    if "AZURE_TOKEN_CREDENTIALS" in given:
+        return DefaultAzureCredential  # which obeys it
+    secrets = {"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH"}
+    if {"AZURE_TENANT_ID", "AZURE_CLIENT_ID"} <= given and secrets & given:
+        return EnvironmentCredential
+    if "AZURE_FEDERATED_TOKEN_FILE" in given:
+        return WorkloadIdentityCredential
+    if {"IDENTITY_ENDPOINT", "MSI_ENDPOINT"} & given:
+        return ManagedIdentityCredential
+    return DefaultAzureCredential
+
+
+def _made(kind: type[TokenCredential], client_id: str | None) -> TokenCredential:
+    transport = azure_transport(azure_session(hosts=4, connections=4), _READ_SECONDS)
+    options: dict[str, object] = {
+        **_BUDGET,
+        "transport": transport,
+        "raw_response_hook": (
+            _refuse_foreign if kind is ManagedIdentityCredential else _refuse_ill
+        ),
+    }
+    if kind is ManagedIdentityCredential:
+        options["client_id"] = client_id  # the others read it themselves
+    try:
+        return kind(**options)
+    except (ValueError, OSError):
+        return _Unusable(kind.__name__)
+
+
+def _refuse_ill(response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
+    """Raise for an endpoint that is ill: of its status and Retry-After MSAL keeps nothing."""
+    answer = response.http_response
+    if answer.status_code in _MAY_PASS or answer.status_code >= _SERVER_ERROR:
+        raise ClientAuthenticationError("the token endpoint is ill", response=answer)
+
+
+def _refuse_foreign(response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
+    """Raise as well for an answer that is none of a managed identity's: MSAL takes it for a no."""
+    _refuse_ill(response)
+    answer = response.http_response
+    if answer.status_code != HTTPStatus.OK:
+        return
+    match answer.json():
+        case {"access_token": str(), **more} if any(map(_is_time, map(more.get, _EXPIRIES))):
+            return
+    raise DecodeError("the answer is no token")
+
+
+def _is_time(until: object) -> bool:
+    return isinstance(until, int) or (isinstance(until, str) and until.isdecimal())
+
+
+class _Unusable:
+    """Stands for a credential that cannot be made of the variables; told when it is needed."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
+        """Say which variables to correct."""
+        raise Permanent(
+            "CredentialRefused",
+            f"{self._kind} cannot log in by the AZURE_ variables of the environment: correct "
+            "AZURE_TENANT_ID and AZURE_CLIENT_ID, the files that AZURE_FEDERATED_TOKEN_FILE or "
+            "AZURE_CLIENT_CERTIFICATE_PATH name, or AZURE_TOKEN_CREDENTIALS.",
+        )

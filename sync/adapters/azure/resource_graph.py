@@ -1,0 +1,246 @@
+"""Knows the platform's vaults: those that are listed, and those that Resource Graph shows."""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from sync.adapters.azure.resource_manager import Question, ResourceManager
+from sync.core.errors import NotOurs, Permanent, SyncError, Transient
+from sync.core.model import VaultName
+from sync.core.ports import Deadline, Known
+from sync.core.vault_names import Naming
+
+LET_GO_AFTER = 3
+"""Searches in a row that miss a vault and yet see its subscription."""
+
+_API_VERSION = "2022-10-01"
+_PATH = "/providers/Microsoft.ResourceGraph/resources"
+_COLUMNS = "| project id, name, subscriptionId | order by id asc"
+_VAULTS = f"resources | where type =~ 'microsoft.keyvault/vaults' {_COLUMNS}"
+_SUBSCRIPTIONS = (
+    f"resourcecontainers | where type =~ 'microsoft.resources/subscriptions' {_COLUMNS}"
+)
+_PAGE = 1000
+_KEPT_SECONDS = 240.0
+_RETRY_SECONDS = 30.0
+_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The port Directory where nothing is searched."""
+
+    vaults: tuple[VaultName, ...]
+
+    def known(self, _deadline: Deadline) -> Known:
+        """Return the vaults that the settings list."""
+        return Known(self.vaults)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A vault that a search has shown, and how many since have missed it."""
+
+    subscription: str
+    missed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What one search shows: the vaults with their subscriptions, and the subscriptions it sees.
+
+    A search without any vault, on the pattern or off it, is taken to have seen nothing.
+    """
+
+    vaults: dict[VaultName, str]
+    seen: frozenset[str]
+
+
+class ResourceGraph:
+    """The port Directory over Resource Graph; for any number of threads, one searches at a time.
+
+    What a search shows is good for four minutes; one that fails is repeated no sooner than half
+    a minute later, or when the service says so. Nothing is forgotten because of either.
+
+    A vault that a search no longer shows was deleted, or hidden by a lost role: Resource Graph
+    leaves out alike what is not there and what may not be read. It stays known and is reported. It
+    is let go once three searches in a row miss it and yet see its subscription. Where they do not,
+    its vaults are kept until the process ends: a deleted one then fails by itself, and none of the
+    live ones goes stale in silence. Subscriptions that no search sees are reported from the start.
+    Either way no Secret loses a key by it.
+    """
+
+    def __init__(
+        self,
+        arm: ResourceManager,
+        naming: Naming,
+        subscriptions: Collection[str],
+        listed: Iterable[VaultName] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._arm = arm
+        self._naming = naming
+        self._subscriptions = sorted(subscriptions)
+        self._listed = tuple(dict.fromkeys(listed))
+        self._clock = clock
+        self._searching = threading.Lock()
+        self._seen: dict[VaultName, _Seen] = {}
+        self._known = Known(self._listed)
+        self._due = clock()
+
+    def known(self, deadline: Deadline) -> Known:
+        """Return the listed vaults, then the found ones; the fault is that of the last search."""
+        try:
+            free = self._searching.acquire(timeout=deadline.remaining())
+        except Transient as fault:
+            return replace(self._known, fault=fault)
+        if not free:
+            return replace(
+                self._known,
+                fault=Transient("DeadlineExceeded", "Another search took all the time there was."),
+            )
+        try:
+            if self._clock() >= self._due:
+                self._known = self._updated(deadline)
+            return self._known
+        finally:
+            self._searching.release()
+
+    def _updated(self, deadline: Deadline) -> Known:
+        if not self._subscriptions:
+            return Known(
+                self._listed,
+                Permanent(
+                    "DiscoveryUnscoped",
+                    "SYNC_DISCOVERY asks for a search, and SYNC_SUBSCRIPTIONS names nowhere to "
+                    "search: set it to the platform's subscription ids.",
+                ),
+            )
+        try:
+            search = self._search(deadline)
+        except SyncError as fault:
+            self._due = self._clock() + max(_RETRY_SECONDS, _advice(fault))
+            return replace(self._known, fault=fault)
+        self._due = self._clock() + _KEPT_SECONDS
+        missed = self._merge(search)
+        found = tuple(sorted(self._seen.keys() - set(self._listed)))
+        return Known(self._listed + found, self._doubt(search, missed))
+
+    def _merge(self, search: _Search) -> list[VaultName]:
+        """Take over what was found; return the vaults that were missed for the first time or again.
+
+        The last time is among them: it is reported that they are let go.
+        """
+        missed = sorted(self._seen.keys() - search.vaults.keys())
+        for vault in missed:
+            seen = self._seen[vault]
+            if seen.subscription in search.seen:
+                self._seen[vault] = replace(seen, missed=seen.missed + 1)
+            if self._seen[vault].missed >= LET_GO_AFTER:
+                del self._seen[vault]
+        self._seen |= {vault: _Seen(where) for vault, where in search.vaults.items()}
+        return missed
+
+    def _doubt(self, search: _Search, missed: list[VaultName]) -> SyncError | None:
+        """Return why what was found may be less than there is."""
+        dark = [one for one in self._subscriptions if one not in search.seen]
+        if missed:
+            kept = [vault for vault in missed if vault in self._seen]
+            fate = f"still covered: {_names(kept)}" if kept else "no longer covered"
+            return Permanent(
+                "DiscoveryShrank",
+                f"Resource Graph no longer shows {_names(missed)} ({fate}). Nothing was removed "
+                "from any Secret. Unless they were deleted, the app's identity has lost a role: "
+                f"{_role(dark or self._subscriptions)}",
+            )
+        if dark:
+            return Permanent(
+                "DiscoveryIncomplete",
+                f"Resource Graph shows nothing of {_names(dark)}: vaults there are covered "
+                "only if SYNC_VAULTS lists them. Let the app's identity see them, or take the "
+                f"subscriptions off SYNC_SUBSCRIPTIONS: {_role(dark)}",
+            )
+        return None
+
+    def _search(self, deadline: Deadline) -> _Search:
+        vaults: dict[VaultName, str] = {}
+        seen: set[str] = set()
+        for name, subscription in self._rows(_VAULTS, deadline):
+            if subscription not in self._subscriptions:  # the service answers for these alone
+                continue
+            seen.add(subscription)
+            with suppress(NotOurs):
+                vaults[self._naming.vault(name)] = subscription
+        if seen:
+            seen |= {subscription for _, subscription in self._rows(_SUBSCRIPTIONS, deadline)}
+        return _Search(vaults, frozenset(seen))
+
+    def _rows(self, query: str, deadline: Deadline) -> Iterator[tuple[str, str]]:
+        """Yield what a query finds, each a name and a subscription."""
+        link: str | None = None
+        links: set[str] = set()
+        while True:
+            rows, link = self._page(query, link, deadline)
+            yield from rows
+            if link is None:
+                return
+            if link in links:
+                raise self._arm.broken("a search that never ends")
+            links.add(link)
+
+    def _page(
+        self, query: str, link: str | None, deadline: Deadline
+    ) -> tuple[list[tuple[str, str]], str | None]:
+        """Return a page's names and subscriptions, and the link to the next page."""
+        options: dict[str, object] = {"$top": _PAGE, "resultFormat": "objectArray"}
+        if link is not None:
+            options["$skipToken"] = link
+        body: dict[str, object] = {
+            "subscriptions": self._subscriptions,
+            "query": query,
+            "options": options,
+        }
+        answer = self._arm.ask(_question(self._subscriptions, body), deadline)
+        match answer:
+            case {"data": list(rows), "$skipToken": str(following)} if following:
+                return [self._row(row) for row in rows], following
+            case {"data": list(rows), "resultTruncated": "false" | False}:
+                return [self._row(row) for row in rows], None
+            case _:
+                raise self._arm.broken("not all that a search found")
+
+    def _row(self, row: object) -> tuple[str, str]:
+        match row:
+            case {"name": str(name), "subscriptionId": str(subscription)}:
+                return name, subscription.lower()
+            case _:
+                raise self._arm.broken("a row without a name")
+
+
+def _question(subscriptions: list[str], body: dict[str, object]) -> Question:
+    return Question(
+        _PATH,
+        _API_VERSION,
+        forbidden=f"Let the app's identity see the vaults: {_role(subscriptions)}",
+        missing="SYNC_SUBSCRIPTIONS may name a subscription that is gone: az account list.",
+        body=body,
+    )
+
+
+def _role(subscriptions: Sequence[str]) -> str:
+    others = " (likewise for the others)" if len(subscriptions) > 1 else ""
+    return (
+        "az role assignment create --role Reader --assignee IDENTITY --scope /subscriptions/"
+        f"{subscriptions[0]}{others}"
+    )
+
+
+def _advice(fault: SyncError) -> float:
+    return (fault.retry_after or 0.0) if isinstance(fault, Transient) else 0.0
+
+
+def _names(things: Sequence[object]) -> str:
+    more = f" and {len(things) - _NAMED} more" if len(things) > _NAMED else ""
+    return ", ".join(map(str, things[:_NAMED])) + more

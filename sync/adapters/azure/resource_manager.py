@@ -1,0 +1,197 @@
+"""Asks Azure Resource Manager, and says what to do about its refusals without quoting them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from azure.core.credentials import TokenCredential
+from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
+from azure.core.pipeline.policies import HeadersPolicy
+from azure.core.rest import HttpRequest, HttpResponse
+from requests.exceptions import SSLError
+
+from sync.adapters.azure.bounded_retry import BoundedRetry
+from sync.adapters.azure.credential_errors import Credential
+from sync.adapters.azure.key_vault_errors import FAULTS
+from sync.adapters.azure.transport import azure_session, azure_transport
+from sync.adapters.wire.retry_after import LONGEST_SECONDS, retry_after
+from sync.core.errors import Permanent, SyncError, Transient
+from sync.core.model import FIELD_MANAGER
+from sync.core.ports import Deadline
+
+if TYPE_CHECKING:
+    from azure.mgmt.core import ARMPipelineClient
+
+PUBLIC_CLOUD = "management.azure.com"
+_OTHER_CLOUDS = {
+    "vault.azure.cn": "management.chinacloudapi.cn",
+    "vault.usgovcloudapi.net": "management.usgovcloudapi.net",
+}
+
+_CONNECTIONS = 10
+_READS = frozenset({"POST"})  # every question is a POST that changes nothing
+_MAY_PASS = frozenset({408, 409, 429})
+_BAD_REQUEST, _SERVER_ERROR = 400, 500
+_NOTHING_TO_SEE = "NoValidSubscriptionsInQueryRequest"
+"""How Resource Graph says 403 to who may read none of the subscriptions, as a detail of a 400."""
+
+_QUOTA_RESETS = "x-ms-user-quota-resets-after"
+
+
+def host_of_cloud(vault_dns_suffix: str) -> str:
+    """Return the resource manager's host in the cloud whose vaults have that DNS suffix."""
+    return _OTHER_CLOUDS.get(vault_dns_suffix, PUBLIC_CLOUD)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A POST that changes nothing; the remedies are what to do after a 403 and after a 404."""
+
+    path: str
+    api_version: str
+    forbidden: str
+    missing: str
+    body: Mapping[str, object] | None = None
+
+
+class ResourceManager:
+    """Azure Resource Manager of one cloud; for any number of threads.
+
+    Nothing is imported or connected before the first question.
+    """
+
+    def __init__(self, credential: TokenCredential, host: str = PUBLIC_CLOUD) -> None:
+        self._credential = Credential(credential)
+        self._host = host
+        self._session = azure_session(hosts=1, connections=_CONNECTIONS)
+        self._transport = azure_transport(self._session)
+
+    def ask(self, question: Question, deadline: Deadline) -> object:
+        """Return the answer's JSON; raises Permanent or Transient."""
+        request = HttpRequest(
+            "POST",
+            f"https://{self._host}{question.path}",
+            params={"api-version": question.api_version},
+            json=question.body,
+        )
+        try:
+            response = self._client().send_request(
+                request, timeout=deadline.remaining(), retry_on_methods=_READS
+            )
+            if response.status_code == HTTPStatus.OK:
+                answer: object = json.loads(response.content)
+                return answer
+        except FAULTS as error:
+            failure: SyncError = self._unanswered(error)
+        else:
+            failure = self._refused(question, response)
+        raise failure  # outside the except clause: the SDK's exception may hold a body
+
+    def broken(self, what: str) -> Transient:
+        """Return the error for an answer of another shape than the service's."""
+        return Transient(
+            "ResourceManagerAnswerBroken",
+            f"The answer of https://{self._host} could not be read ({what}). If this stays, look "
+            "for a proxy that answers in its place.",
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _client(self) -> "ARMPipelineClient[HttpRequest, HttpResponse]":
+        """Make a client for one call: its token policy is not made for several threads.
+
+        Tokens are cached by the credential, connections by the session.
+        """
+        from azure.mgmt.core import (  # noqa: PLC0415 - 20 ms that most cold starts do not need
+            ARMPipelineClient,
+        )
+        from azure.mgmt.core.policies import (  # noqa: PLC0415 - likewise
+            ARMChallengeAuthenticationPolicy,
+        )
+
+        scope = f"https://{self._host}/.default"
+        return ARMPipelineClient(
+            f"https://{self._host}",
+            transport=self._transport,
+            policies=[
+                HeadersPolicy({"Accept": "application/json", "User-Agent": FIELD_MANAGER}),
+                BoundedRetry(),
+                ARMChallengeAuthenticationPolicy(self._credential, scope),
+            ],
+        )
+
+    def _unanswered(self, error: Exception) -> Transient:
+        if not isinstance(error, (ServiceRequestError, ServiceResponseError)):
+            return self.broken(type(error).__name__)
+        what = (
+            "the TLS handshake failed: if a proxy opens TLS on the way, put its authority into "
+            "the file that REQUESTS_CA_BUNDLE names"
+            if _is_about_tls(error)
+            else f"{type(error).__name__}; this may pass. If it stays, check DNS, HTTPS_PROXY and "
+            "the network's outbound rules"
+        )
+        return Transient(
+            "ResourceManagerUnreachable", f"https://{self._host} could not be asked: {what}."
+        )
+
+    def _refused(self, question: Question, response: HttpResponse) -> SyncError:
+        status = response.status_code
+        said = f"https://{self._host} answered with HTTP status {status}."
+        if status in _MAY_PASS or status >= _SERVER_ERROR:
+            throttled = status == HTTPStatus.TOO_MANY_REQUESTS
+            return Transient(
+                "ResourceManagerThrottled" if throttled else "ResourceManagerUnavailable",
+                f"{said} This may pass.",
+                _wait(response.headers),
+            )
+        codes = _codes(response)
+        if status < _BAD_REQUEST or not codes:
+            return self.broken(f"HTTP status {status} without an error code")
+        if status == HTTPStatus.FORBIDDEN or _NOTHING_TO_SEE in codes:
+            return Permanent("ResourceManagerForbidden", f"{said} {question.forbidden}")
+        match status:
+            case HTTPStatus.UNAUTHORIZED:
+                return Permanent(
+                    "ResourceManagerUnauthorized",
+                    f"{said} It does not accept the app's token: check that the identity is of "
+                    "the subscription's tenant (az account show --query tenantId), and that "
+                    "AZURE_AUTHORITY_HOST and SYNC_VAULT_DNS_SUFFIX are of the same cloud.",
+                )
+            case HTTPStatus.NOT_FOUND:
+                return Permanent("ResourceMissing", f"{said} {question.missing}")
+            case _:
+                return Permanent("ResourceManagerRefused", f"{said} Please report it.")
+
+
+def _is_about_tls(error: AzureError) -> bool:
+    return isinstance(error.inner_exception, SSLError)
+
+
+def _codes(response: HttpResponse) -> list[str]:
+    """Return the codes of the service's own refusal; a page in its place has none."""
+    try:
+        answer: object = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return []
+    match answer:
+        case {"error": {"code": str(code), "details": [{"code": str(detail)}, *_]}}:
+            return [code, detail]
+        case {"error": {"code": str(code)}}:
+            return [code]
+        case _:
+            return []
+
+
+def _wait(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds to wait; Resource Graph may say so as hh:mm:ss instead."""
+    if (told := retry_after(headers.get("Retry-After"))) is not None:
+        return told
+    match headers.get(_QUOTA_RESETS, "").split(":"):
+        case [hours, minutes, seconds] as parts if all(map(str.isdecimal, parts)):
+            return min(float(hours) * 3600 + float(minutes) * 60 + float(seconds), LONGEST_SECONDS)
+        case _:
+            return None

@@ -1,0 +1,173 @@
+"""Asks the clusters what we may do there, and Azure for a token, without changing anything."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from azure.core.credentials import TokenCredential
+
+from sync.adapters.azure.credential_errors import Credential
+from sync.adapters.kubernetes.api_errors import broken, explain, is_absent
+from sync.adapters.kubernetes.client import Clusters
+from sync.adapters.kubernetes.connection import Answer, Call
+from sync.core.errors import Permanent, SyncError
+from sync.core.model import CREATE_ONLY, FIELD_MANAGER, Target, VaultName
+from sync.core.ports import Deadline
+from sync.doctor.secret_checks import Right, Server
+
+_REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_WHOAMI = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+_JSON = "application/json"
+
+_LATER = frozenset({"AdmissionDenied", "QuotaExceeded"})
+"""What refuses a write only after the API server has found the namespace."""
+
+_SAYS_NOTHING = frozenset({"ClusterForbidden", "SecretRefused"})
+"""Of the namespace: the second is an admission webhook that can do no dry runs."""
+
+type _Document = Mapping[str, object]
+
+
+class SignIn:
+    """The log-in behind a credential; `resource` is what its token is for."""
+
+    def __init__(self, credential: TokenCredential, resource: str) -> None:
+        self._credential = credential
+        self._resource = resource
+
+    def sign_in(self) -> str:
+        """Get a token, and tell by which kind of log-in; raises Permanent or Transient."""
+        Credential(self._credential).get_token(f"{self._resource}/.default")
+        # A chain of credentials says in no other way which of them it has settled on.
+        chosen = getattr(self._credential, "_successful_credential", None)
+        return type(chosen or self._credential).__name__
+
+
+class ClusterAccess:
+    """The protocol Access over the clusters' connections; for any number of threads."""
+
+    def __init__(self, clusters: Clusters) -> None:
+        self._clusters = clusters
+
+    def server(self, cluster: str, deadline: Deadline) -> Server:
+        """Ask the API server who it is, and who we are to it."""
+        anywhere = _anywhere(cluster)
+        answer = self._ask(anywhere, "/version", deadline)
+        match _document(anywhere, answer, HTTPStatus.OK):
+            case {"gitVersion": str(version)}:
+                return Server(version, self._user(anywhere, deadline))
+            case _:
+                raise broken(anywhere, "no version")
+
+    def allows(self, cluster: str, right: Right, deadline: Deadline) -> bool:
+        """Tell whether we have the right."""
+        anywhere = _anywhere(cluster)
+        asked = {"verb": right.verb, "resource": "secrets", "group": "", "version": "v1"}
+        where = {"namespace": right.namespace, "name": right.name}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {**asked, **where}},
+        }
+        answer = self._ask(anywhere, _REVIEW, deadline, review)
+        match _document(anywhere, answer, HTTPStatus.CREATED):
+            case {"status": {"allowed": bool(allowed)}}:
+                return allowed
+            case _:
+                raise broken(anywhere, "a review without a verdict")
+
+    def has_namespace(self, target: Target, deadline: Deadline) -> bool | None:
+        """Tell whether the target's namespace exists; None where we may not know.
+
+        A Role that names Secrets does not let us read the namespace. A dry run of an apply that
+        could only create then tells: the API server looks for the namespace before anything else.
+        """
+        answer = self._ask(target, f"/api/v1/namespaces/{target.namespace}", deadline)
+        if answer.status == HTTPStatus.FORBIDDEN:
+            answer = self._create_dry(target, deadline)
+        elif answer.status == HTTPStatus.OK:
+            _refuse_ending(target, answer)
+        if answer.status in {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.CONFLICT}:
+            return True
+        if is_absent(answer.status, answer.data):
+            return False
+        error = explain(target, answer.status, answer.headers, answer.data)
+        if error.reason in _LATER:
+            return True
+        if error.reason in _SAYS_NOTHING:
+            return None
+        raise error
+
+    def _create_dry(self, target: Target, deadline: Deadline) -> Answer:
+        metadata = {"name": target.secret, "resourceVersion": CREATE_ONLY}
+        empty = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
+        path = (
+            f"/api/v1/namespaces/{target.namespace}/secrets/{target.secret}"
+            f"?fieldManager={FIELD_MANAGER}&dryRun=All"
+        )
+        return self._ask(target, path, deadline, empty, apply=True)
+
+    def _user(self, anywhere: Target, deadline: Deadline) -> str:
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        answer = self._ask(anywhere, _WHOAMI, deadline, review)
+        if answer.status != HTTPStatus.CREATED:
+            return ""  # before Kubernetes 1.28
+        match _document(anywhere, answer, HTTPStatus.CREATED):
+            case {"status": {"userInfo": {"username": str(user)}}}:
+                return user
+            case _:
+                return ""
+
+    def _ask(
+        self,
+        target: Target,
+        path: str,
+        deadline: Deadline,
+        document: _Document | None = None,
+        *,
+        apply: bool = False,
+    ) -> Answer:
+        """GET the path, or POST or apply a document to it."""
+        media = "application/apply-patch+yaml" if apply else _JSON
+        method = "GET" if document is None else "PATCH" if apply else "POST"
+        body = None if document is None else json.dumps(document).encode()
+        return self._clusters.ask(target.cluster, Call(method, path, media, body), deadline)
+
+
+def _document(target: Target, answer: Answer, success: HTTPStatus) -> object:
+    if answer.status != success:
+        raise _refusal(target, answer)
+    try:
+        document: object = json.loads(answer.data)
+    except (ValueError, RecursionError) as error:
+        kind = type(error).__name__
+    else:
+        return document
+    raise broken(target, kind)
+
+
+def _refuse_ending(target: Target, answer: Answer) -> None:
+    match _document(target, answer, HTTPStatus.OK):
+        case {"status": {"phase": "Terminating"}}:
+            raise Permanent(
+                "NamespaceTerminating",
+                f"Namespace {target.namespace} is being deleted: create it once it is gone.",
+            )
+        case _:
+            pass
+
+
+def _refusal(target: Target, answer: Answer) -> SyncError:
+    """Explain a refusal of something that is no Secret."""
+    if answer.status == HTTPStatus.FORBIDDEN:
+        return Permanent(
+            "ClusterForbidden",
+            f"Cluster {target.cluster} refuses even what every user may ask: bind the user to the "
+            "ClusterRole system:basic-user.",
+        )
+    return explain(target, answer.status, answer.headers, answer.data)
+
+
+def _anywhere(cluster: str) -> Target:
+    """Return what stands for a cluster where errors name a target."""
+    return Target(VaultName("", "", "", "", 1), cluster, "", "")

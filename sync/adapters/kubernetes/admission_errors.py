@@ -1,0 +1,61 @@
+"""Tells what refused a write: rights, a quota, a policy or a webhook; quotes names alone.
+
+Whoever writes a policy or a webhook chooses its message, and may have put the Secret into it.
+"""
+
+import re
+
+from sync.core.errors import Permanent, SyncError, Transient
+from sync.core.model import Target
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}"
+_SECRET = rf'secrets "{_NAME}" is forbidden: '
+_RIGHTS = re.compile(
+    rf'{_SECRET}User "[^"\\]{{1,300}}" cannot \w{{1,20}} resource "secrets" '
+    rf'in API group "" in the namespace "{_NAME}"'
+)
+_QUOTA = re.compile(rf"{_SECRET}(exceeded quota|status unknown for quota): ({_NAME}),")
+_DENIED = re.compile(
+    rf"(?:{_SECRET})?ValidatingAdmissionPolicy '(?P<policy>{_NAME})' .{{0,400}}denied request"
+    rf'|admission webhook "(?P<webhook>{_NAME})" denied the request'
+)
+_SILENT = re.compile(rf'Internal error occurred: failed calling webhook "({_NAME})"')
+
+
+def missing_right(message: str) -> str:
+    """Return the authorizer's own sentence, who may not do what; empty where this is not one."""
+    found = _RIGHTS.match(message)
+    return found[0] if found and found[0].isprintable() else ""
+
+
+def silent_webhook(message: str) -> str:
+    """Return the name of the webhook that could not be asked; empty where it was not that."""
+    found = _SILENT.match(message)
+    return found[1] if found else ""
+
+
+def refusal(target: Target, message: str) -> SyncError | None:
+    """Return the error for a write that admission refused; None where it was not admission."""
+    where = f"namespace {target.namespace} of cluster {target.cluster}"
+    if denied := _DENIED.match(message):
+        what = (
+            f"ValidatingAdmissionPolicy {denied['policy']}"
+            if denied["policy"]
+            else f"admission webhook {denied['webhook']}"
+        )
+        return Permanent(
+            "AdmissionDenied",
+            f"The {what} does not let {target} be written. What it says is not shown, since it "
+            "may hold a value: ask whoever keeps it.",
+        )
+    quota = _QUOTA.match(message)
+    if quota is None:
+        return None
+    if quota[1] == "exceeded quota":
+        return Permanent(
+            "QuotaExceeded",
+            f"ResourceQuota {quota[2]} in {where} has no room for {target}: raise it.",
+        )
+    return Transient(
+        "ClusterUnavailable", f"ResourceQuota {quota[2]} in {where} is not counted yet."
+    )

@@ -1,0 +1,196 @@
+"""Turns the API server's refusals into what an operator can act on.
+
+A body is read only where it is a v1 Status, and even then nothing is quoted but who may not do
+what, names of quotas, policies and webhooks, and the fields of a 422: its message may hold the
+whole Secret, and that of a policy whatever its author put there.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from urllib3.exceptions import HTTPError, NameResolutionError, ProxyError, SSLError
+
+from sync.adapters.kubernetes import admission_errors as admission
+from sync.adapters.wire.bounded_body import AnswerTooLarge
+from sync.adapters.wire.retry_after import retry_after
+from sync.core.errors import Conflict, Permanent, SyncError, Transient
+from sync.core.model import Target
+
+_FIELD = re.compile(r"(?:data|metadata|type|immutable)(?:[.\[][\w.:/\[\]-]{1,200})?", re.ASCII)
+_WORD = re.compile(r"[A-Za-z]{1,60}")
+_BAD_REQUEST, _SERVER_ERROR = 400, 500
+_MAY_PASS = frozenset({408, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class _Status:
+    """What is kept of a v1 Status."""
+
+    reason: str = ""
+    message: str = ""
+    kind: str = ""
+    causes: tuple[tuple[str, str], ...] = ()
+    """Each a reason and a field."""
+
+
+def is_absent(status: int, body: bytes) -> bool:
+    """Say whether the API server, and nobody in its place, says that there is no such object."""
+    return status == HTTPStatus.NOT_FOUND and _read(body).reason == "NotFound"
+
+
+def explain(target: Target, status: int, headers: Mapping[str, str], body: bytes) -> SyncError:
+    """Return the error to raise for an answer that is not a success."""
+    told = _read(body)
+    if any(reason == "NamespaceTerminating" for reason, _ in told.causes):
+        return Permanent(
+            "NamespaceTerminating",
+            f"Namespace {target.namespace} in cluster {target.cluster} is being deleted. Once it "
+            f"is gone: kubectl create namespace {target.namespace}",
+        )
+    if status in _MAY_PASS or not _BAD_REQUEST <= status < _SERVER_ERROR:
+        return _unavailable(target, status, headers, told)
+    if denied := admission.refusal(target, told.message):
+        return denied
+    return _REFUSALS.get(status, _refused)(target, status, told)
+
+
+def unreachable(cluster: str, url: str, error: HTTPError) -> Transient:
+    """Return the error for a connection that failed; `url` is the API server's."""
+    match error:
+        case NameResolutionError():
+            what = "its name does not resolve: check the server in its settings, and the DNS"
+        case SSLError():
+            what = (
+                "the TLS handshake failed: check its certificate authority (ca in SYNC_CLUSTERS, "
+                "certificate-authority-data in a kubeconfig), and any proxy on the way"
+            )
+        case AnswerTooLarge():
+            return Transient(
+                "ClusterAnswerBroken",
+                f"What answers for cluster {cluster} at {url} is not its API server: the answer "
+                "is larger than any of the Kubernetes API's.",
+            )
+        case ProxyError():
+            what = "the proxy failed: check HTTPS_PROXY and NO_PROXY"
+        case _:
+            what = f"{type(error).__name__}; this may pass"
+    return Transient(
+        "ClusterUnreachable", f"Cluster {cluster} could not be asked at {url}: {what}."
+    )
+
+
+def unauthorized(cluster: str, remedy: str) -> Permanent:
+    """Return the error for a login that is refused though it was renewed just now."""
+    return Permanent(
+        "ClusterUnauthorized",
+        f"Cluster {cluster} does not accept the app's login (HTTP status 401), looked up anew just "
+        f"now. {remedy}",
+    )
+
+
+def broken(target: Target, what: str) -> Transient:
+    """Return the error for an answer that is not the Kubernetes API's."""
+    return Transient(
+        "ClusterAnswerBroken",
+        f"What answers for cluster {target.cluster} is not its API server ({what}). If this "
+        "stays, check the server in its settings and any proxy on the way.",
+    )
+
+
+def _forbidden(target: Target, _status: int, told: _Status) -> Permanent:
+    right = admission.missing_right(told.message)
+    said = f" It says: {right}" if right else ""
+    return Permanent(
+        "ClusterForbidden",
+        f"The app may not read or write {target}. If the namespace is missing, create it; then "
+        "grant the app's user get, create and patch: kubectl "
+        f"create role keyvault-sync --namespace {target.namespace} --verb=get,create,patch "
+        f"--resource=secrets --resource-name={target.secret}, and a rolebinding to it.{said}",
+    )
+
+
+def _not_found(target: Target, status: int, told: _Status) -> SyncError:
+    if told.reason != "NotFound":
+        return broken(target, f"HTTP status {status} without a Status")
+    if told.kind == "secrets":
+        return Conflict("Conflict", f"{target} was deleted by somebody else meanwhile.")
+    return Permanent(
+        "NamespaceMissing",
+        f"Namespace {target.namespace} does not exist in cluster {target.cluster}. "
+        f"Create it: kubectl create namespace {target.namespace}",
+    )
+
+
+def _refused(target: Target, status: int, told: _Status) -> Permanent:
+    # A real server names a cause once for each time that it looked.
+    causes = ", ".join(f"{field} ({reason})" for reason, field in dict.fromkeys(told.causes))
+    return Permanent(
+        "SecretRefused",
+        f"The API server refuses {target} as it would become (HTTP status {status}; "
+        f"{causes or 'no field named'}). A Secret holds 1 MiB at most, and an immutable one has to "
+        f"be deleted first: kubectl delete secret {target.secret} --namespace {target.namespace}",
+    )
+
+
+def _conflict(target: Target, _status: int, _told: _Status) -> Conflict:
+    return Conflict("Conflict", f"{target} was changed by somebody else meanwhile.")
+
+
+_REFUSALS: dict[int, Callable[[Target, int, _Status], SyncError]] = {
+    403: _forbidden,
+    404: _not_found,
+    409: _conflict,
+}
+
+
+def _unavailable(
+    target: Target, status: int, headers: Mapping[str, str], told: _Status
+) -> Transient:
+    webhook = admission.silent_webhook(told.message)
+    why = f": its admission webhook {webhook} does not answer" if webhook else ""
+    return Transient(
+        "ClusterUnavailable",
+        f"The API server of cluster {target.cluster} answered with HTTP status {status}{why}. "
+        "This may pass.",
+        retry_after(headers.get("Retry-After")),
+    )
+
+
+def _read(body: bytes) -> _Status:
+    try:
+        document: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return _Status()
+    match document:
+        case {"kind": "Status", "apiVersion": "v1", **rest}:
+            details = rest.get("details")
+            kind = details.get("kind") if isinstance(details, dict) else None
+            causes = details.get("causes") if isinstance(details, dict) else None
+            return _Status(
+                reason=_text(rest.get("reason")),
+                message=_text(rest.get("message")),
+                kind=_text(kind),
+                causes=tuple(_causes(causes)),
+            )
+        case _:
+            return _Status()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _causes(causes: object) -> list[tuple[str, str]]:
+    """Return reasons and fields, and of those only what has the look of one."""
+    found: list[tuple[str, str]] = []
+    for cause in causes if isinstance(causes, list) else ():
+        match cause:
+            case {"reason": str(reason), **rest} if _WORD.fullmatch(reason):
+                field = _text(rest.get("field"))
+                found.append((reason, field if _FIELD.fullmatch(field) else "a field"))
+            case _:
+                continue
+    return found

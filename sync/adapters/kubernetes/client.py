@@ -1,0 +1,66 @@
+"""Asks the clusters by name; a refused login and a moved cluster are looked up anew, once."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
+
+from sync.adapters.kubernetes.api_errors import unauthorized, unreachable
+from sync.adapters.kubernetes.cluster_config import ClusterConfig
+from sync.adapters.kubernetes.connection import Answer, Call, Connection
+from sync.adapters.kubernetes.login.endpoints import Azure, Door, Doors
+from sync.core.ports import Deadline
+
+_MOVED = (SSLError, NewConnectionError, ConnectTimeoutError)
+
+
+class Clusters:
+    """The clusters of the settings, each connected at its first call; for any number of threads.
+
+    `concurrency` is how many connections to one cluster are kept; `azure` is needed unless every
+    cluster has a kubeconfig of its own.
+    """
+
+    def __init__(
+        self,
+        configs: Iterable[ClusterConfig],
+        azure: Azure | None = None,
+        concurrency: int = 16,
+    ) -> None:
+        doors = Doors(azure, concurrency)
+        self._doors = {config.name: doors.door(config) for config in configs}
+
+    def ask(self, cluster: str, call: Call, deadline: Deadline) -> Answer:
+        """Return the cluster's answer, never a 401; raises Permanent or Transient."""
+        door = self._doors[cluster]
+        connection = door.open(deadline)
+        try:
+            connection, answer = _sent(door, connection, call, deadline)
+            if answer.status == HTTPStatus.UNAUTHORIZED:
+                connection = door.renewed(connection, deadline)
+                answer = connection.send(call, deadline)
+        except HTTPError as error:
+            failure = unreachable(cluster, connection.endpoint.url, error)
+        else:
+            if answer.status != HTTPStatus.UNAUTHORIZED:
+                return answer
+            raise unauthorized(cluster, door.remedy)
+        raise failure
+
+    def close(self) -> None:
+        """Close the connections to every cluster."""
+        for door in self._doors.values():
+            if endpoint := door.place.value:
+                endpoint.pool.clear()
+
+
+def _sent(
+    door: Door, connection: Connection, call: Call, deadline: Deadline
+) -> tuple[Connection, Answer]:
+    """Send the call; where nobody answers in the cluster's name, once more where it is by now."""
+    try:
+        return connection, connection.send(call, deadline)
+    except _MOVED:
+        if (moved := door.elsewhere(connection, deadline)) is None:
+            raise
+    return moved, moved.send(call, deadline)

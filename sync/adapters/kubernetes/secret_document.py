@@ -1,0 +1,139 @@
+"""Parses a Secret as the API server writes it, once, into what the plan works with."""
+
+import json
+from base64 import b64decode
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import NotRequired, TypedDict
+
+from sync.adapters.wire.json_strings import text, texts
+from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Actual, Target
+
+_SKEW_SECONDS = 60.0
+"""How far apart the clocks of two API servers of a cluster may be, with room."""
+
+type _Fields = Mapping[str, _Fields]
+
+
+class _Managed(TypedDict):
+    manager: NotRequired[str]
+    operation: NotRequired[str]
+    time: NotRequired[str]
+    subresource: NotRequired[str]
+    fieldsV1: NotRequired[_Fields]
+
+
+class _Owner(TypedDict):
+    kind: str
+    name: str
+    uid: str
+
+
+class _Metadata(TypedDict):
+    name: str
+    namespace: str
+    resourceVersion: str
+    uid: NotRequired[str]
+    labels: NotRequired[dict[str, str] | None]
+    annotations: NotRequired[dict[str, str] | None]
+    ownerReferences: NotRequired[list[_Owner] | None]
+    managedFields: NotRequired[list[_Managed] | None]
+
+
+class _Secret(TypedDict):
+    kind: str
+    type: str
+    metadata: _Metadata
+    data: NotRequired[dict[str, str] | None]
+    immutable: NotRequired[bool | None]
+
+
+def is_of(document: bytes, target: Target) -> bool:
+    """Tell whether the document is the target's Secret."""
+    try:
+        return _is_of(json.loads(document), target)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def parse(document: bytes, target: Target) -> Actual:
+    """Return the target's Secret.
+
+    Raises ValueError, KeyError, TypeError, AttributeError or RecursionError for anything else.
+    """
+    secret: _Secret = json.loads(document)
+    if not _is_of(secret, target):
+        raise ValueError("not the Secret")
+    metadata = secret["metadata"]
+    owners = metadata.get("ownerReferences") or ()
+    managed = metadata.get("managedFields") or ()
+    owned: set[str] = set()
+    holders: dict[str, tuple[str, ...]] = {}
+    owns_state = False
+    for entry in managed:
+        fields = entry.get("fieldsV1") or {}
+        if _is_ours(entry):
+            owned |= _keys(fields, "f:data")
+            annotations = fields.get("f:metadata", {}).get("f:annotations", {})
+            owns_state = owns_state or f"f:{STATE_ANNOTATION}" in annotations
+        else:
+            for key in _keys(fields, "f:data"):
+                holders[key] = (*holders.get(key, ()), text(entry.get("manager", "")))
+    return Actual(
+        resource_version=text(metadata["resourceVersion"]),
+        type=text(secret["type"]),
+        immutable=secret.get("immutable") or False,
+        data={key: b64decode(value) for key, value in (secret.get("data") or {}).items()},
+        labels=texts(metadata.get("labels")),
+        annotations=texts(metadata.get("annotations")),
+        owner_references=tuple(f"{owner['kind']}/{owner['name']}" for owner in owners),
+        owned=frozenset(owned),
+        owner_uids=frozenset(text(owner["uid"]) for owner in owners),
+        owned_by_others=frozenset(holders),
+        holders=holders,
+        overlaid=_overlaid(managed),
+        owns_state=owns_state,
+        uid=metadata.get("uid", ""),
+    )
+
+
+def _is_of(secret: _Secret, target: Target) -> bool:
+    metadata = secret["metadata"]
+    where = secret["kind"], metadata["namespace"], metadata["name"]
+    return where == ("Secret", target.namespace, target.secret)
+
+
+def _is_ours(entry: _Managed) -> bool:
+    return (
+        entry.get("manager") == FIELD_MANAGER
+        and entry.get("operation") == "Apply"
+        and not entry.get("subresource")
+    )
+
+
+def _overlaid(managed: Iterable[_Managed]) -> frozenset[str]:
+    """Return the keys that others applied as stringData, unless that was surely before our write.
+
+    The API server then writes their value into `data` and leaves that field ours.
+    """
+    ours = [_time(entry) for entry in managed if _is_ours(entry)]
+    since = max((at for at in ours if at is not None), default=None)
+    found: set[str] = set()
+    for entry in managed:
+        keys, at = _keys(entry.get("fieldsV1") or {}, "f:stringData"), _time(entry)
+        if keys and (since is None or at is None or at >= since - _SKEW_SECONDS):
+            found |= keys
+    return frozenset(found)
+
+
+def _time(entry: _Managed) -> float | None:
+    """Return epoch seconds; None for what is no such time."""
+    with suppress(KeyError, TypeError, ValueError):
+        at = datetime.fromisoformat(entry["time"])
+        return at.timestamp() if at.tzinfo else None
+    return None
+
+
+def _keys(fields: _Fields, of: str) -> set[str]:
+    return {field[2:] for field in fields.get(of, {}) if field.startswith("f:")}

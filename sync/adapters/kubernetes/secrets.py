@@ -1,0 +1,96 @@
+"""Reads and applies Secrets, each in one call to the cluster's API server."""
+
+import json
+from base64 import b64encode
+from http import HTTPStatus
+
+from sync.adapters.kubernetes.api_errors import broken, explain, is_absent
+from sync.adapters.kubernetes.client import Clusters
+from sync.adapters.kubernetes.connection import Answer, Call
+from sync.adapters.kubernetes.secret_document import is_of, parse
+from sync.core.model import FIELD_MANAGER, Actual, Desired, Target
+from sync.core.ports import Deadline
+
+_APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
+_MANAGER = f"?fieldManager={FIELD_MANAGER}"
+
+
+class KubernetesSecrets:
+    """The port Cluster over the kubernetes package's connections; for any number of threads."""
+
+    def __init__(self, clusters: Clusters) -> None:
+        self._clusters = clusters
+
+    def read(self, target: Target, deadline: Deadline) -> Actual | None:
+        """Return the Secret, or None where there is none (or no namespace)."""
+        answer = self._ask(target, Call("GET", _path(target)), deadline)
+        if is_absent(answer.status, answer.data):
+            return None
+        if answer.status != HTTPStatus.OK:
+            raise explain(target, answer.status, answer.headers, answer.data)
+        try:
+            return parse(answer.data, target)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            kind = type(error).__name__
+        raise broken(target, kind)  # outside the except clause: a JSON error holds the document
+
+    def apply(
+        self, target: Target, desired: Desired, resource_version: str, deadline: Deadline
+    ) -> None:
+        """Server-side apply with a precondition; raises Conflict when it does not hold.
+
+        The uid is part of it: the server makes what is absent whatever the resourceVersion, but
+        not where a uid is named.
+        """
+        uid = {"uid": desired.uid} if desired.uid else {}
+        document: dict[str, object] = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": target.secret,
+                "namespace": target.namespace,
+                "labels": dict(desired.labels),
+                "annotations": dict(desired.annotations),
+                "resourceVersion": resource_version,
+                **uid,
+            },
+            "type": desired.type,
+            # Also where it is empty: an apply without it takes all of `data` along, whosever it is.
+            "data": {key: b64encode(value).decode() for key, value in desired.data.items()},
+        }
+        self._write(target, f"{_MANAGER}&force=true", _APPLY, document, deadline)
+
+    def evict(
+        self, target: Target, keys: frozenset[str], resource_version: str, deadline: Deadline
+    ) -> None:
+        """Remove keys that other field managers hold, with the same precondition."""
+        document: dict[str, object] = {
+            "metadata": {"resourceVersion": resource_version},
+            "data": dict.fromkeys(sorted(keys)),
+        }
+        self._write(target, _MANAGER, _MERGE, document, deadline)
+
+    def _write(
+        self,
+        target: Target,
+        query: str,
+        content_type: str,
+        document: dict[str, object],
+        deadline: Deadline,
+    ) -> None:
+        body = json.dumps(document, separators=(",", ":")).encode()
+        answer = self._ask(
+            target, Call("PATCH", _path(target) + query, content_type, body), deadline
+        )
+        if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
+            raise explain(target, answer.status, answer.headers, answer.data)
+        if not is_of(answer.data, target):
+            raise broken(target, "the answer to a write is of another object")
+
+    def _ask(self, target: Target, call: Call, deadline: Deadline) -> Answer:
+        return self._clusters.ask(target.cluster, call, deadline)
+
+
+def _path(target: Target) -> str:
+    return f"/api/v1/namespaces/{target.namespace}/secrets/{target.secret}"

@@ -1,0 +1,113 @@
+"""What an operator may ask for over HTTP or the command line, read from JSON."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sync.core.errors import Malformed
+from sync.core.model import OBJECT_NAME
+
+MAX_BODY_LENGTH = 16 * 1024
+
+_FIELD = re.compile(r"[a-zA-Z_-]{1,20}", re.ASCII)
+_FIELDS = frozenset({"vault", "project", "stage", "all", "secret", "dry_run", "force"})
+_FORM = (
+    'Send JSON with one of {"vault": NAME}, {"project": P, "stage": S} or {"all": true}, and '
+    'optionally "secret": NAME, "dry_run": true, "force": true.'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """Which known vaults to reconcile, and how: a vault, a project's stage, or all (none named)."""
+
+    vault: str | None = None
+    project: str | None = None
+    stage: str | None = None
+    secret: str | None = None
+    dry_run: bool = False
+    force: bool = False
+
+
+def parse_resync(body: bytes) -> Resync:
+    """Read a resync request; raises Malformed."""
+    fields = _object(body)
+    if unknown := fields.keys() - _FIELDS:
+        field = min(unknown)
+        told = f" {field!r}" if _FIELD.fullmatch(field) else ""
+        raise Malformed("RequestMalformed", f"Unknown field{told}. {_FORM}")
+    selectors = [
+        "vault" in fields,
+        "project" in fields or "stage" in fields,
+        "all" in fields,
+    ]
+    if selectors.count(True) != 1 or fields.get("all", True) is not True:
+        raise Malformed("RequestMalformed", f"Exactly one choice of vaults is needed. {_FORM}")
+    resync = Resync(
+        vault=_text(fields, "vault"),
+        project=_text(fields, "project"),
+        stage=_text(fields, "stage"),
+        secret=_secret(_text(fields, "secret")),
+        dry_run=_flag(fields, "dry_run"),
+        force=_flag(fields, "force"),
+    )
+    if (resync.project is None) != (resync.stage is None):
+        raise Malformed("RequestMalformed", f"project and stage go together. {_FORM}")
+    return resync
+
+
+def parse_status(query: Mapping[str, str]) -> Resync:
+    """Read what status is asked for: all, a vault, or one secret of it; raises Malformed.
+
+    What is empty is as if it were not there: the Functions host does not hand it on.
+    """
+    vault, secret = query.get("vault") or None, query.get("secret") or None
+    if secret is not None and vault is None:
+        raise Malformed("RequestMalformed", "secret is one of a vault: name the vault as well.")
+    return Resync(vault=vault, secret=_secret(secret and secret.strip()))
+
+
+def _object(body: bytes) -> dict[str, object]:
+    if len(body) > MAX_BODY_LENGTH:
+        raise Malformed("RequestMalformed", f"The body is over {MAX_BODY_LENGTH} bytes. {_FORM}")
+    try:
+        fields = json.loads(body, object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        what = "JSON"
+    else:
+        if isinstance(fields, dict):
+            return fields
+        what = "a JSON object"
+    # Outside the except clause: a JSON error holds the body.
+    raise Malformed("RequestMalformed", f"The body is not {what}. {_FORM}")
+
+
+def _secret(name: str | None) -> str | None:
+    if name is not None and not OBJECT_NAME.fullmatch(name):
+        raise Malformed(
+            "RequestMalformed",
+            "secret is no Key Vault secret name (1 to 127 of 0-9, a-z, A-Z and '-').",
+        )
+    return name
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise Malformed("RequestMalformed", f"A field is there twice. {_FORM}")
+    return fields
+
+
+def _text(fields: dict[str, object], name: str) -> str | None:
+    value = fields.get(name)
+    if name in fields and (not isinstance(value, str) or not value.strip()):
+        raise Malformed("RequestMalformed", f"{name} must be text that is not empty. {_FORM}")
+    return value.strip() if isinstance(value, str) else None
+
+
+def _flag(fields: dict[str, object], name: str) -> bool:
+    value = fields.get(name, False)
+    if not isinstance(value, bool):
+        raise Malformed("RequestMalformed", f"{name} must be true or false. {_FORM}")
+    return value

@@ -1,0 +1,136 @@
+"""Takes over a Secret whose owner has let go: looks, writes what was shown, removes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from sync.app.requests import Resync
+from sync.app.serialize import Json
+from sync.app.use_cases import App, Budget
+from sync.core.errors import Conflict, Permanent
+from sync.core.model import Act, Change, Converged, Outcome, Target
+from sync.core.ports import Deadline, Known
+from sync.reconcile.ownership import Claim, claim, taken
+from sync.reconcile.plan import Standing, refuse_unmarked
+
+
+class Fate(StrEnum):
+    """What becomes of one key of the Secret."""
+
+    TAKEN_OVER = "taken over"
+    CHANGED = "changed"
+    ADDED = "added"
+    IN_STEP = "in step"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What an adoption would do with the Secret of that revision, key by key.
+
+    `former` is whose mark it overrules. A key that is taken over has the vault's value already; one
+    that is kept is not in the vault and stays foreign.
+    """
+
+    target: Target
+    revision: str
+    former: Claim | None
+    fates: Mapping[str, Fate]
+    versions: Mapping[str, str]
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to do."""
+        return self.former is not None or not set(self.fates.values()) <= {Fate.IN_STEP, Fate.KEPT}
+
+
+def look(app: App, known: Known, budget: Budget, *, force: bool) -> Adoption:
+    """Plan the adoption of the one vault's own Secret; writes nothing.
+
+    Raises SyncError where the owner has not let go (unless forced), where there is no Secret,
+    where the vault cannot be read, where a key would go, and where another Secret that the vault's
+    tags ask for would be taken over by the way.
+    """
+    (vault,) = known.vaults
+    target = app.naming.target(vault)
+    actual = app.cluster.read(target, Deadline.after(budget.target, app.clock))
+    if actual is None:
+        raise Permanent(
+            "NothingToAdopt",
+            f"Secret {target} does not exist: make it with keyvault-sync resync {vault}.",
+        )
+    former = claim(target, actual)
+    if former is not None and not former.released and not force:
+        raise taken(target, former)
+    request = Resync(vault.text, force=former is not None, dry_run=True)
+    planned = _changes(_only(app, known, request, budget))
+    deadline = Deadline.after(budget.target, app.clock)
+    for secret in sorted({change.secret for change in planned if change.secret}):
+        other = replace(target, secret=secret)
+        refuse_unmarked(Standing.of(other, app.cluster.read(other, deadline)))
+    changes = [change for change in planned if not change.secret]
+    if going := sorted(change.key for change in changes if change.act is Act.REMOVE):
+        raise Permanent(
+            "AdoptionRemoves",
+            f"Secret {target} is not adopted for vault {vault}: {len(going)} keys that the sync "
+            f"itself wrote would go ({', '.join(going[:3])}), and adopt removes nothing. If that "
+            f"is meant: keyvault-sync resync {vault} --force.",
+        )
+    ours = Standing.of(target, actual).ours
+    fates = {key: Fate.IN_STEP if key in ours else Fate.KEPT for key in actual.data}
+    fates |= {change.key: _fate(change) for change in changes}
+    return Adoption(
+        target=target,
+        revision=actual.resource_version,
+        former=former,
+        fates=dict(sorted(fates.items())),
+        versions={change.key: change.version for change in changes},
+    )
+
+
+def adopt(app: App, known: Known, adoption: Adoption, budget: Budget) -> Outcome:
+    """Write what was shown; raises Conflict where the Secret has changed since."""
+    target = adoption.target
+    actual = app.cluster.read(target, Deadline.after(budget.target, app.clock))
+    if actual is None or actual.resource_version != adoption.revision:
+        raise Conflict(
+            "SecretChanged",
+            f"Secret {target} was changed by somebody while you looked, and nothing was written: "
+            f"see who writes it, then again keyvault-sync adopt {target.vault}.",
+        )
+    request = Resync(target.vault.text, force=adoption.former is not None)
+    return _only(app, known, request, budget)
+
+
+def adoption_json(adoption: Adoption) -> Mapping[str, Json]:
+    """Return what the command line prints of an adoption."""
+    target, former = adoption.target, adoption.former
+    return {
+        "vault": target.vault.text,
+        "target": {
+            "cluster": target.cluster,
+            "namespace": target.namespace,
+            "secret": target.secret,
+        },
+        "former": {"holder": former.holder, "sign": former.sign} if former else None,
+        "keys": [
+            {"key": key, "fate": fate.value, "version": adoption.versions.get(key)}
+            for key, fate in adoption.fates.items()
+        ],
+    }
+
+
+def _only(app: App, known: Known, request: Resync, budget: Budget) -> Outcome:
+    (outcome,) = app.reconcile(known, request, budget)
+    return outcome
+
+
+def _changes(outcome: Outcome) -> tuple[Change, ...]:
+    if isinstance(outcome, Converged):
+        return outcome.changes
+    raise outcome.error
+
+
+def _fate(change: Change) -> Fate:
+    if change.act is Act.CREATE:
+        return Fate.ADDED
+    return Fate.TAKEN_OVER if change.same else Fate.CHANGED

@@ -1,0 +1,227 @@
+"""Many vaults at once: bursts for a target joined, passes bounded, a failure kept to its vault."""
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from threading import Lock
+from typing import Protocol
+
+from sync.core.errors import SyncError, Transient, Unexpected
+from sync.core.model import Converged, Failed, Hint, Outcome, Target
+from sync.core.ports import Deadline
+from sync.reconcile.reconciler import Reconciled, Work, first_cause
+
+_GRACE_SECONDS = 3.0
+
+
+class Reconcile(Protocol):
+    """The protocol for one target, `Reconciler.reconcile`."""
+
+    def __call__(self, work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+        """Bring one target in step."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """How much goes on at once in one process.
+
+    `lanes` targets are worked on, of which a pass over many vaults takes `sweep` at most, so that
+    events never queue behind it; `fetchers` gets are under way for all of them, and `readers`
+    Secrets are read for a status.
+    """
+
+    lanes: int = 24
+    sweep: int = 8
+    fetchers: int = 32
+    readers: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """What may share one reconcile: only the same target and the same manner.
+
+    An event waits for no pass over its vault, and is not refused with one.
+    """
+
+    target: Target
+    whole: bool
+    force: bool
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    work: Work
+    seconds: float
+    outcome: Future[Outcome]
+
+
+class Fleet:
+    """Runs reconciles on threads of its own.
+
+    Work for a target that arrives while one is under way is read with it, if that has not begun to
+    write, and else with the next: the reads begin after it arrived, so nobody's change is missed.
+    `fetchers` are the threads for gets, which a question may use as well. `grace` is the seconds
+    that a reconcile may take beyond its time before a pass goes on without it.
+    """
+
+    def __init__(
+        self,
+        reconcile: Reconcile,
+        clock: Callable[[], float],
+        threads: Threads = Threads(),
+        grace: float = _GRACE_SECONDS,
+    ) -> None:
+        self._reconcile = reconcile
+        self._grace = grace
+        self._clock = clock
+        self._lanes = ThreadPoolExecutor(threads.lanes, "lane")
+        self._sweepers = ThreadPoolExecutor(threads.sweep, "sweep")
+        self.fetchers: Executor = ThreadPoolExecutor(threads.fetchers, "fetch")
+        self._readers = ThreadPoolExecutor(threads.readers, "read")
+        self._lock = Lock()
+        self._waiting: dict[_Lane, list[_Waiting]] = {}
+
+    def submit(self, work: Work, seconds: float) -> Future[Outcome]:
+        """Reconcile soon, within that many seconds of starting; the future never raises."""
+        waiting = _Waiting(work, seconds, Future())
+        lane = _Lane(work.target, work.whole, work.force, work.dry_run)
+        with self._lock:
+            if lane in self._waiting:
+                self._waiting[lane].append(waiting)
+                return waiting.outcome
+            self._waiting[lane] = [waiting]
+        self._lanes.submit(self._drain, lane)
+        return waiting.outcome
+
+    def sweep(
+        self, works: Iterable[Work], seconds: float, total_seconds: float
+    ) -> Iterator[Outcome]:
+        """Reconcile many targets, a few at a time; outcomes come in the order of the works.
+
+        Each has that many seconds; those whose turn has not come within the total are Transient.
+        One target alone waits for no pass over others.
+        """
+        end = Deadline.after(total_seconds, self._clock)
+
+        def reconcile(work: Work) -> Outcome:
+            try:
+                given = end.remaining(seconds)
+            except Transient as late:
+                return Failed(work.target.vault.text, late, work.target)
+            return self._within(work, given)
+
+        asked = list(works)
+        if len(asked) == 1:
+            return map(reconcile, asked)
+        return self._sweepers.map(reconcile, asked)
+
+    def _within(self, work: Work, seconds: float) -> Outcome:
+        """Reconcile within that time and a grace, whatever holds the reconcile up."""
+        pending = self.submit(work, seconds)
+        try:
+            return pending.result(seconds + self._grace)
+        except TimeoutError:
+            pending.cancel()
+            late = Transient("DeadlineExceeded", "The reconcile of this vault took too long.")
+            return Failed(work.target.vault.text, late, work.target)
+
+    def ask[Asked, Told](
+        self,
+        asked: Iterable[Asked],
+        tell: Callable[[Asked, Deadline], Told],
+        seconds: float,
+        total_seconds: float,
+    ) -> Iterator[Told | SyncError]:
+        """Ask a question of each, a few at a time and in their order, with the seconds of `sweep`.
+
+        A question that fails is answered with why. One alone waits for no others.
+        """
+        end = Deadline.after(total_seconds, self._clock)
+
+        def answer(each: Asked) -> Told | SyncError:
+            return attempt(lambda: tell(each, Deadline.after(end.remaining(seconds), self._clock)))
+
+        questions = list(asked)
+        return (
+            map(answer, questions) if len(questions) == 1 else self._readers.map(answer, questions)
+        )
+
+    def _drain(self, lane: _Lane) -> None:
+        while True:
+            with self._lock:
+                arrived = self._waiting[lane]
+                if not arrived:
+                    del self._waiting[lane]
+                    return
+                self._waiting[lane] = []
+            self._serve(lane, _still_wanted(arrived))
+
+    def _serve(self, lane: _Lane, batch: list[_Waiting]) -> None:
+        if not batch:  # nobody waits any more
+            return
+        first = len(batch)
+
+        def late() -> Sequence[Hint]:
+            with self._lock:
+                arrived, self._waiting[lane] = self._waiting[lane], []
+            batch.extend(_still_wanted(arrived))
+            return _hints(batch[first:])
+
+        joined = replace(
+            batch[0].work,
+            hints=_hints(batch),
+            late=late,
+            contested=any(waiting.work.contested for waiting in batch),
+        )
+        deadline = Deadline.after(max(waiting.seconds for waiting in batch), self._clock)
+        done = attempt(lambda: self._reconcile(joined, deadline, self.fetchers))
+        for waiting in batch:
+            waiting.outcome.set_result(_outcome(waiting.work, done))
+
+
+def _still_wanted(arrived: Iterable[_Waiting]) -> list[_Waiting]:
+    return [waiting for waiting in arrived if waiting.outcome.set_running_or_notify_cancel()]
+
+
+def _hints(batch: Iterable[_Waiting]) -> tuple[Hint, ...]:
+    return tuple(dict.fromkeys(hint for waiting in batch for hint in waiting.work.hints))
+
+
+def attempt[Done](act: Callable[[], Done]) -> Done | SyncError:
+    """Do it, or return why not; of a bug that is its type and place, and nothing of its text."""
+    try:
+        return act()
+    except SyncError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - the one boundary: a bug's text is not told
+        return _unexpected(error)
+
+
+def _outcome(work: Work, done: Reconciled | SyncError) -> Outcome:
+    """Tell each of those who share a reconcile what became of their own part of it."""
+    vault = work.target.vault.text
+    if isinstance(done, SyncError):
+        return Failed(vault, done, work.target)
+    mine = {hint.secret.lower() for hint in work.hints}
+    unread = {
+        name: error for name, error in done.unread.items() if work.whole or name.lower() in mine
+    }
+    if unread:
+        written = () if work.dry_run else done.changes
+        return Failed(vault, first_cause(unread), work.target, written)
+    return Converged(
+        work.target, done.changes, done.keys, done.expired, work.dry_run, done.warnings
+    )
+
+
+def _unexpected(error: Exception) -> Unexpected:
+    """Name the type and place of a bug: its text may hold anything."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(f"{PurePath(f.filename).name}:{f.lineno}" for f in reversed(frames[-4:]))
+    return Unexpected(
+        "Bug", f"{type(error).__name__} at {places}. This is a bug of Key Vault Sync: report it."
+    )

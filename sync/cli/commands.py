@@ -1,0 +1,314 @@
+"""The command line: the same reconcile as the app's, with the caller's own log-in and cluster."""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import NoReturn, TextIO
+
+from sync.app.explain import Explained, Progress, explanation_json
+from sync.app.requests import Resync
+from sync.app.serialize import Json, error_json, outcomes_json
+from sync.app.takeover import Adoption, adopt, adoption_json, look
+from sync.app.use_cases import App, Budget
+from sync.app.work_queue import attempt
+from sync.cli.arguments import Command, Exit, parse
+from sync.cli.tables import (
+    adoption_text,
+    checks_text,
+    explanation_text,
+    outcomes_text,
+    statuses_text,
+)
+from sync.core.errors import NotOurs, SyncError
+from sync.core.model import Converged, Failed, Ignored, Outcome
+from sync.core.ports import Known
+from sync.doctor.checks import Check, checks_json
+from sync.doctor.doctor import Doctor, unparsed
+
+COMMAND = Budget(target=120, total=inf)  # somebody watches, and can interrupt
+
+_PROGRAM = "keyvault-sync"
+_LIBRARIES = ("azure", "msal", "kubernetes", "urllib3")
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Where an answer goes: to `out` as tables of that width or as JSON; failures go to `err`."""
+
+    out: TextIO
+    err: TextIO
+    width: int
+    tables: bool
+    progress: bool
+    typed: TextIO | None = None
+    """What somebody types who sees the tables and the questions; None where nobody does."""
+
+    @classmethod
+    def of_process(cls, command: Command) -> "Screen":
+        """Look at what this process's streams are; a log leaves no room for progress."""
+        return cls(
+            out=sys.stdout,
+            err=sys.stderr,
+            width=shutil.get_terminal_size().columns,
+            tables=sys.stdout.isatty() and not command.json,
+            progress=sys.stderr.isatty() and not command.verbose,
+            typed=sys.stdin if sys.stdin.isatty() and sys.stderr.isatty() else None,
+        )
+
+    def follow[T](self, steps: Iterable[T], total: int) -> list[T]:
+        """Collect the steps, and keep one line that says how far they are."""
+        collected: list[T] = []
+        self._overwrite(f"0/{total} vaults...")
+        try:
+            for step in steps:
+                collected.append(step)
+                self._overwrite(f"{len(collected)}/{total} vaults...")
+        finally:
+            self._overwrite(" " * len(f"{total}/{total} vaults...") + "\r")
+        return collected
+
+    def answer(self, text: str) -> None:
+        """Print what was asked for."""
+        self.out.write(text)
+        self.out.flush()
+
+    def complain(self, subject: str, error: SyncError) -> None:
+        """Say what failed and what to do about it."""
+        self.err.write(f"{subject}: {error.reason}: {error.message}\n")
+
+    def confirmed(self, question: str) -> bool:
+        """Ask; anything but yes is no."""
+        if self.typed is None:
+            return False
+        self.err.write(f"{question} [y/N] ")
+        self.err.flush()
+        return self.typed.readline().strip().lower() in {"y", "yes"}
+
+    def _overwrite(self, line: str) -> None:
+        if self.progress:
+            self.err.write(f"\r{line}")
+            self.err.flush()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command on real clients and return its exit code."""
+    before = signal.signal(signal.SIGINT, _interrupted)
+    try:
+        command = parse(argv)
+        _log(verbose=command.verbose)
+        code = attempt(lambda: _run_for_reader(command))
+        if not isinstance(code, SyncError):
+            return code
+        sys.stderr.write(f"{_PROGRAM}: {code.reason}: {code.message}\n")
+        return Exit.FAILED
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _run_for_reader(command: Command) -> Exit:
+    try:
+        return _run_on_clients(command, Screen.of_process(command))
+    except BrokenPipeError:  # the reader has seen enough: let the flush at exit go nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+
+
+def _interrupted(_number: int, _frame: object) -> NoReturn:
+    """Leave at once: an orderly exit would wait for the vaults under way.
+
+    As an exception an interrupt can be lost in code that may not raise.
+    """
+    os.write(2, b"\nInterrupted: no Secret is half-written; run it again for the rest.\n")
+    os._exit(Exit.INTERRUPTED)
+
+
+def run(app: App, command: Command, screen: Screen) -> Exit:
+    """Run one command on an app."""
+    try:
+        known = app.select(command.request)
+        if command.name == "adopt":
+            return _adopt(app, command, known, screen)
+        if command.name == "explain":
+            return _explain(app, command.request, known, screen)
+        if command.is_status:
+            return _status(app, command.request, known, screen)
+        return _resync(app, command.request, known, screen)
+    except SyncError as error:
+        screen.complain(_PROGRAM, error)
+        return _refused(error_json(error), screen)
+
+
+def _run_on_clients(command: Command, screen: Screen) -> Exit:
+    # The SDKs take a second to import, and --help does not need them.
+    from sync import bootstrap  # noqa: PLC0415 - see above
+    from sync.settings.environment import SettingsError  # noqa: PLC0415 - see above
+
+    try:
+        if command.is_doctor:
+            return _examine(bootstrap.doctor(), command.request, screen)
+        app = bootstrap.app()
+    except SettingsError as error:
+        if command.is_doctor:
+            return _examined(unparsed(error.faults), screen)
+        screen.err.writelines(f"{_PROGRAM}: {fault}\n" for fault in error.faults)
+        return _refused({"reason": "SettingsWrong", "faults": list(error.faults)}, screen)
+    return run(app, command, screen)
+
+
+def _examine(doctor: Doctor, request: Resync, screen: Screen) -> Exit:
+    try:
+        return _examined(list(doctor.examine(request)), screen)
+    except NotOurs as error:
+        screen.complain(_PROGRAM, error)
+        return _refused(error_json(error), screen)
+
+
+def _examined(checks: Sequence[Check], screen: Screen) -> Exit:
+    if screen.tables:
+        screen.answer(checks_text(checks, screen.width))
+    else:
+        screen.answer(_document({"checks": checks_json(checks)}))
+    return Exit.IN_STEP if all(check.well for check in checks) else Exit.FAILED
+
+
+def _resync(app: App, request: Resync, known: Known, screen: Screen) -> Exit:
+    outcomes = screen.follow(app.reconcile(known, request, COMMAND), _steps(known))
+    for outcome in outcomes:
+        match outcome:
+            case Failed(subject, error) | Ignored(subject, error):
+                screen.complain(subject, error)
+            case Converged(target, warnings=warnings):
+                screen.err.writelines(f"{target.vault}: {warning}\n" for warning in warnings)
+    if screen.tables:
+        screen.answer(outcomes_text(outcomes, screen.width))
+    else:
+        screen.answer(_document(outcomes_json(outcomes)))
+    return _exit_of(outcomes)
+
+
+def _adopt(app: App, command: Command, known: Known, screen: Screen) -> Exit:
+    adoption = look(app, known, COMMAND, force=command.request.force)
+    if screen.tables:
+        screen.answer(adoption_text(adoption, screen.width))
+    outcomes: list[Outcome] = []
+    code = Exit.IN_STEP
+    if adoption:
+        code = _permission(adoption, command, screen)
+    if adoption and code is Exit.IN_STEP:
+        outcomes = [adopt(app, known, adoption, COMMAND)]
+        code = _exit_of(outcomes)
+    for outcome in outcomes:
+        if isinstance(outcome, Failed):
+            screen.complain(outcome.vault, outcome.error)
+    if not screen.tables:
+        told = {"adoption": adoption_json(adoption), **outcomes_json(outcomes)}
+        screen.answer(_document(told))
+    elif outcomes:
+        screen.answer(outcomes_text(outcomes, screen.width))
+    return code
+
+
+def _permission(adoption: Adoption, command: Command, screen: Screen) -> Exit:
+    """Return IN_STEP to go on."""
+    if command.yes:
+        return Exit.IN_STEP
+    if screen.typed is None or not screen.tables:
+        screen.err.write(f"{_PROGRAM}: nothing was written: confirm it with --yes\n")
+        return Exit.FAILED
+    if screen.confirmed(f"Take over Secret {adoption.target}?"):
+        return Exit.IN_STEP
+    screen.err.write("Nothing was written.\n")
+    return Exit.OUT_OF_STEP
+
+
+def _exit_of(outcomes: Iterable[Outcome]) -> Exit:
+    code = Exit.IN_STEP
+    for outcome in outcomes:
+        match outcome:
+            case Failed() | Ignored():
+                return Exit.FAILED
+            case Converged(dry_run=True, changes=[_, *_]):
+                code = Exit.OUT_OF_STEP
+    return code
+
+
+def _explain(app: App, request: Resync, known: Known, screen: Screen) -> Exit:
+    (vault,) = known.vaults
+    told = app.explain(vault, request.secret, COMMAND)
+    if isinstance(told, SyncError):
+        raise told
+    for each in told:
+        if isinstance(each.why, SyncError):
+            screen.complain(f"{vault}/{each.name}", each.why)
+    if screen.tables:
+        screen.answer(explanation_text(told, screen.width))
+    else:
+        screen.answer(_document({"vault": vault.text, "explanation": explanation_json(told)}))
+    return _exit_of_explanation(told)
+
+
+def _exit_of_explanation(told: Iterable[Explained]) -> Exit:
+    met = {each.progress for each in told}
+    if Progress.FAILED in met:
+        return Exit.FAILED
+    return Exit.OUT_OF_STEP if Progress.WAITING in met else Exit.IN_STEP
+
+
+def _status(app: App, request: Resync, known: Known, screen: Screen) -> Exit:
+    told = screen.follow(app.status(known, COMMAND), _steps(known))
+    failed = False
+    for status, error in told:
+        if error:
+            failed = True
+            screen.complain(str(status["vault"]), error)
+    statuses = [status for status, _ in told]
+    if screen.tables:
+        keys = request.vault is not None
+        screen.answer(statuses_text(statuses, screen.width, keys=keys))
+    else:
+        screen.answer(_document({"vaults": statuses}))
+    if failed:
+        return Exit.FAILED
+    in_step = all(status["state"] == "converged" for status in statuses)
+    return Exit.IN_STEP if in_step else Exit.OUT_OF_STEP
+
+
+def _steps(known: Known) -> int:
+    return len(known.vaults) + (known.fault is not None)
+
+
+def _refused(body: Mapping[str, Json], screen: Screen) -> Exit:
+    if not screen.tables:
+        screen.answer(_document(body))
+    return Exit.FAILED
+
+
+def _document(body: Mapping[str, Json]) -> str:
+    return json.dumps(body) + "\n"
+
+
+def _log(*, verbose: bool) -> None:
+    handler = logging.StreamHandler()
+    handler.addFilter(_is_tellable)
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+        handlers=[handler],
+    )
+    for library in _LIBRARIES:
+        logging.getLogger(library).setLevel(logging.WARNING if verbose else logging.ERROR)
+    if verbose:
+        logging.getLogger("azure.identity").setLevel(logging.INFO)
+        logging.getLogger(_PROGRAM).setLevel(logging.INFO)
+
+
+def _is_tellable(record: logging.LogRecord) -> bool:
+    """Leave out what a log-in library quotes of a failure: an answer, which may hold a token."""
+    library, _, _ = record.name.removeprefix("azure.").partition(".")
+    return library not in {"identity", "msal"} or record.levelno < logging.WARNING

@@ -1,0 +1,116 @@
+"""The commands that put right what the doctor finds, ready to be pasted into a shell."""
+
+from collections.abc import Iterable
+
+from sync.core.errors import SyncError
+from sync.core.model import Target, VaultName
+
+_SERVICE_ACCOUNT = "system:serviceaccount:"
+
+LOGIN = "az login   # in Azure: az functionapp identity assign --name APP --resource-group GROUP"
+
+SEARCH = "az graph query --graph-query \"resources | where type =~ 'microsoft.keyvault/vaults'\""
+
+
+def setting(name: str, value: str) -> str:
+    """Return the command that gives the app a setting."""
+    return (
+        "az functionapp config appsettings set --name APP --resource-group GROUP "
+        f"--settings {name}={value}"
+    )
+
+
+def of_login(error: SyncError) -> str:
+    """Return what helps an identity without a token."""
+    if error.reason == "CredentialRefused":
+        return LOGIN
+    return "az account get-access-token --query expiresOn"  # the token itself is not shown
+
+
+def of_vault(vault: VaultName, error: SyncError) -> str:
+    """Return what helps a vault that cannot be listed or read."""
+    match error.reason:
+        case "VaultForbidden":
+            return (
+                'az role assignment create --role "Key Vault Secrets User" --assignee IDENTITY '
+                f'--scope "$(az keyvault show --name {vault} --query id --output tsv)"'
+            )
+        case "VaultFirewalled":
+            return f"az keyvault network-rule add --name {vault} --subnet SUBNET-ID"
+        case "CredentialRefused" | "CredentialUnavailable":
+            return of_login(error)
+        case _:
+            return f"az keyvault show --name {vault}"
+
+
+def empty_vault(vault: VaultName) -> str:
+    """Return how a vault gets its first secret."""
+    return f"az keyvault secret set --vault-name {vault} --name NAME --file FILE"
+
+
+def of_server(error: SyncError) -> str:
+    """Return what shows why an API server gives no answer."""
+    if error.reason == "ClusterUnauthorized":
+        return "kubectl auth whoami"
+    return "kubectl get --raw /version"
+
+
+def of_target(target: Target, error: SyncError) -> str:
+    """Return what helps where a Secret's cluster does not answer what it is asked."""
+    if error.reason == "NamespaceTerminating":
+        return namespace(target)
+    return of_server(error)
+
+
+def role(target: Target, user: str, secrets: Iterable[str] = ()) -> str:
+    """Return the commands that add to the user's rights the three on this Secret and on others."""
+    names = dict.fromkeys((target.secret, *secrets))
+    name = f"keyvault-sync --namespace {target.namespace}"
+    apply = "--dry-run=client --output=yaml | kubectl auth reconcile --filename=-"
+    return (
+        f"kubectl create role {name} --verb=get,create,patch --resource=secrets "
+        f"{' '.join(f'--resource-name={secret}' for secret in names)} {apply} && "
+        f"kubectl create rolebinding {name} --role=keyvault-sync {_subject(user)} {apply}"
+    )
+
+
+def bindings(user: str) -> str:
+    """Return what lists the bindings that give the user its rights."""
+    return (
+        "kubectl get rolebindings,clusterrolebindings --all-namespaces --output=wide "
+        f"| grep --fixed-strings '{_account(user)}'"
+    )
+
+
+def namespace(target: Target) -> str:
+    """Return how the namespace is made."""
+    return f"kubectl create namespace {target.namespace}"
+
+
+def look_for_namespace(target: Target) -> str:
+    """Return how somebody with more rights finds out whether the namespace exists."""
+    return f"kubectl get namespace {target.namespace}"
+
+
+def delete(target: Target) -> str:
+    """Return how the Secret is deleted, so that it is made anew."""
+    return f"kubectl delete secret {target.secret} --namespace {target.namespace}"
+
+
+def describe(target: Target) -> str:
+    """Return what shows whose Secret it is, and no value."""
+    return f"kubectl describe secret {target.secret} --namespace {target.namespace}"
+
+
+def adopt(target: Target) -> str:
+    """Return how the Secret is taken over, once its owner has let go of it."""
+    return f"keyvault-sync adopt {target.vault}"
+
+
+def _subject(user: str) -> str:
+    account = user.removeprefix(_SERVICE_ACCOUNT)
+    return f"--serviceaccount={account}" if account != user else f"--user='{user or 'USER'}'"
+
+
+def _account(user: str) -> str:
+    return user.removeprefix(_SERVICE_ACCOUNT).replace(":", "/") or "USER"

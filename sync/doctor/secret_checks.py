@@ -1,0 +1,182 @@
+"""Examines one Secret: its namespace, our rights on it, no more rights than those, its owner."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sync.core.errors import Permanent, SyncError
+from sync.core.model import SECRET_TYPE, Actual, Target
+from sync.core.ports import Cluster, Deadline
+from sync.doctor import remedies
+from sync.doctor.checks import Check, Subject
+from sync.reconcile.plan import Standing, refuse_foreign, refuse_unmarked
+
+NEEDED = ("get", "create", "patch")
+
+_RIGHTS = tuple(f"may {verb}" for verb in NEEDED)
+_EXCESS, _OWNER = "no more rights", "owner"
+_NAMES = ("namespace", *_RIGHTS, _EXCESS, _OWNER)
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """A verb on Secrets: without a name on any of them, without a namespace in all of them."""
+
+    verb: str
+    namespace: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An API server's version, and the user that it takes us for: empty where it does not say."""
+
+    version: str
+    user: str
+
+
+class Access(Protocol):
+    """What the clusters let us do. Every method raises Permanent or Transient."""
+
+    def server(self, cluster: str, deadline: Deadline) -> Server:
+        """Ask the API server who it is, and who we are to it."""
+        ...
+
+    def allows(self, cluster: str, right: Right, deadline: Deadline) -> bool:
+        """Tell whether we have the right."""
+        ...
+
+    def has_namespace(self, target: Target, deadline: Deadline) -> bool | None:
+        """Tell whether the target's namespace exists; None where we may not know."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A Secret that a vault is kept in; `secrets` are all of that vault, its own first.
+
+    `type` is what tags ask for, and empty where they ask for none.
+    """
+
+    target: Target
+    secrets: tuple[str, ...]
+    type: str = ""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the vault's own Secret."""
+        return self.target.secret == self.secrets[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretExamination:
+    """The examination of a Secret as that user of its cluster."""
+
+    kept: Kept
+    user: str
+    access: Access
+    cluster: Cluster
+
+    def checks(self, deadline: Deadline) -> Sequence[Check]:
+        """Look at everything; what an earlier failure makes pointless is skipped."""
+        done: list[Check] = []
+        try:
+            done.append(self._namespace(deadline))
+            if not done[0].well:
+                because = f"namespace {self.target.namespace} does not exist"
+                return [*done, *self._subject.skipped(because, *_NAMES[1:])]
+            for verb in NEEDED:
+                done.append(self._may(verb, deadline))  # noqa: PERF401 - those before an error stay
+            done.append(self._excess(deadline))
+            if not done[1].well:
+                return [*done, *self._subject.skipped("the Secret may not be read", _OWNER)]
+            done.append(self._owner(self.cluster.read(self.target, deadline)))
+        except SyncError as error:
+            failed, *rest = _NAMES[len(done) :]
+            remedy = remedies.of_target(self.target, error)
+            done.append(self._subject.refused(failed, error, remedy))
+            done += self._subject.skipped("the cluster could not be asked", *rest)
+        return done
+
+    @property
+    def target(self) -> Target:
+        """The Secret."""
+        return self.kept.target
+
+    @staticmethod
+    def skipped(target: Target) -> Sequence[Check]:
+        """Look at nothing, since the cluster does not answer."""
+        because = f"cluster {target.cluster} does not answer"
+        return Subject(f"Secret {target}").skipped(because, *_NAMES)
+
+    @property
+    def _subject(self) -> Subject:
+        return Subject(f"Secret {self.target}")
+
+    def _namespace(self, deadline: Deadline) -> Check:
+        name, namespace = "namespace", self.target.namespace
+        match self.access.has_namespace(self.target, deadline):
+            case True:
+                return self._subject.ok(name, f"Namespace {namespace} exists.")
+            case False:
+                missing = f"Namespace {namespace} does not exist; the sync never creates one."
+                return self._subject.failed(name, missing, remedies.namespace(self.target))
+            case None:
+                unknown = f"Whether namespace {namespace} exists cannot be told with these rights."
+                remedy = remedies.look_for_namespace(self.target)
+                return self._subject.warning(name, unknown, remedy)
+
+    def _may(self, verb: str, deadline: Deadline) -> Check:
+        name = f"may {verb}"
+        right = Right(verb, self.target.namespace, self.target.secret)
+        if self.access.allows(self.target.cluster, right, deadline):
+            return self._subject.ok(name, f"Verb {verb} is granted on this Secret.")
+        whom = f"user {self.user!r}" if self.user else "our user"
+        denied = f"Verb {verb} on this Secret is not granted to {whom}."
+        return self._subject.failed(
+            name, denied, remedies.role(self.target, self.user, self.kept.secrets)
+        )
+
+    def _excess(self, deadline: Deadline) -> Check:
+        target = self.target
+        probes = {
+            "list the namespace's Secrets": Right("list", target.namespace),
+            "get any Secret of the namespace": Right("get", target.namespace),
+            "get any Secret of any namespace": Right("get"),
+            "update this Secret": Right("update", target.namespace, target.secret),
+            "delete this Secret": Right("delete", target.namespace, target.secret),
+        }
+        excess = [
+            what
+            for what, right in probes.items()
+            if self.access.allows(target.cluster, right, deadline)
+        ]
+        if not excess:
+            return self._subject.ok(_EXCESS, "None is granted of those that were tried.")
+        more = f"Granted though the sync never needs it: {', '.join(excess)}."
+        return self._subject.warning(_EXCESS, more, remedies.bindings(self.user))
+
+    def _owner(self, actual: Actual | None) -> Check:
+        if actual is None:
+            return self._subject.ok(_OWNER, "The Secret does not exist yet; the sync creates it.")
+        standing = Standing.of(self.target, actual)
+        try:
+            if self.kept.is_own:
+                refuse_foreign(self.target, actual)
+            else:
+                refuse_unmarked(standing)
+        except Permanent as error:
+            remedy = (remedies.adopt if self.kept.is_own else remedies.describe)(self.target)
+            return self._subject.refused(_OWNER, error, remedy)
+        kind = self.kept.type or (SECRET_TYPE if self.kept.is_own else actual.type)
+        wrong = ""
+        if actual.immutable:
+            wrong = "SecretImmutable: it is marked immutable"
+        elif actual.type != kind:
+            wrong = f"SecretTypeMismatch: it is of type {actual.type!r}, not {kind}"
+        if wrong:
+            remedy = remedies.delete(self.target)
+            return self._subject.failed(_OWNER, f"{wrong}. Once deleted, it is made anew.", remedy)
+        if standing.state is None:
+            return self._subject.ok(_OWNER, "It is nobody's; the sync adds its keys to it.")
+        return self._subject.ok(_OWNER, "It is kept by this sync.")

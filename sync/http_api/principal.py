@@ -1,0 +1,32 @@
+"""Who calls over HTTP, by the word of App Service authentication."""
+
+import re
+from collections.abc import Mapping
+
+from sync.core.errors import NotOurs
+
+_OBJECT_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_ENTRA = "aad"
+
+
+class UnknownCaller(NotOurs):
+    """The platform lets the call pass without an Entra principal."""
+
+
+def entra_principal(headers: Mapping[str, str]) -> str:
+    """Return the object id of the calling principal; raises UnknownCaller.
+
+    Only for an app behind App Service authentication, which takes these headers away from clients:
+    https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
+    """
+    provider = headers.get("x-ms-client-principal-idp", "")
+    principal = headers.get("x-ms-client-principal-id", "")
+    if provider != _ENTRA or not _OBJECT_ID.fullmatch(principal):
+        raise UnknownCaller(
+            "CallerUnknown",
+            "Log in with Microsoft Entra: send the header 'Authorization: Bearer TOKEN' with a "
+            "token for this app, as 'az account get-access-token --scope "
+            "api://CLIENT-ID/.default' gives, CLIENT-ID being that of the app's App Service "
+            "authentication. A function key does not do here.",
+        )
+    return principal.lower()

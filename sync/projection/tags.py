@@ -1,0 +1,181 @@
+"""What the tags of a vault secret ask for: which keys it becomes, and in which Secret."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+from sync.core.errors import Permanent, excerpt
+
+PREFIX = "k8s-"
+
+
+class Format(StrEnum):
+    """What `k8s-expand` turns into one key for each member."""
+
+    JSON = "json"
+    YAML = "yaml"
+    DOTENV = "dotenv"
+    CERTIFICATE = "certificate"
+
+
+class Encoding(StrEnum):
+    """What `k8s-encoding` undoes, on the whole value and before anything else is done with it."""
+
+    BASE64 = "base64"
+    BASE64URL = "base64url"
+    HEX = "hex"
+
+
+class SecretType(StrEnum):
+    """What `k8s-type` builds: the types as Kubernetes spells them."""
+
+    TLS = "kubernetes.io/tls"
+    DOCKERCONFIGJSON = "kubernetes.io/dockerconfigjson"
+    BASIC_AUTH = "kubernetes.io/basic-auth"
+    SSH_AUTH = "kubernetes.io/ssh-auth"
+
+    @property
+    def word(self) -> str:
+        """The tag's word for it."""
+        return self.value.removeprefix("kubernetes.io/")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the tags of one vault secret ask for; one without tags of ours asks for nothing."""
+
+    sync: bool = True
+    key: str | None = None
+    """The key's name; with `expand`, what the names of its keys start with."""
+    expand: Format | None = None
+    path: str | None = None
+    encoding: Encoding | None = None
+    secret: str | None = None
+    type: SecretType | None = None
+
+
+_SYNC = {"true": True, "false": False}
+_EXPAND = {form.value: form for form in Format}
+_ENCODING = {encoding.value: encoding for encoding in Encoding}
+_TYPE = {kind.word: kind for kind in SecretType}
+
+_KEY_LENGTH = 253  # the API server's limit of a data key
+_PREFIX_LENGTH = 128
+_KEY = re.compile(r"(?!\.\Z|\.\.)[-._a-zA-Z0-9]+", re.ASCII)
+_SECRET = re.compile(r"(?=.{1,63}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?", re.ASCII)
+
+KNOWN = tuple(f"{PREFIX}{field}" for field in Wish.__dataclass_fields__)
+
+
+def is_tagged(tags: Mapping[str, str]) -> bool:
+    """Tell whether any of the tags is of ours."""
+    return any(tag.strip().lower().startswith(PREFIX) for tag in tags)
+
+
+def read_tags(name: str, tags: Mapping[str, str]) -> Wish:
+    """Read the tags of the vault secret `name`; raises Permanent with all that is wrong of them.
+
+    Whatever else it is tagged with, a secret that `k8s-sync` leaves out asks for nothing.
+    """
+    ours = _Tags(tags)
+    sync = ours.word("k8s-sync", _SYNC)
+    if sync is False and not ours.faults:
+        return Wish(sync=False)
+    wish = Wish(
+        expand=ours.word("k8s-expand", _EXPAND),
+        key=ours.key(),
+        path=ours.path(),
+        encoding=ours.word("k8s-encoding", _ENCODING),
+        secret=ours.secret(),
+        type=ours.word("k8s-type", _TYPE),
+    )
+    ours.compare(wish)
+    unknown = ours.unknown()
+    if faults := [*unknown, *ours.faults]:
+        known = f" Known tags are {', '.join(KNOWN)}." if unknown else ""
+        raise Permanent(
+            "TagUnknown" if unknown else "TagWrong",
+            f"Correct the tags of secret {name!r}: {'; '.join(faults)}.{known}",
+        )
+    return wish
+
+
+class _Tags:
+    """The tags of ours, by lower-case name, and what is wrong with them."""
+
+    def __init__(self, tags: Mapping[str, str]) -> None:
+        self.faults: list[str] = []
+        self._given: dict[str, str] = {}
+        for spelled, text in tags.items():
+            tag = spelled.strip().lower()
+            if tag in self._given:
+                self.faults.append(
+                    f"{excerpt(tag)} is there in several spellings, keep one of them"
+                )
+            elif tag.startswith(PREFIX):
+                self._given[tag] = text.strip()
+
+    def unknown(self) -> list[str]:
+        """Say which tags have a name that means nothing."""
+        faults: list[str] = []
+        for tag in sorted(self._given.keys() - set(KNOWN)):
+            near = get_close_matches(tag[:64], KNOWN, 1)
+            meant = f", perhaps {near[0]} is meant" if near else ""
+            faults.append(f"{excerpt(tag)} is no tag of this app{meant}")
+        return faults
+
+    def word[T](self, tag: str, words: Mapping[str, T]) -> T | None:
+        """Read a tag whose value is one of the words."""
+        word = self._given.get(tag)
+        if word is None:
+            return None
+        if word.lower() not in words:
+            self.faults.append(f"{tag} must be one of {', '.join(words)}")
+        return words.get(word.lower())
+
+    def key(self) -> str | None:
+        """Read the key's name, or what the names of several start with."""
+        longest = _PREFIX_LENGTH if "k8s-expand" in self._given else _KEY_LENGTH
+        key = self._given.get("k8s-key")
+        if key is None or (_KEY.fullmatch(key) and len(key) <= longest):
+            return key
+        self.faults.append(
+            f"k8s-key must be 1 to {longest} characters of a-z, A-Z, 0-9, '-', '_' and '.', "
+            "not '.' alone and not '..' in front"
+        )
+        return None
+
+    def path(self) -> str | None:
+        """Read the path of the member that is taken."""
+        path = self._given.get("k8s-path")
+        if path == "":
+            self.faults.append("k8s-path must be names of members joined by dots, as db.password")
+        return path
+
+    def secret(self) -> str | None:
+        """Read the name of the Secret that the keys go to."""
+        secret = self._given.get("k8s-secret")
+        if secret is None or _SECRET.fullmatch(secret):
+            return secret
+        self.faults.append(
+            "k8s-secret must be 1 to 63 characters of a-z, 0-9 and '-', "
+            "with a letter or digit at both ends"
+        )
+        return None
+
+    def compare(self, wish: Wish) -> None:
+        """Find the tags that do not go together."""
+        given = self._given.keys()
+        if "k8s-path" in given and (
+            "k8s-expand" not in given or wish.expand in {Format.DOTENV, Format.CERTIFICATE}
+        ):
+            self.faults.append("k8s-path needs k8s-expand with json or yaml")
+        if "k8s-encoding" in given and wish.expand is Format.CERTIFICATE:
+            self.faults.append("k8s-encoding must go, since k8s-expand is certificate")
+        self.faults.extend(
+            f"{other} must go, since k8s-type says which keys there are"
+            for other in ("k8s-expand", "k8s-key")
+            if {"k8s-type", other} <= given
+        )

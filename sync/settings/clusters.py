@@ -1,0 +1,245 @@
+"""The grammar of SYNC_CLUSTERS: a JSON list of clusters, whom each serves and how to get there."""
+
+import base64
+import json
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sync.adapters.kubernetes.cluster_config import (
+    Aks,
+    ClusterConfig,
+    Entra,
+    KeptKubeconfig,
+    KeptSecret,
+    KubeconfigFile,
+    KubeconfigText,
+    Login,
+    Reach,
+    Server,
+)
+from sync.core.model import OBJECT_NAME
+from sync.core.vault_names import AZURE_NAME, ClusterMatch
+
+ONE_CLUSTER = (ClusterMatch("default"), ClusterConfig("default"))
+
+_WAYS = ("aks", "server", "kubeconfig", "kubeconfig_secret")
+_COMPANIONS = {
+    "ca": frozenset({"server"}),
+    "audience": frozenset({"aks", "server"}),
+    "token_secret": frozenset({"aks", "server"}),
+    "context": frozenset({"kubeconfig", "kubeconfig_secret"}),
+}
+_KNOWN = ("name", "match", *_WAYS, *_COMPANIONS)
+_PLAIN_NAME = re.compile(r"[a-z][a-z0-9._-]{0,39}", re.ASCII | re.IGNORECASE)
+_AUDIENCE = re.compile(r"[\w.:/-]{1,200}", re.ASCII)
+_PEM = "-----BEGIN CERTIFICATE-----"
+_PATH = re.compile(r"[^\0\n]{1,4096}")
+
+type Clusters = list[tuple[ClusterMatch, ClusterConfig]]
+type Json = Mapping[str, object]
+
+
+def read_clusters(text: str) -> Clusters:
+    """Parse the setting; raises ValueError with a sentence for each fault as its arguments."""
+    try:
+        items: object = json.loads(text)
+    except (ValueError, RecursionError):
+        items = None
+    if items is None:
+        raise ValueError("it is not JSON; it must be a list of clusters")
+    if not isinstance(items, list) or not items:
+        raise ValueError("it must be a JSON list with at least one cluster")
+    read = [_Cluster(item, number) for number, item in enumerate(items, 1)]
+    faults = [fault for cluster in read for fault in cluster.faults]
+    names = [cluster.name for cluster in read]
+    faults += [
+        f"{cluster.label} has the name of another one: give each its own"
+        for number, cluster in enumerate(read)
+        if cluster.name and cluster.name in names[:number]
+    ]
+    if faults:
+        raise ValueError(*faults)
+    return [(cluster.match, ClusterConfig(cluster.name, cluster.reach)) for cluster in read]
+
+
+class _Cluster:
+    """One cluster of the list as far as it can be read, and what is wrong with the rest."""
+
+    def __init__(self, item: object, number: int) -> None:
+        self.faults: list[str] = []
+        self.label = f"cluster {number}"
+        self._item: Json = item if isinstance(item, dict) else {}
+        self.name = self._text("name", _any, "a name for the cluster", "") if self._item else ""
+        if _PLAIN_NAME.fullmatch(self.name):
+            self.label = f"cluster {number} ({self.name})"
+        self.match = self._match()
+        self.reach: Reach = KubeconfigFile()
+        if not isinstance(item, dict) or not item:
+            self._fault(f"must be an object with name, not {_shape(item)}")
+        elif unknown := len(item.keys() - set(_KNOWN)):
+            self._fault(f"has {unknown} unknown field(s): known are {', '.join(_KNOWN)}")
+        else:
+            self._read()
+
+    def _read(self) -> None:
+        if "name" not in self._item:
+            self._fault("lacks a name")
+        ways = [way for way in _WAYS if way in self._item]
+        if len(ways) > 1:
+            self._fault(f"has {' and '.join(ways)}: keep the one by which it is reached")
+            return
+        way = ways[0] if ways else "kubeconfig"
+        for companion in _COMPANIONS.keys() & self._item.keys():
+            if way not in _COMPANIONS[companion]:
+                partners = " or ".join(sorted(_COMPANIONS[companion]))
+                self._fault(f"has {companion}, which belongs to {partners}: remove it")
+        if {"audience", "token_secret"} <= self._item.keys():
+            self._fault("has audience and token_secret: keep the one by which to log in")
+        self.reach = _READERS[way](self)
+
+    def aks(self) -> Reach:
+        """Read a cluster that Azure knows the endpoint of."""
+        from sync.adapters.azure.aks import (  # noqa: PLC0415 - only where a setting needs it
+            resource_id,
+        )
+
+        identity = self._text("aks", resource_id, "the resource id of an AKS cluster", "")
+        return Aks(identity, self._login())
+
+    def server(self) -> Reach:
+        """Read a cluster that is given by its URL."""
+        form = "an https URL of host and port, as https://10.0.0.4:6443"
+        url = self._text("server", _https, form, "")
+        form = "a certificate authority: PEM, base64 of PEM, or the path of a file"
+        return Server(url, self._text("ca", _authority, form, None), self._login())
+
+    def kubeconfig(self) -> Reach:
+        """Read a cluster that a kubeconfig leads to."""
+        context = self._text("context", _any, "a context's name", None)
+        inline = self._item.get("kubeconfig")
+        if isinstance(inline, dict) and inline:
+            return KubeconfigText(json.dumps(inline), context)
+        given = self._text("kubeconfig", _any, "the path of a kubeconfig, or all its text", None)
+        if given is not None and ("\n" in given or given.startswith("{")):
+            return KubeconfigText(given, context)
+        return KubeconfigFile(given, context)
+
+    def kept_kubeconfig(self) -> Reach:
+        """Read a cluster whose kubeconfig a vault keeps."""
+        context = self._text("context", _any, "a context's name", None)
+        return KeptKubeconfig(self._kept("kubeconfig_secret"), context)
+
+    def _login(self) -> Login:
+        if "token_secret" in self._item:
+            return self._kept("token_secret")
+        form = "the application id or URI that tokens are for, without /.default"
+        return Entra(self._text("audience", _audience, form, Entra().audience))
+
+    def _kept(self, field: str) -> KeptSecret:
+        return self._text(field, _kept, "VAULT/SECRET", KeptSecret("", ""))
+
+    def _match(self) -> ClusterMatch:
+        match = self._item.get("match", {})
+        if not isinstance(match, dict) or match.keys() - {"region", "stage"}:
+            self._fault(
+                f"has a match that is {_shape(match)}: it must be an object with region or stage, "
+                'as {"stage": "prod*"}'
+            )
+            return ClusterMatch(self.name)
+        if not all(isinstance(pattern, str) and pattern for pattern in match.values()):
+            self._fault("has a match whose patterns must be texts, as prod*")
+            return ClusterMatch(self.name)
+        return ClusterMatch(
+            self.name, match.get("region", "*").lower(), match.get("stage", "*").lower()
+        )
+
+    def _text[T](self, field: str, parse: Callable[[str], T | None], form: str, default: T) -> T:
+        """Read a field; the parser returns None or raises ValueError for what it does not take."""
+        if field not in self._item:
+            return default
+        given = self._item[field]
+        try:
+            parsed = parse(given.strip()) if isinstance(given, str) and given.strip() else None
+        except ValueError as fault:
+            self._fault(f"has {_a(field)} that is {_shape(given)}: {fault}")
+            return default
+        if parsed is None:
+            self._fault(f"has {_a(field)} that is {_shape(given)}: it must be {form}")
+            return default
+        return parsed
+
+    def _fault(self, what: str) -> None:
+        self.faults.append(f"{self.label} {what}")
+
+
+_READERS: Mapping[str, Callable[[_Cluster], Reach]] = {
+    "aks": _Cluster.aks,
+    "server": _Cluster.server,
+    "kubeconfig": _Cluster.kubeconfig,
+    "kubeconfig_secret": _Cluster.kept_kubeconfig,
+}
+
+
+def _any(text: str) -> str | None:
+    return text
+
+
+def _https(text: str) -> str | None:
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        return None
+    bare = url.scheme == "https" and url.hostname and url.path in {"", "/"} and port != 0
+    plain = text.isascii() and text.isprintable() and not set("@?#\\ ") & set(text)
+    return text.rstrip("/") if bare and plain else None
+
+
+def _authority(text: str) -> str | Path | None:
+    pem = text if _PEM in text else _decoded(text)
+    if pem is None:
+        return Path(text) if _PATH.fullmatch(text) and ("/" in text or "." in text) else None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (ValueError, TypeError, ssl.SSLError):
+        return None
+    return pem
+
+
+def _decoded(text: str) -> str | None:
+    """Return the PEM that a text is the base64 of."""
+    try:
+        pem = base64.b64decode("".join(text.split()), validate=True).decode("ascii")
+    except ValueError:
+        return None
+    return pem if _PEM in pem else None
+
+
+def _kept(text: str) -> KeptSecret | None:
+    vault, _, secret = text.partition("/")
+    if AZURE_NAME.fullmatch(vault.lower()) and OBJECT_NAME.fullmatch(secret):
+        return KeptSecret(vault.lower(), secret)
+    return None
+
+
+def _audience(text: str) -> str | None:
+    return text if _AUDIENCE.fullmatch(text) and not text.endswith("/.default") else None
+
+
+def _a(field: str) -> str:
+    return f"{'an' if field.startswith('a') else 'a'} {field}"
+
+
+def _shape(value: object) -> str:
+    """Describe what was given by its kind and size: it may be a credential in the wrong place."""
+    if isinstance(value, str):
+        lines = value.count("\n") + 1
+        return f"a text of {len(value)} characters" + (f" in {lines} lines" if lines > 1 else "")
+    if isinstance(value, dict):
+        return f"an object of {len(value)} field(s)"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return "null" if value is None else "a bare number, true or false"
