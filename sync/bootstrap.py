@@ -17,9 +17,9 @@ from sync.adapters.azure.resource_manager import ResourceManager, host_of_cloud
 from sync.adapters.kubernetes.client import Clusters
 from sync.adapters.kubernetes.login.endpoints import Azure
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
-from sync.app.use_cases import App, Survey
-from sync.app.work_queue import Fleet
-from sync.core.ports import Directory
+from sync.app.use_cases import App, VaultRegistry
+from sync.app.work_queue import WorkQueue
+from sync.core.ports import VaultDirectory
 from sync.reconcile.reconciler import Reconciler
 from sync.settings import environment as settings_of
 from sync.settings.environment import Settings
@@ -94,16 +94,16 @@ def _assemble(given: Settings, clients: _Clients) -> App:
     reconciler = Reconciler(clients.vaults, cluster, time.time, given.prune, rules=given.rules)
     return App(
         naming=given.naming,
-        survey=Survey(given.naming, _directory(given, clients.arm), given.vaults),
+        survey=VaultRegistry(given.naming, _directory(given, clients.arm), given.vaults),
         subscriptions=given.subscriptions,
-        fleet=Fleet(reconciler.reconcile, time.monotonic),
+        fleet=WorkQueue(reconciler.reconcile, time.monotonic),
         cluster=cluster,
         clock=time.monotonic,
         look=reconciler.look,
     )
 
 
-def _directory(given: Settings, arm: ResourceManager) -> Directory:
+def _directory(given: Settings, arm: ResourceManager) -> VaultDirectory:
     if not given.discovery:
         return Listed(given.vaults)
     return ResourceGraph(arm, given.naming, given.subscriptions, given.vaults)

@@ -38,7 +38,7 @@ def log_outcome(trigger: str, outcome: Outcome) -> None:
     """Log one outcome: quiet ones at debug, failures that need somebody at error."""
     match outcome:
         case Converged(target, changes, keys, expired, dry_run):
-            named = (f"{c.act} {key_of(c)} {c.version}".rstrip() for c in changes[:_NAMED])
+            named = (f"{c.action} {key_of(c)} {c.version}".rstrip() for c in changes[:_NAMED])
             _LOG.log(
                 logging.INFO if changes else logging.DEBUG,
                 "%s: %s %s %s (%d keys): %s%s",

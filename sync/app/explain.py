@@ -8,8 +8,8 @@ from sync.app.serialize import Json, error_json
 from sync.core.annotation import Record
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import SECRET_TYPE
-from sync.reconcile.plan import Standing, diff
-from sync.reconcile.reconciler import Look
+from sync.reconcile.plan import ObservedSecret, diff
+from sync.reconcile.reconciler import Turn
 
 
 class Progress(StrEnum):
@@ -39,7 +39,7 @@ class Explained:
     why: str | SyncError | None = None
 
 
-def explain(look: Look) -> Sequence[Explained]:
+def explain(look: Turn) -> Sequence[Explained]:
     """Tell of every secret that the vault lists, and of those that are gone and still recorded."""
     told = _Explanation(look)
     return [told.of(name) for name in sorted(told.names)]
@@ -55,7 +55,7 @@ def explanation_json(told: Iterable[Explained] | SyncError) -> Mapping[str, Json
 class _Explanation:
     """One look, and what the write that follows it would come to."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Turn) -> None:
         self._look = look
         self._placed = look.reading.placed
         self._recorded = look.holdings.records
@@ -81,7 +81,7 @@ class _Explanation:
             why=why,
         )
 
-    def _plan(self, standing: Standing) -> SyncError | None:
+    def _plan(self, standing: ObservedSecret) -> SyncError | None:
         """Note which secrets the next write changes, or return why it would be refused."""
         content = self._look.contents.secrets[standing.target.secret]
         try:
@@ -124,7 +124,7 @@ class _Explanation:
             return tuple(sorted(self._look.reading.rendered[name].values))
         if place is not None and place.key is not None:
             return (place.key,)
-        if record is not None and (place is None or place.mark == record.mark):
+        if record is not None and (place is None or place.fingerprint == record.fingerprint):
             return record.keys(name)
         return () if name in self._look.reading.out else None
 

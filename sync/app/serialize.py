@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
 from sync.core.model import Change, Converged, Failed, Ignored, Outcome, Target, moment
-from sync.reconcile.plan import Standing, refuse_foreign, refuse_unmarked
+from sync.reconcile.plan import ObservedSecret, refuse_foreign, refuse_unmarked
 
 type Json = str | int | bool | Sequence["Json"] | Mapping[str, "Json"] | None
 
@@ -73,7 +73,9 @@ def key_of(change: Change) -> str:
     return f"{change.secret}/{change.key}" if change.secret else change.key
 
 
-def status_json(own: Standing, others: Mapping[str, Standing | SyncError]) -> Mapping[str, Json]:
+def status_json(
+    own: ObservedSecret, others: Mapping[str, ObservedSecret | SyncError]
+) -> Mapping[str, Json]:
     """Return what the Secrets of a vault tell of themselves; its state is the worst of theirs.
 
     `others` are by name; of one that could not be read it is why.
@@ -86,9 +88,9 @@ def status_json(own: Standing, others: Mapping[str, Standing | SyncError]) -> Ma
     }
 
 
-def _other_json(own: Target, secret: str, other: Standing | SyncError) -> Mapping[str, Json]:
+def _other_json(own: Target, secret: str, other: ObservedSecret | SyncError) -> Mapping[str, Json]:
     state = _state_of_other(other)
-    if isinstance(other, Standing):
+    if isinstance(other, ObservedSecret):
         return {**_secret_json(other), "state": state}
     target = replace(own, secret=secret)
     return {
@@ -99,7 +101,7 @@ def _other_json(own: Target, secret: str, other: Standing | SyncError) -> Mappin
     }
 
 
-def _secret_json(standing: Standing) -> Mapping[str, Json]:
+def _secret_json(standing: ObservedSecret) -> Mapping[str, Json]:
     """Return what is in, since when, and what is out of step."""
     drifted = standing.drifted()
     return {
@@ -127,18 +129,18 @@ def _changes_json(changes: Iterable[Change]) -> Json:
         {
             **({"secret": c.secret} if c.secret else {}),
             "key": c.key,
-            "action": c.act.value,
+            "action": c.action.value,
             "version": c.version or None,
         }
         for c in changes
     ]
 
 
-def _state_of_other(other: Standing | SyncError) -> str:
+def _state_of_other(other: ObservedSecret | SyncError) -> str:
     return "unknown" if isinstance(other, SyncError) else _state(other, mark=True)
 
 
-def _state(standing: Standing, *, mark: bool) -> str:
+def _state(standing: ObservedSecret, *, mark: bool) -> str:
     """Return a Secret's state; `mark` says that it must bear ours to be written."""
     if standing.actual is None:
         return "absent"

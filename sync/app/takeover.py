@@ -8,10 +8,10 @@ from sync.app.requests import Resync
 from sync.app.serialize import Json
 from sync.app.use_cases import App, Budget
 from sync.core.errors import Conflict, Permanent
-from sync.core.model import Act, Change, Converged, Outcome, Target
+from sync.core.model import Action, Change, Converged, Outcome, Target
 from sync.core.ports import Deadline, Known
 from sync.reconcile.ownership import Claim, claim, taken
-from sync.reconcile.plan import Standing, refuse_unmarked
+from sync.reconcile.plan import ObservedSecret, refuse_unmarked
 
 
 class Fate(StrEnum):
@@ -66,16 +66,16 @@ def look(app: App, known: Known, budget: Budget, *, force: bool) -> Adoption:
     deadline = Deadline.after(budget.target, app.clock)
     for secret in sorted({change.secret for change in planned if change.secret}):
         other = replace(target, secret=secret)
-        refuse_unmarked(Standing.of(other, app.cluster.read(other, deadline)))
+        refuse_unmarked(ObservedSecret.of(other, app.cluster.read(other, deadline)))
     changes = [change for change in planned if not change.secret]
-    if going := sorted(change.key for change in changes if change.act is Act.REMOVE):
+    if going := sorted(change.key for change in changes if change.action is Action.REMOVE):
         raise Permanent(
             "AdoptionRemoves",
             f"Secret {target} is not adopted for vault {vault}: {len(going)} keys that the sync "
             f"itself wrote would go ({', '.join(going[:3])}), and adopt removes nothing. If that "
             f"is meant: keyvault-sync resync {vault} --force.",
         )
-    ours = Standing.of(target, actual).ours
+    ours = ObservedSecret.of(target, actual).ours
     fates = {key: Fate.IN_STEP if key in ours else Fate.KEPT for key in actual.data}
     fates |= {change.key: _fate(change) for change in changes}
     return Adoption(
@@ -131,6 +131,6 @@ def _changes(outcome: Outcome) -> tuple[Change, ...]:
 
 
 def _fate(change: Change) -> Fate:
-    if change.act is Act.CREATE:
+    if change.action is Action.CREATE:
         return Fate.ADDED
     return Fate.TAKEN_OVER if change.same else Fate.CHANGED

@@ -9,13 +9,13 @@ from sync.app.events import Expiring, parse
 from sync.app.explain import Explained, explain
 from sync.app.requests import Resync
 from sync.app.serialize import Json, error_json, status_json
-from sync.app.work_queue import Fleet
+from sync.app.work_queue import WorkQueue
 from sync.core.errors import NotOurs, Permanent, SyncError, quoted
 from sync.core.model import Failed, Hint, Ignored, Outcome, Target, VaultName, moment
-from sync.core.ports import Cluster, Deadline, Directory, Known
+from sync.core.ports import Cluster, Deadline, Known, VaultDirectory
 from sync.core.vault_names import Naming
-from sync.reconcile.plan import Standing
-from sync.reconcile.reconciler import Look, Work
+from sync.reconcile.plan import ObservedSecret
+from sync.reconcile.reconciler import ReconcileRequest, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,15 @@ def claims(naming: Naming, vaults: Iterable[VaultName]) -> Claims:
     return found
 
 
-class Survey:
+class VaultRegistry:
     """The vaults that are known and their claims; events go by the last look, and wait for none.
 
     `listed` are known before anybody looks.
     """
 
-    def __init__(self, naming: Naming, directory: Directory, listed: Iterable[VaultName]) -> None:
+    def __init__(
+        self, naming: Naming, directory: VaultDirectory, listed: Iterable[VaultName]
+    ) -> None:
         self._naming = naming
         self._directory = directory
         vaults = tuple(listed)
@@ -89,12 +91,12 @@ class App:
     """
 
     naming: Naming
-    survey: Survey
+    survey: VaultRegistry
     subscriptions: frozenset[str]
-    fleet: Fleet
+    fleet: WorkQueue
     cluster: Cluster
     clock: Callable[[], float]
-    look: Callable[[Work, Deadline, Executor], Look]
+    look: Callable[[ReconcileRequest, Deadline, Executor], Turn]
 
     def event(self, payload: str) -> Future[Outcome]:
         """Reconcile what one Event Grid or CloudEvents payload points to."""
@@ -160,7 +162,7 @@ class App:
         """Reconcile vaults in the request's manner; a search that failed is an outcome too."""
         if known.fault is not None:
             yield Failed(DISCOVERY, known.fault)
-        works: list[Work] = []
+        works: list[ReconcileRequest] = []
         hints = (Hint(request.secret),) if request.secret else ()
         for vault in known.vaults:
             try:
@@ -202,12 +204,12 @@ class App:
 
     def _status(self, vault: VaultName, deadline: Deadline) -> Status:
         target = self.naming.target(vault)
-        own = Standing.of(target, self.cluster.read(target, deadline))
-        others: dict[str, Standing | SyncError] = {}
+        own = ObservedSecret.of(target, self.cluster.read(target, deadline))
+        others: dict[str, ObservedSecret | SyncError] = {}
         for secret in own.state.others if own.state else ():
             other = replace(target, secret=secret)
             try:
-                others[secret] = Standing.of(other, self.cluster.read(other, deadline))
+                others[secret] = ObservedSecret.of(other, self.cluster.read(other, deadline))
             except SyncError as error:
                 others[secret] = error
         faults = (other for other in others.values() if isinstance(other, SyncError))
@@ -216,8 +218,8 @@ class App:
     def _look(self) -> Known:
         return self.survey.look(Deadline.after(_SEARCH_SECONDS, self.clock))
 
-    def _work(self, target: Target, hints: tuple[Hint, ...], *, whole: bool) -> Work:
-        return Work(target, hints, whole, contested=self.survey.contested(target))
+    def _work(self, target: Target, hints: tuple[Hint, ...], *, whole: bool) -> ReconcileRequest:
+        return ReconcileRequest(target, hints, whole, contested=self.survey.contested(target))
 
 
 def _unknown(subject: str, error: SyncError) -> Status:

@@ -11,7 +11,7 @@ from typing import Protocol
 from sync.core.errors import SyncError, Transient, Unexpected
 from sync.core.model import Converged, Failed, Hint, Outcome, Target
 from sync.core.ports import Deadline
-from sync.reconcile.reconciler import Reconciled, Work, first_cause
+from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult, first_cause
 
 _GRACE_SECONDS = 3.0
 
@@ -19,7 +19,9 @@ _GRACE_SECONDS = 3.0
 class Reconcile(Protocol):
     """The protocol for one target, `Reconciler.reconcile`."""
 
-    def __call__(self, work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+    def __call__(
+        self, work: ReconcileRequest, deadline: Deadline, fetchers: Executor
+    ) -> ReconcileResult:
         """Bring one target in step."""
         ...
 
@@ -54,12 +56,12 @@ class _Lane:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    work: Work
+    work: ReconcileRequest
     seconds: float
     outcome: Future[Outcome]
 
 
-class Fleet:
+class WorkQueue:
     """Runs reconciles on threads of its own.
 
     Work for a target that arrives while one is under way is read with it, if that has not begun to
@@ -85,7 +87,7 @@ class Fleet:
         self._lock = Lock()
         self._waiting: dict[_Lane, list[_Waiting]] = {}
 
-    def submit(self, work: Work, seconds: float) -> Future[Outcome]:
+    def submit(self, work: ReconcileRequest, seconds: float) -> Future[Outcome]:
         """Reconcile soon, within that many seconds of starting; the future never raises."""
         waiting = _Waiting(work, seconds, Future())
         lane = _Lane(work.target, work.whole, work.force, work.dry_run)
@@ -98,7 +100,7 @@ class Fleet:
         return waiting.outcome
 
     def sweep(
-        self, works: Iterable[Work], seconds: float, total_seconds: float
+        self, works: Iterable[ReconcileRequest], seconds: float, total_seconds: float
     ) -> Iterator[Outcome]:
         """Reconcile many targets, a few at a time; outcomes come in the order of the works.
 
@@ -107,7 +109,7 @@ class Fleet:
         """
         end = Deadline.after(total_seconds, self._clock)
 
-        def reconcile(work: Work) -> Outcome:
+        def reconcile(work: ReconcileRequest) -> Outcome:
             try:
                 given = end.remaining(seconds)
             except Transient as late:
@@ -119,7 +121,7 @@ class Fleet:
             return map(reconcile, asked)
         return self._sweepers.map(reconcile, asked)
 
-    def _within(self, work: Work, seconds: float) -> Outcome:
+    def _within(self, work: ReconcileRequest, seconds: float) -> Outcome:
         """Reconcile within that time and a grace, whatever holds the reconcile up."""
         pending = self.submit(work, seconds)
         try:
@@ -201,7 +203,7 @@ def attempt[Done](act: Callable[[], Done]) -> Done | SyncError:
         return _unexpected(error)
 
 
-def _outcome(work: Work, done: Reconciled | SyncError) -> Outcome:
+def _outcome(work: ReconcileRequest, done: ReconcileResult | SyncError) -> Outcome:
     """Tell each of those who share a reconcile what became of their own part of it."""
     vault = work.target.vault.text
     if isinstance(done, SyncError):

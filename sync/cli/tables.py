@@ -9,7 +9,7 @@ from sync.app.explain import Explained
 from sync.app.serialize import Json, key_of
 from sync.app.takeover import Adoption
 from sync.core.errors import SyncError
-from sync.core.model import Act, Change, Converged, Failed, Ignored, Outcome, Target
+from sync.core.model import Action, Change, Converged, Failed, Ignored, Outcome, Target
 from sync.doctor.checks import Check, Verdict
 
 type Row = Sequence[str]
@@ -36,7 +36,7 @@ def outcomes_text(outcomes: Sequence[Outcome], width: int) -> str:
     """Tell of a resync or a plan: a row a vault, then a row a change, then the sum."""
     parts = [table(("VAULT", "SECRET", "RESULT", "KEYS", "NOTES"), map(_row, outcomes), width)]
     changes = [
-        (_vault(outcome), key_of(change), change.act.value, change.version or _NONE)
+        (_vault(outcome), key_of(change), change.action.value, change.version or _NONE)
         for outcome in outcomes
         for change in _changes(outcome)
     ]
@@ -158,8 +158,8 @@ def _row(outcome: Outcome) -> Row:
 
 
 def _acts(changes: Iterable[Change]) -> str:
-    counts = Counter(change.act for change in changes)
-    return ", ".join(f"{act.value} {counts[act]}" for act in Act if counts[act])
+    counts = Counter(change.action for change in changes)
+    return ", ".join(f"{act.value} {counts[act]}" for act in Action if counts[act])
 
 
 def _named(what: str, names: Sequence[object]) -> str:

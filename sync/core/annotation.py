@@ -22,14 +22,14 @@ class Record:
     version: str
     updated: int
     settled: bool
-    mark: str = ""
+    fingerprint: str = ""
     """Which rules and tags made keys of it; empty for one key of its very name."""
     named: tuple[str, ...] = ()
-    """Those keys, also one that it shares a claim to; not written down without a mark."""
+    """Those keys, also one that it shares a claim to; not written down without a fingerprint."""
 
     def keys(self, name: str) -> tuple[str, ...]:
         """Return the data keys that the vault secret of that name became."""
-        return self.named if self.mark else (name,)
+        return self.named if self.fingerprint else (name,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,14 @@ def decode(text: str) -> State | None:
 
 
 def _encoded(record: Record) -> list[str | int]:
-    if record.mark:
-        return [record.version, record.updated, int(record.settled), record.mark, *record.named]
+    if record.fingerprint:
+        return [
+            record.version,
+            record.updated,
+            int(record.settled),
+            record.fingerprint,
+            *record.named,
+        ]
     if record.settled:
         return [record.version, record.updated]
     return [record.version, record.updated, 0]
@@ -102,15 +108,15 @@ def _record(
     version: object,
     updated: object,
     settled: object = 1,
-    mark: object = "",
+    fingerprint: object = "",
     *named: object,
 ) -> Record:
     return Record(
         _string(version),
         _epoch(updated),
         settled=bool(settled),
-        mark=_string(mark),
-        named=tuple(_string(key) for key in named) if mark else (),
+        fingerprint=_string(fingerprint),
+        named=tuple(_string(key) for key in named) if fingerprint else (),
     )
 
 

@@ -144,7 +144,7 @@ class Desired:
     """The Secret that this was planned for, so that none is made in its place; empty for none."""
 
 
-class Act(StrEnum):
+class Action(StrEnum):
     """What a plan does with one key."""
 
     CREATE = "create"
@@ -158,7 +158,7 @@ class Change:
     """One key's change; `version` is the vault's, and empty where the key goes."""
 
     key: str
-    act: Act
+    action: Action
     version: str = ""
     same: bool = field(default=False, compare=False)
     """Whether the Secret had that very value before."""

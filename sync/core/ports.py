@@ -54,7 +54,7 @@ class Known:
     fault: SyncError | None = None
 
 
-class Directory(Protocol):
+class VaultDirectory(Protocol):
     """Where the vaults of the platform are looked up."""
 
     def known(self, deadline: Deadline) -> Known:

@@ -11,9 +11,9 @@ from sync.core.model import ListedSecret, Target, Unserved, VaultName
 from sync.core.ports import Deadline, Known, Vaults
 from sync.doctor import remedies
 from sync.doctor.checks import Check, Subject
-from sync.doctor.secret_checks import Access, Kept, SecretExamination, Server
+from sync.doctor.secret_checks import Access, ManagedSecret, SecretExamination, Server
 from sync.projection.rules import DEFAULT_RULES, Placement, Rules
-from sync.reconcile.plan import Standing
+from sync.reconcile.plan import ObservedSecret
 
 SUBJECT_SECONDS = 30
 GROUP_SECONDS = 100  # for all vaults, for all clusters and for all Secrets
@@ -94,24 +94,26 @@ class Doctor:
         for group in groups.values():
             yield from group
 
-    def _kept(self, wanted: Mapping[Target, _Types], servers: Collection[str]) -> Sequence[Kept]:
+    def _kept(
+        self, wanted: Mapping[Target, _Types], servers: Collection[str]
+    ) -> Sequence[ManagedSecret]:
         """Return the Secrets of the vaults: their own, those in it and those that tags ask for."""
         asked = [target for target in wanted if target.cluster in servers]
         index = dict(zip(asked, self._ask(asked, self._remembered), strict=True))
-        kept: list[Kept] = []
+        kept: list[ManagedSecret] = []
         for target, types in wanted.items():
             remembered = index.get(target, ())
             others = {*types, *(() if isinstance(remembered, SyncError) else remembered)}
             secrets = (target.secret, *sorted(others - {target.secret}))
             kept += [
-                Kept(replace(target, secret=secret), secrets, types.get(secret, ""))
+                ManagedSecret(replace(target, secret=secret), secrets, types.get(secret, ""))
                 for secret in secrets
             ]
         return kept
 
     def _remembered(self, target: Target, deadline: Deadline) -> Collection[str]:
         """Return the further Secrets that a vault's own one knows of."""
-        state = Standing.of(target, self.app.cluster.read(target, deadline)).state
+        state = ObservedSecret.of(target, self.app.cluster.read(target, deadline)).state
         return state.others if state else ()
 
     def _asked_for(self, target: Target, listed: Iterable[ListedSecret]) -> _Types:
@@ -188,7 +190,7 @@ class Doctor:
         return about.ok("read", f"Secret {name!r} can be read.")
 
     def _secret(
-        self, kept: Kept, servers: Mapping[str, Server], deadline: Deadline
+        self, kept: ManagedSecret, servers: Mapping[str, Server], deadline: Deadline
     ) -> Sequence[Check]:
         server = servers.get(kept.target.cluster)
         if server is None:

@@ -9,7 +9,7 @@ from sync.core.model import SECRET_TYPE, Actual, Target
 from sync.core.ports import Cluster, Deadline
 from sync.doctor import remedies
 from sync.doctor.checks import Check, Subject
-from sync.reconcile.plan import Standing, refuse_foreign, refuse_unmarked
+from sync.reconcile.plan import ObservedSecret, refuse_foreign, refuse_unmarked
 
 NEEDED = ("get", "create", "patch")
 
@@ -52,7 +52,7 @@ class Access(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ManagedSecret:
     """A Secret that a vault is kept in; `secrets` are all of that vault, its own first.
 
     `type` is what tags ask for, and empty where they ask for none.
@@ -72,7 +72,7 @@ class Kept:
 class SecretExamination:
     """The examination of a Secret as that user of its cluster."""
 
-    kept: Kept
+    kept: ManagedSecret
     user: str
     access: Access
     cluster: Cluster
@@ -159,7 +159,7 @@ class SecretExamination:
     def _owner(self, actual: Actual | None) -> Check:
         if actual is None:
             return self._subject.ok(_OWNER, "The Secret does not exist yet; the sync creates it.")
-        standing = Standing.of(self.target, actual)
+        standing = ObservedSecret.of(self.target, actual)
         try:
             if self.kept.is_own:
                 refuse_foreign(self.target, actual)

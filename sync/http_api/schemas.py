@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sync.app.explain import Progress
 from sync.app.requests import MAX_BODY_LENGTH
 from sync.app.serialize import STATES, Json
-from sync.core.model import OBJECT_NAME, Act
+from sync.core.model import OBJECT_NAME, Action
 
 type Schema = Mapping[str, Json]
 
@@ -184,7 +184,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Change": _object(
         {"secret": _text("the Secret, where it is not the vault's own")},
         key=_text("the key of the Secret"),
-        action=_word(tuple(Act), "what is done with it"),
+        action=_word(tuple(Action), "what is done with it"),
         version=_VERSION,
     ),
     "Statuses": _object(

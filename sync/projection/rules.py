@@ -13,7 +13,7 @@ from sync.core.model import ListedSecret, Target, VaultSecret
 from sync.projection.certificates import read_bundle
 from sync.projection.formats import as_text, decoded, joined, members
 from sync.projection.secret_types import typed
-from sync.projection.tags import Format, SecretType, Wish, is_tagged, read_tags
+from sync.projection.tags import Format, SecretType, TagOptions, is_tagged, read_tags
 
 _DATA_KEY = re.compile(r"(?!\.\.?\Z)(?!\.\.)[-._a-zA-Z0-9]{1,253}", re.ASCII)
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -70,14 +70,14 @@ class Placement:
     type: SecretType | None
     key: str | None
     base: str
-    wish: Wish
+    wish: TagOptions
     content_type: str
-    mark: str
+    fingerprint: str
     tagged: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Out:
+class Excluded:
     """Why a vault secret is in no Secret although nothing is wrong with it."""
 
     reason: str
@@ -96,7 +96,7 @@ class Rules:
 
     def place(
         self, target: Target, name: str, tags: Mapping[str, str], content_type: str
-    ) -> Placement | Out:
+    ) -> Placement | Excluded:
         """Find where an enabled vault secret goes; raises Permanent for tags that are wrong.
 
         `target` is the Secret of the vault itself.
@@ -106,7 +106,7 @@ class Rules:
             return left_out
         wish, tagged = read_tags(name, tags), is_tagged(tags)
         if not wish.sync:
-            return Out("its tag k8s-sync is false")
+            return Excluded("its tag k8s-sync is false")
         base = self._stripped(target.vault.stage, name)
         single = wish.expand is None and wish.type is None
         key = (wish.key or self._styled(base)) if single else None
@@ -123,7 +123,7 @@ class Rules:
             base=base,
             wish=wish,
             content_type=content_type,
-            mark="" if untouched else (TAGGED if tagged else "") + digest[:_MARK_DIGITS],
+            fingerprint="" if untouched else (TAGGED if tagged else "") + digest[:_MARK_DIGITS],
             tagged=tagged,
         )
 
@@ -151,14 +151,16 @@ class Rules:
             if not _ENVIRONMENT_NAME.fullmatch(key)
         )
 
-    def _left_out(self, stage: str, name: str, tags: Mapping[str, str]) -> Out | None:
+    def _left_out(self, stage: str, name: str, tags: Mapping[str, str]) -> Excluded | None:
         if self.include and not any(pattern.matches(name, tags) for pattern in self.include):
-            return Out("SYNC_INCLUDE does not name it")
+            return Excluded("SYNC_INCLUDE does not name it")
         for pattern in self.exclude:
             if pattern.matches(name, tags):
-                return Out(f"SYNC_EXCLUDE names it ({pattern})")
+                return Excluded(f"SYNC_EXCLUDE names it ({pattern})")
         of = self._stage_of(stage, name)
-        return None if of in {None, _COMMON, stage} else Out(f"it is of stage {of}, not {stage}")
+        return (
+            None if of in {None, _COMMON, stage} else Excluded(f"it is of stage {of}, not {stage}")
+        )
 
     def _stage_of(self, stage: str, name: str) -> str | None:
         """Return the stage that a name's prefix means, `common` for all of them."""
@@ -178,7 +180,7 @@ class Rules:
             return key
         return _NO_ENVIRONMENT_NAME.sub("_", key).upper()
 
-    def _secret(self, target: Target, name: str, wish: Wish) -> str:
+    def _secret(self, target: Target, name: str, wish: TagOptions) -> str:
         word = wish.secret or (name.lower() if wish.type else None)
         if word is None:
             return target.secret

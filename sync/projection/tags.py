@@ -43,7 +43,7 @@ class SecretType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class TagOptions:
     """What the tags of one vault secret ask for; one without tags of ours asks for nothing."""
 
     sync: bool = True
@@ -66,7 +66,7 @@ _PREFIX_LENGTH = 128
 _KEY = re.compile(r"(?!\.\Z|\.\.)[-._a-zA-Z0-9]+", re.ASCII)
 _SECRET = re.compile(r"(?=.{1,63}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?", re.ASCII)
 
-KNOWN = tuple(f"{PREFIX}{field}" for field in Wish.__dataclass_fields__)
+KNOWN = tuple(f"{PREFIX}{field}" for field in TagOptions.__dataclass_fields__)
 
 
 def is_tagged(tags: Mapping[str, str]) -> bool:
@@ -74,7 +74,7 @@ def is_tagged(tags: Mapping[str, str]) -> bool:
     return any(tag.strip().lower().startswith(PREFIX) for tag in tags)
 
 
-def read_tags(name: str, tags: Mapping[str, str]) -> Wish:
+def read_tags(name: str, tags: Mapping[str, str]) -> TagOptions:
     """Read the tags of the vault secret `name`; raises Permanent with all that is wrong of them.
 
     Whatever else it is tagged with, a secret that `k8s-sync` leaves out asks for nothing.
@@ -82,8 +82,8 @@ def read_tags(name: str, tags: Mapping[str, str]) -> Wish:
     ours = _Tags(tags)
     sync = ours.word("k8s-sync", _SYNC)
     if sync is False and not ours.faults:
-        return Wish(sync=False)
-    wish = Wish(
+        return TagOptions(sync=False)
+    wish = TagOptions(
         expand=ours.word("k8s-expand", _EXPAND),
         key=ours.key(),
         path=ours.path(),
@@ -165,7 +165,7 @@ class _Tags:
         )
         return None
 
-    def compare(self, wish: Wish) -> None:
+    def compare(self, wish: TagOptions) -> None:
         """Find the tags that do not go together."""
         given = self._given.keys()
         if "k8s-path" in given and (

@@ -10,9 +10,9 @@ from sync.core.annotation import Record
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import SECRET_TYPE
 from sync.projection.rules import TAGGED
-from sync.reconcile.observed import Holdings
-from sync.reconcile.plan import Content, Entry, Standing
-from sync.reconcile.vault_reader import Reading, Rendered
+from sync.reconcile.observed import ObservedVault
+from sync.reconcile.plan import DesiredSecret, Entry, ObservedSecret
+from sync.reconcile.vault_reader import Fetched, VaultSurvey
 
 CLASHING = "clash"
 """The mark of one whose key another claims as well, after what says if it is tagged: no placement
@@ -20,14 +20,14 @@ has it, so it is read again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class DesiredVault:
     """What the Secrets shall hold, by Secret, and why some vault secrets are not fully in.
 
     `waiting` are those whose key is free only when its holder is in its new place. `moving` says
     that this write does not get everything to where it belongs, and the next one does.
     """
 
-    secrets: Mapping[str, Content]
+    secrets: Mapping[str, DesiredSecret]
     unread: Mapping[str, SyncError] = field(default_factory=dict)
     waiting: Mapping[str, SyncError] = field(default_factory=dict)
     clashing: bool = False
@@ -35,8 +35,8 @@ class Contents:
 
 
 def compose(
-    holdings: Holdings, reading: Reading, *, prune: bool, foresee: bool = False
-) -> Contents:
+    holdings: ObservedVault, reading: VaultSurvey, *, prune: bool, foresee: bool = False
+) -> DesiredVault:
     """Put together what was read and what stays.
 
     `prune` says if keys may go. What moves to another Secret stays in the old one until the new one
@@ -45,7 +45,7 @@ def compose(
     reading = _of_the_type(holdings, reading)
     parts = [_Part(holdings, reading, standing) for standing in holdings.standings.values()]
     waiting = {} if foresee else _waiting(parts)
-    secrets: dict[str, Content] = {}
+    secrets: dict[str, DesiredSecret] = {}
     unread = {**_shut(holdings), **reading.unread}
     clashing, moving = False, bool(waiting)
     for part in parts:
@@ -59,13 +59,15 @@ def compose(
     own_content = secrets[holdings.target.secret]
     others = _others(holdings, secrets)
     secrets[holdings.target.secret] = replace(own_content, others=others)
-    return Contents(secrets, unread, waiting, clashing, moving)
+    return DesiredVault(secrets, unread, waiting, clashing, moving)
 
 
 class _Part:
     """One Secret's part of the reading: what arrives, what stays and what leaves."""
 
-    def __init__(self, holdings: Holdings, reading: Reading, standing: Standing) -> None:
+    def __init__(
+        self, holdings: ObservedVault, reading: VaultSurvey, standing: ObservedSecret
+    ) -> None:
         self.secret = standing.target.secret
         self.standing = standing
         self.arriving = {
@@ -88,7 +90,7 @@ class _Part:
         """Whether keys that no record claims stay for what is on its way elsewhere."""
         self._sort(holdings)
 
-    def _sort(self, holdings: Holdings) -> None:
+    def _sort(self, holdings: ObservedVault) -> None:
         """Say of each vault secret that was here if it stays or leaves; else it has left."""
         reading = self._reading
         spelling = {name.lower(): name for name in (*reading.unread, *reading.placed)}
@@ -129,7 +131,7 @@ class _Part:
         elif here := tuple(sorted(named & keys)):
             self.leaving[name] = _as_clashing(record, here)
 
-    def content(self, *, prune: bool) -> Content:
+    def content(self, *, prune: bool) -> DesiredSecret:
         """Return what the Secret shall hold."""
         records = {name: self._record(name) for name in (*self.staying, *self.arriving)}
         records |= self.leaving
@@ -150,7 +152,7 @@ class _Part:
         }
         kinds = {each.placement.type for each in self.arriving.values() if each.placement.type}
         kind = min(kinds).value if kinds else self._type()
-        return Content(entries, records, kind, left=left)
+        return DesiredSecret(entries, records, kind, left=left)
 
     @cached_property
     def clashes(self) -> Mapping[str, list[str]]:
@@ -191,7 +193,7 @@ class _Part:
             written = before
         else:
             written = replace(record, version="")
-        return _as_clashing(replace(written, mark=record.mark), named)
+        return _as_clashing(replace(written, fingerprint=record.fingerprint), named)
 
     def _spared(self, name: str, before: Record | None) -> set[str]:
         """Return the keys that one whose new key clashes keeps, for nobody else claims them."""
@@ -220,8 +222,8 @@ class _Part:
 
 def _as_clashing(record: Record, named: tuple[str, ...]) -> Record:
     """Return the record of one that does not have all its keys: it is read again each time."""
-    tagged = TAGGED if record.mark.startswith(TAGGED) else ""
-    return replace(record, settled=False, mark=tagged + CLASHING, named=named)
+    tagged = TAGGED if record.fingerprint.startswith(TAGGED) else ""
+    return replace(record, settled=False, fingerprint=tagged + CLASHING, named=named)
 
 
 def _waiting(parts: Collection[_Part]) -> Mapping[str, SyncError]:
@@ -246,9 +248,9 @@ def _waiting(parts: Collection[_Part]) -> Mapping[str, SyncError]:
     return {} if stuck else waiting
 
 
-def _of_the_type(holdings: Holdings, reading: Reading) -> Reading:
+def _of_the_type(holdings: ObservedVault, reading: VaultSurvey) -> VaultSurvey:
     """Take those for failed that ask for a Secret of another type than it has or is to get."""
-    asked: defaultdict[str, dict[str, Rendered]] = defaultdict(dict)
+    asked: defaultdict[str, dict[str, Fetched]] = defaultdict(dict)
     for name, each in reading.rendered.items():
         if each.placement.type is not None:
             asked[each.placement.secret][name] = each
@@ -285,7 +287,7 @@ def _of_the_type(holdings: Holdings, reading: Reading) -> Reading:
     return replace(reading, rendered=rendered, unread={**reading.unread, **failed})
 
 
-def _shut(holdings: Holdings) -> Mapping[str, SyncError]:
+def _shut(holdings: ObservedVault) -> Mapping[str, SyncError]:
     """Return the vault secrets that are in Secrets which cannot be had."""
     return {
         name: error
@@ -294,7 +296,9 @@ def _shut(holdings: Holdings) -> Mapping[str, SyncError]:
     }
 
 
-def _others(holdings: Holdings, secrets: Mapping[str, Content]) -> Mapping[str, tuple[str, ...]]:
+def _others(
+    holdings: ObservedVault, secrets: Mapping[str, DesiredSecret]
+) -> Mapping[str, tuple[str, ...]]:
     """Return what the vault's own Secret is to remember: a Secret until it stands empty."""
     others = {
         secret: names

@@ -8,22 +8,22 @@ from sync.core.annotation import Record
 from sync.core.errors import SyncError
 from sync.core.model import ListedSecret, Target
 from sync.projection.rules import Placement
-from sync.reconcile.plan import Standing, refuse_losses
+from sync.reconcile.plan import ObservedSecret, refuse_losses
 
 
 @dataclass(frozen=True)
-class Holdings:
+class ObservedVault:
     """All Secrets of one vault that were read, by name; the vault's own is always among them.
 
     `closed` are those that could not be read, or that somebody else has, and why.
     """
 
     target: Target
-    standings: Mapping[str, Standing]
+    standings: Mapping[str, ObservedSecret]
     closed: Mapping[str, SyncError] = field(default_factory=dict)
 
     @property
-    def own(self) -> Standing:
+    def own(self) -> ObservedSecret:
         """The vault's own Secret."""
         return self.standings[self.target.secret]
 
@@ -79,7 +79,7 @@ class Holdings:
         return (
             standing is not None
             and record is not None
-            and record.mark == place.mark
+            and record.fingerprint == place.fingerprint
             and _is_intact(standing, name)
         )
 
@@ -107,14 +107,14 @@ class Holdings:
         refuse_losses(self.target, ours=ours, gone=gone, listed=listed)
 
     def with_more(
-        self, standings: Mapping[str, Standing], closed: Mapping[str, SyncError]
-    ) -> "Holdings":
+        self, standings: Mapping[str, ObservedSecret], closed: Mapping[str, SyncError]
+    ) -> "ObservedVault":
         """Return these and further Secrets."""
         return replace(
             self, standings={**self.standings, **standings}, closed={**self.closed, **closed}
         )
 
 
-def _is_intact(standing: Standing, name: str) -> bool:
+def _is_intact(standing: ObservedSecret, name: str) -> bool:
     record = standing.records.get(name)
     return record is not None and standing.intact >= set(record.keys(name))

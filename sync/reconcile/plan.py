@@ -12,7 +12,7 @@ from sync.core.model import (
     MANAGED_BY_LABEL,
     SECRET_TYPE,
     STATE_ANNOTATION,
-    Act,
+    Action,
     Actual,
     Change,
     Desired,
@@ -45,7 +45,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class DesiredSecret:
     """What a Secret shall hold of ours, and what to remember of the vault secrets behind it.
 
     Keys of records that are no entries are left as they are, and so are those that are `left`.
@@ -65,7 +65,7 @@ class Content:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ObservedSecret:
     """Where a Secret stands with us before a reconcile, an absent one included."""
 
     target: Target
@@ -73,7 +73,7 @@ class Standing:
     state: State | None
 
     @classmethod
-    def of(cls, target: Target, actual: Actual | None) -> "Standing":
+    def of(cls, target: Target, actual: Actual | None) -> "ObservedSecret":
         """Read our state off the Secret: none where somebody else wrote it last."""
         if actual is None or not actual.owns_state:
             return cls(target, actual, None)
@@ -149,7 +149,7 @@ def refuse_foreign(target: Target, actual: Actual) -> None:
         raise taken(target, found)
 
 
-def refuse_unmarked(standing: Standing) -> None:
+def refuse_unmarked(standing: ObservedSecret) -> None:
     """Raise Permanent for a Secret that tags ask for and that is not ours already."""
     target, actual = standing.target, standing.actual
     if actual is None:
@@ -165,7 +165,7 @@ def refuse_unmarked(standing: Standing) -> None:
     )
 
 
-def diff(standing: Standing, content: Content, now: str) -> Plan:
+def diff(standing: ObservedSecret, content: DesiredSecret, now: str) -> Plan:
     """Plan the way from the Secret as it stands to the content.
 
     `now` is the time to write down, ISO 8601. Raises Permanent for what the API server would
@@ -180,7 +180,7 @@ def diff(standing: Standing, content: Content, now: str) -> Plan:
             for key, entry in content.entries.items()
             if (change := _change(standing, key, entry))
         ]
-        + [Change(key, Act.REMOVE) for key in removed | _blanked(standing, filler)]
+        + [Change(key, Action.REMOVE) for key in removed | _blanked(standing, filler)]
     )
     written = standing.state.written if standing.state and not changes else now
     overruled = tuple(sorted(actual.owner_uids)) if actual else ()
@@ -228,20 +228,20 @@ def refuse_losses(target: Target, *, ours: int, gone: int, listed: int) -> None:
     )
 
 
-def _change(standing: Standing, key: str, entry: Entry) -> Change | None:
+def _change(standing: ObservedSecret, key: str, entry: Entry) -> Change | None:
     version = entry.version
     recorded = standing.keyed.get(key)
     if key not in standing.data:
-        return Change(key, Act.REPAIR if recorded else Act.CREATE, version)
+        return Change(key, Action.REPAIR if recorded else Action.CREATE, version)
     same = standing.data[key] == entry.value
     if recorded and key not in standing.intact:
-        return Change(key, Act.REPAIR, version, same)
+        return Change(key, Action.REPAIR, version, same)
     if same and (not version or (recorded and recorded.version == version)):
         return None
-    return Change(key, Act.UPDATE, version, same)
+    return Change(key, Action.UPDATE, version, same)
 
 
-def _filler(standing: Standing, content: Content) -> Mapping[str, bytes]:
+def _filler(standing: ObservedSecret, content: DesiredSecret) -> Mapping[str, bytes]:
     """Return what a typed Secret of ours has to hold when no vault secret brings it."""
     actual = standing.actual
     if actual is None or actual.type != content.type or content.type not in set(SecretType):
@@ -251,11 +251,13 @@ def _filler(standing: Standing, content: Content) -> Mapping[str, bytes]:
     return {} if stays & filler.keys() else filler
 
 
-def _blanked(standing: Standing, filler: Mapping[str, bytes]) -> frozenset[str]:
+def _blanked(standing: ObservedSecret, filler: Mapping[str, bytes]) -> frozenset[str]:
     return frozenset(k for k, value in filler.items() if standing.data.get(k, value) != value)
 
 
-def _refuse_unwritable(standing: Standing, desired: Desired, removed: AbstractSet[str]) -> None:
+def _refuse_unwritable(
+    standing: ObservedSecret, desired: Desired, removed: AbstractSet[str]
+) -> None:
     target, actual = standing.target, standing.actual
     if actual is not None and actual.type != desired.type:
         raise Permanent(

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
-from sync.core.model import CREATE_ONLY, Act, Change, Hint, Target, moment
+from sync.core.model import CREATE_ONLY, Action, Change, Hint, Target, moment
 from sync.core.ports import Cluster, Deadline, Vaults
 from sync.projection.rules import DEFAULT_RULES, Rules
-from sync.reconcile.desired import Contents, compose
-from sync.reconcile.observed import Holdings
-from sync.reconcile.plan import Standing, diff, refuse_foreign, refuse_unmarked
-from sync.reconcile.vault_reader import Reader, Reading
+from sync.reconcile.desired import DesiredVault, compose
+from sync.reconcile.observed import ObservedVault
+from sync.reconcile.plan import ObservedSecret, diff, refuse_foreign, refuse_unmarked
+from sync.reconcile.vault_reader import VaultReader, VaultSurvey
 
 WRITE_RESERVE_SECONDS = 3
 """What reading the vault leaves of the deadline, so that what was read can be written."""
@@ -28,7 +28,7 @@ _NAMED = 3  # how many secrets a message names
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class ReconcileRequest:
     """What to reconcile: the whole vault, or the hinted secrets where the rest is known to be in.
 
     `contested` says that another known vault leads to the same Secret: then none is created.
@@ -45,7 +45,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciled:
+class ReconcileResult:
     """What was written (or would be), and the vault secrets that could not be brought over."""
 
     changes: tuple[Change, ...]
@@ -59,36 +59,36 @@ class Reconciled:
 class _Progress:
     """What one reconcile is to do, and has done so far, or would: by Secret and key."""
 
-    work: Work
+    work: ReconcileRequest
     changes: dict[tuple[str, str], Change] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
 
-    def note(self, look: "Look", standing: Standing, changes: Iterable[Change]) -> None:
+    def note(self, look: "Turn", standing: ObservedSecret, changes: Iterable[Change]) -> None:
         """Note changes of one Secret."""
         of = "" if standing is look.holdings.own else standing.target.secret
         self.changes |= {(of, change.key): replace(change, secret=of) for change in changes}
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Turn:
     """What one turn found, and what the Secrets shall hold by it."""
 
-    holdings: Holdings
-    reading: Reading
-    contents: Contents
+    holdings: ObservedVault
+    reading: VaultSurvey
+    contents: DesiredVault
 
-    def in_order(self) -> Sequence[Standing]:
+    def in_order(self) -> Sequence[ObservedSecret]:
         """Return the Secrets as they are written: the vault's own first, which names the others."""
         own = self.holdings.own
         others = sorted(self.holdings.standings.keys() - {own.target.secret})
         return [own, *(self.holdings.standings[secret] for secret in others)]
 
-    def names_in(self, standing: Standing) -> frozenset[str]:
+    def names_in(self, standing: ObservedSecret) -> frozenset[str]:
         """Return the vault secrets of one Secret, as it stands and as it shall be."""
         secret = standing.target.secret
         return frozenset({*standing.records, *self.contents.secrets[secret].records})
 
-    def late_in(self, standing: Standing) -> SyncError | None:
+    def late_in(self, standing: ObservedSecret) -> SyncError | None:
         """Return why one Secret cannot be made yet: a new one is whole, as the own one is."""
         late = {
             name: error
@@ -130,11 +130,13 @@ class Reconciler:
     turns: Callable[[], Retrying] = write_turns
     rules: Rules = DEFAULT_RULES
 
-    def reconcile(self, work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+    def reconcile(
+        self, work: ReconcileRequest, deadline: Deadline, fetchers: Executor
+    ) -> ReconcileResult:
         """Bring one target in step; raises Permanent or Transient when nothing was written."""
         return self.turns()(self._turn, _Progress(work), deadline, fetchers)
 
-    def _turn(self, progress: _Progress, deadline: Deadline, fetchers: Executor) -> Reconciled:
+    def _turn(self, progress: _Progress, deadline: Deadline, fetchers: Executor) -> ReconcileResult:
         work = progress.work
         look = self.look(work, deadline, fetchers, progress.written)
         unread = dict(look.contents.unread)
@@ -152,7 +154,7 @@ class Reconciler:
             _, unread = self._write_all(replace(look, contents=end), progress, deadline)
         else:
             unread = {**look.contents.waiting, **unread}
-        return Reconciled(
+        return ReconcileResult(
             changes=tuple(sorted(progress.changes.values())),
             keys=sum(len(content.entries) for content in look.contents.secrets.values()),
             expired=look.reading.expired,
@@ -161,7 +163,7 @@ class Reconciler:
         )
 
     def _write_all(
-        self, look: Look, progress: _Progress, deadline: Deadline
+        self, look: Turn, progress: _Progress, deadline: Deadline
     ) -> tuple[bool, dict[str, SyncError]]:
         """Write each Secret; tell if any was written, and what failed in another than the own."""
         wrote = False
@@ -184,18 +186,18 @@ class Reconciler:
 
     def look(
         self,
-        work: Work,
+        work: ReconcileRequest,
         deadline: Deadline,
         fetchers: Executor,
         written: AbstractSet[str] = frozenset(),
-    ) -> Look:
+    ) -> Turn:
         """Read the Secrets, then the vault, and put together what is to be.
 
         `written` are further Secrets that this reconcile has written.
         """
         holdings = self._stand(work, deadline)
         reserved = deadline.earlier(WRITE_RESERVE_SECONDS)
-        reader = Reader(self.vaults, self.now, self.rules, self.prune)
+        reader = VaultReader(self.vaults, self.now, self.rules, self.prune)
 
         def hints() -> Sequence[Hint]:
             return (*work.hints, *work.late())
@@ -207,18 +209,18 @@ class Reconciler:
             if reading is not None:
                 contents = compose(holdings, reading, prune=self.prune)
                 if not contents.moving and not contents.clashing:  # else a listing has to decide
-                    return Look(holdings, reading, contents)
+                    return Turn(holdings, reading, contents)
         wanted: AbstractSet[str] = written | holdings.others.keys()
         for _ in range(_VISITS):
             holdings = self._visit(work, holdings, wanted, deadline)
             reading = reader.whole(holdings, hints(), reserved, fetchers, force=work.force)
             if not reading.unvisited:
-                return Look(holdings, reading, compose(holdings, reading, prune=self.prune))
+                return Turn(holdings, reading, compose(holdings, reading, prune=self.prune))
             wanted = reading.unvisited
         raise Conflict("TagsChanged", f"The tags of vault {work.target.vault} change all the time.")
 
     def _write(
-        self, look: Look, standing: Standing, progress: _Progress, deadline: Deadline
+        self, look: Turn, standing: ObservedSecret, progress: _Progress, deadline: Deadline
     ) -> bool:
         """Write one Secret, where there is anything to write; tell if it was written."""
         target, actual = standing.target, standing.actual
@@ -230,15 +232,15 @@ class Reconciler:
         progress.written.add(target.secret)
         if plan.evict:
             self.cluster.evict(target, plan.evict, revision, deadline)
-            progress.note(look, standing, (Change(key, Act.REMOVE) for key in plan.evict))
+            progress.note(look, standing, (Change(key, Action.REMOVE) for key in plan.evict))
             raise Conflict("KeysEvicted", f"{target} changes again as soon as read.")
         self.cluster.apply(target, plan.apply, revision, deadline)
         progress.note(look, standing, plan.changes)
         return True
 
-    def _stand(self, work: Work, deadline: Deadline) -> Holdings:
+    def _stand(self, work: ReconcileRequest, deadline: Deadline) -> ObservedVault:
         actual = self.cluster.read(work.target, deadline)
-        standing = Standing.of(work.target, actual)
+        standing = ObservedSecret.of(work.target, actual)
         if standing.state is None and work.contested:
             raise Permanent(
                 "TargetContested",
@@ -248,18 +250,22 @@ class Reconciler:
             )
         if actual is not None and not work.force:
             refuse_foreign(work.target, actual)
-        return Holdings(work.target, {work.target.secret: standing})
+        return ObservedVault(work.target, {work.target.secret: standing})
 
     def _visit(
-        self, work: Work, holdings: Holdings, secrets: AbstractSet[str], deadline: Deadline
-    ) -> Holdings:
+        self,
+        work: ReconcileRequest,
+        holdings: ObservedVault,
+        secrets: AbstractSet[str],
+        deadline: Deadline,
+    ) -> ObservedVault:
         """Read further Secrets; one that cannot be had closes itself, and no other."""
-        standings: dict[str, Standing] = {}
+        standings: dict[str, ObservedSecret] = {}
         closed: dict[str, SyncError] = {}
         for secret in sorted(secrets - holdings.visited):
             target = replace(work.target, secret=secret)
             try:
-                standing = Standing.of(target, self.cluster.read(target, deadline))
+                standing = ObservedSecret.of(target, self.cluster.read(target, deadline))
                 if not work.force:
                     refuse_unmarked(standing)
                 standings[secret] = standing

@@ -9,8 +9,8 @@ from sync.core.annotation import Record
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import Hint, ListedSecret, Unserved, VaultSecret
 from sync.core.ports import Deadline, Vaults
-from sync.projection.rules import TAGGED, Out, Placement, Rules, latest
-from sync.reconcile.observed import Holdings
+from sync.projection.rules import TAGGED, Excluded, Placement, Rules, latest
+from sync.reconcile.observed import ObservedVault
 
 SETTLED_SECONDS = 3
 """How old `updated` must be to be trusted: its second is over, with room for skewed clocks."""
@@ -29,7 +29,7 @@ FAILURES_TO_STOP = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class Fetched:
     """A vault secret that was read: where it goes, as which keys, and what to remember of it."""
 
     name: str
@@ -39,7 +39,7 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class VaultSurvey:
     """What became of each vault secret that was looked at, by name; the rest is as it was.
 
     `placed` are those that are to be in, read or not, and `gone` those that were in and are not to
@@ -47,7 +47,7 @@ class Reading:
     vault secrets lead to and that have to be read first: then nothing else was looked at.
     """
 
-    rendered: Mapping[str, Rendered] = field(default_factory=dict)
+    rendered: Mapping[str, Fetched] = field(default_factory=dict)
     placed: Mapping[str, Placement] = field(default_factory=dict)
     out: Mapping[str, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
@@ -61,7 +61,7 @@ class Reading:
 class _Errand:
     """What the gets of one reading have in common; `listed` are names as a listing spells them."""
 
-    holdings: Holdings
+    holdings: ObservedVault
     listed: Collection[str]
     deadline: Deadline
     fetchers: Executor
@@ -72,11 +72,11 @@ class _Errand:
         return name if known else secret.name
 
 
-type _Fetched = Rendered | Out | Unserved | SyncError
+type _Fetched = Fetched | Excluded | Unserved | SyncError
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class VaultReader:
     """Reads vaults by the platform's rules; `now` gives epoch seconds, `prune` if keys may go."""
 
     vaults: Vaults
@@ -86,13 +86,13 @@ class Reader:
 
     def whole(
         self,
-        holdings: Holdings,
+        holdings: ObservedVault,
         hints: Collection[Hint],
         deadline: Deadline,
         fetchers: Executor,
         *,
         force: bool,
-    ) -> Reading:
+    ) -> VaultSurvey:
         """List the vault and get what moved since it was recorded, and the hinted secrets.
 
         Raises Permanent for a listing that would take too much away, unless forced. What is forced
@@ -107,7 +107,7 @@ class Reader:
             if place.secret in holdings.closed
         }
         if unvisited := {place.secret for place in placed.values()} - holdings.visited:
-            return Reading(unvisited=frozenset(unvisited))
+            return VaultSurvey(unvisited=frozenset(unvisited))
         if self.prune and not force:
             holdings.refuse_unsafe(placed, wrong.keys(), listed=len(listing))
         names = self._worth_reading(holdings, listed, placed, hints, force=force) - wrong.keys()
@@ -116,20 +116,20 @@ class Reader:
         for name, got in fetched.items():
             if isinstance(got, Unserved) and name in placed:
                 fetched[name] = _not_served_yet(name)
-            elif isinstance(got, Rendered):
+            elif isinstance(got, Fetched):
                 expected = placed[name].secret if name in placed else holdings.home(got.name)
                 if got.placement.secret != expected:
                     fetched[name] = _changed_meanwhile(name)
                 elif expected in holdings.closed:
                     fetched[name] = holdings.closed[expected]
         unread = {name: got for name, got in fetched.items() if isinstance(got, SyncError)} | wrong
-        rendered = {got.name: got for got in fetched.values() if isinstance(got, Rendered)}
-        absent = {name for name, got in fetched.items() if isinstance(got, Out | Unserved)}
+        rendered = {got.name: got for got in fetched.values() if isinstance(got, Fetched)}
+        absent = {name for name, got in fetched.items() if isinstance(got, Excluded | Unserved)}
         now = self.now()
         expired = sorted(n for n in placed if (at := listed[n].expires) is not None and at <= now)
         placed |= {name: each.placement for name, each in rendered.items()}
-        out |= {name: got.reason for name, got in fetched.items() if isinstance(got, Out)}
-        return Reading(
+        out |= {name: got.reason for name, got in fetched.items() if isinstance(got, Excluded)}
+        return VaultSurvey(
             rendered=rendered,
             placed={n: place for n, place in placed.items() if n not in absent},
             out=out,
@@ -141,11 +141,11 @@ class Reader:
 
     def hinted(
         self,
-        holdings: Holdings,
+        holdings: ObservedVault,
         hints: Callable[[], Sequence[Hint]],
         deadline: Deadline,
         fetchers: Executor,
-    ) -> Reading | None:
+    ) -> VaultSurvey | None:
         """Get the hinted secrets and leave the rest as it stands.
 
         `hints` gives those so far; what joins while others are read is read as well, a few times.
@@ -164,17 +164,17 @@ class Reader:
             fetched |= self._fetch(errand, names, asked[known:])
             if len(asked) == known:
                 break
-        rendered = {got.name: got for got in fetched.values() if isinstance(got, Rendered)}
+        rendered = {got.name: got for got in fetched.values() if isinstance(got, Fetched)}
         if any(each.placement.secret != holdings.home(n) for n, each in rendered.items()):
             return None
-        absent = {name for name, got in fetched.items() if isinstance(got, Out | Unserved)}
+        absent = {name for name, got in fetched.items() if isinstance(got, Excluded | Unserved)}
         if not absent.isdisjoint(holdings.records):
             return None
         closed = {n for n, each in rendered.items() if each.placement.secret in holdings.closed}
         unread = {name: got for name, got in fetched.items() if isinstance(got, SyncError)}
         unread |= {name: holdings.closed[rendered.pop(name).placement.secret] for name in closed}
-        out = {name: got.reason for name, got in fetched.items() if isinstance(got, Out)}
-        return Reading(
+        out = {name: got.reason for name, got in fetched.items() if isinstance(got, Excluded)}
+        return VaultSurvey(
             rendered=rendered,
             placed={name: each.placement for name, each in rendered.items()},
             out=out,
@@ -182,7 +182,7 @@ class Reader:
         )
 
     def _sorted(
-        self, holdings: Holdings, listed: Collection[ListedSecret]
+        self, holdings: ObservedVault, listed: Collection[ListedSecret]
     ) -> tuple[dict[str, Placement], dict[str, str], dict[str, SyncError]]:
         """Say of each listed secret where it goes, why it is out, or what is wrong with it."""
         placed: dict[str, Placement] = {}
@@ -201,20 +201,20 @@ class Reader:
             except Permanent as fault:
                 wrong[secret.name] = fault
                 continue
-            if isinstance(found, Out):
+            if isinstance(found, Excluded):
                 out[secret.name] = found.reason
             else:
                 placed[secret.name] = found
         return placed, out, wrong
 
     def _place(
-        self, holdings: Holdings, name: str, secret: ListedSecret | VaultSecret
-    ) -> Placement | Out:
+        self, holdings: ObservedVault, name: str, secret: ListedSecret | VaultSecret
+    ) -> Placement | Excluded:
         return self.rules.place(holdings.target, name, secret.tags, secret.content_type)
 
     def _worth_reading(
         self,
-        holdings: Holdings,
+        holdings: ObservedVault,
         listed: Mapping[str, ListedSecret],
         placed: Mapping[str, Placement],
         hints: Collection[Hint],
@@ -234,7 +234,7 @@ class Reader:
         return hinted | moved | unlisted
 
     def _gone(
-        self, holdings: Holdings, placed: Collection[str], unread: Collection[str]
+        self, holdings: ObservedVault, placed: Collection[str], unread: Collection[str]
     ) -> frozenset[str]:
         """Name the recorded secrets whose keys go: not what could not be read."""
         if not self.prune:
@@ -257,7 +257,7 @@ class Reader:
             return {name: get(name) for name in names}
         return _in_window(get, sorted(names), errand.deadline, errand.fetchers)
 
-    def _get(self, errand: _Errand, name: str, hint: Hint | None) -> Rendered | Out | Unserved:
+    def _get(self, errand: _Errand, name: str, hint: Hint | None) -> Fetched | Excluded | Unserved:
         holdings = errand.holdings
         secret = self.vaults.get(holdings.target.vault, name, errand.deadline)
         if hint is not None:
@@ -269,7 +269,7 @@ class Reader:
             raise _older_version(name)
         spelled = errand.spelled(name, secret)
         place = self._place(holdings, spelled, secret)
-        if isinstance(place, Out):
+        if isinstance(place, Excluded):
             return place
         if record and record.version != secret.version and _lost_tags(holdings, spelled, place):
             raise Permanent(
@@ -283,16 +283,20 @@ class Reader:
         if record and record.version != secret.version and record.updated == secret.updated:
             # Two of one second: while a replica may lag, only the next read tells.
             settled = settled and not self._fresh(secret.updated)
-        named = tuple(sorted(values)) if place.mark else ()
-        return Rendered(
+        named = tuple(sorted(values)) if place.fingerprint else ()
+        return Fetched(
             spelled,
             place,
             values,
-            Record(secret.version, secret.updated, settled, place.mark, named),
+            Record(secret.version, secret.updated, settled, place.fingerprint, named),
         )
 
     def _refuse_lagging(
-        self, holdings: Holdings, hint: Hint, secret: VaultSecret | Unserved, deadline: Deadline
+        self,
+        holdings: ObservedVault,
+        hint: Hint,
+        secret: VaultSecret | Unserved,
+        deadline: Deadline,
     ) -> None:
         """Raise Transient when the vault has not caught up with the event that the hint is from.
 
@@ -347,7 +351,7 @@ def _in_window(
 
 def _unknown(
     hints: Collection[Hint],
-    holdings: Holdings,
+    holdings: ObservedVault,
     found: Collection[str],
     out: Mapping[str, str],
 ) -> dict[str, SyncError]:
@@ -367,9 +371,9 @@ def _unknown(
     }
 
 
-def _lost_tags(holdings: Holdings, name: str, place: Placement) -> bool:
+def _lost_tags(holdings: ObservedVault, name: str, place: Placement) -> bool:
     """Tell whether a secret is where it is, or as it is, by tags that its placement lacks."""
-    marked = holdings.records[name].mark.startswith(TAGGED)
+    marked = holdings.records[name].fingerprint.startswith(TAGGED)
     return not place.tagged and (marked or holdings.home(name) != holdings.target.secret)
 
 

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from sync.adapters.kubernetes.cluster_config import (
     Aks,
     ClusterConfig,
+    CredentialRef,
     Entra,
     KeptKubeconfig,
-    KeptSecret,
     KubeconfigFile,
     KubeconfigText,
     Login,
@@ -138,8 +138,8 @@ class _Cluster:
         form = "the application id or URI that tokens are for, without /.default"
         return Entra(self._text("audience", _audience, form, Entra().audience))
 
-    def _kept(self, field: str) -> KeptSecret:
-        return self._text(field, _kept, "VAULT/SECRET", KeptSecret("", ""))
+    def _kept(self, field: str) -> CredentialRef:
+        return self._text(field, _kept, "VAULT/SECRET", CredentialRef("", ""))
 
     def _match(self) -> ClusterMatch:
         match = self._item.get("match", {})
@@ -218,10 +218,10 @@ def _decoded(text: str) -> str | None:
     return pem if _PEM in pem else None
 
 
-def _kept(text: str) -> KeptSecret | None:
+def _kept(text: str) -> CredentialRef | None:
     vault, _, secret = text.partition("/")
     if AZURE_NAME.fullmatch(vault.lower()) and OBJECT_NAME.fullmatch(secret):
-        return KeptSecret(vault.lower(), secret)
+        return CredentialRef(vault.lower(), secret)
     return None
 
 

@@ -21,7 +21,7 @@ BUGS = (
     *(
         "sync.app.use_cases:parse",
         "sync.app.use_cases:explain",
-        "sync.app.use_cases:Survey.look",
+        "sync.app.use_cases:VaultRegistry.look",
         "sync.app.use_cases:status_json",
     ),
     *(
@@ -30,13 +30,13 @@ BUGS = (
         "sync.core.vault_names:Naming.target",
     ),
     *(
-        "sync.app.work_queue:Fleet.submit",
-        "sync.app.work_queue:Fleet.sweep",
-        "sync.app.work_queue:Fleet.ask",
+        "sync.app.work_queue:WorkQueue.submit",
+        "sync.app.work_queue:WorkQueue.sweep",
+        "sync.app.work_queue:WorkQueue.ask",
     ),
     *(
         "sync.reconcile.reconciler:Reconciler.reconcile",
-        "sync.reconcile.vault_reader:Reader.whole",
+        "sync.reconcile.vault_reader:VaultReader.whole",
         "sync.reconcile.reconciler:diff",
     ),
     *("sync.projection.rules:Rules.render", "sync.app.serialize:outcome_json"),
@@ -54,7 +54,7 @@ BUGS = (
     ),
     *(
         "sync.adapters.kubernetes.secrets:KubernetesSecrets.apply",
-        "sync.adapters.kubernetes.login.cached:Lease.get",
+        "sync.adapters.kubernetes.login.cached:Cached.get",
     ),
 )
 
@@ -182,7 +182,7 @@ def test_a_bug_while_the_app_is_built_tells_no_value(
     [
         ("resync", "sync.bootstrap:build"),
         ("status", "sync.core.vault_names:Naming.vault"),
-        ("adopt", "sync.adapters.kubernetes.login.cached:Lease.get"),
+        ("adopt", "sync.adapters.kubernetes.login.cached:Cached.get"),
     ],
 )
 def test_a_bug_tells_the_command_line_no_value(

@@ -20,8 +20,8 @@ from sync.adapters.azure.resource_graph import Listed
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.app.requests import Resync
 from sync.app.takeover import Fate, adopt, look
-from sync.app.use_cases import App, Budget, Survey
-from sync.app.work_queue import Fleet
+from sync.app.use_cases import App, Budget, VaultRegistry
+from sync.app.work_queue import WorkQueue
 from sync.core.errors import Permanent
 from sync.core.model import Actual, Converged, Failed, Ignored, Target
 from sync.core.ports import Known
@@ -378,9 +378,9 @@ def site(server: ApiServer, tmp_path: Path) -> Iterator[Site]:
     reconciler = Reconciler(vaults, cluster, clock)
     app = App(
         naming=naming,
-        survey=Survey(naming, Listed((vault,)), (vault,)),
+        survey=VaultRegistry(naming, Listed((vault,)), (vault,)),
         subscriptions=frozenset(),
-        fleet=Fleet(reconciler.reconcile, clock),
+        fleet=WorkQueue(reconciler.reconcile, clock),
         cluster=cluster,
         clock=clock,
         look=reconciler.look,

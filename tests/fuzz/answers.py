@@ -12,8 +12,8 @@ from sync.adapters.azure.credential_errors import Credential
 from sync.adapters.azure.resource_graph import ResourceGraph
 from sync.adapters.kubernetes.cluster_config import (
     ClusterConfig,
+    CredentialRef,
     KeptKubeconfig,
-    KeptSecret,
     KubeconfigText,
 )
 from sync.adapters.kubernetes.login import kubeconfig
@@ -25,7 +25,7 @@ from sync.core.errors import SyncError
 from sync.core.model import Actual, Desired, Failed, ListedSecret, Unserved, VaultName, VaultSecret
 from sync.core.ports import Deadline
 from sync.reconcile.ownership import claim, taken
-from sync.reconcile.plan import Standing
+from sync.reconcile.plan import ObservedSecret
 from tests.fuzz.canned import CannedClusters, canned_transport, canned_vaults, resource_manager
 from tests.fuzz.channels import NAMING, SUBSCRIPTION
 from tests.fuzz.target import Target, fields_of, text_of, written
@@ -111,7 +111,7 @@ CLUSTER = (
     f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers"
     "/Microsoft.ContainerService/managedClusters/main"
 )
-KEPT = KeptSecret("weu-ds-akv-shop-dev-1", "kubeconfig")
+KEPT = CredentialRef("weu-ds-akv-shop-dev-1", "kubeconfig")
 
 
 def _answered(given: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -132,7 +132,7 @@ def _state(given: bytes) -> object:
     if state is not None:
         again = decode(encode(state))
         assert again == state
-        return status_json(Standing(PLACE, _actual(text_of(given)), state), {})
+        return status_json(ObservedSecret(PLACE, _actual(text_of(given)), state), {})
     return None
 
 
@@ -152,7 +152,7 @@ def _secret(given: bytes) -> object:
     """Read a Secret, then say who has it and where it stands."""
     found = KubernetesSecrets(CannedClusters(200, {}, given)).read(PLACE, soon())
     assert found is not None
-    standing = Standing.of(PLACE, found)
+    standing = ObservedSecret.of(PLACE, found)
     told = status_json(standing, {}), sorted(standing.ours), sorted(found.holders.items())
     json.dumps(told)
     claimed = claim(PLACE, found)

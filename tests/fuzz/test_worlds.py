@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from sync.app.requests import parse_resync
 from sync.app.serialize import outcome_json
-from sync.app.use_cases import App, Survey
-from sync.app.work_queue import Fleet, Threads
+from sync.app.use_cases import App, VaultRegistry
+from sync.app.work_queue import Threads, WorkQueue
 from sync.core.errors import Malformed, NotOurs, SyncError
 from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Converged, VaultName
 from sync.core.ports import Deadline, Known
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from sync.projection.rules import KeyStyle, Rules
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType
-from sync.reconcile.reconciler import Reconciled, Work
+from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult
 from tests.fuzz.channels import CLOUD, DATA, GRID, SUBSCRIPTION
 from tests.fuzz.target import fields_of, text_of, unquoted
 from tests.fuzz.targets import TARGETS
@@ -62,14 +62,16 @@ class Listed:
 def app_of(world: World) -> App:
     """Return the app over that world."""
 
-    def reconcile(work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+    def reconcile(
+        work: ReconcileRequest, deadline: Deadline, fetchers: Executor
+    ) -> ReconcileResult:
         return world.reconciler.reconcile(work, deadline, fetchers)
 
     return App(
         NAMING,
-        Survey(NAMING, Listed(world.vault), [world.vault]),
+        VaultRegistry(NAMING, Listed(world.vault), [world.vault]),
         frozenset({SUBSCRIPTION}),
-        Fleet(reconcile, world.clock, Threads(lanes=1, sweep=1, fetchers=1, readers=1)),
+        WorkQueue(reconcile, world.clock, Threads(lanes=1, sweep=1, fetchers=1, readers=1)),
         world.cluster,
         world.clock,
         world.reconciler.look,

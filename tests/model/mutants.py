@@ -13,10 +13,10 @@ from unittest import mock
 from sync.reconcile import desired as contents
 from sync.reconcile import reconciler as reconcile
 from sync.reconcile import vault_reader as reading
-from sync.reconcile.observed import Holdings
-from sync.reconcile.plan import Standing
+from sync.reconcile.observed import ObservedVault
+from sync.reconcile.plan import ObservedSecret
 from sync.reconcile.reconciler import Reconciler
-from sync.reconcile.vault_reader import Reader
+from sync.reconcile.vault_reader import VaultReader
 from tests.model import killers
 from tests.model.steps import Step
 
@@ -132,7 +132,7 @@ MUTANTS = (
     Mutant(
         "no settled second",
         "`updated` is trusted within its own second",
-        Reader,
+        VaultReader,
         "_get",
         "settled = secret.read_at - secret.updated >= SETTLED_SECONDS",
         "settled = True",
@@ -142,7 +142,7 @@ MUTANTS = (
     Mutant(
         "no freshness",
         "a lagging vault's older version replaces the one that was written",
-        Reader,
+        VaultReader,
         "_get",
         "if record and secret.updated < record.updated and self._fresh(record.updated):",
         "if False:",
@@ -152,7 +152,7 @@ MUTANTS = (
     Mutant(
         "the event's version",
         "what the event names is written, not what the vault serves",
-        Reader,
+        VaultReader,
         "_get",
         "self.vaults.get(holdings.target.vault, name, errand.deadline)",
         "self.vaults.get(holdings.target.vault, name, errand.deadline, hint and hint.version)",
@@ -162,7 +162,7 @@ MUTANTS = (
     Mutant(
         "failed listing is empty",
         "a vault that cannot be listed is taken to have nothing",
-        Reader,
+        VaultReader,
         "whole",
         _LISTING,
         f"try:\n    {_LISTING}\nexcept Transient:\n    listing = ()",
@@ -172,7 +172,7 @@ MUTANTS = (
     Mutant(
         "failed get is absence",
         "a secret that could not be fetched loses its keys",
-        Reader,
+        VaultReader,
         "whole",
         "now = self.now()",
         "absent |= {name for name, got in fetched.items() if isinstance(got, Transient)}\n"
@@ -184,7 +184,7 @@ MUTANTS = (
     Mutant(
         "wrong tags are absence",
         "a secret whose tags are wrong loses its keys",
-        Reader,
+        VaultReader,
         "whole",
         "gone=self._gone(holdings, placed.keys() - absent, unread)",
         "gone=self._gone(holdings, placed.keys() - absent, ())",
@@ -234,7 +234,7 @@ MUTANTS = (
     Mutant(
         "drift unseen",
         "keys that somebody else changed are taken for intact",
-        Holdings,
+        ObservedVault,
         "holds",
         "and _is_intact(standing, name)",
         "",
@@ -244,7 +244,7 @@ MUTANTS = (
     Mutant(
         "overlay unseen",
         "a key that somebody else applied as stringData is taken for intact",
-        Standing,
+        ObservedSecret,
         "records",
         "settled=record.settled and sure(record.keys(name))",
         "settled=record.settled",
@@ -254,7 +254,7 @@ MUTANTS = (
     Mutant(
         "no guard",
         "an empty listing takes all away",
-        Reader,
+        VaultReader,
         "whole",
         "if self.prune and not force:",
         "if False:",

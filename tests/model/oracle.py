@@ -37,10 +37,10 @@ class Wants:
         return next(iter(self.places))[0]
 
 
-type Wish = Wants | No
+type TagOptions = Wants | No
 
 
-def wish(own: str, version: Version, values: Values) -> Wish:
+def wish(own: str, version: Version, values: Values) -> TagOptions:
     """Return what a version asks for; `own` is the vault's own Secret."""
     tags = dict(version.tags or {})
     if not version.enabled or tags.get("k8s-sync") == "false":

@@ -17,8 +17,8 @@ from sync.adapters.azure.resource_graph import Listed
 from sync.adapters.kubernetes.client import Clusters
 from sync.adapters.kubernetes.cluster_config import ClusterConfig, KubeconfigText
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
-from sync.app.use_cases import App, Survey
-from sync.app.work_queue import Fleet, Threads
+from sync.app.use_cases import App, VaultRegistry
+from sync.app.work_queue import Threads, WorkQueue
 from sync.core.model import Target, VaultName
 from sync.core.ports import Deadline
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
@@ -109,12 +109,12 @@ def build(wire: Wire) -> Real:
         _open(key_vaults, cluster, naming, vaults)
     reconciler = Reconciler(key_vaults, cluster, wire.now, turns=no_wait_turns)
     threads = Threads(lanes=1, sweep=1, fetchers=1, readers=1)  # one at a time: it can be repeated
-    fleet = Fleet(reconciler.reconcile, wire.now, threads)
+    fleet = WorkQueue(reconciler.reconcile, wire.now, threads)
     known = [vaults[:number] for number in range(1, len(vaults) + 1)]
     apps = [
         App(
             naming=naming,
-            survey=Survey(naming, Listed(some), some),
+            survey=VaultRegistry(naming, Listed(some), some),
             subscriptions=frozenset({SUBSCRIPTION}),
             fleet=fleet,
             cluster=cluster,

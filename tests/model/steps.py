@@ -15,7 +15,7 @@ from local.kubernetes.status import ApiError
 from sync.app.events import Changed, parse
 from sync.core.errors import SyncError
 from sync.core.model import Converged, Hint, Target
-from sync.reconcile.reconciler import Work
+from sync.reconcile.reconciler import ReconcileRequest
 from tests.model.actors import Actor, Fate, Killed
 from tests.model.agreement import check
 from tests.model.real import SUBSCRIPTION, Real, Wire, build
@@ -347,7 +347,7 @@ class Run(Step):
         except Exception as error:  # noqa: BLE001 - a bug is what this looks for
             history.world.broken.append(Broken("bug", repr(error)))
 
-    def _work(self, history: History) -> Work | None:
+    def _work(self, history: History) -> ReconcileRequest | None:
         real = history.real
         if self.event is not None:
             events = history.world.events
@@ -357,10 +357,10 @@ class Run(Step):
             event = parse(json.dumps(published), frozenset({SUBSCRIPTION}))
             assert isinstance(event, Changed)
             target = history.app.naming.target(history.app.naming.vault(event.vault))
-            return Work(target, (event.hint,), whole=False)
+            return ReconcileRequest(target, (event.hint,), whole=False)
         hints = () if self.secret is None else (Hint(self.secret),)
         target = real.targets[self.vault % len(history.world.kept)]
-        return Work(target, hints, not hints, force=self.force, dry_run=self.dry_run)
+        return ReconcileRequest(target, hints, not hints, force=self.force, dry_run=self.dry_run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,14 @@ import pytest
 from local.authority import Authority
 from sync.adapters.kubernetes.cluster_config import (
     ClusterConfig,
+    CredentialRef,
     KeptKubeconfig,
-    KeptSecret,
     KubeconfigFile,
     KubeconfigText,
 )
 from sync.adapters.kubernetes.connection import Connection, Endpoint
 from sync.adapters.kubernetes.login import kubeconfig as loaded
-from sync.adapters.kubernetes.login.endpoints import Door, Doors
+from sync.adapters.kubernetes.login.endpoints import ClusterLogin, ClusterLogins
 from sync.core.errors import Permanent, Transient
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
@@ -29,12 +29,12 @@ from tests.unit.scripted import said, soon
 from tests.unit.test_adapter_kubernetes import encoded, kubeconfig
 
 URL = "https://api.example:6443"
-KEPT = KeptKubeconfig(KeptSecret("keeper", "config"))
+KEPT = KeptKubeconfig(CredentialRef("keeper", "config"))
 
 
-def door(path: Path, context: str | None = None) -> Door:
+def door(path: Path, context: str | None = None) -> ClusterLogin:
     """Make the door to the cluster of a kubeconfig file."""
-    return Doors(None, 7).door(ClusterConfig("main", KubeconfigFile(str(path), context)))
+    return ClusterLogins(None, 7).door(ClusterConfig("main", KubeconfigFile(str(path), context)))
 
 
 def opened(path: Path, context: str | None = None) -> Connection:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sync.adapters.kubernetes.login.cached import Held, Lease
+from sync.adapters.kubernetes.login.cached import Cached, CachedValue
 from sync.core.errors import Transient
 from sync.core.ports import Deadline
 from tests.unit.scripted import soon
@@ -24,17 +24,17 @@ class Source:
     refusals: list[int | None] = field(default_factory=list)
     meanwhile: Callable[[], object] = lambda: None
 
-    def fetch(self, refused: int | None, _deadline: Deadline) -> Held[int]:
+    def fetch(self, refused: int | None, _deadline: Deadline) -> CachedValue[int]:
         """Give the next number."""
         self.refusals.append(refused)
         self.meanwhile()
         if self.down:
             raise OUTAGE
-        return Held(len(self.refusals), self.now + 8, self.now + 10)
+        return CachedValue(len(self.refusals), self.now + 8, self.now + 10)
 
-    def lease(self) -> Lease[int]:
+    def lease(self) -> Cached[int]:
         """Share what is fetched here, patient for 5 seconds."""
-        return Lease(self.fetch, 5, lambda: self.now)
+        return Cached(self.fetch, 5, lambda: self.now)
 
 
 def test_it_is_fetched_when_due() -> None:
@@ -79,13 +79,13 @@ def test_who_waits_for_a_fetch_that_fails_is_told_so() -> None:
     entered, gate, looked = threading.Event(), threading.Event(), threading.Semaphore(0)
     fetches: list[int] = []
 
-    def fetch(_refused: int | None, _deadline: Deadline) -> Held[int]:
+    def fetch(_refused: int | None, _deadline: Deadline) -> CachedValue[int]:
         fetches.append(1)
         entered.set()
         assert gate.wait(20)
         raise Transient("CredentialUnavailable", "down")
 
-    lease = Lease(fetch, patience=5)
+    lease = Cached(fetch, patience=5)
 
     def clock() -> float:
         looked.release()  # whoever looks at the time is about to wait

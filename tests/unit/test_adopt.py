@@ -9,8 +9,8 @@ import pytest
 
 from sync.adapters.azure.resource_graph import Listed
 from sync.app.takeover import Adoption, Fate, adopt, look
-from sync.app.use_cases import App, Budget, Survey
-from sync.app.work_queue import Fleet
+from sync.app.use_cases import App, Budget, VaultRegistry
+from sync.app.work_queue import WorkQueue
 from sync.cli.arguments import parse
 from sync.cli.commands import Screen, run
 from sync.core.errors import Conflict, Permanent, Transient
@@ -50,9 +50,9 @@ class Handover:
     def _app(world: World) -> App:
         return App(
             naming=NAMING,
-            survey=Survey(NAMING, Listed(()), ()),
+            survey=VaultRegistry(NAMING, Listed(()), ()),
             subscriptions=frozenset(),
-            fleet=Fleet(world.reconciler.reconcile, world.clock),
+            fleet=WorkQueue(world.reconciler.reconcile, world.clock),
             cluster=world.cluster,
             clock=world.clock,
             look=world.reconciler.look,

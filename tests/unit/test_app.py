@@ -10,13 +10,13 @@ from uuid import UUID
 import pytest
 
 from sync.app.requests import Resync
-from sync.app.use_cases import DISCOVERY, REQUEST, App, Survey
-from sync.app.work_queue import Fleet, Threads
+from sync.app.use_cases import DISCOVERY, REQUEST, App, VaultRegistry
+from sync.app.work_queue import Threads, WorkQueue
 from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
 from sync.core.model import Actual, Converged, Desired, Failed, Hint, Ignored, Outcome, Target
 from sync.core.ports import Cluster, Deadline, Known
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
-from sync.reconcile.reconciler import Reconciled, Work
+from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult
 from tests.unit.world import World
 
 SUBSCRIPTION = str(UUID(int=15))
@@ -33,7 +33,7 @@ class Stage:
     known: tuple[str, ...] = KNOWN
     listed: tuple[str, ...] = ()
     fault: SyncError | None = None
-    works: list[Work] = field(default_factory=list)
+    works: list[ReconcileRequest] = field(default_factory=list)
     looks: list[float] = field(default_factory=list)
 
     def app(self) -> App:
@@ -41,15 +41,17 @@ class Stage:
         naming = Naming(PATTERN, self.namespace)
         listed = [naming.vault(name) for name in self.listed]
 
-        def reconcile(work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+        def reconcile(
+            work: ReconcileRequest, deadline: Deadline, fetchers: Executor
+        ) -> ReconcileResult:
             self.works.append(work)
             return self.world.reconciler.reconcile(work, deadline, fetchers)
 
         return App(
             naming=naming,
-            survey=Survey(naming, Searched(self, naming), listed),
+            survey=VaultRegistry(naming, Searched(self, naming), listed),
             subscriptions=frozenset({SUBSCRIPTION}),
-            fleet=Fleet(
+            fleet=WorkQueue(
                 reconcile, self.world.clock, Threads(lanes=2, sweep=1, fetchers=1, readers=1)
             ),
             cluster=self.world.cluster,

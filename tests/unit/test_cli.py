@@ -14,8 +14,8 @@ import pytest
 from sync.adapters.azure.resource_graph import Listed
 from sync.app.requests import Resync
 from sync.app.serialize import outcomes_json
-from sync.app.use_cases import App, Survey
-from sync.app.work_queue import Fleet, Reconcile
+from sync.app.use_cases import App, VaultRegistry
+from sync.app.work_queue import Reconcile, WorkQueue
 from sync.cli.arguments import parse
 from sync.cli.commands import Screen, main, run
 from sync.cli.tables import outcomes_text
@@ -23,7 +23,7 @@ from sync.core.annotation import Record, State, encode
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient
 from sync.core.model import (
     STATE_ANNOTATION,
-    Act,
+    Action,
     Actual,
     Change,
     Desired,
@@ -37,7 +37,7 @@ from sync.core.model import (
 )
 from sync.core.ports import Deadline
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
-from sync.reconcile.reconciler import Look, Reconciled, Reconciler, Work
+from sync.reconcile.reconciler import Reconciler, ReconcileRequest, ReconcileResult, Turn
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.fakes import vault_name
@@ -52,12 +52,12 @@ SHOP, SHOP_2, BILLING = (
 VAULT = vault_name().text
 VERSION = "0123456789abcdef0123456789abcdef"
 
-IN_STEP = Reconciled((), 3, (), {})
-CHANGED = Reconciled(
+IN_STEP = ReconcileResult((), 3, (), {})
+CHANGED = ReconcileResult(
     (
-        Change("api-key", Act.CREATE, VERSION),
-        Change("db-password", Act.REPAIR, VERSION),
-        Change("old-key", Act.REMOVE),
+        Change("api-key", Action.CREATE, VERSION),
+        Change("db-password", Action.REPAIR, VERSION),
+        Change("old-key", Action.REMOVE),
     ),
     2,
     ("db-password",),
@@ -139,9 +139,11 @@ wrong     -                 -      -        failed   TagUnknown
 class Scripted:
     """Reconciles as the script says for each vault."""
 
-    script: Mapping[str, Reconciled | SyncError]
+    script: Mapping[str, ReconcileResult | SyncError]
 
-    def __call__(self, work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+    def __call__(
+        self, work: ReconcileRequest, deadline: Deadline, fetchers: Executor
+    ) -> ReconcileResult:
         """Look the vault up."""
         del deadline, fetchers
         told = self.script[work.target.vault.text]
@@ -205,12 +207,12 @@ class PlantedVaults:
         )
 
 
-def unlooked(work: Work, deadline: Deadline, fetchers: Executor) -> Look:
+def unlooked(work: ReconcileRequest, deadline: Deadline, fetchers: Executor) -> Turn:
     """Refuse: only an explanation looks."""
     raise NotImplementedError(work, deadline, fetchers)
 
 
-type Looking = Callable[[Work, Deadline, Executor], Look]
+type Looking = Callable[[ReconcileRequest, Deadline, Executor], Turn]
 
 
 def app(
@@ -223,16 +225,16 @@ def app(
     known = tuple(NAMING.vault(vault) for vault in vaults)
     return App(
         naming=NAMING,
-        survey=Survey(NAMING, Listed(known), known),
+        survey=VaultRegistry(NAMING, Listed(known), known),
         subscriptions=frozenset(),
-        fleet=Fleet(reconcile, lambda: 0.0),
+        fleet=WorkQueue(reconcile, lambda: 0.0),
         cluster=secrets or Secrets(),
         clock=lambda: 0.0,
         look=look,
     )
 
 
-def scripted(**outcomes: Reconciled | SyncError) -> App:
+def scripted(**outcomes: ReconcileResult | SyncError) -> App:
     """Build an app whose vaults are those of the script, `shop` for SHOP and so on."""
     names = {"shop": SHOP, "shop_2": SHOP_2, "billing": BILLING}
     script = {names[name]: told for name, told in outcomes.items()}
@@ -348,13 +350,13 @@ def test_a_key_that_two_claim_has_a_row_for_each() -> None:
 
 def test_a_change_in_another_secret_is_told_with_it() -> None:
     """The table of changes says which Secret a key is of, where it is not the vault's own."""
-    done = Reconciled((Change("tls.crt", Act.CREATE, VERSION, secret="web"),), 1, (), {})
+    done = ReconcileResult((Change("tls.crt", Action.CREATE, VERSION, secret="web"),), 1, (), {})
     assert "web/tls.crt  create" in say(scripted(shop=done), "resync", SHOP).out
 
 
 def test_warnings_are_told_on_stderr_and_counted() -> None:
     """What is odd of a vault that converged is no failure: told, counted, exit 0."""
-    odd = Reconciled((), 3, (), {}, ("Key 'a-b' is odd.", "Key 'c-d' is odd."))
+    odd = ReconcileResult((), 3, (), {}, ("Key 'a-b' is odd.", "Key 'c-d' is odd."))
     said = say(scripted(shop=odd), "resync", SHOP)
     assert said.err.endswith(f"{SHOP}: Key 'a-b' is odd.\n{SHOP}: Key 'c-d' is odd.\n")
     assert "2 warnings\n" in said.out
@@ -450,7 +452,7 @@ def test_a_long_list_of_keys_is_summed_up_in_the_notes() -> None:
 )
 @pytest.mark.parametrize("tables", [True, False])
 def test_the_exit_code_of_a_resync_and_of_a_plan(
-    given: tuple[Reconciled | SyncError, Reconciled | SyncError],
+    given: tuple[ReconcileResult | SyncError, ReconcileResult | SyncError],
     resync: int,
     plan: int,
     *,

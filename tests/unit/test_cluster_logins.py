@@ -12,10 +12,10 @@ from azure.core.credentials import AccessToken
 
 from local.authority import Authority
 from local.serving import LOOPBACK, Servers
-from sync.adapters.kubernetes.cluster_config import ClusterConfig, KeptSecret, KubeconfigText
+from sync.adapters.kubernetes.cluster_config import ClusterConfig, CredentialRef, KubeconfigText
 from sync.adapters.kubernetes.connection import Endpoint
 from sync.adapters.kubernetes.login import kubeconfig
-from sync.adapters.kubernetes.login.endpoints import Doors
+from sync.adapters.kubernetes.login.endpoints import ClusterLogins
 from sync.adapters.kubernetes.login.entra_tokens import EntraTokens
 from sync.adapters.kubernetes.login.stored_credentials import KeptSecrets
 from sync.core.errors import Permanent, SyncError, Transient
@@ -25,7 +25,7 @@ from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.scripted import Answer, Request, Scripted, said, soon
 
-KEPT = KeptSecret("keeper", "token")
+KEPT = CredentialRef("keeper", "token")
 NOW = 1_000_000.0
 EXPIRED = base64.urlsafe_b64encode(b'{"exp": 1}  ').decode()
 
@@ -294,7 +294,7 @@ def test_an_issuer_that_hangs_holds_up_no_other_kubeconfig(
 ) -> None:
     """The loader sets a log-in no time limit; the other clusters do not wait for it."""
     monkeypatch.setattr(kubeconfig, "_LOADING_SECONDS", 0.1)
-    hanging = Doors(None, 1).door(silence)
+    hanging = ClusterLogins(None, 1).door(silence)
     with pytest.raises(Transient):
         hanging.open(Deadline.after(0.5, time.monotonic))
     usual = opened(kubeconfig_of({"token": PLANTED}))
@@ -306,7 +306,7 @@ def test_who_waits_for_an_issuer_that_hangs_is_told_so(
 ) -> None:
     """A call waits for a log-in as long as for an answer, with time to spare or not."""
     monkeypatch.setattr(kubeconfig, "_LOGIN_SECONDS", 0.1)
-    door = Doors(None, 1).door(silence)
+    door = ClusterLogins(None, 1).door(silence)
     for _ in range(2):
         with pytest.raises(Transient, match=r"could not be renewed \(TimeoutError\)") as caught:
             door.open(soon())

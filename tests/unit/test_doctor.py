@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from sync.app.requests import Resync
-from sync.app.use_cases import App, Survey
-from sync.app.work_queue import Fleet, Threads
+from sync.app.use_cases import App, VaultRegistry
+from sync.app.work_queue import Threads, WorkQueue
 from sync.cli.arguments import parse
 from sync.cli.tables import checks_text
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient
@@ -77,7 +77,7 @@ class Access:
 
 
 @dataclass(slots=True)
-class Directory:
+class VaultDirectory:
     """A search with a fixed result."""
 
     found: Known
@@ -108,9 +108,9 @@ class Clinic:
         reconciler = Reconciler(self.vaults, self.cluster, self.clock)
         app = App(
             naming=naming,
-            survey=Survey(naming, Directory(self.known), self.known.vaults),
+            survey=VaultRegistry(naming, VaultDirectory(self.known), self.known.vaults),
             subscriptions=frozenset({"one"}),
-            fleet=Fleet(reconciler.reconcile, self.clock, Threads(readers=1)),
+            fleet=WorkQueue(reconciler.reconcile, self.clock, Threads(readers=1)),
             cluster=self.cluster,
             clock=self.clock,
             look=reconciler.look,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sync.app.explain import Explained, Progress, explain, explanation_json
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.projection.rules import Pattern, Rules, StagePrefixes
-from sync.reconcile.reconciler import Work
+from sync.reconcile.reconciler import ReconcileRequest
 from tests.described import named
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
@@ -24,7 +24,9 @@ LOGIN = json.dumps({"username": "postgres", "password": PLANTED})
 def told(world: World) -> Mapping[str, Explained]:
     """Explain a vault; nothing is written, and no value is told."""
     writes = world.wire.count("apply")
-    found = explain(world.reconciler.look(Work(world.target), world.deadline(), Inline()))
+    found = explain(
+        world.reconciler.look(ReconcileRequest(world.target), world.deadline(), Inline())
+    )
     assert world.wire.count("apply") == writes
     document = json.loads(json.dumps(explanation_json(found)))
     named("Explanation").validate(document)

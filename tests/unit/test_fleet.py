@@ -8,38 +8,40 @@ from threading import Barrier, Event, Lock
 
 import pytest
 
-from sync.app.work_queue import Fleet, Threads
+from sync.app.work_queue import Threads, WorkQueue
 from sync.core.errors import Permanent, SyncError, Transient, Unexpected
-from sync.core.model import Act, Change, Converged, Failed, Hint, Outcome
+from sync.core.model import Action, Change, Converged, Failed, Hint, Outcome
 from sync.core.ports import Deadline
-from sync.reconcile.reconciler import Reconciled, Work
+from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult
 from tests.unit.fakes import Clock, names, target_of, vault_name
 from tests.unit.world import World
 
 SECONDS = 20.0
-QUIET = Reconciled((), 0, (), {})
+QUIET = ReconcileResult((), 0, (), {})
 
 
-def work(number: int = 1, *secrets: str, whole: bool = False) -> Work:
+def work(number: int = 1, *secrets: str, whole: bool = False) -> ReconcileRequest:
     """Return work for a vault."""
     hints = tuple(Hint(secret) for secret in secrets)
-    return Work(target_of(vault_name(f"weu-ds-akv-s-dev-{number}")), hints, whole=whole)
+    return ReconcileRequest(target_of(vault_name(f"weu-ds-akv-s-dev-{number}")), hints, whole=whole)
 
 
 @dataclass(slots=True)
 class Desk:
     """A reconcile that keeps what it was asked, and waits at an open or closed gate."""
 
-    done: Callable[[Work], Reconciled] = lambda _: QUIET
+    done: Callable[[ReconcileRequest], ReconcileResult] = lambda _: QUIET
     gate: Event = field(default_factory=Event)
     entered: Event = field(default_factory=Event)
-    works: list[Work] = field(default_factory=list)
+    works: list[ReconcileRequest] = field(default_factory=list)
     budgets: list[float] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
     running: int = 0
     most: int = 0
 
-    def __call__(self, work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+    def __call__(
+        self, work: ReconcileRequest, deadline: Deadline, fetchers: Executor
+    ) -> ReconcileResult:
         """Do as a test says."""
         with self.lock:
             self.works.append(work)
@@ -61,9 +63,9 @@ class Desk:
         return self
 
 
-def fleet(desk: Desk, lanes: int = 4) -> Fleet:
+def fleet(desk: Desk, lanes: int = 4) -> WorkQueue:
     """Return a fleet over a desk, whose sweeps take two lanes."""
-    return Fleet(desk, Clock(), Threads(lanes, sweep=2, fetchers=2))
+    return WorkQueue(desk, Clock(), Threads(lanes, sweep=2, fetchers=2))
 
 
 def results(futures: list[Future[Outcome]]) -> list[Outcome]:
@@ -90,27 +92,29 @@ def test_what_joins_is_done_together() -> None:
     desk = Desk()
     under_test = fleet(desk)
     target = work(1).target
-    works = [work(1, "a"), Work(target, (Hint("b"),), whole=False, contested=True)]
+    works = [work(1, "a"), ReconcileRequest(target, (Hint("b"),), whole=False, contested=True)]
     futures = [under_test.submit(work(1, "first"), 5)]
     assert desk.entered.wait(SECONDS)
     futures += [under_test.submit(each, 5) for each in works]
     desk.gate.set()
     results(futures)
-    assert desk.works[1] == Work(target, (Hint("a"), Hint("b")), whole=False, contested=True)
+    assert desk.works[1] == ReconcileRequest(
+        target, (Hint("a"), Hint("b")), whole=False, contested=True
+    )
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        Work(work(1).target, whole=True),
-        Work(work(1).target, whole=False, force=True),
-        Work(work(1).target, whole=False, dry_run=True),
-        Work(work(1).target, whole=False, force=True, dry_run=True),
+        ReconcileRequest(work(1).target, whole=True),
+        ReconcileRequest(work(1).target, whole=False, force=True),
+        ReconcileRequest(work(1).target, whole=False, dry_run=True),
+        ReconcileRequest(work(1).target, whole=False, force=True, dry_run=True),
         work(2),
     ],
     ids=["whole", "force", "dry-run", "both", "target"],
 )
-def test_only_the_same_manner_and_target_join(other: Work) -> None:
+def test_only_the_same_manner_and_target_join(other: ReconcileRequest) -> None:
     """A pass, a forced or a dry run shares nothing with an event, nor does another target."""
     desk = Desk()
     under_test = fleet(desk)
@@ -139,8 +143,8 @@ def test_a_joined_reconcile_has_the_longest_budget() -> None:
 def test_each_waiter_gets_its_own_outcome() -> None:
     """A secret that could not be read fails those who asked for it, and those who want all."""
     lost = Transient("VaultThrottled", "Throttled.")
-    change = Change("a", Act.UPDATE, "v2")
-    desk = Desk(lambda _: Reconciled((change,), 2, (), {"Bad": lost}))
+    change = Change("a", Action.UPDATE, "v2")
+    desk = Desk(lambda _: ReconcileResult((change,), 2, (), {"Bad": lost}))
     under_test = fleet(desk)
     futures = [under_test.submit(work(1, "first"), 5)]
     assert desk.entered.wait(SECONDS)
@@ -160,7 +164,7 @@ def test_each_waiter_gets_its_own_outcome() -> None:
 def test_an_error_is_an_outcome(error: SyncError) -> None:
     """What a reconcile raises is the outcome of all who share it; the future never raises."""
 
-    def refuse(_: Work) -> Reconciled:
+    def refuse(_: ReconcileRequest) -> ReconcileResult:
         raise error
 
     outcome = fleet(Desk(refuse).opened()).submit(work(1), 5).result(SECONDS)
@@ -170,7 +174,7 @@ def test_an_error_is_an_outcome(error: SyncError) -> None:
 def test_a_bug_is_named_without_its_text() -> None:
     """An exception that nobody thought of is Unexpected: its type and place, not what it says."""
 
-    def stumble(_: Work) -> Reconciled:
+    def stumble(_: ReconcileRequest) -> ReconcileResult:
         raise ZeroDivisionError("pl4nted")
 
     desk = Desk(stumble).opened()
@@ -219,7 +223,7 @@ def test_a_sweep_is_bounded_and_in_order() -> None:
     """A sweep takes a few targets at a time; its outcomes have the order of its works."""
     together = Barrier(2)
 
-    def meet(_: Work) -> Reconciled:
+    def meet(_: ReconcileRequest) -> ReconcileResult:
         together.wait(SECONDS)
         return QUIET
 
@@ -254,7 +258,7 @@ def test_an_event_never_queues_behind_a_sweep() -> None:
 def test_one_vaults_failure_leaves_the_others() -> None:
     """In a sweep a bug or an error of one vault is its own outcome."""
 
-    def some(work: Work) -> Reconciled:
+    def some(work: ReconcileRequest) -> ReconcileResult:
         match work.target.vault.number:
             case 2:
                 raise Permanent("X", "No.")
@@ -273,12 +277,12 @@ def test_a_sweep_that_runs_out_of_time_says_so() -> None:
     """Vaults whose turn does not come within the total are Transient, and are not touched."""
     clock = Clock()
 
-    def pass_time(_: Work) -> Reconciled:
+    def pass_time(_: ReconcileRequest) -> ReconcileResult:
         clock.tick(30)
         return QUIET
 
     desk = Desk(pass_time).opened()
-    under_test = Fleet(desk, clock, Threads(lanes=2, sweep=1, fetchers=1))
+    under_test = WorkQueue(desk, clock, Threads(lanes=2, sweep=1, fetchers=1))
     outcomes = list(under_test.sweep([work(number) for number in range(1, 6)], 50, 70))
     assert [type(outcome) for outcome in outcomes] == [Converged] * 3 + [Failed] * 2
     late = outcomes[-1]
@@ -294,17 +298,19 @@ def test_an_event_beside_an_unsafe_pass_still_brings_its_secret() -> None:
         world.vaults.delete(world.vault, name)
     entered, gate = Event(), Event()
 
-    def reconcile(work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+    def reconcile(
+        work: ReconcileRequest, deadline: Deadline, fetchers: Executor
+    ) -> ReconcileResult:
         entered.set()
         assert gate.wait(SECONDS)
         return world.reconciler.reconcile(work, deadline, fetchers)
 
-    under_test = Fleet(reconcile, world.clock, Threads(lanes=2, sweep=1, fetchers=1))
-    futures = [under_test.submit(Work(world.target, (Hint("key09"),), whole=False), 24)]
+    under_test = WorkQueue(reconcile, world.clock, Threads(lanes=2, sweep=1, fetchers=1))
+    futures = [under_test.submit(ReconcileRequest(world.target, (Hint("key09"),), whole=False), 24)]
     assert entered.wait(SECONDS)
     version = world.put("key08", "new")
-    event = Work(world.target, (world.hint("key08", version),), whole=False)
-    futures += [under_test.submit(Work(world.target), 24), under_test.submit(event, 24)]
+    event = ReconcileRequest(world.target, (world.hint("key08", version),), whole=False)
+    futures += [under_test.submit(ReconcileRequest(world.target), 24), under_test.submit(event, 24)]
     gate.set()
     results(futures)
     assert world.data["key08"] == "new"
@@ -314,11 +320,13 @@ def test_one_target_waits_for_no_pass() -> None:
     """While a pass hangs, an operator's resync of another vault is done."""
     desk = Desk()
 
-    def reconcile(work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+    def reconcile(
+        work: ReconcileRequest, deadline: Deadline, fetchers: Executor
+    ) -> ReconcileResult:
         return QUIET if work.target == one.target else desk(work, deadline, fetchers)
 
     one = work(9, whole=True)
-    under_test = Fleet(reconcile, Clock(), Threads(lanes=4, sweep=2, fetchers=2))
+    under_test = WorkQueue(reconcile, Clock(), Threads(lanes=4, sweep=2, fetchers=2))
     hanging = under_test.sweep([work(number, whole=True) for number in range(1, 5)], 120, 270)
     assert desk.entered.wait(SECONDS)
     with ThreadPoolExecutor(1) as operator:
@@ -335,12 +343,16 @@ def test_a_reconcile_that_never_ends_is_not_waited_for() -> None:
     """Whoever waits is told once time and grace are over, and the others had their turn."""
     ended = Event()
 
-    def reconcile(work: Work, deadline: Deadline, fetchers: Executor) -> Reconciled:
+    def reconcile(
+        work: ReconcileRequest, deadline: Deadline, fetchers: Executor
+    ) -> ReconcileResult:
         del deadline, fetchers
         assert work.target.vault.number != 1 or ended.wait(SECONDS)
         return QUIET
 
-    under_test = Fleet(reconcile, time.monotonic, Threads(lanes=4, sweep=2, fetchers=2), grace=0.1)
+    under_test = WorkQueue(
+        reconcile, time.monotonic, Threads(lanes=4, sweep=2, fetchers=2), grace=0.1
+    )
     stuck, *others = under_test.sweep([work(number) for number in range(1, 6)], 0.1, SECONDS)
     ended.set()
     assert isinstance(stuck, Failed)
@@ -366,7 +378,7 @@ def test_questions_are_asked_a_few_at_a_time() -> None:
             under_way.remove(number)
         return number * number
 
-    fleet = Fleet(Desk().opened(), time.monotonic, Threads(readers=2))
+    fleet = WorkQueue(Desk().opened(), time.monotonic, Threads(readers=2))
     assert list(fleet.ask(range(6), tell, SECONDS, SECONDS)) == [0, 1, 4, 9, 16, 25]
     assert max(crowds) == 2
 
@@ -385,7 +397,7 @@ def test_one_question_waits_for_no_others() -> None:
         del deadline
         return number
 
-    fleet = Fleet(Desk().opened(), time.monotonic, Threads(readers=1))
+    fleet = WorkQueue(Desk().opened(), time.monotonic, Threads(readers=1))
     hanging = fleet.ask([1, 2], hang, SECONDS, SECONDS)
     assert entered.wait(SECONDS)
     with ThreadPoolExecutor(1) as operator:
@@ -406,7 +418,7 @@ def test_a_question_that_fails_is_answered_with_why() -> None:
             raise error
         return "told"
 
-    fleet = Fleet(Desk().opened(), time.monotonic, Threads(readers=1))
+    fleet = WorkQueue(Desk().opened(), time.monotonic, Threads(readers=1))
     refused = Permanent("X", "x")
     answers = list(fleet.ask([refused, ValueError("pl4nted"), None], tell, SECONDS, SECONDS))
     assert answers[0] is refused

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from sync.core.annotation import Record, State, decode, encode
 from sync.core.errors import Permanent
-from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Act, Actual, Plan
+from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Action, Actual, Plan
 from sync.core.ports import Deadline
 from sync.projection.rules import Placement, Rules
-from sync.reconcile.observed import Holdings
+from sync.reconcile.observed import ObservedVault
 from sync.reconcile.plan import (
     MAX_DATA_BYTES,
     MAX_KEYS,
-    Content,
+    DesiredSecret,
     Entry,
-    Standing,
+    ObservedSecret,
     diff,
     labels,
     refuse_foreign,
@@ -54,19 +54,19 @@ def entry(value: str, version: str = "v1", *, settled: bool = True) -> Written:
 
 def content(
     entries: Mapping[str, Written], carried: Mapping[str, Record] = MappingProxyType({})
-) -> Content:
+) -> DesiredSecret:
     """Return what the Secret shall hold: these keys, and records of what is left as it is."""
     records = {key: each.record for key, each in entries.items()}
-    return Content(
+    return DesiredSecret(
         {key: Entry(each.value, each.record.version) for key, each in entries.items()},
         {**carried, **records},
     )
 
 
-def refuse_unsafe(before: Standing, names: AbstractSet[str], *, listed: int) -> None:
+def refuse_unsafe(before: ObservedSecret, names: AbstractSet[str], *, listed: int) -> None:
     """Refuse what a listing with these names would take."""
     placed = {name: plain(name) for name in names}
-    Holdings(TARGET, {TARGET.secret: before}).refuse_unsafe(placed, (), listed=listed)
+    ObservedVault(TARGET, {TARGET.secret: before}).refuse_unsafe(placed, (), listed=listed)
 
 
 def plain(name: str) -> Placement:
@@ -79,15 +79,15 @@ def plain(name: str) -> Placement:
 def cluster_with(entries: Mapping[str, Written], version: str = "1") -> FakeCluster:
     """Return a cluster whose Secret was written from entries."""
     cluster = FakeCluster(Wire())
-    plan = diff(Standing(TARGET, None, None), content(entries), NOW)
+    plan = diff(ObservedSecret(TARGET, None, None), content(entries), NOW)
     if plan.apply is not None:
         cluster.apply(TARGET, plan.apply, version, deadline())
     return cluster
 
 
-def standing(cluster: FakeCluster) -> Standing:
+def standing(cluster: FakeCluster) -> ObservedSecret:
     """Read where the Secret stands."""
-    return Standing.of(TARGET, cluster.read(TARGET, deadline()))
+    return ObservedSecret.of(TARGET, cluster.read(TARGET, deadline()))
 
 
 def carry_out(cluster: FakeCluster, plan: Plan) -> None:
@@ -186,7 +186,7 @@ def test_changes_tell_what_happens_to_each_key(
     meddling.do(cluster)
     before = dict(cluster.data(TARGET))
     plan = diff(standing(cluster), content(entries), NOW)
-    acts = {change.key: change.act for change in plan.changes}
+    acts = {change.key: change.action for change in plan.changes}
     carry_out(cluster, plan)
     after = cluster.data(TARGET)
     assert len(acts) == len(plan.changes)
@@ -194,7 +194,9 @@ def test_changes_tell_what_happens_to_each_key(
     for key in before.keys() | after.keys():
         if before.get(key) != after.get(key):
             assert key in acts
-    assert {key for key, act in acts.items() if act is Act.REMOVE} == before.keys() - after.keys()
+    assert {
+        key for key, act in acts.items() if act is Action.REMOVE
+    } == before.keys() - after.keys()
 
 
 @given(ENTRIES, MEDDLING, ENTRIES)
@@ -251,7 +253,7 @@ def full(size: int) -> Mapping[str, Written]:
 
 def test_a_secret_holds_a_mebibyte_of_values() -> None:
     """The limit is on all values together, foreign ones included, and removed ones not."""
-    absent = Standing(TARGET, None, None)
+    absent = ObservedSecret(TARGET, None, None)
     assert diff(absent, content(full(MAX_DATA_BYTES)), NOW)
     with pytest.raises(Permanent) as refused:
         diff(absent, content(full(MAX_DATA_BYTES + 1)), NOW)
@@ -267,10 +269,10 @@ def test_a_secret_has_room_for_so_many_keys() -> None:
     """The keys of others count, and those that go do not."""
     entries = {f"k{number}": Entry(b"") for number in range(MAX_KEYS)}
     cluster = cluster_with({"gone": entry("x")})
-    assert diff(standing(cluster), Content(entries, {}), NOW)
+    assert diff(standing(cluster), DesiredSecret(entries, {}), NOW)
     cluster.edit(TARGET, {("data", "theirs"): b"x"})
     with pytest.raises(Permanent) as refused:
-        diff(standing(cluster), Content(entries, {}), NOW)
+        diff(standing(cluster), DesiredSecret(entries, {}), NOW)
     assert refused.value.reason == "TooManyKeys"
 
 
@@ -279,7 +281,9 @@ def test_what_is_left_stays_whoever_has_it() -> None:
     cluster = cluster_with({"a": entry("x"), "b": entry("y")})
     cluster.edit(TARGET, {("data", "b"): b"theirs"})
     before = standing(cluster)
-    plan = diff(before, Content({"a": before.entry("a")}, {}, left=frozenset({"a", "b"})), NOW)
+    plan = diff(
+        before, DesiredSecret({"a": before.entry("a")}, {}, left=frozenset({"a", "b"})), NOW
+    )
     carry_out(cluster, plan)
     assert cluster.data(TARGET) == {"a": b"x", "b": b"theirs"}
 
@@ -287,7 +291,7 @@ def test_what_is_left_stays_whoever_has_it() -> None:
 def test_annotations_are_limited_together_with_foreign_ones() -> None:
     """Past 256 KiB of annotations there is a clear error and no half-written Secret."""
     many = {f"{number:04}{'k' * 60}": entry("x", "f" * 32) for number in range(2000)}
-    assert diff(Standing(TARGET, None, None), content(many), NOW)
+    assert diff(ObservedSecret(TARGET, None, None), content(many), NOW)
     cluster = cluster_with({"a": entry("x")})
     cluster.edit(TARGET, {("annotation", "notes"): b"x" * 100 * 1024})
     with pytest.raises(Permanent) as refused:
@@ -350,7 +354,7 @@ def test_the_guard_takes_an_empty_listing_for_an_accident() -> None:
     with pytest.raises(Permanent):
         refuse_unsafe(before, frozenset(), listed=0)
     refuse_unsafe(before, frozenset(), listed=1)
-    refuse_unsafe(Standing(TARGET, None, None), frozenset(), listed=0)
+    refuse_unsafe(ObservedSecret(TARGET, None, None), frozenset(), listed=0)
 
 
 def test_the_guard_counts_owned_keys_without_state_too() -> None:

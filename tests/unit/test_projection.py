@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import ListedSecret, VaultSecret
-from sync.projection.rules import KeyStyle, Out, Pattern, Placement, Rules, StagePrefixes, latest
+from sync.projection.rules import (
+    Excluded,
+    KeyStyle,
+    Pattern,
+    Placement,
+    Rules,
+    StagePrefixes,
+    latest,
+)
 from tests.unit.fakes import Call, target_of, vault_name
 from tests.unit.world import World
 
@@ -31,7 +39,7 @@ def placed(rules: Rules, name: str, tags: Tags | None = None) -> Placement:
 def out(rules: Rules, name: str, tags: Tags | None = None) -> str:
     """Return why a secret is out."""
     place = rules.place(TARGET, name, tags or {}, "")
-    assert isinstance(place, Out)
+    assert isinstance(place, Excluded)
     return place.reason
 
 
@@ -199,17 +207,17 @@ def test_a_member_that_is_no_key_is_refused(member: str) -> None:
 def test_an_untagged_secret_has_no_mark_and_every_other_rule_changes_it() -> None:
     """A plain key is remembered as ever; what changes the keys or bytes is seen by the mark."""
     marks = [
-        placed(Rules(), "a-b").mark,
-        placed(Rules(style=KeyStyle.ENV), "a-b").mark,
-        placed(Rules(), "a-b", {"k8s-key": "K"}).mark,
-        placed(Rules(), "a-b", {"k8s-encoding": "hex"}).mark,
-        placed(Rules(), "a-b", {"k8s-expand": "json"}).mark,
-        placed(Rules(), "a-b", {"k8s-expand": "yaml"}).mark,
-        placed(Rules(), "a-b", {"k8s-expand": "json", "k8s-path": "p"}).mark,
-        placed(Rules(), "a-b", {"k8s-type": "tls"}).mark,
-        placed(Rules(keep_root=True), "a-b", {"k8s-type": "tls"}).mark,
+        placed(Rules(), "a-b").fingerprint,
+        placed(Rules(style=KeyStyle.ENV), "a-b").fingerprint,
+        placed(Rules(), "a-b", {"k8s-key": "K"}).fingerprint,
+        placed(Rules(), "a-b", {"k8s-encoding": "hex"}).fingerprint,
+        placed(Rules(), "a-b", {"k8s-expand": "json"}).fingerprint,
+        placed(Rules(), "a-b", {"k8s-expand": "yaml"}).fingerprint,
+        placed(Rules(), "a-b", {"k8s-expand": "json", "k8s-path": "p"}).fingerprint,
+        placed(Rules(), "a-b", {"k8s-type": "tls"}).fingerprint,
+        placed(Rules(keep_root=True), "a-b", {"k8s-type": "tls"}).fingerprint,
     ]
-    assert marks[0] == placed(Rules(), "a-b", {"k8s-secret": "x"}).mark == ""
+    assert marks[0] == placed(Rules(), "a-b", {"k8s-secret": "x"}).fingerprint == ""
     assert len(set(marks)) == len(marks)
 
 
@@ -276,7 +284,7 @@ def test_every_secret_is_in_out_or_failed(
     secret = VaultSecret(name, "v1", value, 0, 0, 0.0, tags, content_type)
     with suppress(Permanent):
         place = rules.place(TARGET, name, tags, content_type)
-        if isinstance(place, Out):
+        if isinstance(place, Excluded):
             assert place.reason
             return
         keys = rules.render(place, secret)
@@ -309,7 +317,7 @@ def fate(rules: Rules, kept: Kept) -> Mapping[tuple[str, str], bytes] | SyncErro
         return None
     try:
         place = rules.place(TARGET, kept.name, kept.tags, "")
-        if isinstance(place, Out):
+        if isinstance(place, Excluded):
             return None
         secret = VaultSecret(kept.name, "", kept.value, 0, 0, 0.0, kept.tags)
         keys = rules.render(place, secret)

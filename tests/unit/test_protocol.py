@@ -10,7 +10,7 @@ import pytest
 from sync.core.annotation import Record
 from sync.core.errors import Conflict
 from sync.core.model import Hint, VaultSecret
-from sync.reconcile.plan import Content, Entry, Standing, diff
+from sync.reconcile.plan import DesiredSecret, Entry, ObservedSecret, diff
 from tests.unit.fakes import Call
 from tests.unit.schedules import Schedule, schedules
 from tests.unit.world import World
@@ -35,10 +35,10 @@ def forced(world: World) -> object:
     return world.sweep(force=True)
 
 
-def content(secret: VaultSecret) -> Content:
+def content(secret: VaultSecret) -> DesiredSecret:
     """Return a Secret's content that is this one vault secret."""
     record = Record(secret.version, secret.updated, settled=True)
-    return Content({"a": Entry(secret.value.encode(), secret.version)}, {"a": record})
+    return DesiredSecret({"a": Entry(secret.value.encode(), secret.version)}, {"a": record})
 
 
 def vault_first(world: World) -> None:
@@ -48,7 +48,7 @@ def vault_first(world: World) -> None:
         assert isinstance(secret, VaultSecret)
         actual = world.cluster.read(world.target, world.deadline())
         assert actual is not None
-        plan = diff(Standing.of(world.target, actual), content(secret), "now")
+        plan = diff(ObservedSecret.of(world.target, actual), content(secret), "now")
         if plan.apply is None:
             return
         try:
@@ -64,7 +64,7 @@ def unconditional(world: World) -> None:
     secret = world.vaults.get(world.vault, "a", world.deadline())
     assert actual is not None
     assert isinstance(secret, VaultSecret)
-    plan = diff(Standing.of(world.target, actual), content(secret), "now")
+    plan = diff(ObservedSecret.of(world.target, actual), content(secret), "now")
     if plan.apply is not None:
         while True:
             revision = str(world.cluster.secrets[world.target.place].revision)

@@ -10,16 +10,18 @@ from sync.core.errors import Transient
 from sync.core.model import ListedSecret
 from sync.core.ports import Deadline
 from sync.projection.rules import Rules, latest
-from sync.reconcile.observed import Holdings
-from sync.reconcile.plan import Standing
-from sync.reconcile.vault_reader import FETCH_WINDOW, Reader
+from sync.reconcile.observed import ObservedVault
+from sync.reconcile.plan import ObservedSecret
+from sync.reconcile.vault_reader import FETCH_WINDOW, VaultReader
 from tests.unit.fakes import Call, Inline, names
 from tests.unit.world import World
 
 
-def nothing(world: World) -> Holdings:
+def nothing(world: World) -> ObservedVault:
     """Return how a vault stands whose Secret does not exist."""
-    return Holdings(world.target, {world.target.secret: Standing(world.target, None, None)})
+    return ObservedVault(
+        world.target, {world.target.secret: ObservedSecret(world.target, None, None)}
+    )
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def test_gets_of_one_target_stay_within_their_window(fetchers: ThreadPoolExecuto
             running -= 1
 
     world.wire.before = count
-    reading = Reader(world.vaults, world.clock, Rules(), prune=True).whole(
+    reading = VaultReader(world.vaults, world.clock, Rules(), prune=True).whole(
         nothing(world), (), world.deadline(), fetchers, force=False
     )
     assert reading.rendered.keys() == set(names("key", 99))
@@ -68,7 +70,7 @@ def test_a_deadline_that_runs_out_leaves_the_rest_unread() -> None:
             world.clock.tick(0.3)
 
     world.wire.before = pass_time
-    reading = Reader(world.vaults, world.clock, Rules(), prune=True).whole(
+    reading = VaultReader(world.vaults, world.clock, Rules(), prune=True).whole(
         nothing(world),
         (),
         Deadline.after(10.5, world.clock),
@@ -87,7 +89,7 @@ def test_a_few_failures_stop_nothing(fetchers: ThreadPoolExecutor) -> None:
         world.put(name, name)
     for name in names("key", 4):
         world.wire.fail("get", Transient("VaultThrottled", "Throttled."), name)
-    reading = Reader(world.vaults, world.clock, Rules(), prune=True).whole(
+    reading = VaultReader(world.vaults, world.clock, Rules(), prune=True).whole(
         nothing(world), (), world.deadline(), fetchers, force=False
     )
     assert len(reading.rendered) == 56

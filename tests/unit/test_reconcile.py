@@ -3,8 +3,8 @@
 import pytest
 
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
-from sync.core.model import STATE_ANNOTATION, Act, Hint
-from sync.reconcile.reconciler import Work
+from sync.core.model import STATE_ANNOTATION, Action, Hint
+from sync.reconcile.reconciler import ReconcileRequest
 from tests.unit.fakes import Call, names
 from tests.unit.world import World
 
@@ -12,9 +12,9 @@ THROTTLED = Transient("VaultThrottled", "The vault throttles.")
 STATE = ("annotation", STATE_ANNOTATION)
 
 
-def acts(world: World, **how: bool) -> dict[str, Act]:
+def acts(world: World, **how: bool) -> dict[str, Action]:
     """Sweep and return what was done with each key."""
-    return {change.key: change.act for change in world.sweep(**how).changes}
+    return {change.key: change.action for change in world.sweep(**how).changes}
 
 
 def test_a_first_pass_brings_every_enabled_secret_over() -> None:
@@ -23,7 +23,7 @@ def test_a_first_pass_brings_every_enabled_secret_over() -> None:
     for name in ("a", "b"):
         world.put(name, f"{name}'s value")
     world.vaults.put(world.vault, "off", "x", enabled=False)
-    assert acts(world) == {"a": Act.CREATE, "b": Act.CREATE}
+    assert acts(world) == {"a": Action.CREATE, "b": Action.CREATE}
     assert world.data == {"a": "a's value", "b": "b's value"}
 
 
@@ -77,7 +77,7 @@ def test_two_versions_within_one_second_are_both_seen() -> None:
     world.put("a", "second")
     assert world.data["a"] == "first"
     world.clock.tick(300)
-    assert acts(world) == {"a": Act.UPDATE}
+    assert acts(world) == {"a": Action.UPDATE}
     assert world.data["a"] == "second"
 
 
@@ -188,17 +188,17 @@ def test_a_disabled_secret_loses_its_key() -> None:
     """A secret whose current version is disabled is out at the next pass."""
     world = World.in_step("a", "b")
     world.vaults.enable(world.vault, "b", enabled=False)
-    assert acts(world) == {"b": Act.REMOVE}
+    assert acts(world) == {"b": Action.REMOVE}
     assert world.data == {"a": "a's value"}
     world.vaults.enable(world.vault, "b", enabled=True)
-    assert acts(world) == {"b": Act.CREATE}
+    assert acts(world) == {"b": Action.CREATE}
 
 
 def test_a_deleted_secret_loses_its_key() -> None:
     """A secret that the vault no longer has is out at the next pass."""
     world = World.in_step("a", "b")
     world.vaults.delete(world.vault, "b")
-    assert acts(world) == {"b": Act.REMOVE}
+    assert acts(world) == {"b": Action.REMOVE}
     assert world.data == {"a": "a's value"}
 
 
@@ -230,7 +230,7 @@ def test_a_partial_failure_keeps_the_last_good_value_and_writes_the_rest() -> No
     assert outcome.unread == {"a": THROTTLED}
     assert world.data == {"a": "a's value", "b": "new", "c": "c's value"}
     world.wire.recover()
-    assert acts(world) == {"a": Act.UPDATE}
+    assert acts(world) == {"a": Action.UPDATE}
 
 
 def test_a_drifted_key_that_cannot_be_read_is_repaired_later() -> None:
@@ -242,7 +242,7 @@ def test_a_drifted_key_that_cannot_be_read_is_repaired_later() -> None:
     world.sweep()
     assert world.data == {"a": "tampered", "b": "new"}
     world.wire.recover()
-    assert acts(world)["a"] is Act.REPAIR
+    assert acts(world)["a"] is Action.REPAIR
     assert world.data == {"a": "a's value", "b": "new"}
 
 
@@ -290,7 +290,7 @@ def test_a_hinted_secret_that_is_unlisted_and_unread_keeps_its_key() -> None:
     world.vaults.unlist("b")
     world.put("a", "new")
     world.wire.fail("get", THROTTLED, "b")
-    world.run(Work(world.target, (world.hint("b"),)))
+    world.run(ReconcileRequest(world.target, (world.hint("b"),)))
     assert world.data == {"a": "new", "b": "b's value"}
 
 
@@ -369,10 +369,10 @@ def test_a_dry_run_tells_and_writes_nothing() -> None:
     assert world.cluster.secrets[world.target.place].revision == before
     assert planned == world.sweep().changes
     assert world.data == {"a": "new", "c": "c's value"}
-    assert {change.key: change.act for change in planned} == {
-        "a": Act.UPDATE,
-        "b": Act.REMOVE,
-        "c": Act.REPAIR,
+    assert {change.key: change.action for change in planned} == {
+        "a": Action.UPDATE,
+        "b": Action.REMOVE,
+        "c": Action.REPAIR,
     }
 
 
@@ -445,7 +445,7 @@ def test_wiped_field_managers_are_claimed_again() -> None:
     world.sweep()
     assert world.wire.calls == [Call("read"), Call("list")]
     world.vaults.delete(world.vault, "b")
-    assert acts(world) == {"b": Act.REMOVE}
+    assert acts(world) == {"b": Action.REMOVE}
     assert world.data == {"a": "a's value"}
 
 
@@ -454,7 +454,7 @@ def test_a_key_that_somebody_shares_is_removed_all_the_same() -> None:
     world = World.in_step("a", "b")
     world.cluster.edit(world.target, {("data", "b"): b"b's value"}, "argocd", share=True)
     world.vaults.delete(world.vault, "b")
-    assert acts(world) == {"b": Act.REMOVE}
+    assert acts(world) == {"b": Action.REMOVE}
     assert world.data == {"a": "a's value"}
 
 
@@ -474,7 +474,7 @@ def test_the_event_path_leaves_another_keys_drift_to_the_timer() -> None:
     world.event(world.hint("a", world.put("a", "new")))
     assert world.data == {"a": "new", "b": "tampered"}
     world.clock.tick(300)
-    assert acts(world) == {"b": Act.REPAIR, "c": Act.REPAIR}
+    assert acts(world) == {"b": Action.REPAIR, "c": Action.REPAIR}
     assert world.data == {"a": "new", "b": "b's value", "c": "c's value"}
 
 
@@ -552,7 +552,7 @@ def test_a_contested_target_is_not_created() -> None:
     world = World.new()
     world.put("a", "x")
     with pytest.raises(Permanent) as refused:
-        world.run(Work(world.target, contested=True))
+        world.run(ReconcileRequest(world.target, contested=True))
     assert refused.value.reason == "TargetContested"
     assert world.cluster.secrets == {}
 
@@ -561,7 +561,7 @@ def test_a_contested_target_goes_on_for_whose_it_is() -> None:
     """Where a rival vault turns up later, the vault whose Secret it is keeps it in step."""
     world = World.in_step("a")
     world.put("a", "new")
-    world.run(Work(world.target, contested=True))
+    world.run(ReconcileRequest(world.target, contested=True))
     assert world.data == {"a": "new"}
 
 
@@ -571,7 +571,7 @@ def test_a_contested_target_that_nobody_has_is_not_taken() -> None:
     world.put("a", "x")
     world.cluster.edit(world.target, {("data", "theirs"): b"x"})
     with pytest.raises(Permanent):
-        world.run(Work(world.target, contested=True))
+        world.run(ReconcileRequest(world.target, contested=True))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from sync.core.errors import (
 )
 from sync.core.model import (
     STATE_ANNOTATION,
-    Act,
+    Action,
     Change,
     Converged,
     Failed,
@@ -27,7 +27,7 @@ from sync.core.model import (
     Outcome,
     Target,
 )
-from sync.reconcile.plan import Standing
+from sync.reconcile.plan import ObservedSecret
 from tests.described import named
 from tests.unit.fakes import target_of, vault_name
 from tests.unit.world import World
@@ -71,10 +71,10 @@ def test_retry_after_is_the_longest_advice() -> None:
 
 def test_outcomes_name_versions_and_reasons() -> None:
     """A vault's outcome says what was done, with which versions, or why not and what to do."""
-    change = Change("a", Act.UPDATE, "v2")
+    change = Change("a", Action.UPDATE, "v2")
     error = Transient("VaultThrottled", "Throttled.")
     outcomes: list[Outcome] = [
-        Converged(TARGET, (change, Change("b", Act.REMOVE)), 7, ("old",), warnings=("odd",)),
+        Converged(TARGET, (change, Change("b", Action.REMOVE)), 7, ("old",), warnings=("odd",)),
         Converged(TARGET, (), 7, dry_run=True),
         Failed(TARGET.vault.text, error, TARGET, (change,)),
         Failed("event", Malformed("EventMalformed", "No.")),
@@ -133,7 +133,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
 
 def test_a_change_in_another_secret_names_it() -> None:
     """A change has its Secret only where that is not the vault's own."""
-    changes = (Change("tls.crt", Act.CREATE, "v1", secret="web"), Change("a", Act.REMOVE))
+    changes = (Change("tls.crt", Action.CREATE, "v1", secret="web"), Change("a", Action.REMOVE))
     (told,) = json.loads(json.dumps(outcomes_json([Converged(TARGET, changes)])))["outcomes"]
     named("Converged").validate(told)
     assert told["changes"] == [
@@ -143,9 +143,9 @@ def test_a_change_in_another_secret_names_it() -> None:
     assert [key_of(change) for change in changes] == ["web/tls.crt", "a"]
 
 
-def standing(world: World, target: Target) -> Standing:
+def standing(world: World, target: Target) -> ObservedSecret:
     """Return how a Secret stands."""
-    return Standing.of(target, world.cluster.read(target, world.deadline()))
+    return ObservedSecret.of(target, world.cluster.read(target, world.deadline()))
 
 
 def shown(world: World, *others: str, fault: SyncError | None = None) -> dict[str, object]:

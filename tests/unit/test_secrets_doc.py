@@ -14,7 +14,7 @@ from sync.core.annotation import Record, State, encode
 from sync.core.errors import Permanent
 from sync.core.model import VaultSecret
 from sync.projection.formats import MAX_DEPTH, MAX_MEMBERS
-from sync.projection.rules import Out
+from sync.projection.rules import Excluded
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType
 from sync.reconcile.plan import MAX_ANNOTATION_BYTES, MAX_DATA_BYTES, MAX_KEYS
 from sync.settings.environment import read
@@ -155,7 +155,7 @@ def outcome(example: Example) -> tuple[str, str, Mapping[str, bytes]]:
     settings = read(example.settings)
     target = settings.naming.target(settings.naming.vault(VAULT))
     place = settings.rules.place(target, example.name, example.tags, example.content_type)
-    if isinstance(place, Out):
+    if isinstance(place, Excluded):
         raise Permanent("Out", place.reason)
     secret = VaultSecret(
         name=example.name,
@@ -256,7 +256,7 @@ def test_limits_are_told() -> None:
     assert f"{MAX_KEYS:,} keys" in told
     assert f"{MAX_ANNOTATION_BYTES // 1024} KiB of annotations" in told
     plain = Record("0" * 32, 1_700_000_000, settled=True)
-    tagged = replace(plain, mark="0" * 8, named=("KEY",))
+    tagged = replace(plain, fingerprint="0" * 8, named=("KEY",))
     empty, bare, shaped = (
         len(encode(State("v", "w", records))) for records in ({}, {"name": plain}, {"name": tagged})
     )

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.core.errors import Conflict, Permanent, Transient
-from sync.core.model import STATE_ANNOTATION, Act, Hint
+from sync.core.model import STATE_ANNOTATION, Action, Hint
 from sync.reconcile.plan import MAX_DATA_BYTES, MAX_KEYS
-from sync.reconcile.reconciler import Work
+from sync.reconcile.reconciler import ReconcileRequest
 from tests.unit.fakes import Call
 from tests.unit.schedules import Choices, Schedule
 from tests.unit.world import World
@@ -306,7 +306,7 @@ def test_a_hint_that_joins_for_another_secret_is_read_too() -> None:
     world = world_of({"a": {}, "b": {"secret": "x"}})
     world.put("a", "new")
     world.put("b", "new", secret="x")
-    work = Work(world.target, (Hint("a"),), whole=False, late=lambda: (Hint("b"),))
+    work = ReconcileRequest(world.target, (Hint("a"),), whole=False, late=lambda: (Hint("b"),))
     assert world.run(work).unread == {}
     assert world.secrets == {"": {"a": "new"}, "x": {"b": "new"}}
 
@@ -491,7 +491,7 @@ def test_a_typed_secret_that_is_emptied_is_blanked_and_filled_again() -> None:
     assert world.held("keyvault-project-login") == {"username": "user", "password": "password"}
     world.vaults.delete(world.vault, "login")
     changes = world.sweep().changes
-    assert {change.act for change in changes} == {Act.REMOVE}
+    assert {change.action for change in changes} == {Action.REMOVE}
     assert world.held("keyvault-project-login") == {"username": "", "password": ""}
     assert_quiet(world)
     world.put("login", "user:another", type="basic-auth")
@@ -833,5 +833,5 @@ def test_an_operator_is_told_why_a_secret_is_out() -> None:
     """Who asks for a secret that its tags leave out learns the reason, not a wrong name."""
     world = world_of({"a": {}, "b": {"sync": "false"}})
     for whole in (True, False):
-        told = world.run(Work(world.target, (Hint("b"),), whole=whole)).unread
+        told = world.run(ReconcileRequest(world.target, (Hint("b"),), whole=whole)).unread
         assert "k8s-sync" in told["b"].message

@@ -15,7 +15,7 @@ RECORDS = st.builds(Record, st.text(max_size=40), UPDATED, st.booleans()) | st.b
     st.text(max_size=40),
     UPDATED,
     st.booleans(),
-    mark=st.text(min_size=1, max_size=8),
+    fingerprint=st.text(min_size=1, max_size=8),
     named=st.lists(st.text(max_size=20), max_size=4).map(tuple),
 )
 STATES = st.builds(
@@ -112,7 +112,7 @@ def test_plain_keys_are_written_as_ever() -> None:
 
 def test_what_tags_made_is_written_with_its_keys() -> None:
     """A marked record names its keys, and the vault's own Secret names the others."""
-    record = Record("v1", 1, settled=True, mark="m", named=("K", "L"))
+    record = Record("v1", 1, settled=True, fingerprint="m", named=("K", "L"))
     text = encode(State("v", "", {"a": record}, others={"x": ("a",)}))
     assert json.loads(text)["secrets"] == {"a": ["v1", 1, 1, "m", "K", "L"]}
     assert json.loads(text)["others"] == {"x": ["a"]}
@@ -121,7 +121,7 @@ def test_what_tags_made_is_written_with_its_keys() -> None:
 def test_an_expanded_secret_costs_little_more_than_its_keys() -> None:
     """A thousand members are remembered in as many names and one version."""
     named = tuple(f"MEMBER_{n:04}" for n in range(1000))
-    record = Record("f" * 32, 1_767_268_800, settled=True, mark="0" * 8, named=named)
+    record = Record("f" * 32, 1_767_268_800, settled=True, fingerprint="0" * 8, named=named)
     text = encode(State("v", "", {"a": record}))
     assert len(text) < sum(len(name) + 3 for name in named) + 150
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.core.errors import Permanent
-from sync.projection.tags import KNOWN, Encoding, Format, SecretType, Wish, read_tags
+from sync.projection.tags import KNOWN, Encoding, Format, SecretType, TagOptions, read_tags
 
 
 def refusal(tags: dict[str, str]) -> Permanent:
@@ -18,38 +18,38 @@ def refusal(tags: dict[str, str]) -> Permanent:
 
 def test_no_tags_ask_for_nothing() -> None:
     """A secret without tags of ours is in, as one key of its own name."""
-    assert read_tags("postgres", {}) == Wish()
-    assert read_tags("postgres", {"owner": "shop", "k8s": "x", "my-k8s-key": "x"}) == Wish()
+    assert read_tags("postgres", {}) == TagOptions()
+    assert read_tags("postgres", {"owner": "shop", "k8s": "x", "my-k8s-key": "x"}) == TagOptions()
 
 
 @pytest.mark.parametrize(
     ("tags", "wish"),
     [
-        ({"k8s-sync": "true"}, Wish()),
-        ({"k8s-sync": "false"}, Wish(sync=False)),
-        ({"k8s-key": "POSTGRES_URL"}, Wish(key="POSTGRES_URL")),
-        ({"k8s-key": ".x"}, Wish(key=".x")),
-        ({"k8s-key": "k" * 253}, Wish(key="k" * 253)),
-        ({"k8s-expand": "json"}, Wish(expand=Format.JSON)),
-        ({"k8s-expand": "dotenv", "k8s-key": "PG"}, Wish(expand=Format.DOTENV, key="PG")),
-        ({"k8s-expand": "yaml", "k8s-path": "a.b"}, Wish(expand=Format.YAML, path="a.b")),
+        ({"k8s-sync": "true"}, TagOptions()),
+        ({"k8s-sync": "false"}, TagOptions(sync=False)),
+        ({"k8s-key": "POSTGRES_URL"}, TagOptions(key="POSTGRES_URL")),
+        ({"k8s-key": ".x"}, TagOptions(key=".x")),
+        ({"k8s-key": "k" * 253}, TagOptions(key="k" * 253)),
+        ({"k8s-expand": "json"}, TagOptions(expand=Format.JSON)),
+        ({"k8s-expand": "dotenv", "k8s-key": "PG"}, TagOptions(expand=Format.DOTENV, key="PG")),
+        ({"k8s-expand": "yaml", "k8s-path": "a.b"}, TagOptions(expand=Format.YAML, path="a.b")),
         (
             {"k8s-expand": "certificate", "k8s-key": "k" * 128},
-            Wish(expand=Format.CERTIFICATE, key="k" * 128),
+            TagOptions(expand=Format.CERTIFICATE, key="k" * 128),
         ),
-        ({"k8s-encoding": "base64url"}, Wish(encoding=Encoding.BASE64URL)),
+        ({"k8s-encoding": "base64url"}, TagOptions(encoding=Encoding.BASE64URL)),
         (
             {"k8s-encoding": "hex", "k8s-expand": "json"},
-            Wish(encoding=Encoding.HEX, expand=Format.JSON),
+            TagOptions(encoding=Encoding.HEX, expand=Format.JSON),
         ),
-        ({"k8s-secret": "s" * 63}, Wish(secret="s" * 63)),
+        ({"k8s-secret": "s" * 63}, TagOptions(secret="s" * 63)),
         (
             {"k8s-type": "basic-auth", "k8s-secret": "git", "k8s-encoding": "base64"},
-            Wish(type=SecretType.BASIC_AUTH, secret="git", encoding=Encoding.BASE64),
+            TagOptions(type=SecretType.BASIC_AUTH, secret="git", encoding=Encoding.BASE64),
         ),
     ],
 )
-def test_each_tag_asks_for_its_own(tags: dict[str, str], wish: Wish) -> None:
+def test_each_tag_asks_for_its_own(tags: dict[str, str], wish: TagOptions) -> None:
     """Each tag sets its own part of the wish, and leaves the others alone."""
     assert read_tags("postgres", tags) == wish
 
@@ -57,7 +57,9 @@ def test_each_tag_asks_for_its_own(tags: dict[str, str], wish: Wish) -> None:
 def test_spelling_is_forgiving() -> None:
     """Case and stray blanks mean nothing in a tag's name and in its words."""
     tags = {" K8S-Expand ": " JSON\n", "K8S-KEY": " Pg ", "k8s-PATH": "Db.Password "}
-    assert read_tags("postgres", tags) == Wish(expand=Format.JSON, key="Pg", path="Db.Password")
+    assert read_tags("postgres", tags) == TagOptions(
+        expand=Format.JSON, key="Pg", path="Db.Password"
+    )
 
 
 @pytest.mark.parametrize("kind", SecretType)
@@ -144,7 +146,9 @@ def test_all_faults_are_told_at_once() -> None:
 
 def test_leaving_out_is_stronger_than_other_faults() -> None:
     """A secret that is left out is left out, whatever else its tags say."""
-    assert read_tags("x", {"k8s-sync": "false", "k8s-foo": "", "k8s-key": "!"}) == Wish(sync=False)
+    assert read_tags("x", {"k8s-sync": "false", "k8s-foo": "", "k8s-key": "!"}) == TagOptions(
+        sync=False
+    )
 
 
 def test_messages_have_no_value_of_a_tag() -> None:
@@ -165,7 +169,7 @@ TAGS = st.dictionaries(
 )
 
 
-def outcome(tags: dict[str, str]) -> Wish | Permanent:
+def outcome(tags: dict[str, str]) -> TagOptions | Permanent:
     """Read tags, whatever comes of it."""
     try:
         return read_tags("x", tags)

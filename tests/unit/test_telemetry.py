@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
-from sync.core.model import Act, Change, Converged, Failed, Hint, Ignored
+from sync.core.model import Action, Change, Converged, Failed, Hint, Ignored
 from sync.telemetry import Refusals, log_outcome, log_pass, log_settings_fault, log_status
 from tests.unit.fakes import target_of, vault_name
 from tests.unit.world import World
@@ -77,7 +77,7 @@ def test_the_level_says_who_should_look(
 
 def test_changes_are_named_with_their_versions(log: pytest.LogCaptureFixture) -> None:
     """A write is one line at info with keys and versions; a quiet pass is debug."""
-    changes = (Change("a", Act.UPDATE, "v2"), Change("b", Act.REMOVE))
+    changes = (Change("a", Action.UPDATE, "v2"), Change("b", Action.REMOVE))
     log_outcome("event", Converged(TARGET, changes, 7))
     log_outcome("timer", Converged(TARGET, (), 7))
     assert [record.levelno for record in log.records] == [logging.INFO, logging.DEBUG]
@@ -86,7 +86,7 @@ def test_changes_are_named_with_their_versions(log: pytest.LogCaptureFixture) ->
 
 def test_many_changes_make_no_long_line(log: pytest.LogCaptureFixture) -> None:
     """A line names some changes and counts the rest."""
-    changes = tuple(Change(f"key{number:03}", Act.CREATE, "f" * 32) for number in range(500))
+    changes = tuple(Change(f"key{number:03}", Action.CREATE, "f" * 32) for number in range(500))
     log_outcome("timer", Converged(TARGET, changes, 500))
     assert "and 480 more" in log.text
     assert len(log.records[0].getMessage()) < 2000
@@ -94,7 +94,7 @@ def test_many_changes_make_no_long_line(log: pytest.LogCaptureFixture) -> None:
 
 def test_a_dry_run_is_not_logged_as_done(log: pytest.LogCaptureFixture) -> None:
     """What was only planned is not told as if it had been written."""
-    change = Change("a", Act.UPDATE, "v2")
+    change = Change("a", Action.UPDATE, "v2")
     log_outcome("resync", Converged(TARGET, (change,), 7, dry_run=True))
     assert "in step" not in log.text
 
@@ -108,7 +108,9 @@ def test_expired_secrets_are_a_warning(log: pytest.LogCaptureFixture) -> None:
 
 def test_a_change_in_another_secret_names_it(log: pytest.LogCaptureFixture) -> None:
     """A key of a Secret that is not the vault's own is told with it."""
-    log_outcome("event", Converged(TARGET, (Change("tls.crt", Act.UPDATE, "v2", secret="web"),), 7))
+    log_outcome(
+        "event", Converged(TARGET, (Change("tls.crt", Action.UPDATE, "v2", secret="web"),), 7)
+    )
     assert "update web/tls.crt v2" in log.text
 
 

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from sync.adapters.kubernetes.login.call_timeout import Unhurried
+from sync.adapters.kubernetes.login.call_timeout import CallTimeout
 
 BRIEF = 0.05
 LONG = 20.0
@@ -55,14 +55,14 @@ class Clock:
 def test_what_it_comes_to_is_returned() -> None:
     """Each time is another try, once the former one is over."""
     numbers = count()
-    unhurried = Unhurried(lambda: next(numbers))
+    unhurried = CallTimeout(lambda: next(numbers))
     assert [unhurried.within(LONG) for _ in range(3)] == [0, 1, 2]
 
 
 def test_what_it_raises_is_raised() -> None:
     """A failure is no hanging, and the next try is another one."""
     numbers = iter([0])
-    unhurried = Unhurried(lambda: 1 // next(numbers))
+    unhurried = CallTimeout(lambda: 1 // next(numbers))
     for failure in (ZeroDivisionError, StopIteration):
         with pytest.raises(failure):
             unhurried.within(LONG)
@@ -70,7 +70,7 @@ def test_what_it_raises_is_raised() -> None:
 
 def test_what_came_too_late_is_there_for_the_next(slow: Slow) -> None:
     """Of one that is always slower than who waits, something comes all the same."""
-    unhurried = Unhurried(slow)
+    unhurried = CallTimeout(slow)
     with pytest.raises(TimeoutError):
         unhurried.within(BRIEF)
     slow.go.set()
@@ -82,7 +82,7 @@ def test_what_came_too_late_is_there_for_the_next(slow: Slow) -> None:
 def test_what_came_long_ago_is_of_no_use(slow: Slow) -> None:
     """A log-in that nobody has taken for a minute may have expired."""
     clock = Clock()
-    unhurried = Unhurried(slow, clock)
+    unhurried = CallTimeout(slow, clock)
     with pytest.raises(TimeoutError):
         unhurried.within(BRIEF)
     slow.go.set()
@@ -94,7 +94,7 @@ def test_what_came_long_ago_is_of_no_use(slow: Slow) -> None:
 def test_what_hangs_is_given_up_a_few_times(slow: Slow) -> None:
     """Another try is begun a minute later, but no number of them is left hanging."""
     clock = Clock()
-    unhurried = Unhurried(slow, clock)
+    unhurried = CallTimeout(slow, clock)
     for _ in range(10):
         with pytest.raises(TimeoutError):
             unhurried.within(BRIEF)

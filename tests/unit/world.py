@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from sync.core.model import Hint, Target, VaultName
 from sync.core.ports import Deadline
 from sync.projection.rules import DEFAULT_RULES, Rules
-from sync.reconcile.reconciler import Reconciled, Reconciler, Work
+from sync.reconcile.reconciler import Reconciler, ReconcileRequest, ReconcileResult
 from tests.unit.fakes import (
     Clock,
     FakeCluster,
@@ -68,15 +68,15 @@ class World:
         """Return what an event of this very moment says."""
         return Hint(name, version, self.clock())
 
-    def sweep(self, *, force: bool = False, dry_run: bool = False) -> Reconciled:
+    def sweep(self, *, force: bool = False, dry_run: bool = False) -> ReconcileResult:
         """Reconcile the whole vault, as the timer does."""
-        return self.run(Work(self.target, force=force, dry_run=dry_run))
+        return self.run(ReconcileRequest(self.target, force=force, dry_run=dry_run))
 
-    def event(self, *hints: Hint) -> Reconciled:
+    def event(self, *hints: Hint) -> ReconcileResult:
         """Reconcile what events point to."""
-        return self.run(Work(self.target, hints, whole=False))
+        return self.run(ReconcileRequest(self.target, hints, whole=False))
 
-    def run(self, work: Work) -> Reconciled:
+    def run(self, work: ReconcileRequest) -> ReconcileResult:
         """Reconcile."""
         return self.reconciler.reconcile(work, self.deadline(), Inline())
 

@@ -11,7 +11,7 @@ from urllib3 import PoolManager, exceptions
 
 from sync.adapters.azure.bounded_retry import READ_SECONDS
 from sync.adapters.wire import bounded_body as body
-from sync.adapters.wire.read_deadline import timely
+from sync.adapters.wire.read_deadline import with_read_deadline
 
 _CONNECT_SECONDS = 3.0
 
@@ -54,11 +54,11 @@ class _Bounded(HTTPAdapter):
     ) -> None:
         """Make the pools of all connections without a proxy."""
         super().init_poolmanager(connections, maxsize, block, **options)
-        timely(self.poolmanager)
+        with_read_deadline(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **options: object) -> PoolManager:
         """Make the pools of those by a proxy."""
-        return timely(super().proxy_manager_for(proxy, **options))
+        return with_read_deadline(super().proxy_manager_for(proxy, **options))
 
     def send(  # noqa: PLR0913, PLR0917 - likewise
         self,

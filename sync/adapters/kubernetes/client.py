@@ -8,7 +8,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from sync.adapters.kubernetes.api_errors import unauthorized, unreachable
 from sync.adapters.kubernetes.cluster_config import ClusterConfig
 from sync.adapters.kubernetes.connection import Answer, Call, Connection
-from sync.adapters.kubernetes.login.endpoints import Azure, Door, Doors
+from sync.adapters.kubernetes.login.endpoints import Azure, ClusterLogin, ClusterLogins
 from sync.core.ports import Deadline
 
 _MOVED = (SSLError, NewConnectionError, ConnectTimeoutError)
@@ -27,7 +27,7 @@ class Clusters:
         azure: Azure | None = None,
         concurrency: int = 16,
     ) -> None:
-        doors = Doors(azure, concurrency)
+        doors = ClusterLogins(azure, concurrency)
         self._doors = {config.name: doors.door(config) for config in configs}
 
     def ask(self, cluster: str, call: Call, deadline: Deadline) -> Answer:
@@ -55,7 +55,7 @@ class Clusters:
 
 
 def _sent(
-    door: Door, connection: Connection, call: Call, deadline: Deadline
+    door: ClusterLogin, connection: Connection, call: Call, deadline: Deadline
 ) -> tuple[Connection, Answer]:
     """Send the call; where nobody answers in the cluster's name, once more where it is by now."""
     try:

@@ -8,7 +8,7 @@ AKS_AUDIENCE = "6dae42f8-4368-4678-94ff-3960e28e3630"
 
 
 @dataclass(frozen=True, slots=True)
-class KeptSecret:
+class CredentialRef:
     """A Key Vault secret that holds a credential; its vault need not be one that is synced."""
 
     vault: str
@@ -25,7 +25,7 @@ class Entra:
     audience: str = AKS_AUDIENCE
 
 
-type Login = Entra | KeptSecret
+type Login = Entra | CredentialRef
 """A kept secret is a ServiceAccount's token."""
 
 
@@ -69,7 +69,7 @@ class KubeconfigText:
 class KeptKubeconfig:
     """A whole kubeconfig that is kept in a Key Vault secret."""
 
-    secret: KeptSecret
+    secret: CredentialRef
     context: str | None = None
 
 

@@ -12,7 +12,7 @@ from urllib3.exceptions import ProtocolError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from sync.adapters.wire import bounded_body as body
-from sync.adapters.wire.read_deadline import timely
+from sync.adapters.wire.read_deadline import with_read_deadline
 from sync.core.model import FIELD_MANAGER
 from sync.core.ports import Deadline
 
@@ -97,7 +97,7 @@ def pool(configuration: Configuration, concurrency: int) -> urllib3.PoolManager:
     """Return the pool that the kubernetes package makes; `concurrency` connections are kept."""
     configuration.connection_pool_maxsize = concurrency
     configuration.keep_alive = True  # a load balancer forgets connections idle for 4 minutes
-    made = timely(RESTClientObject(configuration).pool_manager)
+    made = with_read_deadline(RESTClientObject(configuration).pool_manager)
     made.connection_pool_kw["ssl_context"] = _trust(configuration)
     return made
 

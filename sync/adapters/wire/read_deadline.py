@@ -10,7 +10,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.poolmanager import pool_classes_by_scheme
 
 
-def timely(manager: PoolManager) -> PoolManager:
+def with_read_deadline(manager: PoolManager) -> PoolManager:
     """Let the manager's connections take a read timeout for the whole of an answer.
 
     To the libraries it is the time of each wait for bytes: a server that sends one now and then is

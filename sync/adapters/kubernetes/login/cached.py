@@ -14,7 +14,7 @@ _SECONDS_BETWEEN_TRIES = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Held[T]:
+class CachedValue[T]:
     """What was fetched: to be renewed at a time, of no use from another on; epoch seconds."""
 
     value: T = field(repr=False)
@@ -22,11 +22,11 @@ class Held[T]:
     until: float = inf
 
 
-type Fetch[T] = Callable[[T | None, Deadline], Held[T]]
+type Fetch[T] = Callable[[T | None, Deadline], CachedValue[T]]
 """Given what was refused, None where nothing was; called by one thread at a time."""
 
 
-class Lease[T]:
+class Cached[T]:
     """One thing, shared by any number of threads, of which one at a time fetches it.
 
     What was refused is fetched anew at once, but not again within `patience` seconds of it.
@@ -39,7 +39,7 @@ class Lease[T]:
         self._patience = patience
         self._now = now
         self._lock = threading.Lock()
-        self._held: Held[T] | None = None
+        self._held: CachedValue[T] | None = None
         self._patient_until = -inf
         self._failure: SyncError | None = None
         self._missed: SyncError | None = None
@@ -87,7 +87,7 @@ class Lease[T]:
                 raise
             return self._held.value
 
-    def _renewed(self, held: Held[T], deadline: Deadline) -> T:
+    def _renewed(self, held: CachedValue[T], deadline: Deadline) -> T:
         """Fetch the next one, unless another thread does; meanwhile what is held will do."""
         if not self._lock.acquire(blocking=False):
             return held.value
@@ -98,7 +98,7 @@ class Lease[T]:
         finally:
             self._lock.release()
 
-    def _next(self, held: Held[T], deadline: Deadline) -> Held[T]:
+    def _next(self, held: CachedValue[T], deadline: Deadline) -> CachedValue[T]:
         try:
             return self._fetch(None, deadline)
         except SyncError:

@@ -16,7 +16,7 @@ class _Try[T]:
     outcome: Future[T] = field(default_factory=Future)
 
 
-class Unhurried[T]:
+class CallTimeout[T]:
     """Does one thing on threads of its own; one caller at a time waits for it, as in a `Lease`.
 
     The next who asks while it is under way waits for the same try. One that hangs is given up after

@@ -11,9 +11,9 @@ from azure.core.credentials import TokenCredential
 from sync.adapters.kubernetes.cluster_config import (
     Aks,
     ClusterConfig,
+    CredentialRef,
     Entra,
     KeptKubeconfig,
-    KeptSecret,
     KubeconfigFile,
     KubeconfigText,
     Login,
@@ -21,7 +21,7 @@ from sync.adapters.kubernetes.cluster_config import (
 )
 from sync.adapters.kubernetes.connection import Connection, Endpoint, address
 from sync.adapters.kubernetes.login import kubeconfig
-from sync.adapters.kubernetes.login.cached import Fetch, Held, Lease
+from sync.adapters.kubernetes.login.cached import Cached, CachedValue, Fetch
 from sync.adapters.kubernetes.login.entra_tokens import EntraTokens
 from sync.adapters.kubernetes.login.stored_credentials import READ_EVERY, KeptSecrets
 from sync.core.errors import Permanent, SyncError
@@ -47,14 +47,14 @@ class Azure:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class ClusterLogin:
     """The way to one cluster; without a `login` the kubeconfig speaks for us.
 
     `remedy` says what to do about a login that is refused.
     """
 
-    place: Lease[Endpoint]
-    login: Lease[str] | None
+    place: Cached[Endpoint]
+    login: Cached[str] | None
     remedy: str
     moves: bool
 
@@ -84,7 +84,7 @@ class Door:
         return Connection(endpoint, header)
 
 
-class Doors:
+class ClusterLogins:
     """Makes the doors; those that log in for one audience share its token."""
 
     def __init__(self, azure: Azure | None, concurrency: int) -> None:
@@ -93,40 +93,44 @@ class Doors:
         self._tokens = EntraTokens(azure.credential, azure.another, azure.now) if azure else None
         self._kept = KeptSecrets(azure.vaults, azure.now) if azure else None
 
-    def door(self, config: ClusterConfig) -> Door:
+    def door(self, config: ClusterConfig) -> ClusterLogin:
         """Return the door to the cluster; nothing is read or asked yet."""
         match config.reach:
             case KubeconfigFile() | KubeconfigText():
                 fetch = self._own_kubeconfig(config)
-                return Door(Lease(fetch, _PATIENCE), None, _of_kubeconfig(config), moves=False)
+                return ClusterLogin(
+                    Cached(fetch, _PATIENCE), None, _of_kubeconfig(config), moves=False
+                )
             case KeptKubeconfig(secret):
                 fetch = self._kept_kubeconfig(config, secret)
-                place = Lease(fetch, _PATIENCE, self._given(self._azure).now)
-                return Door(place, None, _of_kubeconfig(config), moves=True)
+                place = Cached(fetch, _PATIENCE, self._given(self._azure).now)
+                return ClusterLogin(place, None, _of_kubeconfig(config), moves=True)
             case Server(url, ca, login):
-                place = Lease(self._server(config.name, url, ca), _PATIENCE)
-                return Door(place, self._login(login), _of(login), moves=isinstance(ca, Path))
+                place = Cached(self._server(config.name, url, ca), _PATIENCE)
+                return ClusterLogin(
+                    place, self._login(login), _of(login), moves=isinstance(ca, Path)
+                )
             case Aks(resource_id, login):
-                place = Lease(self._managed(resource_id), _ARM_PATIENCE)
-                return Door(place, self._login(login), _of(login), moves=True)
+                place = Cached(self._managed(resource_id), _ARM_PATIENCE)
+                return ClusterLogin(place, self._login(login), _of(login), moves=True)
 
-    def _login(self, login: Login) -> Lease[str]:
+    def _login(self, login: Login) -> Cached[str]:
         if isinstance(login, Entra):
             return self._given(self._tokens).header(login.audience)
         fetch = self._given(self._kept).header(login)
-        return Lease(fetch, _PATIENCE, self._given(self._azure).now)
+        return Cached(fetch, _PATIENCE, self._given(self._azure).now)
 
     def _own_kubeconfig(self, config: ClusterConfig) -> Fetch[Endpoint]:
         text = config.reach.text if isinstance(config.reach, KubeconfigText) else None
 
         opened = kubeconfig.opening(config, text, self._concurrency)
 
-        def fetch(_refused: Endpoint | None, deadline: Deadline) -> Held[Endpoint]:
-            return Held(opened(deadline))
+        def fetch(_refused: Endpoint | None, deadline: Deadline) -> CachedValue[Endpoint]:
+            return CachedValue(opened(deadline))
 
         return fetch
 
-    def _kept_kubeconfig(self, config: ClusterConfig, secret: KeptSecret) -> Fetch[Endpoint]:
+    def _kept_kubeconfig(self, config: ClusterConfig, secret: CredentialRef) -> Fetch[Endpoint]:
         now, kept = self._given(self._azure).now, self._given(self._kept)
 
         def made(text: str) -> Endpoint:
@@ -134,16 +138,16 @@ class Doors:
 
         latest = _Latest(made)
 
-        def fetch(_refused: Endpoint | None, deadline: Deadline) -> Held[Endpoint]:
-            return Held(latest.of(kept.text(secret, deadline)), now() + READ_EVERY)
+        def fetch(_refused: Endpoint | None, deadline: Deadline) -> CachedValue[Endpoint]:
+            return CachedValue(latest.of(kept.text(secret, deadline)), now() + READ_EVERY)
 
         return fetch
 
     def _server(self, name: str, url: str, ca: str | Path | None) -> Fetch[Endpoint]:
         latest = _Latest[str | None](lambda pem: address(url, pem, self._concurrency))
 
-        def fetch(_refused: Endpoint | None, _deadline: Deadline) -> Held[Endpoint]:
-            return Held(latest.of(_read(name, ca) if isinstance(ca, Path) else ca))
+        def fetch(_refused: Endpoint | None, _deadline: Deadline) -> CachedValue[Endpoint]:
+            return CachedValue(latest.of(_read(name, ca) if isinstance(ca, Path) else ca))
 
         return fetch
 
@@ -155,8 +159,8 @@ class Doors:
 
         latest = _Latest(made)
 
-        def fetch(_refused: Endpoint | None, deadline: Deadline) -> Held[Endpoint]:
-            return Held(latest.of(ask(resource_id, deadline)))
+        def fetch(_refused: Endpoint | None, deadline: Deadline) -> CachedValue[Endpoint]:
+            return CachedValue(latest.of(ask(resource_id, deadline)))
 
         return fetch
 
@@ -202,7 +206,7 @@ def _of(login: Login) -> str:
                 f"{audience}: an AKS cluster does with az aks update --enable-aad, another one "
                 "with structured authentication or --oidc-client-id (docs/clusters.md)."
             )
-        case KeptSecret(vault, secret):
+        case CredentialRef(vault, secret):
             return (
                 f"Put a new token into secret {login}: az keyvault secret set --vault-name {vault} "
                 f'--name {secret} --value "$(kubectl create token keyvault-sync --namespace '

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from azure.core.credentials import TokenCredential
 
 from sync.adapters.azure.credential_errors import Credential
-from sync.adapters.kubernetes.login.cached import Held, Lease
+from sync.adapters.kubernetes.login.cached import Cached, CachedValue
 from sync.core.ports import Deadline
 
 _PART_OF_LIFE = 0.8
@@ -28,19 +28,21 @@ class EntraTokens:
         self._credential = credential
         self._another = another
         self._now = now
-        self._leases: dict[str, Lease[str]] = {}
+        self._leases: dict[str, Cached[str]] = {}
 
-    def header(self, audience: str) -> Lease[str]:
+    def header(self, audience: str) -> Cached[str]:
         """Return the header for the audience, the same lease to everybody."""
-        return self._leases.setdefault(audience, Lease(self._fetch(audience), _PATIENCE, self._now))
+        return self._leases.setdefault(
+            audience, Cached(self._fetch(audience), _PATIENCE, self._now)
+        )
 
-    def _fetch(self, audience: str) -> Callable[[str | None, Deadline], Held[str]]:
-        def fetch(refused: str | None, _deadline: Deadline) -> Held[str]:
+    def _fetch(self, audience: str) -> Callable[[str | None, Deadline], CachedValue[str]]:
+        def fetch(refused: str | None, _deadline: Deadline) -> CachedValue[str]:
             if refused is not None:
                 self._credential = self._another()
             token = Credential(self._credential).get_token(f"{audience}/.default")
             life = token.expires_on - self._now()
             renew_at = self._now() + life * _PART_OF_LIFE
-            return Held(f"Bearer {token.token}", renew_at, token.expires_on)
+            return CachedValue(f"Bearer {token.token}", renew_at, token.expires_on)
 
         return fetch

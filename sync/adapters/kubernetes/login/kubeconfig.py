@@ -23,8 +23,8 @@ from sync.adapters.kubernetes.cluster_config import (
     KubeconfigText,
 )
 from sync.adapters.kubernetes.connection import Endpoint, pool
-from sync.adapters.kubernetes.login.cached import Held, Lease
-from sync.adapters.kubernetes.login.call_timeout import Unhurried
+from sync.adapters.kubernetes.login.cached import Cached, CachedValue
+from sync.adapters.kubernetes.login.call_timeout import CallTimeout
 from sync.adapters.wire.safe_yaml import read_yaml
 from sync.core.errors import Permanent, Transient
 from sync.core.ports import Deadline
@@ -226,16 +226,16 @@ def _authorization(cluster: str, configuration: Configuration) -> Callable[[Dead
 
     in_time = _in_time(cluster, header)
 
-    def fetch(_refused: str | None, deadline: Deadline) -> Held[str | None]:
+    def fetch(_refused: str | None, deadline: Deadline) -> CachedValue[str | None]:
         until = time.time() + _HEADER_SECONDS
-        return Held(in_time(deadline), until, until)
+        return CachedValue(in_time(deadline), until, until)
 
-    return Lease(fetch, patience=0.0).get  # what is refused is the endpoint
+    return Cached(fetch, patience=0.0).get  # what is refused is the endpoint
 
 
 def _in_time[T](cluster: str, act: Callable[[], T]) -> Callable[[Deadline], T]:
     """Bound what may log in, which the package does not; one thread at a time asks for it."""
-    unhurried = Unhurried(act)
+    unhurried = CallTimeout(act)
 
     def within(deadline: Deadline) -> T:
         with suppress(TimeoutError):

@@ -6,8 +6,8 @@ import re
 import time
 from collections.abc import Callable
 
-from sync.adapters.kubernetes.cluster_config import KeptSecret
-from sync.adapters.kubernetes.login.cached import Held
+from sync.adapters.kubernetes.cluster_config import CredentialRef
+from sync.adapters.kubernetes.login.cached import CachedValue
 from sync.core.errors import Permanent
 from sync.core.model import Unserved, VaultName
 from sync.core.ports import Deadline, Vaults
@@ -27,7 +27,7 @@ class KeptSecrets:
         self._vaults = vaults
         self._now = now
 
-    def text(self, kept: KeptSecret, deadline: Deadline) -> str:
+    def text(self, kept: CredentialRef, deadline: Deadline) -> str:
         """Read the secret's value; raises Permanent or Transient."""
         found = self._vaults.get(VaultName(kept.vault, "", "", "", 0), kept.secret, deadline)
         if not isinstance(found, Unserved):
@@ -39,10 +39,10 @@ class KeptSecrets:
             f"--name {kept.secret} --query attributes",
         )
 
-    def header(self, kept: KeptSecret) -> Callable[[str | None, Deadline], Held[str]]:
+    def header(self, kept: CredentialRef) -> Callable[[str | None, Deadline], CachedValue[str]]:
         """Return what fetches the Authorization header that is made of a kept token."""
 
-        def fetch(_refused: str | None, deadline: Deadline) -> Held[str]:
+        def fetch(_refused: str | None, deadline: Deadline) -> CachedValue[str]:
             token = self.text(kept, deadline).strip()
             if _TOKEN.fullmatch(token):
                 return self._held(token)
@@ -55,14 +55,14 @@ class KeptSecrets:
 
         return fetch
 
-    def _held(self, token: str) -> Held[str]:
+    def _held(self, token: str) -> CachedValue[str]:
         now = self._now()
         expiry, issued = _claims(token)
         if expiry is None:
-            return Held(f"Bearer {token}", now + READ_EVERY)
+            return CachedValue(f"Bearer {token}", now + READ_EVERY)
         life = expiry - (now if issued is None else issued)
         due = expiry - life * (1 - _PART_OF_LIFE)
-        return Held(f"Bearer {token}", due if due > now else now + _READ_OFTEN, expiry)
+        return CachedValue(f"Bearer {token}", due if due > now else now + _READ_OFTEN, expiry)
 
 
 def _claims(token: str) -> tuple[float | None, float | None]:
