@@ -23,6 +23,7 @@ from sync.app.use_cases import EVENT, REQUEST
 from sync.app.work_queue import attempt
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient, Unexpected
 from sync.core.model import Failed, Ignored, Outcome
+from sync.core.reasons import Reason
 from sync.http_api.openapi import openapi as describe
 from sync.http_api.principal import UnknownCaller, entra_principal
 from sync.settings.environment import DEFAULT_SCHEDULE, SettingsError
@@ -53,7 +54,9 @@ async def key_vault_event(event: str) -> None:
     try:
         outcome = await asyncio.wait_for(pending, EVENT.total)
     except TimeoutError:
-        outcome = Failed("event", Transient("DeadlineExceeded", "The reconcile took too long."))
+        outcome = Failed(
+            "event", Transient(Reason.DEADLINE_EXCEEDED, "The reconcile took too long.")
+        )
     _refusals.log("event", outcome)
     _raise_redeliverable("event", [outcome])
 
@@ -168,7 +171,7 @@ def _refusal(error: SyncError) -> func.HttpResponse:
         return _json(error_json(error), HTTPStatus.UNAUTHORIZED, headers)
     if isinstance(error, SettingsError):
         return _json(
-            {"reason": "SettingsWrong", "faults": list(error.faults)},
+            {"reason": Reason.SETTINGS_WRONG, "faults": list(error.faults)},
             HTTPStatus.INTERNAL_SERVER_ERROR,
         )
     if isinstance(error, Unexpected):

@@ -9,13 +9,19 @@ from sync.app.serialize import key_of
 from sync.app.use_cases import DISCOVERY
 from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Unexpected
 from sync.core.model import Converged, Failed, Ignored, Outcome
+from sync.core.reasons import Reason
 
 _LOG = logging.getLogger("keyvault-sync")
 _NAMED = 20  # how many changes or warnings a line names
 _OPERATORS_CONCERN = frozenset(
-    {"SubscriptionsUnset", "SecretNearExpiry", "SecretExpired", "CallerUnknown"}
+    {
+        Reason.SUBSCRIPTIONS_UNSET,
+        Reason.SECRET_NEAR_EXPIRY,
+        Reason.SECRET_EXPIRED,
+        Reason.CALLER_UNKNOWN,
+    }
 )
-_UNTRUSTED = frozenset({"NamespaceProtected", "TargetContested", "TargetTaken"})
+_UNTRUSTED = frozenset({Reason.NAMESPACE_PROTECTED, Reason.TARGET_CONTESTED, Reason.TARGET_TAKEN})
 _CAUSES = 100  # of one reason, which are a few dozen: whoever varies names fills no log
 _OF_A_CAUSE = 10  # nor does whoever repeats one, and each of a few is seen
 _REPEATS = 100  # of all causes of one reason

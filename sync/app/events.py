@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from sync.core.errors import Malformed, NotOurs, quoted
 from sync.core.model import OBJECT_NAME, Hint
+from sync.core.reasons import Reason
 
 MAX_EVENT_LENGTH = 64 * 1024
 
@@ -22,7 +23,10 @@ NEW_VERSION = frozenset(
         "Microsoft.KeyVault.CertificateNewVersionCreated",
     }
 )
-EXPIRY = frozenset({"Microsoft.KeyVault.SecretNearExpiry", "Microsoft.KeyVault.SecretExpired"})
+EXPIRY = {
+    "Microsoft.KeyVault.SecretNearExpiry": Reason.SECRET_NEAR_EXPIRY,
+    "Microsoft.KeyVault.SecretExpired": Reason.SECRET_EXPIRED,
+}
 
 _TOPIC = re.compile(
     r"/subscriptions/(?P<subscription>[0-9a-f-]{36})/resourceGroups/[^/]+"
@@ -61,13 +65,13 @@ def parse(payload: str, subscriptions: frozenset[str]) -> Changed | Expiring:
     """
     event = _object(payload)
     event_type = _text(event, "type" if "specversion" in event else "eventType")
-    if event_type not in NEW_VERSION | EXPIRY:
+    if event_type not in {*NEW_VERSION, *EXPIRY}:
         told = (
             f"of type {event_type}"
             if _EVENT_TYPE.fullmatch(event_type)
             else "of no service of Azure"
         )
-        raise NotOurs("EventTypeIgnored", f"Events {told} are not handled.")
+        raise NotOurs(Reason.EVENT_TYPE_IGNORED, f"Events {told} are not handled.")
     topic = _text(event, "source" if "specversion" in event else "topic")
     data = event.get("data")
     if not isinstance(data, dict):
@@ -110,19 +114,19 @@ def _admit(topic: str, vault: str, subscriptions: frozenset[str]) -> None:
         raise _malformed("its topic (source) is not the resource id of a Key Vault")
     if match["vault"].lower() != vault.lower():
         raise Malformed(
-            "EventMismatch",
+            Reason.EVENT_MISMATCH,
             f"An event was refused: its topic names vault {match['vault']!r}, its data one "
             f"{quoted(vault)}.",
         )
     if not subscriptions:
         raise NotOurs(
-            "SubscriptionsUnset",
+            Reason.SUBSCRIPTIONS_UNSET,
             "Every event is refused until SYNC_SUBSCRIPTIONS names the subscription ids that "
             f"events may come from; this one came from {match['subscription']}.",
         )
     if match["subscription"].lower() not in subscriptions:
         raise NotOurs(
-            "SubscriptionNotAllowed",
+            Reason.SUBSCRIPTION_NOT_ALLOWED,
             f"Subscription {match['subscription']} is not in SYNC_SUBSCRIPTIONS: add it there if "
             "its vaults belong to this platform.",
         )
@@ -162,7 +166,7 @@ def _epoch(time: object) -> float:
 
 def _malformed(what: str) -> Malformed:
     return Malformed(
-        "EventMalformed",
+        Reason.EVENT_MALFORMED,
         f"An event was dropped: {what}. Expected is one Key Vault event in the Event Grid or the "
         "CloudEvents 1.0 schema.",
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sync.core.errors import Malformed
 from sync.core.model import OBJECT_NAME
+from sync.core.reasons import Reason
 
 MAX_BODY_LENGTH = 16 * 1024
 
@@ -36,14 +37,16 @@ def parse_resync(body: bytes) -> Resync:
     if unknown := fields.keys() - _FIELDS:
         field = min(unknown)
         told = f" {field!r}" if _FIELD.fullmatch(field) else ""
-        raise Malformed("RequestMalformed", f"Unknown field{told}. {_FORM}")
+        raise Malformed(Reason.REQUEST_MALFORMED, f"Unknown field{told}. {_FORM}")
     selectors = [
         "vault" in fields,
         "project" in fields or "stage" in fields,
         "all" in fields,
     ]
     if selectors.count(True) != 1 or fields.get("all", True) is not True:
-        raise Malformed("RequestMalformed", f"Exactly one choice of vaults is needed. {_FORM}")
+        raise Malformed(
+            Reason.REQUEST_MALFORMED, f"Exactly one choice of vaults is needed. {_FORM}"
+        )
     resync = Resync(
         vault=_text(fields, "vault"),
         project=_text(fields, "project"),
@@ -53,7 +56,7 @@ def parse_resync(body: bytes) -> Resync:
         force=_flag(fields, "force"),
     )
     if (resync.project is None) != (resync.stage is None):
-        raise Malformed("RequestMalformed", f"project and stage go together. {_FORM}")
+        raise Malformed(Reason.REQUEST_MALFORMED, f"project and stage go together. {_FORM}")
     return resync
 
 
@@ -64,13 +67,17 @@ def parse_status(query: Mapping[str, str]) -> Resync:
     """
     vault, secret = query.get("vault") or None, query.get("secret") or None
     if secret is not None and vault is None:
-        raise Malformed("RequestMalformed", "secret is one of a vault: name the vault as well.")
+        raise Malformed(
+            Reason.REQUEST_MALFORMED, "secret is one of a vault: name the vault as well."
+        )
     return Resync(vault=vault, secret=_secret(secret and secret.strip()))
 
 
 def _object(body: bytes) -> dict[str, object]:
     if len(body) > MAX_BODY_LENGTH:
-        raise Malformed("RequestMalformed", f"The body is over {MAX_BODY_LENGTH} bytes. {_FORM}")
+        raise Malformed(
+            Reason.REQUEST_MALFORMED, f"The body is over {MAX_BODY_LENGTH} bytes. {_FORM}"
+        )
     try:
         fields = json.loads(body, object_pairs_hook=_once)
     except (ValueError, RecursionError):
@@ -80,13 +87,13 @@ def _object(body: bytes) -> dict[str, object]:
             return fields
         what = "a JSON object"
     # Outside the except clause: a JSON error holds the body.
-    raise Malformed("RequestMalformed", f"The body is not {what}. {_FORM}")
+    raise Malformed(Reason.REQUEST_MALFORMED, f"The body is not {what}. {_FORM}")
 
 
 def _secret(name: str | None) -> str | None:
     if name is not None and not OBJECT_NAME.fullmatch(name):
         raise Malformed(
-            "RequestMalformed",
+            Reason.REQUEST_MALFORMED,
             "secret is no Key Vault secret name (1 to 127 of 0-9, a-z, A-Z and '-').",
         )
     return name
@@ -95,19 +102,19 @@ def _secret(name: str | None) -> str | None:
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise Malformed("RequestMalformed", f"A field is there twice. {_FORM}")
+        raise Malformed(Reason.REQUEST_MALFORMED, f"A field is there twice. {_FORM}")
     return fields
 
 
 def _text(fields: dict[str, object], name: str) -> str | None:
     value = fields.get(name)
     if name in fields and (not isinstance(value, str) or not value.strip()):
-        raise Malformed("RequestMalformed", f"{name} must be text that is not empty. {_FORM}")
+        raise Malformed(Reason.REQUEST_MALFORMED, f"{name} must be text that is not empty. {_FORM}")
     return value.strip() if isinstance(value, str) else None
 
 
 def _flag(fields: dict[str, object], name: str) -> bool:
     value = fields.get(name, False)
     if not isinstance(value, bool):
-        raise Malformed("RequestMalformed", f"{name} must be true or false. {_FORM}")
+        raise Malformed(Reason.REQUEST_MALFORMED, f"{name} must be true or false. {_FORM}")
     return value

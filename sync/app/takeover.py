@@ -10,6 +10,7 @@ from sync.app.use_cases import App, Budget
 from sync.core.errors import Conflict, Permanent
 from sync.core.model import Action, Change, Converged, Outcome, Target
 from sync.core.ports import Deadline, Known
+from sync.core.reasons import Reason
 from sync.reconcile.ownership import Claim, claim, taken
 from sync.reconcile.plan import ObservedSecret, refuse_unmarked
 
@@ -55,7 +56,7 @@ def look(app: App, known: Known, budget: Budget, *, force: bool) -> Adoption:
     actual = app.cluster.read(target, Deadline.after(budget.target, app.clock))
     if actual is None:
         raise Permanent(
-            "NothingToAdopt",
+            Reason.NOTHING_TO_ADOPT,
             f"Secret {target} does not exist: make it with keyvault-sync resync {vault}.",
         )
     former = claim(target, actual)
@@ -70,7 +71,7 @@ def look(app: App, known: Known, budget: Budget, *, force: bool) -> Adoption:
     changes = [change for change in planned if not change.secret]
     if going := sorted(change.key for change in changes if change.action is Action.REMOVE):
         raise Permanent(
-            "AdoptionRemoves",
+            Reason.ADOPTION_REMOVES,
             f"Secret {target} is not adopted for vault {vault}: {len(going)} keys that the sync "
             f"itself wrote would go ({', '.join(going[:3])}), and adopt removes nothing. If that "
             f"is meant: keyvault-sync resync {vault} --force.",
@@ -93,7 +94,7 @@ def adopt(app: App, known: Known, adoption: Adoption, budget: Budget) -> Outcome
     actual = app.cluster.read(target, Deadline.after(budget.target, app.clock))
     if actual is None or actual.resource_version != adoption.revision:
         raise Conflict(
-            "SecretChanged",
+            Reason.SECRET_CHANGED,
             f"Secret {target} was changed by somebody while you looked, and nothing was written: "
             f"see who writes it, then again keyvault-sync adopt {target.vault}.",
         )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 
-from sync.app.events import Expiring, parse
+from sync.app.events import EXPIRY, Expiring, parse
 from sync.app.explain import Explained, explain
 from sync.app.requests import Resync
 from sync.app.serialize import Json, error_json, status_json
@@ -13,6 +13,7 @@ from sync.app.work_queue import WorkQueue
 from sync.core.errors import NotOurs, Permanent, SyncError, quoted
 from sync.core.model import Failed, Hint, Ignored, Outcome, Target, VaultName, moment
 from sync.core.ports import Cluster, Deadline, Known, VaultDirectory
+from sync.core.reasons import Reason
 from sync.core.vault_names import Naming
 from sync.reconcile.plan import ObservedSecret
 from sync.reconcile.reconciler import ReconcileRequest, Turn
@@ -132,7 +133,7 @@ class App:
         chosen = self.choose(request)
         if not chosen.vaults and chosen.fault is None:
             raise NotOurs(
-                "NoVaults",
+                Reason.NO_VAULTS,
                 "No vault is known: name the vaults in SYNC_VAULTS, let SYNC_DISCOVERY find them, "
                 "or ask for one by its name.",
             )
@@ -152,7 +153,7 @@ class App:
         vaults = tuple(vault for vault in known.vaults if (vault.project, vault.stage) == wanted)
         if not vaults and known.fault is None:
             raise NotOurs(
-                "NoSuchProject",
+                Reason.NO_SUCH_PROJECT,
                 f"No known vault has project {quoted(wanted[0])} and stage {quoted(wanted[1])}: "
                 "name it in SYNC_VAULTS, or resync it by its own name.",
             )
@@ -195,7 +196,8 @@ class App:
             asked = [each for each in told if each.name.lower() == secret.lower()]
             if not asked:
                 raise Permanent(
-                    "NoSuchSecret", f"Vault {vault} has no secret {secret!r}: check the name."
+                    Reason.NO_SUCH_SECRET,
+                    f"Vault {vault} has no secret {secret!r}: check the name.",
                 )
             return asked
 
@@ -235,7 +237,7 @@ def _settled(outcome: Outcome) -> Future[Outcome]:
 def _expiry(event: Expiring) -> NotOurs:
     when = "" if event.expires is None else f" at {moment(event.expires)}"
     return NotOurs(
-        event.event_type.rpartition(".")[2],
+        EXPIRY[event.event_type],
         f"Secret {event.secret!r} of vault {event.vault} expires or has expired{when}. It stays in "
         "the cluster as it is: set a new version.",
     )

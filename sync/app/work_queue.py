@@ -11,6 +11,7 @@ from typing import Protocol
 from sync.core.errors import SyncError, Transient, Unexpected
 from sync.core.model import Converged, Failed, Hint, Outcome, Target
 from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult, first_cause
 
 _GRACE_SECONDS = 3.0
@@ -128,7 +129,7 @@ class WorkQueue:
             return pending.result(seconds + self._grace)
         except TimeoutError:
             pending.cancel()
-            late = Transient("DeadlineExceeded", "The reconcile of this vault took too long.")
+            late = Transient(Reason.DEADLINE_EXCEEDED, "The reconcile of this vault took too long.")
             return Failed(work.target.vault.text, late, work.target)
 
     def ask[Asked, Told](
@@ -225,5 +226,6 @@ def _unexpected(error: Exception) -> Unexpected:
     frames = traceback.extract_tb(error.__traceback__)
     places = " < ".join(f"{PurePath(f.filename).name}:{f.lineno}" for f in reversed(frames[-4:]))
     return Unexpected(
-        "Bug", f"{type(error).__name__} at {places}. This is a bug of Key Vault Sync: report it."
+        Reason.BUG,
+        f"{type(error).__name__} at {places}. This is a bug of Key Vault Sync: report it.",
     )

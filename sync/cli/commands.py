@@ -28,6 +28,7 @@ from sync.cli.tables import (
 from sync.core.errors import NotOurs, SyncError
 from sync.core.model import Converged, Failed, Ignored, Outcome
 from sync.core.ports import Known
+from sync.core.reasons import Reason
 from sync.doctor.checks import Check, checks_json
 from sync.doctor.doctor import Doctor, unparsed
 
@@ -157,7 +158,7 @@ def _run_on_clients(command: Command, screen: Screen) -> Exit:
         if command.is_doctor:
             return _examined(unparsed(error.faults), screen)
         screen.err.writelines(f"{_PROGRAM}: {fault}\n" for fault in error.faults)
-        return _refused({"reason": "SettingsWrong", "faults": list(error.faults)}, screen)
+        return _refused({"reason": Reason.SETTINGS_WRONG, "faults": list(error.faults)}, screen)
     return run(app, command, screen)
 
 

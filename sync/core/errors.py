@@ -14,6 +14,8 @@ and an exception of a client library is never quoted, since its text may.
 
 import re
 
+from sync.core.reasons import Reason
+
 _NAME = re.compile(r"[0-9A-Za-z-]{1,24}", re.ASCII)
 _EXCERPT = 64
 
@@ -38,7 +40,7 @@ def excerpt(name: str) -> str:
 class SyncError(Exception):
     """The root; `reason` is a stable CamelCase word for logs, counters and JSON."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
@@ -59,7 +61,7 @@ class Malformed(Permanent):
 class Transient(SyncError):
     """The same call may succeed later; `retry_after` is the server's own advice, in seconds."""
 
-    def __init__(self, reason: str, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, reason: Reason, message: str, retry_after: float | None = None) -> None:
         super().__init__(reason, message)
         self.retry_after = retry_after
 

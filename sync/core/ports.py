@@ -6,6 +6,7 @@ from typing import Protocol, Self
 
 from sync.core.errors import SyncError, Transient
 from sync.core.model import Actual, Desired, ListedSecret, Target, Unserved, VaultName, VaultSecret
+from sync.core.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,9 @@ class Deadline:
         """Return the seconds left, capped; raises Transient when there are none."""
         left = self.at - self.clock()
         if left <= 0:
-            raise Transient("DeadlineExceeded", "No time was left for this vault in this run.")
+            raise Transient(
+                Reason.DEADLINE_EXCEEDED, "No time was left for this vault in this run."
+            )
         return left if at_most is None else min(left, at_most)
 
 

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from sync.core.errors import NotOurs, Permanent, quoted
 from sync.core.model import Target, VaultName
+from sync.core.reasons import Reason
 
 DEFAULT_PATTERN = (
     r"(?P<region>[a-z0-9]+)-ds-akv-(?P<project>[a-z0-9]+(?:-[a-z0-9]+)*)"
@@ -49,7 +50,7 @@ class Naming:
         )
         if match is None or not _NUMBER.fullmatch(match["number"] or ""):
             raise NotOurs(
-                "VaultNameOffPattern",
+                Reason.VAULT_NAME_OFF_PATTERN,
                 f"The vault name {quoted(text)} is not of the form that SYNC_VAULT_PATTERN asks "
                 "for (by default REGION-DS-AKV-PROJECT-STAGE-NUMBER, number 1 to 99, 24 characters "
                 "at most).",
@@ -69,20 +70,20 @@ class Naming:
         ).lower()
         if not _LABEL.fullmatch(namespace):
             raise Permanent(
-                "NamespaceInvalid",
+                Reason.NAMESPACE_INVALID,
                 f"Vault {vault} leads to namespace {namespace!r}, which is no RFC 1123 label "
                 "(63 characters of a-z, 0-9 and '-'): correct SYNC_NAMESPACE.",
             )
         if namespace == "default" or namespace.startswith("kube-"):
             raise Permanent(
-                "NamespaceProtected",
+                Reason.NAMESPACE_PROTECTED,
                 f"Vault {vault} leads to namespace {namespace!r}, which is never written: "
                 "rename the vault's project or stage, or correct SYNC_NAMESPACE.",
             )
         cluster = next((match.cluster for match in self.clusters if match.covers(vault)), None)
         if cluster is None:
             raise Permanent(
-                "NoCluster",
+                Reason.NO_CLUSTER,
                 f"No cluster of SYNC_CLUSTERS matches vault {vault} (region {vault.region!r}, "
                 f"stage {vault.stage!r}): add one.",
             )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from sync.core.errors import SyncError
 from sync.core.model import Target, VaultName
+from sync.core.reasons import Reason
 
 _SERVICE_ACCOUNT = "system:serviceaccount:"
 
@@ -22,7 +23,7 @@ def setting(name: str, value: str) -> str:
 
 def of_login(error: SyncError) -> str:
     """Return what helps an identity without a token."""
-    if error.reason == "CredentialRefused":
+    if error.reason == Reason.CREDENTIAL_REFUSED:
         return LOGIN
     return "az account get-access-token --query expiresOn"  # the token itself is not shown
 
@@ -30,14 +31,14 @@ def of_login(error: SyncError) -> str:
 def of_vault(vault: VaultName, error: SyncError) -> str:
     """Return what helps a vault that cannot be listed or read."""
     match error.reason:
-        case "VaultForbidden":
+        case Reason.VAULT_FORBIDDEN:
             return (
                 'az role assignment create --role "Key Vault Secrets User" --assignee IDENTITY '
                 f'--scope "$(az keyvault show --name {vault} --query id --output tsv)"'
             )
-        case "VaultFirewalled":
+        case Reason.VAULT_FIREWALLED:
             return f"az keyvault network-rule add --name {vault} --subnet SUBNET-ID"
-        case "CredentialRefused" | "CredentialUnavailable":
+        case Reason.CREDENTIAL_REFUSED | Reason.CREDENTIAL_UNAVAILABLE:
             return of_login(error)
         case _:
             return f"az keyvault show --name {vault}"
@@ -50,14 +51,14 @@ def empty_vault(vault: VaultName) -> str:
 
 def of_server(error: SyncError) -> str:
     """Return what shows why an API server gives no answer."""
-    if error.reason == "ClusterUnauthorized":
+    if error.reason == Reason.CLUSTER_UNAUTHORIZED:
         return "kubectl auth whoami"
     return "kubectl get --raw /version"
 
 
 def of_target(target: Target, error: SyncError) -> str:
     """Return what helps where a Secret's cluster does not answer what it is asked."""
-    if error.reason == "NamespaceTerminating":
+    if error.reason == Reason.NAMESPACE_TERMINATING:
         return namespace(target)
     return of_server(error)
 

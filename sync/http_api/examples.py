@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from sync.app.serialize import Json
+from sync.core.reasons import Reason
 
 VAULT = "weu-ds-akv-shop-dev-1"
 SECRET = "db-password"  # noqa: S105 - a name
@@ -58,25 +59,25 @@ def _failed(reason: str, message: str, *, transient: bool) -> Json:
 
 
 FAILED = _failed(
-    "NamespaceMissing",
+    Reason.NAMESPACE_MISSING,
     "Namespace shop-dev does not exist in cluster default. "
     "Create it: kubectl create namespace shop-dev",
     transient=False,
 )
 PASSING = _failed(
-    "VaultUnavailable",
+    Reason.VAULT_UNAVAILABLE,
     f"https://{VAULT}.vault.azure.net answered with HTTP status 503. This may pass.",
     transient=True,
 )
 MALFORMED: Json = {
-    "reason": "RequestMalformed",
+    "reason": Reason.REQUEST_MALFORMED,
     "message": "dry_run must be true or false. Send JSON with one of "
     '{"vault": NAME}, {"project": P, "stage": S} or {"all": true}, and optionally '
     '"secret": NAME, "dry_run": true, "force": true.',
     "transient": False,
 }
 NOT_OURS: Json = {
-    "reason": "VaultNameOffPattern",
+    "reason": Reason.VAULT_NAME_OFF_PATTERN,
     "message": "The vault name 'shop' is not of the form that SYNC_VAULT_PATTERN asks for (by "
     "default REGION-DS-AKV-PROJECT-STAGE-NUMBER, number 1 to 99, 24 characters at most).",
     "transient": False,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from sync.core.errors import NotOurs
+from sync.core.reasons import Reason
 
 _OBJECT_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _ENTRA = "aad"
@@ -23,7 +24,7 @@ def entra_principal(headers: Mapping[str, str]) -> str:
     principal = headers.get("x-ms-client-principal-id", "")
     if provider != _ENTRA or not _OBJECT_ID.fullmatch(principal):
         raise UnknownCaller(
-            "CallerUnknown",
+            Reason.CALLER_UNKNOWN,
             "Log in with Microsoft Entra: send the header 'Authorization: Bearer TOKEN' with a "
             "token for this app, as 'az account get-access-token --scope "
             "api://CLIENT-ID/.default' gives, CLIENT-ID being that of the app's App Service "

@@ -6,33 +6,19 @@ from sync.app.explain import Progress
 from sync.app.requests import MAX_BODY_LENGTH
 from sync.app.serialize import STATES, Json
 from sync.core.model import OBJECT_NAME, Action
+from sync.core.reasons import Group, Reason
 
 type Schema = Mapping[str, Json]
 
-MALFORMED = ("RequestMalformed",)
-NOT_OURS = ("VaultNameOffPattern",)
-NONE_KNOWN = ("NoSuchProject", "NoVaults")
-UNKNOWN_CALLER = ("CallerUnknown",)
-REASONS = (
-    "AdmissionDenied", "Bug",
-    "CertificateEncrypted", "CertificateKeyAmbiguous", "CertificateKeyMissing",
-    "CertificateMismatch", "CertificateUnreadable", "ClusterAnswerBroken", "ClusterConfig",
-    "ClusterCredentialMissing", "ClusterForbidden", "ClusterUnauthorized", "ClusterUnavailable",
-    "ClusterUnreachable", "Conflict", "CredentialRefused", "CredentialUnavailable",
-    "DeadlineExceeded", "DiscoveryIncomplete", "DiscoveryShrank", "DiscoveryUnscoped", "KeyClash",
-    "KeyInvalid", "KeyTwice", "KeysEvicted", "MemberTwice", "NamespaceInvalid", "NamespaceMissing",
-    "NamespaceProtected", "NamespaceTerminating", "NoCluster", "NoSuchSecret",
-    "OlderVersionServed", "PathNotFound", "QuotaExceeded", "ResourceManagerAnswerBroken",
-    "ResourceManagerForbidden", "ResourceManagerRefused", "ResourceManagerThrottled",
-    "ResourceManagerUnauthorized", "ResourceManagerUnavailable", "ResourceManagerUnreachable",
-    "ResourceMissing", "SecretImmutable", "SecretNotServedYet", "SecretRefused", "SecretTooLarge",
-    "SecretTypeMismatch", "SecretsMoved", "TagUnknown", "TagWrong", "TagsChanged", "TagsLost",
-    "TargetContested", "TargetTaken", "TooManyKeys", "TooManyMembers", "TypesDiffer", "UnsafePlan",
-    "ValueNotDecodable", "ValueNotOfFormat", "ValueNotOfType", "ValueNotUnicode",
-    "VaultAnswerBroken", "VaultCertificateRefused", "VaultFirewalled", "VaultForbidden",
-    "VaultNameUnresolved", "VaultRefused", "VaultThrottled", "VaultTooLarge", "VaultUnauthorized",
-    "VaultUnavailable", "VaultUnreachable", "VaultUntrusted",
-)  # fmt: skip
+MALFORMED = (Reason.REQUEST_MALFORMED,)
+NOT_OURS = (Reason.VAULT_NAME_OFF_PATTERN,)
+NONE_KNOWN = (Reason.NO_SUCH_PROJECT, Reason.NO_VAULTS)
+UNKNOWN_CALLER = (Reason.CALLER_UNKNOWN,)
+REASONS = tuple(
+    reason
+    for reason in Reason
+    if reason.group in {Group.TARGET, Group.VAULT_SECRET, Group.TRANSIENT, Group.BUG}
+)
 """Why a vault, or one secret of it, is not in step: `docs/outcomes.md` explains each."""
 
 
@@ -230,9 +216,9 @@ SCHEMAS: Mapping[str, Schema] = {
         message=_MESSAGE,
     ),
     "Unexplained": _object(**_WHY),
-    "BugFound": refusal(("Bug",)),
+    "BugFound": refusal((Reason.BUG,)),
     "SettingsFault": _object(
-        reason=_word(("SettingsWrong",), "a stable word"),
+        reason=_word((Reason.SETTINGS_WRONG,), "a stable word"),
         faults=_list(_NAMES, "each setting that is wrong, and how"),
     ),
     "Health": _object(status=_word(("ok", "misconfigured"), "`misconfigured` with 503")),

@@ -34,6 +34,7 @@ from cryptography.x509 import (
 )
 
 from sync.core.errors import Permanent
+from sync.core.reasons import Reason
 from sync.projection.pkcs12.ber import SEQUENCE, element
 from sync.projection.pkcs12.bundle import MOST_ROUNDS, Contents, Locked, TooDear, open_pkcs12
 
@@ -90,7 +91,7 @@ def read_bundle(name: str, text: str, content_type: str, *, keep_root: bool) -> 
     chain = _chain(key, certificates)
     if not chain:
         raise Permanent(
-            "CertificateMismatch",
+            Reason.CERTIFICATE_MISMATCH,
             f"Certificate {name!r} holds no certificate that belongs to its private key: import "
             "the two that belong together.",
         )
@@ -150,7 +151,7 @@ def _loaded(
     """Load a key, PEM or DER, and the certificates beside it."""
     if len(certificates) > _MOST_CERTIFICATES:
         raise Permanent(
-            "CertificateUnreadable",
+            Reason.CERTIFICATE_UNREADABLE,
             f"Certificate {name!r} comes with more than {_MOST_CERTIFICATES} certificates: import "
             "it with its own chain alone.",
         )
@@ -250,7 +251,7 @@ def _issued(certificate: Certificate, issuer: Certificate) -> bool:
 
 def _encrypted(name: str) -> Permanent:
     return Permanent(
-        "CertificateEncrypted",
+        Reason.CERTIFICATE_ENCRYPTED,
         f"Certificate {name!r} is locked by a password, or damaged: import it as a certificate, "
         "which takes the password off, or set it without one.",
     )
@@ -258,7 +259,7 @@ def _encrypted(name: str) -> Permanent:
 
 def _dear(name: str) -> Permanent:
     return Permanent(
-        "CertificateUnreadable",
+        Reason.CERTIFICATE_UNREADABLE,
         f"Certificate {name!r} asks for more than {MOST_ROUNDS:,} rounds of key derivation: export "
         "it anew with the usual number (openssl pkcs12 -export takes 2,048).",
     )
@@ -266,7 +267,7 @@ def _dear(name: str) -> Permanent:
 
 def _keyless(name: str) -> Permanent:
     return Permanent(
-        "CertificateKeyMissing",
+        Reason.CERTIFICATE_KEY_MISSING,
         f"Certificate {name!r} comes without its private key: make a new version under a policy "
         "whose key is exportable.",
     )
@@ -274,14 +275,14 @@ def _keyless(name: str) -> Permanent:
 
 def _ambiguous(name: str) -> Permanent:
     return Permanent(
-        "CertificateKeyAmbiguous",
+        Reason.CERTIFICATE_KEY_AMBIGUOUS,
         f"Certificate {name!r} holds several private keys: import it with its own alone.",
     )
 
 
 def _unreadable(name: str) -> Permanent:
     return Permanent(
-        "CertificateUnreadable",
+        Reason.CERTIFICATE_UNREADABLE,
         f"Certificate {name!r} is neither a PEM bundle nor the base64 of a PKCS#12 one, or not "
         f"what its content type ({_PEM} or {_PKCS12}) says: set it anew.",
     )

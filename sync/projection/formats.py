@@ -14,6 +14,7 @@ import yaml
 from dotenv.parser import parse_stream
 
 from sync.core.errors import Permanent, excerpt
+from sync.core.reasons import Reason
 from sync.projection.tags import Encoding, Format
 
 MAX_DEPTH = 32
@@ -59,14 +60,14 @@ def decoded(name: str, text: str, encoding: Encoding | None) -> bytes:
         with suppress(UnicodeEncodeError):
             return text.encode()
         raise Permanent(  # outside of an except clause, whose error would hold the value
-            "ValueNotUnicode",
+            Reason.VALUE_NOT_UNICODE,
             f"Secret {name!r} holds characters that UTF-8 cannot encode (lone surrogates): "
             "set a new version of it.",
         )
     digits = "".join(text.split())
     if not _ENCODED[encoding].fullmatch(digits):
         raise Permanent(
-            "ValueNotDecodable",
+            Reason.VALUE_NOT_DECODABLE,
             f"Secret {name!r}, tagged k8s-encoding {encoding}, is not {encoding}: "
             "set a new version of it that is, or remove the tag.",
         )
@@ -81,7 +82,7 @@ def as_text(name: str, value: bytes) -> str:
     with suppress(UnicodeDecodeError):
         return value.decode()
     raise Permanent(
-        "ValueNotUnicode",
+        Reason.VALUE_NOT_UNICODE,
         f"Secret {name!r} is no UTF-8 text, as its tags need it to be: set a new version of it, "
         "or correct its tags.",
     )
@@ -104,7 +105,7 @@ def members(name: str, text: str, form: ObjectFormat, path: str | None) -> Mappi
     found = dict(islice(_leaves(tree, ()), MAX_MEMBERS + 1))
     if len(found) > MAX_MEMBERS:
         raise Permanent(
-            "TooManyMembers",
+            Reason.TOO_MANY_MEMBERS,
             f"{subject} has more than {MAX_MEMBERS} members: divide it into several secrets, or "
             "take a part of it with k8s-path.",
         )
@@ -270,7 +271,7 @@ def _at(name: str, tree: Node, path: str) -> Node:
             node = node[int(part)]
         else:
             raise Permanent(
-                "PathNotFound",
+                Reason.PATH_NOT_FOUND,
                 f"Secret {name!r}, tagged k8s-path, has nothing at its part {excerpt(part)}: write "
                 "names of members and numbers of list items, from 0, joined by dots, "
                 "and a dot inside a name as '\\.'.",
@@ -320,12 +321,13 @@ _TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 
 def _unfit(subject: str, fault: str) -> Permanent:
     return Permanent(
-        "ValueNotOfFormat",
+        Reason.VALUE_NOT_OF_FORMAT,
         f"{subject} {fault}: set a new version of it that can be read, or correct its tags.",
     )
 
 
 def _twice(subject: str, member: str) -> Permanent:
     return Permanent(
-        "MemberTwice", f"{subject} has {member} twice: set a new version of it with one of them."
+        Reason.MEMBER_TWICE,
+        f"{subject} has {member} twice: set a new version of it with one of them.",
     )

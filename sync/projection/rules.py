@@ -10,6 +10,7 @@ from hashlib import sha256
 from sync.core.annotation import SECRET_NAME
 from sync.core.errors import Permanent, excerpt
 from sync.core.model import ListedSecret, Target, VaultSecret
+from sync.core.reasons import Reason
 from sync.projection.certificates import read_bundle
 from sync.projection.formats import as_text, decoded, joined, members
 from sync.projection.secret_types import typed
@@ -186,7 +187,7 @@ class Rules:
             return target.secret
         if _VAULTS_OWN.fullmatch(word):
             raise Permanent(
-                "TagWrong",
+                Reason.TAG_WRONG,
                 f"Secret {name!r}: its tag k8s-secret asks for {word!r}, which is a vault's own "
                 "Secret: choose another name.",
             )
@@ -194,7 +195,7 @@ class Rules:
         secret = word if named else f"{target.secret}-{word}"
         if not SECRET_NAME.fullmatch(secret):
             raise Permanent(
-                "TagWrong",
+                Reason.TAG_WRONG,
                 f"Secret {name!r}, tagged k8s-type, cannot be kept in a Secret of its own name: "
                 "name one by the tag k8s-secret.",
             )
@@ -223,7 +224,7 @@ class Rules:
         found = members(name, text, wish.expand, wish.path)
         if not found:
             raise Permanent(
-                "ValueNotOfFormat",
+                Reason.VALUE_NOT_OF_FORMAT,
                 f"Secret {name!r}, tagged k8s-expand {wish.expand}, has no members: set a new "
                 "version of it that has, or leave it out by its tag k8s-sync.",
             )
@@ -261,7 +262,7 @@ def _checked(name: str, keys: Iterable[tuple[str, bytes]]) -> Mapping[str, bytes
         _check_key(name, key)
         if key in made:
             raise Permanent(
-                "KeyTwice",
+                Reason.KEY_TWICE,
                 f"Secret {name!r} becomes key {key!r} twice: rename one of the members.",
             )
         made[key] = value
@@ -271,7 +272,7 @@ def _checked(name: str, keys: Iterable[tuple[str, bytes]]) -> Mapping[str, bytes
 def _check_key(name: str, key: str) -> None:
     if not _DATA_KEY.fullmatch(key):
         raise Permanent(
-            "KeyInvalid",
+            Reason.KEY_INVALID,
             f"Secret {name!r} would become key {excerpt(key)}, which Kubernetes refuses (1 to 253 "
             "letters, digits, '-', '_', '.'): rename the member, or name it by its tag k8s-key.",
         )

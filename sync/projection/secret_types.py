@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Literal
 
 from sync.core.errors import Permanent, excerpt
+from sync.core.reasons import Reason
 from sync.projection.formats import Node, as_text, read_json
 from sync.projection.tags import SecretType
 
@@ -55,7 +56,7 @@ def typed(name: str, kind: Built, value: bytes) -> Data:
             f"Secret {name!r}, tagged k8s-type {kind.word},", as_text(name, value)
         )
     except Permanent as fault:
-        raise Permanent("ValueNotOfType", f"{fault.message} {_NEEDS[kind]}") from fault
+        raise Permanent(Reason.VALUE_NOT_OF_TYPE, f"{fault.message} {_NEEDS[kind]}") from fault
 
 
 def blank(kind: SecretType) -> Data:
@@ -165,7 +166,7 @@ def _strings(subject: str, tree: Mapping[str, Node], *known: str) -> dict[str, s
 
 
 def _unfit(subject: str, fault: str) -> Permanent:
-    return Permanent("ValueNotOfType", f"{subject} {fault}: set a new version of it.")
+    return Permanent(Reason.VALUE_NOT_OF_TYPE, f"{subject} {fault}: set a new version of it.")
 
 
 _BUILDERS: Mapping[Built, Callable[[str, str], Data]] = {

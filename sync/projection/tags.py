@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 
 from sync.core.errors import Permanent, excerpt
+from sync.core.reasons import Reason
 
 PREFIX = "k8s-"
 
@@ -96,7 +97,7 @@ def read_tags(name: str, tags: Mapping[str, str]) -> TagOptions:
     if faults := [*unknown, *ours.faults]:
         known = f" Known tags are {', '.join(KNOWN)}." if unknown else ""
         raise Permanent(
-            "TagUnknown" if unknown else "TagWrong",
+            Reason.TAG_UNKNOWN if unknown else Reason.TAG_WRONG,
             f"Correct the tags of secret {name!r}: {'; '.join(faults)}.{known}",
         )
     return wish

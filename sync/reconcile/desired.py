@@ -9,6 +9,7 @@ from functools import cached_property
 from sync.core.annotation import Record
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import SECRET_TYPE
+from sync.core.reasons import Reason
 from sync.projection.rules import TAGGED
 from sync.reconcile.observed import ObservedVault
 from sync.reconcile.plan import DesiredSecret, Entry, ObservedSecret
@@ -169,7 +170,7 @@ class _Part:
         """What is wrong with those whose keys clash."""
         return {
             name: Permanent(
-                "KeyClash",
+                Reason.KEY_CLASH,
                 f"Key {key!r} of Secret {self.standing.target} is claimed by the vault secrets "
                 f"{' and '.join(repr(each) for each in names)}: neither is written until one of "
                 "them takes another key (tag k8s-key) or goes.",
@@ -240,7 +241,7 @@ def _waiting(parts: Collection[_Part]) -> Mapping[str, SyncError]:
                 if shared := each.values.keys() & set(record.keys(holder)):
                     holders.setdefault(name, set()).add(holder)
                     waiting[name] = Permanent(
-                        "KeyClash",
+                        Reason.KEY_CLASH,
                         f"Key {min(shared)!r} of Secret {part.standing.target}, which vault secret "
                         f"{name!r} claims, stays with {holder!r} until that is in its new place.",
                     )
@@ -262,7 +263,7 @@ def _of_the_type(holdings: ObservedVault, reading: VaultSurvey) -> VaultSurvey:
         if actual is not None:
             failed |= {
                 name: Permanent(
-                    "SecretTypeMismatch",
+                    Reason.SECRET_TYPE_MISMATCH,
                     f"Secret {name!r} asks for Secret {standing.target} as "
                     f"{each.placement.type}, which is of type {actual!r}, and a type cannot be "
                     "changed: name another by k8s-secret, or delete the Secret to have it made "
@@ -274,7 +275,7 @@ def _of_the_type(holdings: ObservedVault, reading: VaultSurvey) -> VaultSurvey:
         elif len(kinds) > 1:
             failed |= {
                 name: Permanent(
-                    "TypesDiffer",
+                    Reason.TYPES_DIFFER,
                     f"Secret {name!r} asks for Secret {secret!r} as {each.placement.type}, and "
                     "another vault secret for the same one of another type: name two by "
                     "k8s-secret.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sync.core.annotation import State, decode
 from sync.core.errors import Permanent
 from sync.core.model import FIELD_MANAGER, MANAGED_BY_LABEL, STATE_ANNOTATION, Actual, Target
+from sync.core.reasons import Reason
 
 _ESO_MANAGED = "reconcile.external-secrets.io/managed"
 _ESO_OWNER = "reconcile.external-secrets.io/created-by"
@@ -80,7 +81,8 @@ def taken(target: Target, found: Claim) -> Permanent:
         steps = "; ".join(f"({n}) {s}" for n, s in enumerate((*found.steps, takeover), start=1))
         how = f"To hand it over: {steps}. To take it as it is, resync this vault with force."
     return Permanent(
-        "TargetTaken", f"Secret {target} is not taken over for vault {target.vault}: {who}. {how}"
+        Reason.TARGET_TAKEN,
+        f"Secret {target} is not taken over for vault {target.vault}: {who}. {how}",
     )
 
 

@@ -19,6 +19,7 @@ from sync.core.model import (
     Plan,
     Target,
 )
+from sync.core.reasons import Reason
 from sync.projection.secret_types import blank
 from sync.projection.tags import SecretType
 from sync.reconcile.ownership import claim, taken
@@ -158,7 +159,7 @@ def refuse_unmarked(standing: ObservedSecret) -> None:
     if standing.state is not None:
         return
     raise Permanent(
-        "TargetTaken",
+        Reason.TARGET_TAKEN,
         f"Secret {target} was there before the tag k8s-secret that asks for it, and is not the "
         f"sync's: choose another name, delete it, or take it over by a resync of vault "
         f"{target.vault} with force.",
@@ -221,7 +222,7 @@ def refuse_losses(target: Target, *, ours: int, gone: int, listed: int) -> None:
     else:
         return
     raise Permanent(
-        "UnsafePlan",
+        Reason.UNSAFE_PLAN,
         f"Nothing was removed or written: vault {target.vault} {what}, and Secret "
         f"{target} would lose {gone} keys. If that is meant, resync this vault with "
         "force.",
@@ -261,13 +262,13 @@ def _refuse_unwritable(
     target, actual = standing.target, standing.actual
     if actual is not None and actual.type != desired.type:
         raise Permanent(
-            "SecretTypeMismatch",
+            Reason.SECRET_TYPE_MISMATCH,
             f"Secret {target} is of type {actual.type!r} and a type cannot be changed: delete the "
             f"Secret, it is then made anew as {desired.type}.",
         )
     if actual is not None and actual.immutable:
         raise Permanent(
-            "SecretImmutable",
+            Reason.SECRET_IMMUTABLE,
             f"Secret {target} is marked immutable: delete it, it is then made anew.",
         )
     others = {key: value for key, value in standing.data.items() if key not in removed}
@@ -275,20 +276,20 @@ def _refuse_unwritable(
     size = sum(len(value) for value in data.values())
     if size > MAX_DATA_BYTES:
         raise Permanent(
-            "SecretTooLarge",
+            Reason.SECRET_TOO_LARGE,
             f"Secret {target} would hold {size} bytes of values; Kubernetes allows "
             f"{MAX_DATA_BYTES}. {_MOVE}",
         )
     if len(data) > MAX_KEYS:
         raise Permanent(
-            "TooManyKeys",
+            Reason.TOO_MANY_KEYS,
             f"Secret {target} would hold {len(data)} keys; it has room for {MAX_KEYS}. {_MOVE}",
         )
     annotations = {**(actual.annotations if actual else {}), **desired.annotations}
     noted = sum(len(name.encode()) + len(text.encode()) for name, text in annotations.items())
     if noted > MAX_ANNOTATION_BYTES:
         raise Permanent(
-            "TooManyKeys",
+            Reason.TOO_MANY_KEYS,
             f"Secret {target} would need {noted} bytes of annotations for its {len(desired.data)} "
             f"keys; Kubernetes allows {MAX_ANNOTATION_BYTES}. {_MOVE}",
         )

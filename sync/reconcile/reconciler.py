@@ -14,6 +14,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
 from sync.core.model import CREATE_ONLY, Action, Change, Hint, Target, moment
 from sync.core.ports import Cluster, Deadline, Vaults
+from sync.core.reasons import Reason
 from sync.projection.rules import DEFAULT_RULES, Rules
 from sync.reconcile.desired import DesiredVault, compose
 from sync.reconcile.observed import ObservedVault
@@ -148,7 +149,7 @@ class Reconciler:
         unread = failed | unread
         if look.contents.moving and wrote:
             progress.work = replace(work, whole=True)
-            raise Conflict("SecretsMoved", f"{work.target} changes again as soon as read.")
+            raise Conflict(Reason.SECRETS_MOVED, f"{work.target} changes again as soon as read.")
         if look.contents.moving and work.dry_run and not unread:
             end = compose(look.holdings, look.reading, prune=self.prune, foresee=True)
             _, unread = self._write_all(replace(look, contents=end), progress, deadline)
@@ -217,7 +218,9 @@ class Reconciler:
             if not reading.unvisited:
                 return Turn(holdings, reading, compose(holdings, reading, prune=self.prune))
             wanted = reading.unvisited
-        raise Conflict("TagsChanged", f"The tags of vault {work.target.vault} change all the time.")
+        raise Conflict(
+            Reason.TAGS_CHANGED, f"The tags of vault {work.target.vault} change all the time."
+        )
 
     def _write(
         self, look: Turn, standing: ObservedSecret, progress: _Progress, deadline: Deadline
@@ -233,7 +236,7 @@ class Reconciler:
         if plan.evict:
             self.cluster.evict(target, plan.evict, revision, deadline)
             progress.note(look, standing, (Change(key, Action.REMOVE) for key in plan.evict))
-            raise Conflict("KeysEvicted", f"{target} changes again as soon as read.")
+            raise Conflict(Reason.KEYS_EVICTED, f"{target} changes again as soon as read.")
         self.cluster.apply(target, plan.apply, revision, deadline)
         progress.note(look, standing, plan.changes)
         return True
@@ -243,7 +246,7 @@ class Reconciler:
         standing = ObservedSecret.of(work.target, actual)
         if standing.state is None and work.contested:
             raise Permanent(
-                "TargetContested",
+                Reason.TARGET_CONTESTED,
                 f"Secret {work.target} is not created for vault {work.target.vault}: another vault "
                 "leads to it as well. Rename one of the vaults, or tell them apart in "
                 "SYNC_NAMESPACE or SYNC_CLUSTERS.",

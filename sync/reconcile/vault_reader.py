@@ -9,6 +9,7 @@ from sync.core.annotation import Record
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import Hint, ListedSecret, Unserved, VaultSecret
 from sync.core.ports import Deadline, Vaults
+from sync.core.reasons import Reason
 from sync.projection.rules import TAGGED, Excluded, Placement, Rules, latest
 from sync.reconcile.observed import ObservedVault
 
@@ -273,7 +274,7 @@ class VaultReader:
             return place
         if record and record.version != secret.version and _lost_tags(holdings, spelled, place):
             raise Permanent(
-                "TagsLost",
+                Reason.TAGS_LOST,
                 f"The new version of secret {name!r} has none of the tags by which the former one "
                 "was brought over: give it the same tags (each version has its own), or k8s-sync "
                 "true if it is meant to be a plain one.",
@@ -360,7 +361,7 @@ def _unknown(
     reasons = {name.lower(): reason for name, reason in out.items()}
     return {
         hint.secret: Permanent(
-            "NoSuchSecret",
+            Reason.NO_SUCH_SECRET,
             f"Vault {holdings.target.vault} has no enabled secret {hint.secret!r}: check the name."
             if hint.secret.lower() not in reasons
             else f"Secret {hint.secret!r} of vault {holdings.target.vault} is in no Secret: "
@@ -378,14 +379,16 @@ def _lost_tags(holdings: ObservedVault, name: str, place: Placement) -> bool:
 
 
 def _not_served_yet(name: str) -> Transient:
-    return Transient("SecretNotServedYet", f"The vault does not serve its secret {name!r} yet.")
+    return Transient(
+        Reason.SECRET_NOT_SERVED_YET, f"The vault does not serve its secret {name!r} yet."
+    )
 
 
 def _changed_meanwhile(name: str) -> Transient:
-    return Transient("TagsChanged", f"The tags of secret {name!r} changed while it was read.")
+    return Transient(Reason.TAGS_CHANGED, f"The tags of secret {name!r} changed while it was read.")
 
 
 def _older_version(name: str) -> Transient:
     return Transient(
-        "OlderVersionServed", f"The vault still serves an older version of secret {name!r}."
+        Reason.OLDER_VERSION_SERVED, f"The vault still serves an older version of secret {name!r}."
     )

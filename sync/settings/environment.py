@@ -9,6 +9,7 @@ from uuid import UUID
 from sync.adapters.kubernetes.cluster_config import ClusterConfig
 from sync.core.errors import NotOurs, Permanent
 from sync.core.model import VaultName
+from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_NAMESPACE, DEFAULT_PATTERN, PARTS, Naming
 from sync.projection.rules import DEFAULT_RULES, KeyStyle, Pattern, Rules, StagePrefixes
 from sync.settings.clusters import ONE_CLUSTER, read_clusters
@@ -26,7 +27,7 @@ class SettingsError(Permanent):
     """One or more settings are wrong; `faults` has a sentence for each."""
 
     def __init__(self, faults: tuple[str, ...]) -> None:
-        super().__init__("SettingsWrong", " ".join(faults))
+        super().__init__(Reason.SETTINGS_WRONG, " ".join(faults))
         self.faults = faults
 
 

@@ -33,6 +33,7 @@ from sync.adapters.kubernetes.connection import Call
 from sync.adapters.kubernetes.login.endpoints import Azure
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 from tests.unit.scripted import Answer, Scripted, scripted_servers, soon
 
 VERSION = Call("GET", "/version")
@@ -222,7 +223,7 @@ def test_a_lookup_that_fails_leaves_the_failure_at_hand(
     clusters = reached(Aks("id"), azure)
     assert status(clusters) == 200
     server.stop()
-    whereabouts.failure = Permanent("ResourceManagerForbidden", "no")
+    whereabouts.failure = Permanent(Reason.RESOURCE_MANAGER_FORBIDDEN, "no")
     with pytest.raises(Transient) as caught:
         status(clusters)
     assert caught.value.reason == "ClusterUnreachable"
@@ -234,7 +235,7 @@ def test_a_lookup_that_fails_leaves_the_failure_at_hand(
 
 def test_a_lookup_that_fails_at_first_is_told(azure: Azure, whereabouts: Whereabouts) -> None:
     """Before the cluster is known there is nothing else to tell of than what Azure says."""
-    whereabouts.failure = Permanent("ResourceManagerForbidden", "no")
+    whereabouts.failure = Permanent(Reason.RESOURCE_MANAGER_FORBIDDEN, "no")
     with pytest.raises(Permanent) as caught:
         status(reached(Aks("id"), azure))
     assert caught.value is whereabouts.failure

@@ -10,6 +10,7 @@ import pytest
 from sync import telemetry
 from sync.core.errors import Permanent, Transient
 from sync.core.model import Converged, Failed, Target, VaultName
+from sync.core.reasons import Reason
 
 ROOT = Path(__file__).parents[2]
 ALERTS = json.loads((ROOT / "infra/alerts/alerts.json").read_text())
@@ -30,8 +31,8 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
         "timer",
         [
             Converged(TARGET, expired=("old",), warnings=("Key: odd: a word.",)),
-            Failed("weu-ds-akv-shop-dev-2", Transient("VaultThrottled", "Wait: a little.")),
-            Failed("discovery", Permanent("DiscoveryForbidden", "No role.")),
+            Failed("weu-ds-akv-shop-dev-2", Transient(Reason.VAULT_THROTTLED, "Wait: a little.")),
+            Failed("discovery", Permanent(Reason.RESOURCE_MANAGER_FORBIDDEN, "No role.")),
         ],
     )
     return [record.getMessage() for record in caplog.records]

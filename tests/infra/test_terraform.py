@@ -164,7 +164,7 @@ def test_the_app_is_sent_what_it_reads() -> None:
     (subscription,) = blocks("resource", "azapi_resource", "event_subscription")
     types = at(subscription, "body.properties.filter.includedEventTypes")
     assert isinstance(types, list)
-    assert sorted(map(str, types)) == sorted(NEW_VERSION | EXPIRY)
+    assert sorted(map(str, types)) == sorted({*NEW_VERSION, *EXPIRY})
 
 
 def test_events_come_after_the_code() -> None:

@@ -21,6 +21,7 @@ from sync.core.model import (
     VaultSecret,
 )
 from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 
 NOON = 1_767_268_800.0
 """2026-01-01T12:00:00Z, when every fake clock starts."""
@@ -280,14 +281,16 @@ class FakeCluster:
         deadline.remaining()
         self._wire.pass_on(Call("apply", _subject(target)))
         if self.namespaces is not None and target.namespace not in self.namespaces:
-            raise Permanent("NamespaceMissing", f"Namespace {target.namespace} does not exist.")
+            raise Permanent(
+                Reason.NAMESPACE_MISSING, f"Namespace {target.namespace} does not exist."
+            )
         stored = self.secrets.get(target.place)
         if stored is None:
             stored = Stored(next(self._revisions), {}, {}, desired.type)
             self._refuse(stored, desired)
             self.secrets[target.place] = stored
         elif resource_version not in {str(stored.revision), "0"}:  # "0" is any, as on the server
-            raise Conflict("SecretChanged", "The resourceVersion does not hold.")
+            raise Conflict(Reason.SECRET_CHANGED, "The resourceVersion does not hold.")
         self._refuse(stored, desired)
         before = (dict(stored.fields), {key: set(who) for key, who in stored.managers.items()})
         applied = _fields(desired)
@@ -311,7 +314,7 @@ class FakeCluster:
         self._wire.pass_on(Call("evict", _subject(target)))
         stored = self.secrets.get(target.place)
         if stored is None or str(stored.revision) != resource_version:
-            raise Conflict("SecretChanged", "The resourceVersion does not hold.")
+            raise Conflict(Reason.SECRET_CHANGED, "The resourceVersion does not hold.")
         for key in keys:
             stored.fields.pop(("data", key), None)
             stored.managers.pop(("data", key), None)
@@ -346,11 +349,13 @@ class FakeCluster:
 
     def _refuse(self, stored: Stored, desired: Desired) -> None:
         if stored.type != desired.type:
-            raise Permanent("SecretInvalid", "The type cannot be changed.")
+            raise Permanent(Reason.SECRET_REFUSED, "The type cannot be changed.")
         if stored.type == "kubernetes.io/tls" and not {"tls.crt", "tls.key"} <= desired.data.keys():
-            raise Permanent("SecretInvalid", "A Secret of this type needs tls.crt and tls.key.")
+            raise Permanent(
+                Reason.SECRET_REFUSED, "A Secret of this type needs tls.crt and tls.key."
+            )
         if stored.immutable and stored.part("data") != desired.data:
-            raise Permanent("SecretInvalid", "The Secret is immutable.")
+            raise Permanent(Reason.SECRET_REFUSED, "The Secret is immutable.")
 
     def _changed(self, target: Target, stored: Stored) -> None:
         stored.revision = next(self._revisions)

@@ -10,9 +10,10 @@ import pytest
 from sync.adapters.kubernetes.login.cached import Cached, CachedValue
 from sync.core.errors import Transient
 from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 from tests.unit.scripted import soon
 
-OUTAGE = Transient("Down", "It is down.")
+OUTAGE = Transient(Reason.CREDENTIAL_UNAVAILABLE, "It is down.")
 
 
 @dataclass(slots=True)
@@ -83,7 +84,7 @@ def test_who_waits_for_a_fetch_that_fails_is_told_so() -> None:
         fetches.append(1)
         entered.set()
         assert gate.wait(20)
-        raise Transient("CredentialUnavailable", "down")
+        raise Transient(Reason.CREDENTIAL_UNAVAILABLE, "down")
 
     lease = Cached(fetch, patience=5)
 

@@ -16,6 +16,7 @@ from sync.cli.commands import Screen, run
 from sync.core.errors import Conflict, Permanent, Transient
 from sync.core.model import MANAGED_BY_LABEL, Converged
 from sync.core.ports import Known
+from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from tests.unit.world import World
 
@@ -202,7 +203,7 @@ def test_there_must_be_a_secret_to_adopt() -> None:
 def test_a_vault_that_cannot_be_read_is_not_adopted_from() -> None:
     """Why the vault cannot be read is the error, and nothing is written."""
     handover = Handover.prepared()
-    handover.world.wire.fail("list", Transient("VaultThrottled", "The vault throttles."))
+    handover.world.wire.fail("list", Transient(Reason.VAULT_THROTTLED, "The vault throttles."))
     with pytest.raises(Transient) as refused:
         handover.look()
     assert refused.value.reason == "VaultThrottled"

@@ -15,6 +15,7 @@ from sync.app.work_queue import Threads, WorkQueue
 from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
 from sync.core.model import Actual, Converged, Desired, Failed, Hint, Ignored, Outcome, Target
 from sync.core.ports import Cluster, Deadline, Known
+from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult
 from tests.unit.world import World
@@ -226,7 +227,7 @@ def test_a_failing_vault_leaves_the_others() -> None:
     stage = Stage()
     for name in KNOWN:
         stage.put(name, "a", name)
-    stage.world.wire.fail("list", Transient("VaultThrottled", "Throttled."), times=1)
+    stage.world.wire.fail("list", Transient(Reason.VAULT_THROTTLED, "Throttled."), times=1)
     assert {of(outcome) for outcome in stage.app().sweep()} == {Transient, None}
 
 
@@ -329,7 +330,11 @@ def test_a_contest_ends_with_the_look_that_shows_no_rival() -> None:
     assert [of(outcome) for outcome in app.sweep()] == [None]
 
 
-@pytest.mark.parametrize("fault", [Transient("X", "x"), Permanent("X", "x")], ids=["503", "422"])
+@pytest.mark.parametrize(
+    "fault",
+    [Transient(Reason.VAULT_UNAVAILABLE, "x"), Permanent(Reason.VAULT_FORBIDDEN, "x")],
+    ids=["503", "422"],
+)
 def test_a_failed_search_is_told_and_every_known_vault_is_done(fault: SyncError) -> None:
     """A pass, a resync and a status tell of the search and go on with what is known."""
     stage = Stage(fault=fault)
@@ -351,14 +356,14 @@ def test_a_failed_search_is_told_and_every_known_vault_is_done(fault: SyncError)
 
 def test_a_project_that_a_failed_search_may_have_missed_is_not_called_unknown() -> None:
     """Where the search failed, nobody can say that there is no such project."""
-    fault = Transient("X", "x")
+    fault = Transient(Reason.VAULT_UNAVAILABLE, "x")
     app = Stage(fault=fault).app()
     assert list(app.resync(Resync(project="x", stage="y"))) == [Failed(DISCOVERY, fault)]
 
 
 def test_a_vault_that_is_named_is_not_searched_for() -> None:
     """An operator can resync one vault while the search is down."""
-    stage = Stage(fault=Transient("X", "x"))
+    stage = Stage(fault=Transient(Reason.VAULT_UNAVAILABLE, "x"))
     stage.put(KNOWN[0], "a", "x")
     assert [of(outcome) for outcome in stage.app().resync(Resync(vault=KNOWN[0]))] == [None]
     assert stage.looks == []
@@ -385,7 +390,7 @@ def test_the_status_tells_every_secret_and_every_failure() -> None:
         None,
         None,
     ]
-    stage.world.wire.fail("read", Transient("ClusterUnreachable", "Down."), times=1)
+    stage.world.wire.fail("read", Transient(Reason.CLUSTER_UNREACHABLE, "Down."), times=1)
     told = list(app.status(app.select(Resync(vault=KNOWN[0]))))
     assert told[0][0]["reason"] == "ClusterUnreachable"
     assert "pl4nted" not in json.dumps([entry for entry, _ in told])
@@ -418,7 +423,7 @@ def test_another_secret_that_cannot_be_read_hides_no_other() -> None:
     stage = Stage()
     stage.put(KNOWN[0], "a", "x")
     other = web(stage)
-    refused = Permanent("ClusterForbidden", "The Role lacks it.")
+    refused = Permanent(Reason.CLUSTER_FORBIDDEN, "The Role lacks it.")
     app = replace(stage.app(), cluster=Barred(stage.world.cluster, other, refused))
     ((told, error),) = app.status(Known((other.vault,)))
     assert error is refused
@@ -450,7 +455,7 @@ def test_a_vault_that_cannot_be_explained_is_told_why() -> None:
     contested = app.explain(vault)
     nowhere = app.explain(Naming(PATTERN).vault("weu-ds-akv-default-x-1"))
     stage = Stage()
-    stage.world.wire.fail("list", Transient("VaultThrottled", "Wait."))
+    stage.world.wire.fail("list", Transient(Reason.VAULT_THROTTLED, "Wait."))
     unread = stage.app().explain(vault)
     reasons = [told.reason for told in (contested, nowhere, unread) if isinstance(told, SyncError)]
     assert reasons == ["TargetContested", "NamespaceProtected", "VaultThrottled"]

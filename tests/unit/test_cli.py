@@ -36,6 +36,7 @@ from sync.core.model import (
     VaultSecret,
 )
 from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from sync.reconcile.reconciler import Reconciler, ReconcileRequest, ReconcileResult, Turn
 from tests.leaks.dye import PLANTED
@@ -63,8 +64,8 @@ CHANGED = ReconcileResult(
     ("db-password",),
     {},
 )
-REFUSED = Permanent("NamespaceMissing", "Namespace billing-dev is missing: create it.")
-BUSY = Transient("ClusterUnavailable", "The cluster did not answer: try again.")
+REFUSED = Permanent(Reason.NAMESPACE_MISSING, "Namespace billing-dev is missing: create it.")
+BUSY = Transient(Reason.CLUSTER_UNAVAILABLE, "The cluster did not answer: try again.")
 
 RESYNC = """\
 VAULT                    SECRET                                RESULT   KEYS  NOTES
@@ -413,7 +414,7 @@ def test_what_cannot_be_explained_is_an_error() -> None:
     explaining = Explaining.prepared()
     said = explaining.say("nosuch", tables=False)
     assert (said.code, json.loads(said.out)["reason"]) == (1, "NoSuchSecret")
-    explaining.world.wire.fail("list", Transient("VaultThrottled", "Wait."))
+    explaining.world.wire.fail("list", Transient(Reason.VAULT_THROTTLED, "Wait."))
     said = explaining.say()
     assert (said.code, said.out) == (1, "")
     assert said.err == "keyvault-sync: VaultThrottled: Wait.\n"
@@ -421,7 +422,10 @@ def test_what_cannot_be_explained_is_an_error() -> None:
 
 def test_outcomes_without_a_target_have_a_row_too() -> None:
     """A vault that leads nowhere, or is not ours, shows why and no Secret."""
-    outcomes = (Failed(SHOP, REFUSED), Ignored("event", NotOurs("EventTypeIgnored", "Not ours.")))
+    outcomes = (
+        Failed(SHOP, REFUSED),
+        Ignored("event", NotOurs(Reason.EVENT_TYPE_IGNORED, "Not ours.")),
+    )
     assert outcomes_text(outcomes, 80) == (
         "VAULT                  SECRET  RESULT   KEYS  NOTES\n"
         "we-ds-akv-shop-prod-1  -       failed   -     NamespaceMissing\n"

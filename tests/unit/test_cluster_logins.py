@@ -21,6 +21,7 @@ from sync.adapters.kubernetes.login.stored_credentials import KeptSecrets
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import ListedSecret, Unserved, VaultName, VaultSecret
 from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.scripted import Answer, Request, Scripted, said, soon
@@ -164,7 +165,7 @@ def test_what_is_no_token_is_told(value: str | Unserved) -> None:
 
 def test_a_vault_that_is_down_is_transient() -> None:
     """What the vault's own failure means is left as it is."""
-    outage = Transient("VaultUnavailable", "down")
+    outage = Transient(Reason.VAULT_UNAVAILABLE, "down")
     with pytest.raises(Transient, match="down"):
         KeptSecrets(Shelf(outage)).text(KEPT, soon())
 

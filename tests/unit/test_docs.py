@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sync.cli.arguments import parse
+from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_NAMESPACE
 from sync.settings.environment import DEFAULT_DNS_SUFFIX, DEFAULT_SCHEDULE, NAMES, read
 
 ROOT = Path(__file__).parents[2]
-ERRORS = {
-    "Permanent", "Malformed", "Transient", "Conflict", "NotOurs", "Unexpected", "UnknownCaller",
-}  # fmt: skip
 
 
 def rows(document: str) -> Iterator[list[str]]:
@@ -41,24 +39,27 @@ def test_readme_has_every_setting_and_its_default() -> None:
     assert read(stated) == read({})
 
 
-def reasons() -> set[str]:
-    """Return every reason that the code gives to an error."""
-    found: set[str] = set()
-    for path in (ROOT / "sync").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            match node:
-                case ast.Call(
-                    func=ast.Name(id=name), args=[ast.Constant() | ast.IfExp() as reason, *_]
-                ) if name in ERRORS:
-                    words = (part for part in ast.walk(reason) if isinstance(part, ast.Constant))
-                    found |= {word.value for word in words if isinstance(word.value, str)}
-    return found
+def reasons() -> set[Reason]:
+    """Return every reason that the code uses."""
+    return {
+        Reason[node.attr]
+        for path in (ROOT / "sync").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "Reason"
+    }
+
+
+def test_every_reason_is_used() -> None:
+    """No reason is left in the enum that nothing raises."""
+    assert reasons() == set(Reason)
 
 
 def test_every_reason_is_explained() -> None:
     """Each reason in the code has its row in docs/outcomes.md."""
     told = {word for row in rows("docs/outcomes.md") for word in re.findall("`(\\w+)`", row[0])}
-    assert sorted(reasons() - told) == []
+    assert sorted({*Reason} - told) == []
 
 
 def test_commands_of_the_readme_parse() -> None:

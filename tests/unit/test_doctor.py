@@ -14,6 +14,7 @@ from sync.cli.tables import checks_text
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient
 from sync.core.model import Converged, Target, VaultName
 from sync.core.ports import Deadline, Known
+from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_PATTERN, ClusterMatch, Naming
 from sync.doctor.checks import Check, Verdict, checks_json
 from sync.doctor.doctor import GROUP_SECONDS, Doctor, unparsed
@@ -28,7 +29,7 @@ PROD = vault_name("weu-ds-akv-shop-prod-1")
 ALL = Resync()
 LOGIN = f'{{"username": "u", "password": "{PLANTED}"}}'
 CLUSTERS = (ClusterMatch("dev", stage="dev"), ClusterMatch("prod", stage="prod"))
-DOWN = Transient("ClusterUnreachable", "Cluster dev could not be asked.")
+DOWN = Transient(Reason.CLUSTER_UNREACHABLE, "Cluster dev could not be asked.")
 
 
 @dataclass(slots=True)
@@ -171,7 +172,7 @@ def test_a_cluster_that_is_down_leaves_the_other_one_alone() -> None:
 def test_a_refused_log_in_skips_every_vault() -> None:
     """Without a token no vault is asked."""
     clinic = Clinic(SHOP)
-    clinic.login.fault = Permanent("CredentialRefused", "No token.")
+    clinic.login.fault = Permanent(Reason.CREDENTIAL_REFUSED, "No token.")
     checks = clinic.examine()
     assert of_verdict(checks, Verdict.FAILED) == [("settings", "log-in")]
     assert of_verdict(checks, Verdict.SKIPPED) == [(f"vault {SHOP}", n) for n in ("list", "read")]
@@ -192,7 +193,9 @@ def test_a_refused_log_in_skips_every_vault() -> None:
 def test_each_trouble_of_a_vault_has_its_command(reason: str, command: str) -> None:
     """The remedy goes by the reason."""
     clinic = Clinic(SHOP)
-    clinic.wire.fail("list", Permanent(reason, "It is so."))
+    clinic.wire.fail(
+        "list", Permanent(next(each for each in Reason if each == reason), "It is so.")
+    )
     check = only(clinic.examine(), f"vault {SHOP}", "list")
     assert check.sentence == f"{reason}: It is so."
     assert check.remedy.startswith(command)
@@ -200,7 +203,9 @@ def test_each_trouble_of_a_vault_has_its_command(reason: str, command: str) -> N
 
 def test_a_search_that_failed_is_told_and_what_is_known_is_looked_at() -> None:
     """A discovery that fails is a failed check; it hides no vault that is known."""
-    clinic = Clinic(SHOP, fault=Transient("DiscoveryFailed", "Resource Graph is down."))
+    clinic = Clinic(
+        SHOP, fault=Transient(Reason.RESOURCE_MANAGER_UNAVAILABLE, "Resource Graph is down.")
+    )
     checks = clinic.examine()
     assert of_verdict(checks, Verdict.FAILED) == [("settings", "vaults")]
     assert only(checks, f"vault {SHOP}", "read").well
@@ -317,7 +322,7 @@ def test_every_secret_of_a_vault_is_examined() -> None:
     assert only(clinic.examine(), WEB, "owner").sentence == "It is kept by this sync."
     clinic.vaults.delete(SHOP, "web")
     assert only(clinic.examine(), WEB, "may get").well
-    clinic.wire.fail("list", Permanent("VaultForbidden", "No."))
+    clinic.wire.fail("list", Permanent(Reason.VAULT_FORBIDDEN, "No."))
     assert only(clinic.examine(), WEB, "may get").well
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sync.app.explain import Explained, Progress, explain, explanation_json
 from sync.core.errors import Permanent, SyncError, Transient
+from sync.core.reasons import Reason
 from sync.projection.rules import Pattern, Rules, StagePrefixes
 from sync.reconcile.reconciler import ReconcileRequest
 from tests.described import named
@@ -114,7 +115,7 @@ def test_keys_that_only_a_value_can_tell_are_not_guessed() -> None:
     world.put("object", LOGIN, expand="json")
     world.put("plain", PLANTED)
     for name in ("object", "plain"):
-        world.wire.fail("get", Transient("VaultUnavailable", "Down."), name)
+        world.wire.fail("get", Transient(Reason.VAULT_UNAVAILABLE, "Down."), name)
     found = told(world)
     assert (reason(found["object"]), found["object"].keys) == ("VaultUnavailable", None)
     assert (reason(found["plain"]), found["plain"].keys) == ("VaultUnavailable", ("plain",))
@@ -126,7 +127,7 @@ def test_keys_that_are_to_change_are_not_told_as_they_were() -> None:
     world = World.new()
     world.put("a", LOGIN, expand="json")
     world.settle()
-    world.wire.fail("get", Transient("VaultUnavailable", "Down."), "a")
+    world.wire.fail("get", Transient(Reason.VAULT_UNAVAILABLE, "Down."), "a")
     assert told(world)["a"].keys == ("password", "username")
     world.tag("a", expand="json", key="PG")
     assert (reason(told(world)["a"]), told(world)["a"].keys) == ("VaultUnavailable", None)
@@ -255,7 +256,7 @@ def test_a_new_secret_is_whole() -> None:
     world.settle()
     for name in ("b", "c"):
         world.put(name, PLANTED, secret="web")
-    world.wire.fail("get", Transient("VaultUnavailable", "Down."), "c")
+    world.wire.fail("get", Transient(Reason.VAULT_UNAVAILABLE, "Down."), "c")
     found = told(world)
     assert reason(found["b"]) == reason(found["c"]) == "VaultUnavailable"
     assert found["a"].progress is Progress.IN_STEP
@@ -301,7 +302,7 @@ def test_a_secret_that_cannot_be_read_hides_nothing_of_what_was_in_it() -> None:
 
 
 def _refuse() -> None:
-    raise Permanent("ClusterForbidden", "The Role lacks it.")
+    raise Permanent(Reason.CLUSTER_FORBIDDEN, "The Role lacks it.")
 
 
 def test_a_write_that_would_be_refused_is_told_before() -> None:
@@ -340,7 +341,7 @@ def test_json_has_every_field_of_every_secret() -> None:
     found = [
         Explained("a", Progress.IN_STEP, OWN, ("a",), "kubernetes.io/tls", "v1"),
         Explained("b", Progress.OUT, keys=(), why="it is disabled"),
-        Explained("c", Progress.FAILED, why=Permanent("TagUnknown", "Correct it.")),
+        Explained("c", Progress.FAILED, why=Permanent(Reason.TAG_UNKNOWN, "Correct it.")),
     ]
     assert explanation_json(found) == {
         "secrets": [
@@ -376,7 +377,7 @@ def test_json_has_every_field_of_every_secret() -> None:
             },
         ]
     }
-    assert explanation_json(Transient("VaultThrottled", "Wait.")) == {
+    assert explanation_json(Transient(Reason.VAULT_THROTTLED, "Wait.")) == {
         "reason": "VaultThrottled",
         "message": "Wait.",
         "transient": True,

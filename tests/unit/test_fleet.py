@@ -12,6 +12,7 @@ from sync.app.work_queue import Threads, WorkQueue
 from sync.core.errors import Permanent, SyncError, Transient, Unexpected
 from sync.core.model import Action, Change, Converged, Failed, Hint, Outcome
 from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult
 from tests.unit.fakes import Clock, names, target_of, vault_name
 from tests.unit.world import World
@@ -142,7 +143,7 @@ def test_a_joined_reconcile_has_the_longest_budget() -> None:
 
 def test_each_waiter_gets_its_own_outcome() -> None:
     """A secret that could not be read fails those who asked for it, and those who want all."""
-    lost = Transient("VaultThrottled", "Throttled.")
+    lost = Transient(Reason.VAULT_THROTTLED, "Throttled.")
     change = Change("a", Action.UPDATE, "v2")
     desk = Desk(lambda _: ReconcileResult((change,), 2, (), {"Bad": lost}))
     under_test = fleet(desk)
@@ -159,7 +160,9 @@ def test_each_waiter_gets_its_own_outcome() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [Permanent("X", "No."), Transient("Y", "Later.")], ids=["permanent", "transient"]
+    "error",
+    [Permanent(Reason.VAULT_FORBIDDEN, "No."), Transient(Reason.VAULT_UNAVAILABLE, "Later.")],
+    ids=["permanent", "transient"],
 )
 def test_an_error_is_an_outcome(error: SyncError) -> None:
     """What a reconcile raises is the outcome of all who share it; the future never raises."""
@@ -261,7 +264,7 @@ def test_one_vaults_failure_leaves_the_others() -> None:
     def some(work: ReconcileRequest) -> ReconcileResult:
         match work.target.vault.number:
             case 2:
-                raise Permanent("X", "No.")
+                raise Permanent(Reason.VAULT_FORBIDDEN, "No.")
             case 3:
                 raise KeyError
             case _:
@@ -419,7 +422,7 @@ def test_a_question_that_fails_is_answered_with_why() -> None:
         return "told"
 
     fleet = WorkQueue(Desk().opened(), time.monotonic, Threads(readers=1))
-    refused = Permanent("X", "x")
+    refused = Permanent(Reason.VAULT_FORBIDDEN, "x")
     answers = list(fleet.ask([refused, ValueError("pl4nted"), None], tell, SECONDS, SECONDS))
     assert answers[0] is refused
     assert isinstance(answers[1], Unexpected)

@@ -15,18 +15,18 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31
 from sync.app.requests import parse_resync, parse_status
 from sync.app.serialize import error_json
 from sync.core.errors import Malformed, NotOurs
+from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from sync.http_api.examples import MALFORMED as MALFORMED_EXAMPLE
 from sync.http_api.examples import NOT_OURS as NOT_OURS_EXAMPLE
 from sync.http_api.schemas import MALFORMED, NONE_KNOWN, NOT_OURS, REASONS, UNKNOWN_CALLER
 from tests.described import Node, at, document, media, named, schemas, validator, within
-from tests.unit.test_docs import ROOT, reasons
+from tests.unit.test_docs import ROOT
 
 OF_EVENTS = {"EventMalformed", "EventMismatch", "EventTypeIgnored"} | {
-    "SubscriptionNotAllowed", "SubscriptionsUnset",
+    "SecretExpired", "SecretNearExpiry", "SubscriptionNotAllowed", "SubscriptionsUnset",
 }  # fmt: skip
 OF_ADOPTION = {"AdoptionRemoves", "NothingToAdopt", "SecretChanged"}
-BY_VARIABLE = {"VaultThrottled", "VaultUnavailable"}  # which `reasons` does not see
 
 WORDS = st.text("aZ9- \t/\n\N{LATIN SMALL LETTER U WITH DIAERESIS}", max_size=4)
 VALUES: st.SearchStrategy[object] = st.sampled_from([" ", "a", True, False, None, 1, []]) | WORDS
@@ -55,7 +55,7 @@ SECRET = validator(at(parameters(STATUS)[1], "schema"))
 def test_every_reason_is_described() -> None:
     """What HTTP may answer is every reason of the code, but for those of events and of `adopt`."""
     described = {*REASONS, *MALFORMED, *NOT_OURS, *NONE_KNOWN, *UNKNOWN_CALLER}
-    assert described == (reasons() | BY_VARIABLE) - OF_EVENTS - OF_ADOPTION
+    assert described == {*Reason} - OF_EVENTS - OF_ADOPTION - {"SettingsWrong"}
 
 
 @pytest.mark.parametrize("entra", [False, True])

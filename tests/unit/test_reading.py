@@ -9,6 +9,7 @@ import pytest
 from sync.core.errors import Transient
 from sync.core.model import ListedSecret
 from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 from sync.projection.rules import Rules, latest
 from sync.reconcile.observed import ObservedVault
 from sync.reconcile.plan import ObservedSecret
@@ -88,7 +89,7 @@ def test_a_few_failures_stop_nothing(fetchers: ThreadPoolExecutor) -> None:
     for name in names("key", 60):
         world.put(name, name)
     for name in names("key", 4):
-        world.wire.fail("get", Transient("VaultThrottled", "Throttled."), name)
+        world.wire.fail("get", Transient(Reason.VAULT_THROTTLED, "Throttled."), name)
     reading = VaultReader(world.vaults, world.clock, Rules(), prune=True).whole(
         nothing(world), (), world.deadline(), fetchers, force=False
     )

@@ -4,11 +4,12 @@ import pytest
 
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
 from sync.core.model import STATE_ANNOTATION, Action, Hint
+from sync.core.reasons import Reason
 from sync.reconcile.reconciler import ReconcileRequest
 from tests.unit.fakes import Call, names
 from tests.unit.world import World
 
-THROTTLED = Transient("VaultThrottled", "The vault throttles.")
+THROTTLED = Transient(Reason.VAULT_THROTTLED, "The vault throttles.")
 STATE = ("annotation", STATE_ANNOTATION)
 
 
@@ -662,7 +663,7 @@ def test_every_error_of_the_ports_passes_through() -> None:
     for verb, subject in (("read", ""), ("list", ""), ("apply", "")):
         world = World.new()
         world.put("a", "x")
-        error: SyncError = Permanent("Forbidden", "No.")
+        error: SyncError = Permanent(Reason.CLUSTER_FORBIDDEN, "No.")
         world.wire.fail(verb, error, subject)
         with pytest.raises(Permanent) as raised:
             world.sweep()

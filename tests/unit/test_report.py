@@ -27,6 +27,7 @@ from sync.core.model import (
     Outcome,
     Target,
 )
+from sync.core.reasons import Reason
 from sync.reconcile.plan import ObservedSecret
 from tests.described import named
 from tests.unit.fakes import target_of, vault_name
@@ -35,11 +36,11 @@ from tests.unit.world import World
 TARGET = target_of(vault_name())
 PLACE = {"cluster": "default", "namespace": "shop-dev", "secret": "keyvault-project"}
 BY_RANK: list[tuple[SyncError, HTTPStatus]] = [
-    (NotOurs("A", "a"), HTTPStatus.NOT_FOUND),
-    (Malformed("B", "b"), HTTPStatus.BAD_REQUEST),
-    (Permanent("C", "c"), HTTPStatus.UNPROCESSABLE_ENTITY),
-    (Transient("D", "d"), HTTPStatus.SERVICE_UNAVAILABLE),
-    (Unexpected("E", "e"), HTTPStatus.INTERNAL_SERVER_ERROR),
+    (NotOurs(Reason.VAULT_NAME_OFF_PATTERN, "a"), HTTPStatus.NOT_FOUND),
+    (Malformed(Reason.EVENT_MALFORMED, "b"), HTTPStatus.BAD_REQUEST),
+    (Permanent(Reason.VAULT_FORBIDDEN, "c"), HTTPStatus.UNPROCESSABLE_ENTITY),
+    (Transient(Reason.VAULT_UNAVAILABLE, "d"), HTTPStatus.SERVICE_UNAVAILABLE),
+    (Unexpected(Reason.BUG, "e"), HTTPStatus.INTERNAL_SERVER_ERROR),
 ]
 
 
@@ -52,7 +53,7 @@ def test_each_failure_has_its_status(error: SyncError, status: HTTPStatus) -> No
 def test_nothing_failed_is_ok() -> None:
     """All converged is 200, and so is a conflict-free nothing; a conflict may pass."""
     assert http_status([]) == HTTPStatus.OK
-    assert http_status([Conflict("X", "x")]) == HTTPStatus.SERVICE_UNAVAILABLE
+    assert http_status([Conflict(Reason.CONFLICT, "x")]) == HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def test_the_failure_that_asks_most_counts() -> None:
@@ -63,22 +64,30 @@ def test_the_failure_that_asks_most_counts() -> None:
 
 def test_retry_after_is_the_longest_advice() -> None:
     """The servers' own advice counts, the longest of it, in whole seconds and never none."""
-    assert retry_after([Transient("A", "a", 7), Transient("B", "b", 12.4)]) == 12
-    assert retry_after([Transient("A", "a", 0.2)]) == 1
-    assert retry_after([Transient("A", "a")]) == 30
-    assert retry_after([Permanent("A", "a")]) == 30
+    assert (
+        retry_after(
+            [
+                Transient(Reason.VAULT_UNAVAILABLE, "a", 7),
+                Transient(Reason.VAULT_UNAVAILABLE, "b", 12.4),
+            ]
+        )
+        == 12
+    )
+    assert retry_after([Transient(Reason.VAULT_UNAVAILABLE, "a", 0.2)]) == 1
+    assert retry_after([Transient(Reason.VAULT_UNAVAILABLE, "a")]) == 30
+    assert retry_after([Permanent(Reason.VAULT_FORBIDDEN, "a")]) == 30
 
 
 def test_outcomes_name_versions_and_reasons() -> None:
     """A vault's outcome says what was done, with which versions, or why not and what to do."""
     change = Change("a", Action.UPDATE, "v2")
-    error = Transient("VaultThrottled", "Throttled.")
+    error = Transient(Reason.VAULT_THROTTLED, "Throttled.")
     outcomes: list[Outcome] = [
         Converged(TARGET, (change, Change("b", Action.REMOVE)), 7, ("old",), warnings=("odd",)),
         Converged(TARGET, (), 7, dry_run=True),
         Failed(TARGET.vault.text, error, TARGET, (change,)),
-        Failed("event", Malformed("EventMalformed", "No.")),
-        Ignored("event", NotOurs("X", "Not ours.")),
+        Failed("event", Malformed(Reason.EVENT_MALFORMED, "No.")),
+        Ignored("event", NotOurs(Reason.VAULT_NAME_OFF_PATTERN, "Not ours.")),
     ]
     told = json.loads(json.dumps(outcomes_json(outcomes)))["outcomes"]
     named("Outcomes").validate({"outcomes": told[:3]})  # the others are of events
@@ -123,7 +132,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
         {
             "vault": "event",
             "outcome": "ignored",
-            "reason": "X",
+            "reason": "VaultNameOffPattern",
             "message": "Not ours.",
             "transient": False,
         },
@@ -258,7 +267,7 @@ def test_the_state_of_a_vault_is_the_worst_of_its_secrets() -> None:
     assert only(other["secrets"])["in_step"] is False
     del world.cluster.secrets[web.place]
     assert shown(world, web.secret)["state"] == "absent"
-    told = shown(world, web.secret, fault=Transient("ClusterUnreachable", "Down."))
+    told = shown(world, web.secret, fault=Transient(Reason.CLUSTER_UNREACHABLE, "Down."))
     assert told["state"] == "unknown"
     assert told["others"] == [
         {

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import PrivateFormat
 from sync.core.annotation import Record, State, encode
 from sync.core.errors import Permanent
 from sync.core.model import VaultSecret
+from sync.core.reasons import Reason
 from sync.projection.formats import MAX_DEPTH, MAX_MEMBERS
 from sync.projection.rules import Excluded
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType
@@ -156,7 +157,7 @@ def outcome(example: Example) -> tuple[str, str, Mapping[str, bytes]]:
     target = settings.naming.target(settings.naming.vault(VAULT))
     place = settings.rules.place(target, example.name, example.tags, example.content_type)
     if isinstance(place, Excluded):
-        raise Permanent("Out", place.reason)
+        raise Permanent(Reason.VAULT_NAME_OFF_PATTERN, place.reason)  # no placement raises it
     secret = VaultSecret(
         name=example.name,
         version="1",
@@ -185,7 +186,9 @@ def test_example_goes_nowhere(example: Example) -> None:
     with pytest.raises(Permanent) as refusal:
         outcome(example)
     reason = refusal.value.reason
-    assert example.fate == ("*left out*" if reason == "Out" else f"*refused*: `{reason}`")
+    assert example.fate == (
+        "*left out*" if reason is Reason.VAULT_NAME_OFF_PATTERN else f"*refused*: `{reason}`"
+    )
 
 
 def test_manifests_read_what_the_examples_make() -> None:

@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 
 from sync.core.errors import Conflict, Permanent, Transient
 from sync.core.model import STATE_ANNOTATION, Action, Hint
+from sync.core.reasons import Reason
 from sync.reconcile.plan import MAX_DATA_BYTES, MAX_KEYS
 from sync.reconcile.reconciler import ReconcileRequest
 from tests.unit.fakes import Call
 from tests.unit.schedules import Choices, Schedule
 from tests.unit.world import World
 
-FORBIDDEN = Permanent("Forbidden", "No.")
-THROTTLED = Transient("VaultThrottled", "The vault throttles.")
+FORBIDDEN = Permanent(Reason.CLUSTER_FORBIDDEN, "No.")
+THROTTLED = Transient(Reason.VAULT_THROTTLED, "The vault throttles.")
 X = "keyvault-project-x"
 Y = "keyvault-project-y"
 

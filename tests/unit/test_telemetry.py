@@ -7,6 +7,7 @@ import pytest
 
 from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
 from sync.core.model import Action, Change, Converged, Failed, Hint, Ignored
+from sync.core.reasons import Reason
 from sync.telemetry import Refusals, log_outcome, log_pass, log_settings_fault, log_status
 from tests.unit.fakes import target_of, vault_name
 from tests.unit.world import World
@@ -27,7 +28,7 @@ class Clock:
 
 def foreign(number: int) -> Ignored:
     """Return the outcome of an event of that foreign subscription."""
-    return Ignored("event", NotOurs("SubscriptionNotAllowed", f"Subscription {number}."))
+    return Ignored("event", NotOurs(Reason.SUBSCRIPTION_NOT_ALLOWED, f"Subscription {number}."))
 
 
 @pytest.fixture
@@ -52,14 +53,14 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 @pytest.mark.parametrize(
     ("error", "level"),
     [
-        (Permanent("X", "x"), logging.ERROR),
-        (Malformed("X", "x"), logging.ERROR),
-        (Transient("X", "x"), logging.WARNING),
-        (NotOurs("EventTypeIgnored", "x"), logging.INFO),
-        (NotOurs("SubscriptionsUnset", "x"), logging.WARNING),
-        (NotOurs("SecretExpired", "x"), logging.WARNING),
+        (Permanent(Reason.VAULT_FORBIDDEN, "x"), logging.ERROR),
+        (Malformed(Reason.EVENT_MALFORMED, "x"), logging.ERROR),
+        (Transient(Reason.VAULT_UNAVAILABLE, "x"), logging.WARNING),
+        (NotOurs(Reason.EVENT_TYPE_IGNORED, "x"), logging.INFO),
+        (NotOurs(Reason.SUBSCRIPTIONS_UNSET, "x"), logging.WARNING),
+        (NotOurs(Reason.SECRET_EXPIRED, "x"), logging.WARNING),
         pytest.param(
-            Unexpected("Bug", "x"),
+            Unexpected(Reason.BUG, "x"),
             logging.ERROR,
         ),
     ],
@@ -127,7 +128,7 @@ def test_warnings_are_told_once_a_pass(log: pytest.LogCaptureFixture) -> None:
 
 def test_a_pass_is_counted(log: pytest.LogCaptureFixture) -> None:
     """A pass ends with a line that says how many vaults there were and how many failed."""
-    log_pass("timer", [Converged(TARGET), Failed("v", Transient("X", "x"))])
+    log_pass("timer", [Converged(TARGET), Failed("v", Transient(Reason.VAULT_UNAVAILABLE, "x"))])
     assert "2 vaults, 1 of them failed" in log.records[-1].getMessage()
 
 
@@ -153,14 +154,16 @@ def test_no_value_is_logged(log: pytest.LogCaptureFixture) -> None:
 
 def test_a_search_is_no_vault(log: pytest.LogCaptureFixture) -> None:
     """A search that failed has its own line in a pass, and is not counted with the vaults."""
-    log_pass("timer", [Failed("discovery", Permanent("X", "x")), Converged(TARGET)])
+    log_pass(
+        "timer", [Failed("discovery", Permanent(Reason.VAULT_FORBIDDEN, "x")), Converged(TARGET)]
+    )
     assert log.records[0].levelno == logging.ERROR
     assert "1 vaults, 0 of them failed" in log.records[-1].getMessage()
 
 
 def test_a_status_says_who_asked(log: pytest.LogCaptureFixture) -> None:
     """The status has one line with its caller and its size."""
-    log_status("status by someone", [None, Transient("X", "x")])
+    log_status("status by someone", [None, Transient(Reason.VAULT_UNAVAILABLE, "x")])
     assert [r.getMessage() for r in log.records] == ["status by someone: 2 told, 1 of them failed"]
 
 
@@ -171,7 +174,7 @@ def test_a_cause_is_logged_some_times_and_counted(
     for _ in range(1200):
         refusals.log("event", foreign(1))
     for _ in range(4):
-        refusals.log("event", Failed("event", Malformed("EventMismatch", "x")))
+        refusals.log("event", Failed("event", Malformed(Reason.EVENT_MISMATCH, "x")))
     levels = [record.levelno for record in log.records]
     assert levels == [logging.INFO] * 10 + [logging.ERROR] * 4
     refusals.report("timer")
@@ -187,7 +190,7 @@ def test_a_flood_of_malformed_events_is_a_few_lines(
 ) -> None:
     """What cannot be read is a refusal as any: whoever sends it again and again fills no log."""
     for _ in range(1000):
-        refusals.log("event", Failed("event", Malformed("EventMalformed", "It is not JSON.")))
+        refusals.log("event", Failed("event", Malformed(Reason.EVENT_MALFORMED, "It is not JSON.")))
     assert len(log.records) == 10
     refusals.report("timer")
     assert "EventMalformed 1,000" in log.text
@@ -225,7 +228,7 @@ def test_whoever_varies_names_fills_neither_log_nor_memory(
     for number in range(10_000):
         refusals.log("event", foreign(number))
     assert len(log.records) == 100
-    refusals.log("event", Failed("v", Permanent("NamespaceMissing", "x")))
+    refusals.log("event", Failed("v", Permanent(Reason.NAMESPACE_MISSING, "x")))
     assert log.records[-1].levelno == logging.ERROR
     refusals.report("timer")
     assert "SubscriptionNotAllowed 10,000 (not all causes are logged)" in log.text
@@ -247,8 +250,8 @@ def test_what_may_pass_is_logged_each_time(
 ) -> None:
     """Transient failures, bugs and successes are no refusals."""
     for outcome in (
-        Failed("v", Transient("X", "x")),
-        Failed("v", Unexpected("Bug", "x")),
+        Failed("v", Transient(Reason.VAULT_UNAVAILABLE, "x")),
+        Failed("v", Unexpected(Reason.BUG, "x")),
         Converged(TARGET),
     ):
         refusals.log("event", outcome)

@@ -10,6 +10,7 @@ from sync.adapters.azure.resource_manager import Question, ResourceManager
 from sync.adapters.wire.safe_yaml import read_yaml
 from sync.core.errors import Permanent
 from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 
 ROLE = "Azure Kubernetes Service Cluster User Role"
 
@@ -72,7 +73,7 @@ def managed_cluster_endpoint(
 
 def _question(cluster: str) -> Question:
     if fault := _fault(cluster):
-        raise Permanent("ClusterConfig", f"{cluster[:200]!r} leads to no cluster: {fault}.")
+        raise Permanent(Reason.CLUSTER_CONFIG, f"{cluster[:200]!r} leads to no cluster: {fault}.")
     return Question(
         f"{cluster}/listClusterUserCredential",
         _API_VERSION,

@@ -16,6 +16,7 @@ from azure.core.rest import HttpResponse
 
 from sync.adapters.wire.retry_after import retry_after
 from sync.core.errors import Permanent, SyncError, Transient
+from sync.core.reasons import Reason
 
 _FAULTS = (AzureError, ValueError, TypeError, KeyError, AttributeError)
 _OUTAGES = (ServiceRequestError, ServiceResponseError, DecodeError, json.JSONDecodeError, OSError)
@@ -71,13 +72,13 @@ def _explain(error: Exception) -> SyncError:
     what = f"{type(error).__name__}, {code.group()}" if code else type(error).__name__
     if passing:
         return Transient(
-            "CredentialUnavailable",
+            Reason.CREDENTIAL_UNAVAILABLE,
             "The token endpoint of the app's identity does not answer as it should "
             f"({what}). This may pass; nothing was written.",
             wait,
         )
     return Permanent(
-        "CredentialRefused",
+        Reason.CREDENTIAL_REFUSED,
         f"The app got no token for its identity ({what}). Assign the managed "
         "identity to the app and set AZURE_CLIENT_ID to its client id, or renew the service "
         "principal's secret; on a workstation: az login.",

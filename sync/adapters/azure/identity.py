@@ -17,6 +17,7 @@ from azure.identity import (
 
 from sync.adapters.azure.transport import azure_session, azure_transport
 from sync.core.errors import Permanent
+from sync.core.reasons import Reason
 
 _READ_SECONDS = 5.0
 _BUDGET = {"retry_total": 1, "retry_status": 0}
@@ -101,7 +102,7 @@ class _Unusable:
     def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
         """Say which variables to correct."""
         raise Permanent(
-            "CredentialRefused",
+            Reason.CREDENTIAL_REFUSED,
             f"{self._kind} cannot log in by the AZURE_ variables of the environment: correct "
             "AZURE_TENANT_ID and AZURE_CLIENT_ID, the files that AZURE_FEDERATED_TOKEN_FILE or "
             "AZURE_CLIENT_CERTIFICATE_PATH name, or AZURE_TOKEN_CREDENTIALS.",

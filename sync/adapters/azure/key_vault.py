@@ -23,6 +23,7 @@ from sync.adapters.wire.json_strings import texts
 from sync.core.errors import Permanent, Transient
 from sync.core.model import OBJECT_NAME, ListedSecret, Unserved, VaultName, VaultSecret
 from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 
 _API_VERSION = "7.4"
 _VAULTS_KEPT_OPEN = 64
@@ -67,7 +68,7 @@ class KeyVaults:
             listed += page
             if len(listed) > self._most_secrets:
                 raise Permanent(
-                    "VaultTooLarge",
+                    Reason.VAULT_TOO_LARGE,
                     f"Vault {vault} has more than {self._most_secrets:,} secrets, which are not "
                     "listed: move some to an additional vault.",
                 )
@@ -191,7 +192,9 @@ class _Door:
         """Give the client, to one thread alone until a call of its went well."""
         if not self.opened:
             if not self._first.acquire(timeout=deadline.remaining()):
-                raise Transient("DeadlineExceeded", "No time was left for this vault in this run.")
+                raise Transient(
+                    Reason.DEADLINE_EXCEEDED, "No time was left for this vault in this run."
+                )
             try:
                 if not self.opened:
                     yield self._client

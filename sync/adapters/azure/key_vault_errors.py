@@ -17,6 +17,7 @@ from urllib3.exceptions import NameResolutionError, SSLError
 from sync.adapters.wire.retry_after import retry_after
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import Unserved, VaultName
+from sync.core.reasons import Reason
 
 FAULTS = (AzureError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 """What the SDK raises; the last five for answers of another shape than it expects."""
@@ -59,7 +60,7 @@ def explain(error: Exception, vault: VaultName, host: str) -> SyncError:
 def untrusted(host: str, why: str) -> Permanent:
     """Return the error for an answer that cannot come from that vault."""
     return Permanent(
-        "VaultUntrusted",
+        Reason.VAULT_UNTRUSTED,
         f"What answers at https://{host} is not that vault: {why}. No token was sent elsewhere. "
         "Check SYNC_VAULT_DNS_SUFFIX, name resolution and any proxy on the way.",
     )
@@ -68,7 +69,7 @@ def untrusted(host: str, why: str) -> Permanent:
 def broken(host: str, what: str) -> Transient:
     """Return the error for an answer that cannot be read."""
     return Transient(
-        "VaultAnswerBroken",
+        Reason.VAULT_ANSWER_BROKEN,
         f"The answer of https://{host} could not be read ({what}). If this stays, look for a "
         "proxy that answers in the vault's place.",
     )
@@ -78,7 +79,7 @@ def _refusal(error: HttpResponseError, vault: VaultName, host: str) -> SyncError
     status = error.status_code or 0
     if status >= _SERVER_ERROR or status in _MAY_PASS or status < _BAD_REQUEST:
         headers = error.response.headers if isinstance(error.response, HttpResponse) else {}
-        reason = "VaultThrottled" if status == 429 else "VaultUnavailable"  # noqa: PLR2004 - HTTP
+        reason = Reason.VAULT_THROTTLED if status == 429 else Reason.VAULT_UNAVAILABLE  # noqa: PLR2004 - HTTP
         return Transient(
             reason,
             f"https://{host} answered with HTTP status {status}. This may pass.",
@@ -86,11 +87,11 @@ def _refusal(error: HttpResponseError, vault: VaultName, host: str) -> SyncError
         )
     if status not in {_UNAUTHORIZED, _FORBIDDEN}:
         return Permanent(
-            "VaultRefused", f"https://{host} refused the request with HTTP status {status}."
+            Reason.VAULT_REFUSED, f"https://{host} refused the request with HTTP status {status}."
         )
     if status == _UNAUTHORIZED:
         return Permanent(
-            "VaultUnauthorized",
+            Reason.VAULT_UNAUTHORIZED,
             f"Vault {vault} does not accept the token of the app's identity (HTTP status {status}):"
             " check that both are of the same tenant. A token that was revoked is renewed when it "
             "expires, or when the app is restarted.",
@@ -98,12 +99,12 @@ def _refusal(error: HttpResponseError, vault: VaultName, host: str) -> SyncError
     inner = _codes(error)[1]
     if inner in {"ForbiddenByFirewall", "ForbiddenByConnection"}:
         return Permanent(
-            "VaultFirewalled",
+            Reason.VAULT_FIREWALLED,
             f"The network rules of vault {vault} refuse this app. Allow its subnet: az keyvault "
             f"network-rule add --name {vault} --subnet SUBNET-ID (or give it a private endpoint).",
         )
     return Permanent(
-        "VaultForbidden",
+        Reason.VAULT_FORBIDDEN,
         f"The app may not read the secrets of vault {vault} (HTTP status {status}). Grant it the "
         'role: az role assignment create --role "Key Vault Secrets User" --assignee IDENTITY '
         f'--scope "$(az keyvault show --name {vault} --query id --output tsv)"',
@@ -114,18 +115,18 @@ def _unreachable(error: AzureError, host: str) -> Transient:
     for link in _chain(error):
         if isinstance(link, NameResolutionError):
             return Transient(
-                "VaultNameUnresolved",
+                Reason.VAULT_NAME_UNRESOLVED,
                 f"The name {host} does not resolve. If the vault was deleted, take it off "
                 "SYNC_VAULTS; otherwise check the network's DNS (private DNS zone).",
             )
         if isinstance(link, (SSLError, ssl.SSLError)):
             return Transient(
-                "VaultCertificateRefused",
+                Reason.VAULT_CERTIFICATE_REFUSED,
                 f"The TLS handshake with {host} failed. If a proxy opens TLS on the way, put its "
                 "authority into the file that REQUESTS_CA_BUNDLE names.",
             )
     return Transient(
-        "VaultUnreachable",
+        Reason.VAULT_UNREACHABLE,
         f"https://{host} could not be reached or broke off ({type(error).__name__}). "
         "This may pass.",
     )

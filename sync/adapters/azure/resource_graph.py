@@ -10,6 +10,7 @@ from sync.adapters.azure.resource_manager import Question, ResourceManager
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient
 from sync.core.model import VaultName
 from sync.core.ports import Deadline, Known
+from sync.core.reasons import Reason
 from sync.core.vault_names import Naming
 
 LET_GO_AFTER = 3
@@ -99,7 +100,9 @@ class ResourceGraph:
         if not free:
             return replace(
                 self._known,
-                fault=Transient("DeadlineExceeded", "Another search took all the time there was."),
+                fault=Transient(
+                    Reason.DEADLINE_EXCEEDED, "Another search took all the time there was."
+                ),
             )
         try:
             if self._clock() >= self._due:
@@ -113,7 +116,7 @@ class ResourceGraph:
             return Known(
                 self._listed,
                 Permanent(
-                    "DiscoveryUnscoped",
+                    Reason.DISCOVERY_UNSCOPED,
                     "SYNC_DISCOVERY asks for a search, and SYNC_SUBSCRIPTIONS names nowhere to "
                     "search: set it to the platform's subscription ids.",
                 ),
@@ -150,14 +153,14 @@ class ResourceGraph:
             kept = [vault for vault in missed if vault in self._seen]
             fate = f"still covered: {_names(kept)}" if kept else "no longer covered"
             return Permanent(
-                "DiscoveryShrank",
+                Reason.DISCOVERY_SHRANK,
                 f"Resource Graph no longer shows {_names(missed)} ({fate}). Nothing was removed "
                 "from any Secret. Unless they were deleted, the app's identity has lost a role: "
                 f"{_role(dark or self._subscriptions)}",
             )
         if dark:
             return Permanent(
-                "DiscoveryIncomplete",
+                Reason.DISCOVERY_INCOMPLETE,
                 f"Resource Graph shows nothing of {_names(dark)}: vaults there are covered "
                 "only if SYNC_VAULTS lists them. Let the app's identity see them, or take the "
                 f"subscriptions off SYNC_SUBSCRIPTIONS: {_role(dark)}",

@@ -20,6 +20,7 @@ from sync.adapters.wire.retry_after import LONGEST_SECONDS, retry_after
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import FIELD_MANAGER
 from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 
 if TYPE_CHECKING:
     from azure.mgmt.core import ARMPipelineClient
@@ -92,7 +93,7 @@ class ResourceManager:
     def broken(self, what: str) -> Transient:
         """Return the error for an answer of another shape than the service's."""
         return Transient(
-            "ResourceManagerAnswerBroken",
+            Reason.RESOURCE_MANAGER_ANSWER_BROKEN,
             f"The answer of https://{self._host} could not be read ({what}). If this stays, look "
             "for a proxy that answers in its place.",
         )
@@ -135,7 +136,7 @@ class ResourceManager:
             "the network's outbound rules"
         )
         return Transient(
-            "ResourceManagerUnreachable", f"https://{self._host} could not be asked: {what}."
+            Reason.RESOURCE_MANAGER_UNREACHABLE, f"https://{self._host} could not be asked: {what}."
         )
 
     def _refused(self, question: Question, response: HttpResponse) -> SyncError:
@@ -144,7 +145,9 @@ class ResourceManager:
         if status in _MAY_PASS or status >= _SERVER_ERROR:
             throttled = status == HTTPStatus.TOO_MANY_REQUESTS
             return Transient(
-                "ResourceManagerThrottled" if throttled else "ResourceManagerUnavailable",
+                Reason.RESOURCE_MANAGER_THROTTLED
+                if throttled
+                else Reason.RESOURCE_MANAGER_UNAVAILABLE,
                 f"{said} This may pass.",
                 _wait(response.headers),
             )
@@ -152,19 +155,19 @@ class ResourceManager:
         if status < _BAD_REQUEST or not codes:
             return self.broken(f"HTTP status {status} without an error code")
         if status == HTTPStatus.FORBIDDEN or _NOTHING_TO_SEE in codes:
-            return Permanent("ResourceManagerForbidden", f"{said} {question.forbidden}")
+            return Permanent(Reason.RESOURCE_MANAGER_FORBIDDEN, f"{said} {question.forbidden}")
         match status:
             case HTTPStatus.UNAUTHORIZED:
                 return Permanent(
-                    "ResourceManagerUnauthorized",
+                    Reason.RESOURCE_MANAGER_UNAUTHORIZED,
                     f"{said} It does not accept the app's token: check that the identity is of "
                     "the subscription's tenant (az account show --query tenantId), and that "
                     "AZURE_AUTHORITY_HOST and SYNC_VAULT_DNS_SUFFIX are of the same cloud.",
                 )
             case HTTPStatus.NOT_FOUND:
-                return Permanent("ResourceMissing", f"{said} {question.missing}")
+                return Permanent(Reason.RESOURCE_MISSING, f"{said} {question.missing}")
             case _:
-                return Permanent("ResourceManagerRefused", f"{said} Please report it.")
+                return Permanent(Reason.RESOURCE_MANAGER_REFUSED, f"{said} Please report it.")
 
 
 def _is_about_tls(error: AzureError) -> bool:

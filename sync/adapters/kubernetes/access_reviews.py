@@ -13,16 +13,17 @@ from sync.adapters.kubernetes.connection import Answer, Call
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import CREATE_ONLY, FIELD_MANAGER, Target, VaultName
 from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 from sync.doctor.secret_checks import Right, Server
 
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _WHOAMI = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _JSON = "application/json"
 
-_LATER = frozenset({"AdmissionDenied", "QuotaExceeded"})
+_LATER = frozenset({Reason.ADMISSION_DENIED, Reason.QUOTA_EXCEEDED})
 """What refuses a write only after the API server has found the namespace."""
 
-_SAYS_NOTHING = frozenset({"ClusterForbidden", "SecretRefused"})
+_SAYS_NOTHING = frozenset({Reason.CLUSTER_FORBIDDEN, Reason.SECRET_REFUSED})
 """Of the namespace: the second is an admission webhook that can do no dry runs."""
 
 type _Document = Mapping[str, object]
@@ -150,7 +151,7 @@ def _refuse_ending(target: Target, answer: Answer) -> None:
     match _document(target, answer, HTTPStatus.OK):
         case {"status": {"phase": "Terminating"}}:
             raise Permanent(
-                "NamespaceTerminating",
+                Reason.NAMESPACE_TERMINATING,
                 f"Namespace {target.namespace} is being deleted: create it once it is gone.",
             )
         case _:
@@ -161,7 +162,7 @@ def _refusal(target: Target, answer: Answer) -> SyncError:
     """Explain a refusal of something that is no Secret."""
     if answer.status == HTTPStatus.FORBIDDEN:
         return Permanent(
-            "ClusterForbidden",
+            Reason.CLUSTER_FORBIDDEN,
             f"Cluster {target.cluster} refuses even what every user may ask: bind the user to the "
             "ClusterRole system:basic-user.",
         )

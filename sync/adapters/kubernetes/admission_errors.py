@@ -7,6 +7,7 @@ import re
 
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import Target
+from sync.core.reasons import Reason
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}"
 _SECRET = rf'secrets "{_NAME}" is forbidden: '
@@ -44,7 +45,7 @@ def refusal(target: Target, message: str) -> SyncError | None:
             else f"admission webhook {denied['webhook']}"
         )
         return Permanent(
-            "AdmissionDenied",
+            Reason.ADMISSION_DENIED,
             f"The {what} does not let {target} be written. What it says is not shown, since it "
             "may hold a value: ask whoever keeps it.",
         )
@@ -53,9 +54,9 @@ def refusal(target: Target, message: str) -> SyncError | None:
         return None
     if quota[1] == "exceeded quota":
         return Permanent(
-            "QuotaExceeded",
+            Reason.QUOTA_EXCEEDED,
             f"ResourceQuota {quota[2]} in {where} has no room for {target}: raise it.",
         )
     return Transient(
-        "ClusterUnavailable", f"ResourceQuota {quota[2]} in {where} is not counted yet."
+        Reason.CLUSTER_UNAVAILABLE, f"ResourceQuota {quota[2]} in {where} is not counted yet."
     )

@@ -18,6 +18,7 @@ from sync.adapters.wire.bounded_body import AnswerTooLarge
 from sync.adapters.wire.retry_after import retry_after
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
 from sync.core.model import Target
+from sync.core.reasons import Reason
 
 _FIELD = re.compile(r"(?:data|metadata|type|immutable)(?:[.\[][\w.:/\[\]-]{1,200})?", re.ASCII)
 _WORD = re.compile(r"[A-Za-z]{1,60}")
@@ -46,7 +47,7 @@ def explain(target: Target, status: int, headers: Mapping[str, str], body: bytes
     told = _read(body)
     if any(reason == "NamespaceTerminating" for reason, _ in told.causes):
         return Permanent(
-            "NamespaceTerminating",
+            Reason.NAMESPACE_TERMINATING,
             f"Namespace {target.namespace} in cluster {target.cluster} is being deleted. Once it "
             f"is gone: kubectl create namespace {target.namespace}",
         )
@@ -69,7 +70,7 @@ def unreachable(cluster: str, url: str, error: HTTPError) -> Transient:
             )
         case AnswerTooLarge():
             return Transient(
-                "ClusterAnswerBroken",
+                Reason.CLUSTER_ANSWER_BROKEN,
                 f"What answers for cluster {cluster} at {url} is not its API server: the answer "
                 "is larger than any of the Kubernetes API's.",
             )
@@ -78,14 +79,14 @@ def unreachable(cluster: str, url: str, error: HTTPError) -> Transient:
         case _:
             what = f"{type(error).__name__}; this may pass"
     return Transient(
-        "ClusterUnreachable", f"Cluster {cluster} could not be asked at {url}: {what}."
+        Reason.CLUSTER_UNREACHABLE, f"Cluster {cluster} could not be asked at {url}: {what}."
     )
 
 
 def unauthorized(cluster: str, remedy: str) -> Permanent:
     """Return the error for a login that is refused though it was renewed just now."""
     return Permanent(
-        "ClusterUnauthorized",
+        Reason.CLUSTER_UNAUTHORIZED,
         f"Cluster {cluster} does not accept the app's login (HTTP status 401), looked up anew just "
         f"now. {remedy}",
     )
@@ -94,7 +95,7 @@ def unauthorized(cluster: str, remedy: str) -> Permanent:
 def broken(target: Target, what: str) -> Transient:
     """Return the error for an answer that is not the Kubernetes API's."""
     return Transient(
-        "ClusterAnswerBroken",
+        Reason.CLUSTER_ANSWER_BROKEN,
         f"What answers for cluster {target.cluster} is not its API server ({what}). If this "
         "stays, check the server in its settings and any proxy on the way.",
     )
@@ -104,7 +105,7 @@ def _forbidden(target: Target, _status: int, told: _Status) -> Permanent:
     right = admission.missing_right(told.message)
     said = f" It says: {right}" if right else ""
     return Permanent(
-        "ClusterForbidden",
+        Reason.CLUSTER_FORBIDDEN,
         f"The app may not read or write {target}. If the namespace is missing, create it; then "
         "grant the app's user get, create and patch: kubectl "
         f"create role keyvault-sync --namespace {target.namespace} --verb=get,create,patch "
@@ -116,9 +117,9 @@ def _not_found(target: Target, status: int, told: _Status) -> SyncError:
     if told.reason != "NotFound":
         return broken(target, f"HTTP status {status} without a Status")
     if told.kind == "secrets":
-        return Conflict("Conflict", f"{target} was deleted by somebody else meanwhile.")
+        return Conflict(Reason.CONFLICT, f"{target} was deleted by somebody else meanwhile.")
     return Permanent(
-        "NamespaceMissing",
+        Reason.NAMESPACE_MISSING,
         f"Namespace {target.namespace} does not exist in cluster {target.cluster}. "
         f"Create it: kubectl create namespace {target.namespace}",
     )
@@ -128,7 +129,7 @@ def _refused(target: Target, status: int, told: _Status) -> Permanent:
     # A real server names a cause once for each time that it looked.
     causes = ", ".join(f"{field} ({reason})" for reason, field in dict.fromkeys(told.causes))
     return Permanent(
-        "SecretRefused",
+        Reason.SECRET_REFUSED,
         f"The API server refuses {target} as it would become (HTTP status {status}; "
         f"{causes or 'no field named'}). A Secret holds 1 MiB at most, and an immutable one has to "
         f"be deleted first: kubectl delete secret {target.secret} --namespace {target.namespace}",
@@ -136,7 +137,7 @@ def _refused(target: Target, status: int, told: _Status) -> Permanent:
 
 
 def _conflict(target: Target, _status: int, _told: _Status) -> Conflict:
-    return Conflict("Conflict", f"{target} was changed by somebody else meanwhile.")
+    return Conflict(Reason.CONFLICT, f"{target} was changed by somebody else meanwhile.")
 
 
 _REFUSALS: dict[int, Callable[[Target, int, _Status], SyncError]] = {
@@ -152,7 +153,7 @@ def _unavailable(
     webhook = admission.silent_webhook(told.message)
     why = f": its admission webhook {webhook} does not answer" if webhook else ""
     return Transient(
-        "ClusterUnavailable",
+        Reason.CLUSTER_UNAVAILABLE,
         f"The API server of cluster {target.cluster} answered with HTTP status {status}{why}. "
         "This may pass.",
         retry_after(headers.get("Retry-After")),

@@ -9,6 +9,7 @@ from math import inf
 
 from sync.core.errors import SyncError, Transient
 from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 
 _SECONDS_BETWEEN_TRIES = 30.0
 
@@ -107,7 +108,9 @@ class Cached[T]:
     @contextmanager
     def _turn(self, deadline: Deadline) -> Iterator[None]:
         if not self._lock.acquire(timeout=deadline.remaining()):
-            raise Transient("DeadlineExceeded", "No time was left for this vault in this run.")
+            raise Transient(
+                Reason.DEADLINE_EXCEEDED, "No time was left for this vault in this run."
+            )
         try:
             yield
         finally:

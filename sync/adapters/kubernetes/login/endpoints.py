@@ -26,6 +26,7 @@ from sync.adapters.kubernetes.login.entra_tokens import EntraTokens
 from sync.adapters.kubernetes.login.stored_credentials import READ_EVERY, KeptSecrets
 from sync.core.errors import Permanent, SyncError
 from sync.core.ports import Deadline, Vaults
+from sync.core.reasons import Reason
 
 if TYPE_CHECKING:
     from sync.adapters.azure.aks import ClusterEndpoint
@@ -192,7 +193,7 @@ def _read(name: str, ca: Path) -> str:
     if "-----BEGIN CERTIFICATE-----" in pem:
         return pem
     raise Permanent(
-        "ClusterConfig",
+        Reason.CLUSTER_CONFIG,
         f"The file {ca}, which SYNC_CLUSTERS names as ca of cluster {name}, cannot be read or is "
         f"no PEM certificate. Look: openssl x509 -noout -subject -in {ca}",
     )

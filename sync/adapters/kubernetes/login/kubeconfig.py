@@ -28,6 +28,7 @@ from sync.adapters.kubernetes.login.call_timeout import CallTimeout
 from sync.adapters.wire.safe_yaml import read_yaml
 from sync.core.errors import Permanent, Transient
 from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 
 _LOG = logging.getLogger("keyvault-sync")
 
@@ -202,7 +203,7 @@ def _unusable(config: ClusterConfig, problem: str) -> Permanent:
             raise TypeError("no kubeconfig")
     chosen = f" --context {context}" if context else ""
     return Permanent(
-        "ClusterConfig",
+        Reason.CLUSTER_CONFIG,
         f"The kubeconfig {where} for cluster {config.name} {problem}. "
         f"Try it: {try_it}{chosen} get --raw /version",
     )
@@ -210,7 +211,7 @@ def _unusable(config: ClusterConfig, problem: str) -> Permanent:
 
 def _unrenewed(cluster: str, kind: str) -> Transient:
     return Transient(
-        "ClusterUnreachable",
+        Reason.CLUSTER_UNREACHABLE,
         f"The log-in in the kubeconfig of cluster {cluster} could not be renewed ({kind}). This "
         "may pass; if it stays, check its issuer and the network, or log in anew.",
     )

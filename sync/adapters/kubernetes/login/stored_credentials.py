@@ -11,6 +11,7 @@ from sync.adapters.kubernetes.login.cached import CachedValue
 from sync.core.errors import Permanent
 from sync.core.model import Unserved, VaultName
 from sync.core.ports import Deadline, Vaults
+from sync.core.reasons import Reason
 
 READ_EVERY = 300.0
 _READ_OFTEN = 60.0
@@ -33,7 +34,7 @@ class KeptSecrets:
         if not isinstance(found, Unserved):
             return found.value
         raise Permanent(
-            "ClusterCredentialMissing",
+            Reason.CLUSTER_CREDENTIAL_MISSING,
             f"Secret {kept}, which SYNC_CLUSTERS names for a cluster's credential, is "
             f"{found.value}: az keyvault secret show --vault-name {kept.vault} "
             f"--name {kept.secret} --query attributes",
@@ -47,7 +48,7 @@ class KeptSecrets:
             if _TOKEN.fullmatch(token):
                 return self._held(token)
             raise Permanent(
-                "ClusterCredentialMissing",
+                Reason.CLUSTER_CREDENTIAL_MISSING,
                 f"Secret {kept} holds no token (one line, without blanks): az keyvault secret set "
                 f"--vault-name {kept.vault} --name {kept.secret} --value "
                 '"$(kubectl create token keyvault-sync --namespace NAMESPACE --duration 8760h)"',
