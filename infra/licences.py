@@ -30,9 +30,9 @@ ALLOWED = frozenset(
 
 _HEAD = (
     "# Licences of what is deployed\n\n"
-    "Made by `make licences` from the bill of materials of the package. A test holds this page to "
-    "it, and each\nlicence to the list in `infra/licences.py`: one that is not there, or that a "
-    "dependency's metadata do not name,\nfails. The texts are in the package, in each dependency's "
+    "Made by `make licences` from the bill of materials of the package. A test holds this page\n"
+    "to it, and each licence to the list in `infra/licences.py`: one that is not there, or that a\n"
+    "dependency's metadata do not name, fails. The texts are in the package, in each dependency's\n"
     "`dist-info` folder.\n\n"
     "| dependency | version | licence (SPDX) |\n|---|---|---|\n"
 )

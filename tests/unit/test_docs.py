@@ -79,3 +79,14 @@ def test_links_lead_somewhere() -> None:
     for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
             assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_prose_is_at_most_100_columns_wide() -> None:
+    """A page can be read in an editor: only tables, code and what has no blank may be wider."""
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        code = False
+        for number, line in enumerate(document.read_text().splitlines(), start=1):
+            code ^= line.lstrip().startswith("```")
+            bound = " " in re.sub("`[^`]*`", "", line.strip()).removeprefix("- ")
+            wide = len(line) > 100 and bound and not code and not line.startswith("|")
+            assert not wide, f"{document.name}:{number}"

@@ -28,8 +28,8 @@ def test_every_threat_is_whole() -> None:
     """Each says who, from where, what for, what stands against it, what does not, and the tests."""
     assert threats()
     for heading, text in threats().items():
-        assert tuple(re.findall(r"^- \*\*(.+?)\*\*: ", text, re.MULTILINE)) == PARTS, heading
-        _, tests = text.split("- **Tests**: ")
+        assert tuple(re.findall(r"^- \*\*(.+?)\*\*:\s", text, re.MULTILINE)) == PARTS, heading
+        _, tests = text.split("- **Tests**:")
         assert NAMED.findall(tests), heading
 
 
