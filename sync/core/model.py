@@ -60,7 +60,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ListedSecret:
-    """A vault secret as a listing shows it: no version, no value. Times are epoch seconds."""
+    """A vault secret as a listing shows it: no version, no value. Times are epoch seconds.
+
+    `fault` says why the entry could not be read: then only its name is to be believed.
+    """
 
     name: str
     enabled: bool
@@ -68,6 +71,7 @@ class ListedSecret:
     expires: int | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     content_type: str = ""
+    fault: SyncError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,9 @@ class VaultReader:
         out: dict[str, str] = {}
         wrong: dict[str, SyncError] = {}
         for secret in listed:
+            if secret.fault is not None:
+                wrong[secret.name] = secret.fault
+                continue
             record = holdings.records.get(holdings.spelled(secret.name))
             if record and secret.updated < record.updated and self._fresh(record.updated):
                 wrong[secret.name] = _older_version(secret.name)
