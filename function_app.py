@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 
 import azure.functions as func
@@ -19,9 +19,9 @@ from sync.app.serialize import (
     outcomes_json,
     retry_after,
 )
-from sync.app.use_cases import EVENT, REQUEST
+from sync.app.use_cases import EVENT, EVENT_SUBJECT, REQUEST, Pending
 from sync.app.work_queue import attempt
-from sync.core.errors import NotOurs, Permanent, SyncError, Transient, Unexpected
+from sync.core.errors import NotOurs, Permanent, SyncError, Transient, Unattended, Unexpected
 from sync.core.model import Failed, Ignored, Outcome
 from sync.core.reasons import Reason
 from sync.http_api.openapi import openapi as describe
@@ -34,7 +34,8 @@ app = func.FunctionApp(
     if bootstrap.platform_authenticates()
     else func.AuthLevel.FUNCTION
 )
-_refusals = telemetry.Refusals(time.monotonic)
+_failures = telemetry.Failures(time.monotonic)
+_EVENT_GRID_WAITS = 29.0  # of 30 seconds
 
 
 def _schedule() -> str:
@@ -50,24 +51,26 @@ def _schedule() -> str:
 @app.event_grid_trigger(arg_name="event")
 async def key_vault_event(event: str) -> None:
     """Reconcile what an event points to; raises what Event Grid should deliver again."""
-    pending = asyncio.wrap_future(_told(lambda: bootstrap.app().event(event)))
-    try:
-        outcome = await asyncio.wait_for(pending, EVENT.total)
-    except TimeoutError:
-        outcome = Failed(
-            "event", Transient(Reason.DEADLINE_EXCEEDED, "The reconcile took too long.")
+    began = time.monotonic()
+    pending = _told(lambda: bootstrap.app().event(event))
+    outcomes: Sequence[Outcome] = await asyncio.gather(*map(_settled, pending))
+    if errors(outcomes):
+        left = began + _EVENT_GRID_WAITS - time.monotonic()
+        outcomes = await asyncio.to_thread(
+            _told, lambda: bootstrap.app().kept(outcomes, max(0.0, left))
         )
-    _refusals.log("event", outcome)
-    _raise_redeliverable("event", [outcome])
+    for outcome in outcomes:
+        _failures.log("event", outcome)
+    _raise_redeliverable("event", outcomes)
 
 
 @app.function_name("reconcile_drift")
 @app.timer_trigger(arg_name="timer", schedule=_schedule(), run_on_startup=False)
 def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
     """Reconcile every known vault; raises when a later pass may do better."""
-    outcomes = _told(lambda: list(bootstrap.app().sweep()))
+    outcomes = _told(lambda: list(bootstrap.app().resync_known()))
     telemetry.log_pass("timer", outcomes)
-    _refusals.report("timer")
+    _failures.report("timer")
     _raise_redeliverable("timer", outcomes)
 
 
@@ -106,9 +109,9 @@ def _status(req: func.HttpRequest) -> func.HttpResponse:
         vaults = [
             {
                 **status,
-                "explanation": explanation_json(asked.explain(vault, request.secret, left)),
+                "explanation": explanation_json(asked.explain(place, request.secret, left)),
             }
-            for status, vault in zip(vaults, known.vaults, strict=True)
+            for status, place in zip(vaults, asked.places(known.vaults), strict=True)
         ]
     return _answer({"vaults": vaults}, [e for _, e in told if e])
 
@@ -117,7 +120,7 @@ def _status(req: func.HttpRequest) -> func.HttpResponse:
 @app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the binding's name
     """Tell whether the app can work at all, and nothing else."""
-    if isinstance(attempt(bootstrap.settings), SyncError):
+    if attempt(lambda: bootstrap.app().knows_nothing) is not False:
         return _json({"status": "misconfigured"}, HTTPStatus.SERVICE_UNAVAILABLE)
     return _json({"status": "ok"}, HTTPStatus.OK)
 
@@ -134,6 +137,16 @@ def _openapi(req: func.HttpRequest) -> func.HttpResponse:
     return _json(describe(entra=bootstrap.platform_authenticates()), HTTPStatus.OK)
 
 
+async def _settled(pending: Pending) -> Outcome:
+    """Wait for a target's outcome as long as Event Grid waits for an answer."""
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(pending.outcome), EVENT.total)
+    except TimeoutError:
+        target = pending.target
+        late = Transient(Reason.DEADLINE_EXCEEDED, "The reconcile took too long.")
+        return Failed(target.vault.text if target else EVENT_SUBJECT, late, target)
+
+
 def _told[Done](act: Callable[[], Done]) -> Done:
     """Do it; raises SyncError only, since the host logs the text of whatever a trigger raises."""
     done = attempt(act)
@@ -148,8 +161,15 @@ def _answered(answer: Callable[[], func.HttpResponse]) -> func.HttpResponse:
 
 
 def _raise_redeliverable(trigger: str, outcomes: Iterable[Outcome]) -> None:
-    """Fail the invocation for what may pass and for bugs; a Permanent failure is only logged."""
-    failing = [e for e in errors(outcomes) if not isinstance(e, Permanent | NotOurs)]
+    """Fail the invocation for what may pass, for bugs and for what no pass would make good.
+
+    Another Permanent failure is only logged.
+    """
+    failing = [
+        error
+        for error in errors(outcomes)
+        if isinstance(error, Unattended) or not isinstance(error, Permanent | NotOurs)
+    ]
     if failing:
         raise SyncError(failing[0].reason, f"{trigger}: {len(failing)} failed: {failing[0]}")
 
@@ -166,7 +186,7 @@ def _trigger(route: str, req: func.HttpRequest) -> str:
 
 def _refusal(error: SyncError) -> func.HttpResponse:
     if isinstance(error, UnknownCaller):
-        _refusals.log("http", Ignored("caller", error))
+        _failures.log("http", Ignored("caller", error))
         headers = {"WWW-Authenticate": "Bearer"}
         return _json(error_json(error), HTTPStatus.UNAUTHORIZED, headers)
     if isinstance(error, SettingsError):

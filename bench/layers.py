@@ -44,7 +44,8 @@ def measure(site: Site, place: Place, repeats: int) -> Sequence[Layer]:
         payload = json.dumps(event(place.vault, KEY, version))
 
         def call() -> None:
-            outcome = app.event(payload).result()
+            (pending,) = app.event(payload)
+            outcome = pending.outcome.result()
             assert isinstance(outcome, Converged), outcome
 
         return call

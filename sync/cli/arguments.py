@@ -196,7 +196,7 @@ def _add_adopt(commands: _Commands) -> None:
     _add_vault(command)
     command.add_argument("--yes", action="store_true", help="do not ask")
     command.add_argument(
-        "--force",
+        "--takeover",
         action="store_true",
         help="although the former owner is still there, and may write it back",
     )
@@ -243,10 +243,17 @@ def _add_manner(command: _Parser) -> None:
         metavar="NAME",
         help="look at this secret only, if the Secret holds the vault's others",
     )
+    for option, summary in (
+        ("--removals", "let go of many keys, or of all, where the vault no longer has them"),
+        ("--takeover", "take a Secret that somebody else made or manages"),
+        ("--refetch", "read every value anew and compare it"),
+    ):
+        command.add_argument(option, action="store_true", help=summary)
     command.add_argument(
-        "--force",
-        action="store_true",
-        help="take over what is not ours, let many keys go, read every secret",
+        "--takeover-from",
+        type=_name,
+        metavar="NAME",
+        help="take the Secret of the vault of this name, which no longer exists",
     )
 
 

@@ -75,13 +75,16 @@ class Reason(StrEnum):
     NOTHING_TO_ADOPT = "NothingToAdopt", Group.ADOPTION, (
         "there is no Secret to adopt: `resync` makes it")
     ADOPTION_REMOVES = "AdoptionRemoves", Group.ADOPTION, (
-        "an adoption would take away keys that the sync itself wrote, for another vault or "
-        "before: `resync --force` if that is meant")
+        "an adoption would take away keys that the sync itself wrote before: `resync --takeover` "
+        "if that is meant")
     TARGET_CONTESTED = "TargetContested", Group.TARGET, (
         "two known vaults lead to the same Secret, and neither has it: rename one")
     UNSAFE_PLAN = "UnsafePlan", Group.TARGET, (
-        "the listing is empty or would remove more than 30 % of ten or more keys: force it if "
-        "that is meant")
+        "the listing is empty or would remove more than 30 % of ten or more keys: `resync "
+        "--removals` if that is meant")
+    VAULT_NOT_GONE = "VaultNotGone", Group.TARGET, (
+        "`takeover_from` names a vault that still exists, or of which nobody can tell: only a "
+        "vault that is gone loses its Secret to another")
     VAULT_FORBIDDEN = "VaultForbidden", Group.TARGET, (
         "the app lacks *Key Vault Secrets User* on the vault")
     VAULT_UNAUTHORIZED = "VaultUnauthorized", Group.TARGET, (
@@ -113,6 +116,9 @@ class Reason(StrEnum):
         "the search shows nothing of a subscription: assign *Reader* there")
     DISCOVERY_UNSCOPED = "DiscoveryUnscoped", Group.TARGET, (
         "a search is asked for and `SYNC_SUBSCRIPTIONS` is empty")
+    DISCOVERY_NEEDED = "DiscoveryNeeded", Group.TRANSIENT, (
+        "a Secret is made or taken over only once a search has shown that no other vault leads to "
+        "it, and no search succeeded within the last ten minutes: the message says why")
     NO_SUCH_SECRET = "NoSuchSecret", Group.TARGET, (
         "an operator named a secret that the vault does not serve")
     VALUE_NOT_UNICODE = "ValueNotUnicode", Group.VAULT_SECRET, (
@@ -203,6 +209,9 @@ class Reason(StrEnum):
         "the event's topic and data name different vaults")
     REQUEST_MALFORMED = "RequestMalformed", Group.MALFORMED, (
         "the body of a resync, or the arguments, cannot be read: the message shows the form")
+    NOTHING_KNOWN = "NothingKnown", Group.MALFORMED, (
+        "neither `SYNC_SUBSCRIPTIONS` nor `SYNC_VAULTS` names anything: every event and every "
+        "pass fails until one of them does")
     EVENT_TYPE_IGNORED = "EventTypeIgnored", Group.IGNORED, (
         "another event type: filter it in the event subscription")
     SUBSCRIPTIONS_UNSET = "SubscriptionsUnset", Group.IGNORED, (

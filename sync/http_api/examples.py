@@ -73,7 +73,8 @@ MALFORMED: Json = {
     "reason": Reason.REQUEST_MALFORMED,
     "message": "dry_run must be true or false. Send JSON with one of "
     '{"vault": NAME}, {"project": P, "stage": S} or {"all": true}, and optionally '
-    '"secret": NAME, "dry_run": true, "force": true.',
+    '"secret": NAME, "dry_run": true, "removals": true, "takeover": true, "refetch": true; with '
+    '"vault" also "takeover_from": NAME.',
     "transient": False,
 }
 NOT_OURS: Json = {

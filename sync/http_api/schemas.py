@@ -94,7 +94,16 @@ _WHY: Mapping[str, Schema] = {
 _MANNER: Mapping[str, Schema] = {
     "secret": _ONE_SECRET,
     "dry_run": _flag("tell the plan and write nothing"),
-    "force": _flag("take over what is not ours, let many keys go, read every secret"),
+    "removals": _flag("let many keys go, or all, that the vault no longer has"),
+    "takeover": _flag("take a Secret that somebody else made or manages"),
+    "refetch": _flag("read every value anew and compare it"),
+}
+_OF_ONE_VAULT: Mapping[str, Schema] = {
+    **_MANNER,
+    "takeover_from": _text(
+        "take the Secret of the vault of this name, which no longer exists",
+        pattern=r"^\s*(?=[0-9A-Za-z-]{3,24}\s*$)[A-Za-z][0-9A-Za-z]*(-[0-9A-Za-z]+)*\s*$",
+    ),
 }
 _PLACE: Schema = {**reference("Target"), "description": "the Secret that this is about"}
 _CHANGES = _list(reference("Change"), "what was done with each key; in a dry run, what would be")
@@ -133,7 +142,7 @@ _EXPLAINED: Mapping[str, Schema] = {
 }
 
 SCHEMAS: Mapping[str, Schema] = {
-    "ResyncVault": _object(_MANNER, vault=_VAULT_NAME),
+    "ResyncVault": _object(_OF_ONE_VAULT, vault=_VAULT_NAME),
     "ResyncStage": _object(
         _MANNER,
         project=_text("the project in the vaults' names", pattern=r"\S"),

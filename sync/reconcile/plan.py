@@ -22,7 +22,7 @@ from sync.core.model import (
 from sync.core.reasons import Reason
 from sync.projection.secret_types import blank
 from sync.projection.tags import SecretType
-from sync.reconcile.ownership import claim, taken
+from sync.reconcile.ownership import another_vault, claim, taken
 
 MAX_DATA_BYTES = (
     1024 * 1024
@@ -143,26 +143,35 @@ def labels(target: Target) -> Mapping[str, str]:
     }
 
 
-def refuse_foreign(target: Target, actual: Actual) -> None:
-    """Raise Permanent for a Secret that another controller or another vault has."""
+def refuse_foreign(
+    target: Target, actual: Actual, *, takeover: bool = False, takeover_from: str | None = None
+) -> None:
+    """Raise Permanent for a Secret that another controller or another vault has.
+
+    `takeover` overrules a controller. Another vault is overruled by its name alone.
+    """
     found = claim(target, actual)
-    if found is not None:
+    if found is not None and found.vault is None and takeover:
+        found = another_vault(target, actual)
+    if found is not None and (found.vault is None or found.vault != takeover_from):
         raise taken(target, found)
 
 
-def refuse_unmarked(standing: ObservedSecret) -> None:
+def refuse_unmarked(
+    standing: ObservedSecret, *, takeover: bool = False, takeover_from: str | None = None
+) -> None:
     """Raise Permanent for a Secret that tags ask for and that is not ours already."""
     target, actual = standing.target, standing.actual
     if actual is None:
         return
-    refuse_foreign(target, actual)
-    if standing.state is not None:
+    refuse_foreign(target, actual, takeover=takeover, takeover_from=takeover_from)
+    if standing.state is not None or takeover or another_vault(target, actual) is not None:
         return
     raise Permanent(
         Reason.TARGET_TAKEN,
         f"Secret {target} was there before the tag k8s-secret that asks for it, and is not the "
         f"sync's: choose another name, delete it, or take it over by a resync of vault "
-        f"{target.vault} with force.",
+        f"{target.vault} with takeover.",
     )
 
 
@@ -225,7 +234,7 @@ def refuse_losses(target: Target, *, ours: int, gone: int, listed: int) -> None:
         Reason.UNSAFE_PLAN,
         f"Nothing was removed or written: vault {target.vault} {what}, and Secret "
         f"{target} would lose {gone} keys. If that is meant, resync this vault with "
-        "force.",
+        "removals.",
     )
 
 

@@ -28,20 +28,33 @@ _VISITS = 3  # how often a listing may lead to a Secret that was not read before
 _NAMED = 3  # how many secrets a message names
 
 
+def _uncontested(_target: Target, _deadline: Deadline) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class ReconcileRequest:
     """What to reconcile: the whole vault, or the hinted secrets where the rest is known to be in.
 
-    `contested` says that another known vault leads to the same Secret: then none is created.
+    `removals` lets a listing take away more than an accident may, `refetch` reads every value anew,
+    and `takeover` takes a Secret that somebody else made or manages. Another vault's Secret is
+    taken by its name alone, `takeover_from`, which the caller has found gone.
+    `contested` tells whether another known vault leads to the target: then it is neither created
+    nor taken over. It is asked only where that would be done, and raises where it cannot tell.
     `late` takes in and returns the hints that have come since this work began, all of them.
     """
 
     target: Target
     hints: tuple[Hint, ...] = ()
     whole: bool = True
-    force: bool = False
+    removals: bool = False
+    takeover: bool = False
+    takeover_from: str | None = None
+    refetch: bool = False
     dry_run: bool = False
-    contested: bool = False
+    contested: Callable[[Target, Deadline], bool] = field(
+        default=_uncontested, compare=False, repr=False
+    )
     late: Callable[[], Sequence[Hint]] = field(default=tuple, compare=False, repr=False)
 
 
@@ -198,7 +211,9 @@ class Reconciler:
         """
         holdings = self._stand(work, deadline)
         reserved = deadline.earlier(WRITE_RESERVE_SECONDS)
-        reader = VaultReader(self.vaults, self.now, self.rules, self.prune)
+        reader = VaultReader(
+            self.vaults, self.now, self.rules, self.prune, work.removals, work.refetch
+        )
 
         def hints() -> Sequence[Hint]:
             return (*work.hints, *work.late())
@@ -214,7 +229,7 @@ class Reconciler:
         wanted: AbstractSet[str] = written | holdings.others.keys()
         for _ in range(_VISITS):
             holdings = self._visit(work, holdings, wanted, deadline)
-            reading = reader.whole(holdings, hints(), reserved, fetchers, force=work.force)
+            reading = reader.whole(holdings, hints(), reserved, fetchers)
             if not reading.unvisited:
                 return Turn(holdings, reading, compose(holdings, reading, prune=self.prune))
             wanted = reading.unvisited
@@ -244,15 +259,18 @@ class Reconciler:
     def _stand(self, work: ReconcileRequest, deadline: Deadline) -> ObservedVault:
         actual = self.cluster.read(work.target, deadline)
         standing = ObservedSecret.of(work.target, actual)
-        if standing.state is None and work.contested:
+        if actual is not None:
+            refuse_foreign(
+                work.target, actual, takeover=work.takeover, takeover_from=work.takeover_from
+            )
+        reserved = deadline.earlier(WRITE_RESERVE_SECONDS)
+        if standing.state is None and work.contested(work.target, reserved):
             raise Permanent(
                 Reason.TARGET_CONTESTED,
                 f"Secret {work.target} is not created for vault {work.target.vault}: another vault "
                 "leads to it as well. Rename one of the vaults, or tell them apart in "
                 "SYNC_NAMESPACE or SYNC_CLUSTERS.",
             )
-        if actual is not None and not work.force:
-            refuse_foreign(work.target, actual)
         return ObservedVault(work.target, {work.target.secret: standing})
 
     def _visit(
@@ -269,8 +287,7 @@ class Reconciler:
             target = replace(work.target, secret=secret)
             try:
                 standing = ObservedSecret.of(target, self.cluster.read(target, deadline))
-                if not work.force:
-                    refuse_unmarked(standing)
+                refuse_unmarked(standing, takeover=work.takeover, takeover_from=work.takeover_from)
                 standings[secret] = standing
             except (Permanent, Transient) as error:
                 closed[secret] = error

@@ -78,12 +78,18 @@ type _Fetched = Fetched | Excluded | Unserved | SyncError
 
 @dataclass(frozen=True, slots=True)
 class VaultReader:
-    """Reads vaults by the platform's rules; `now` gives epoch seconds, `prune` if keys may go."""
+    """Reads vaults by the platform's rules; `now` gives epoch seconds, `prune` if keys may go.
+
+    `removals` lets a listing take away more than an accident may. `refetch` gets every secret, so
+    that nothing of a Secret is taken on trust.
+    """
 
     vaults: Vaults
     now: Callable[[], float]
     rules: Rules
     prune: bool
+    removals: bool = False
+    refetch: bool = False
 
     def whole(
         self,
@@ -91,13 +97,10 @@ class VaultReader:
         hints: Collection[Hint],
         deadline: Deadline,
         fetchers: Executor,
-        *,
-        force: bool,
     ) -> VaultSurvey:
         """List the vault and get what moved since it was recorded, and the hinted secrets.
 
-        Raises Permanent for a listing that would take too much away, unless forced. What is forced
-        gets every secret, so that nothing of a Secret is taken on trust.
+        Raises Permanent for a listing that would take too much away.
         """
         listing = self.vaults.list(holdings.target.vault, deadline)
         listed = latest(listing)
@@ -109,9 +112,9 @@ class VaultReader:
         }
         if unvisited := {place.secret for place in placed.values()} - holdings.visited:
             return VaultSurvey(unvisited=frozenset(unvisited))
-        if self.prune and not force:
+        if self.prune and not self.removals:
             holdings.refuse_unsafe(placed, wrong.keys(), listed=len(listing))
-        names = self._worth_reading(holdings, listed, placed, hints, force=force) - wrong.keys()
+        names = self._worth_reading(holdings, listed, placed, hints) - wrong.keys()
         errand = _Errand(holdings, placed.keys(), deadline, fetchers)
         fetched = self._fetch(errand, names, hints)
         for name, got in fetched.items():
@@ -222,13 +225,13 @@ class VaultReader:
         listed: Mapping[str, ListedSecret],
         placed: Mapping[str, Placement],
         hints: Collection[Hint],
-        *,
-        force: bool,
     ) -> set[str]:
         """Name the secrets that moved or are asked for, and those that a listing may lack yet."""
         spelling = {name.lower(): name for name in placed}
         hinted = {spelling.get(hint.secret.lower(), hint.secret) for hint in hints}
-        moved = {n for n, place in placed.items() if force or holdings.moved(place, listed[n])}
+        moved = {
+            n for n, place in placed.items() if self.refetch or holdings.moved(place, listed[n])
+        }
         known = {name.lower() for name in listed}
         unlisted = {
             name

@@ -14,6 +14,7 @@ from sync.core.vault_names import DEFAULT_NAMESPACE, DEFAULT_PATTERN, PARTS, Nam
 from sync.projection.rules import DEFAULT_RULES, KeyStyle, Pattern, Rules, StagePrefixes
 from sync.settings.clusters import ONE_CLUSTER, read_clusters
 from sync.settings.ncrontab import is_ncrontab
+from sync.settings.vault_pattern import vault_pattern
 
 DEFAULT_SCHEDULE = "0 */5 * * * *"
 DEFAULT_DNS_SUFFIX = "vault.azure.net"
@@ -78,7 +79,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         """Read one of the words, of which the first is the default."""
         return parsed(name, _one_of(words), next(iter(words.values())))
 
-    pattern = parsed("SYNC_VAULT_PATTERN", _pattern, _pattern(DEFAULT_PATTERN))
+    pattern = parsed("SYNC_VAULT_PATTERN", vault_pattern, vault_pattern(DEFAULT_PATTERN))
     namespace = parsed("SYNC_NAMESPACE", _template, DEFAULT_NAMESPACE)
     clusters = parsed("SYNC_CLUSTERS", read_clusters, [ONE_CLUSTER])
     naming = Naming(pattern, namespace, tuple(match for match, _ in clusters))
@@ -167,19 +168,6 @@ def _subscriptions(text: str) -> frozenset[str]:
             "it must be a comma-separated list of subscription ids, each as "
             "00000000-0000-0000-0000-000000000000"
         ) from None
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    try:
-        pattern = re.compile(text, re.IGNORECASE | re.ASCII)
-    except re.error as fault:
-        what, _, _ = fault.msg.partition(" '")  # what comes there is quoted of the text
-        raise ValueError(f"it is no regular expression ({what} at {fault.pos})") from None
-    except (OverflowError, RecursionError):
-        raise ValueError("it is no regular expression that can be compiled") from None
-    if missing := PARTS - pattern.groupindex.keys():
-        raise ValueError(f"it lacks the named groups {', '.join(sorted(missing))}, as (?P<name>…)")
-    return pattern
 
 
 def _template(text: str) -> str:

@@ -16,11 +16,12 @@ from local.kubernetes import Write
 from local.kubernetes.documents import Document
 from local.kubernetes.kinds import SECRET
 from local.stack import ROOT
-from sync.adapters.azure.resource_graph import Listed
+from sync.adapters.azure.listed_vaults import ListedVaults
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
+from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
 from sync.app.takeover import Fate, adopt, look
-from sync.app.use_cases import App, Budget, VaultRegistry
+from sync.app.use_cases import App, Budget
 from sync.app.work_queue import WorkQueue
 from sync.core.errors import Permanent
 from sync.core.model import Actual, Converged, Failed, Ignored, Target
@@ -378,7 +379,7 @@ def site(server: ApiServer, tmp_path: Path) -> Iterator[Site]:
     reconciler = Reconciler(vaults, cluster, clock)
     app = App(
         naming=naming,
-        survey=VaultRegistry(naming, Listed((vault,)), (vault,)),
+        survey=VaultRegistry(naming, ListedVaults((vault,)), (vault,)),
         subscriptions=frozenset(),
         fleet=WorkQueue(reconciler.reconcile, clock),
         cluster=cluster,
@@ -409,7 +410,7 @@ def adopted(site: Site) -> None:
     """Hand the Secret over."""
     made_by_external_secrets(site)
     site.write({"metadata": ORPHANED}, "garbage-collector")
-    adoption = look(site.app, site.known, BUDGET, force=False)
+    adoption = look(site.app, site.known, BUDGET, takeover=False)
     assert isinstance(adopt(site.app, site.known, adoption, BUDGET), Converged)
 
 
@@ -422,11 +423,11 @@ def test_an_api_server_keeps_what_a_handover_needs(site: Site) -> None:
     before = site.read()
     assert site.reconcile() == "TargetTaken"
     with pytest.raises(Permanent, match="kubectl delete externalsecret shop"):
-        look(site.app, site.known, BUDGET, force=False)
+        look(site.app, site.known, BUDGET, takeover=False)
     assert site.read() == before
     site.write({"metadata": ORPHANED}, "garbage-collector")
     assert site.reconcile() == "TargetTaken"
-    adoption = look(site.app, site.known, BUDGET, force=False)
+    adoption = look(site.app, site.known, BUDGET, takeover=False)
     assert adoption.fates == {
         "equal": Fate.TAKEN_OVER,
         "other": Fate.CHANGED,
@@ -456,7 +457,7 @@ def test_an_api_server_shows_who_wrote_back(site: Site, media: str) -> None:
 def test_an_api_server_tells_owners_apart_by_their_uid(site: Site) -> None:
     """What was forced from one owner is refused again when another of the same name is there."""
     made_by_external_secrets(site)
-    adopt(site.app, site.known, look(site.app, site.known, BUDGET, force=True), BUDGET)
+    adopt(site.app, site.known, look(site.app, site.known, BUDGET, takeover=True), BUDGET)
     assert site.read().data == IN_STEP
     assert site.reconcile() == ""
     site.write({"metadata": owner("ExternalSecret", "external-secrets.io/v1", 2)}, ESO_WRITER)

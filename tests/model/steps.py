@@ -360,7 +360,15 @@ class Run(Step):
             return ReconcileRequest(target, (event.hint,), whole=False)
         hints = () if self.secret is None else (Hint(self.secret),)
         target = real.targets[self.vault % len(history.world.kept)]
-        return ReconcileRequest(target, hints, not hints, force=self.force, dry_run=self.dry_run)
+        return ReconcileRequest(
+            target,
+            hints,
+            not hints,
+            removals=self.force,
+            takeover=self.force,
+            refetch=self.force,
+            dry_run=self.dry_run,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,7 +379,7 @@ class Sweep(Step):
         """Let it happen."""
         history.world.main = Actor()
         began = history.world.moment
-        for outcome in list(history.app.sweep()):
+        for outcome in list(history.app.resync_known()):
             history.tell(outcome)
             if isinstance(outcome, Converged):
                 history.watch.told(history.of(outcome.target), began, None, ())
@@ -389,7 +397,8 @@ class Deliver(Step):
         if events:
             history.world.main = Actor()
             payload = json.dumps(events[self.event % len(events)])
-            history.tell(history.app.event(payload).result())
+            for pending in history.app.event(payload):
+                history.tell(pending.outcome.result())
 
 
 @dataclass(frozen=True, slots=True)

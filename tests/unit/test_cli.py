@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from sync.adapters.azure.resource_graph import Listed
+from sync.adapters.azure.listed_vaults import ListedVaults
+from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
 from sync.app.serialize import outcomes_json
-from sync.app.use_cases import App, VaultRegistry
+from sync.app.use_cases import App
 from sync.app.work_queue import Reconcile, WorkQueue
 from sync.cli.arguments import parse
 from sync.cli.commands import Screen, main, run
@@ -226,7 +227,7 @@ def app(
     known = tuple(NAMING.vault(vault) for vault in vaults)
     return App(
         naming=NAMING,
-        survey=VaultRegistry(NAMING, Listed(known), known),
+        survey=VaultRegistry(NAMING, ListedVaults(known), known),
         subscriptions=frozenset(),
         fleet=WorkQueue(reconcile, lambda: 0.0),
         cluster=secrets or Secrets(),
@@ -565,7 +566,15 @@ def test_a_project_and_stage_choose_their_vaults() -> None:
     ("argv", "request_"),
     [
         (("resync", SHOP), Resync(vault=SHOP)),
-        (("resync", "--all", "--force"), Resync(force=True)),
+        (("resync", "--all", "--removals"), Resync(removals=True)),
+        (
+            ("plan", "--all", "--takeover", "--refetch"),
+            Resync(dry_run=True, takeover=True, refetch=True),
+        ),
+        (
+            ("resync", SHOP, "--takeover-from", "Old-Vault"),
+            Resync(vault=SHOP, takeover_from="old-vault"),
+        ),
         (("resync", SHOP, "--dry-run"), Resync(vault=SHOP, dry_run=True)),
         (("plan", SHOP, "--secret", "a-b"), Resync(vault=SHOP, secret="a-b", dry_run=True)),
         (("plan", "--project=p", "--stage=s"), Resync(project="p", stage="s", dry_run=True)),
@@ -593,7 +602,9 @@ def test_arguments_are_the_request_of_the_route(argv: tuple[str, ...], request_:
         (("plan", "--project", " ", "--stage", "prod"), "--project: it is empty"),
         (("plan", ""), "VAULT: it is empty"),
         (("plan", "--all", "--secret", "../x"), "no Key Vault secret name"),
-        (("status", "--force"), "unrecognized arguments: --force"),
+        (("status", "--removals"), "unrecognized arguments: --removals"),
+        (("resync", "--all", "--force"), "unrecognized arguments: --force"),
+        (("resync", "--all", "--takeover-from", "old-vault"), "takeover_from is for one vault"),
         (("explain",), "VAULT"),
         (("explain", SHOP, "../x"), "no Key Vault secret name"),
         (("explain", "--all"), "VAULT"),

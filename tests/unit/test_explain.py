@@ -415,7 +415,7 @@ def test_what_waits_is_what_the_next_pass_writes(
         assert found.keys() >= secrets.keys()
         waiting = {name for name, each in found.items() if each.progress is Progress.WAITING}
         world.clock.tick(100)
-        done = world.sweep(force=True)
+        done = world.sweep(removals=True)
         failed = {name for name, each in found.items() if each.progress is Progress.FAILED}
         assert failed <= done.unread.keys() | found.keys() - told(world).keys()
         if not waiting and not failed:

@@ -32,7 +32,7 @@ def whole(world: World) -> object:
 
 def forced(world: World) -> object:
     """Reconcile as an operator's forced resync does."""
-    return world.sweep(force=True)
+    return world.sweep(removals=True, takeover=True, refetch=True)
 
 
 def content(secret: VaultSecret) -> DesiredSecret:

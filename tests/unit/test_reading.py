@@ -54,7 +54,7 @@ def test_gets_of_one_target_stay_within_their_window(fetchers: ThreadPoolExecuto
 
     world.wire.before = count
     reading = VaultReader(world.vaults, world.clock, Rules(), prune=True).whole(
-        nothing(world), (), world.deadline(), fetchers, force=False
+        nothing(world), (), world.deadline(), fetchers
     )
     assert reading.rendered.keys() == set(names("key", 99))
     assert most == FETCH_WINDOW == 16
@@ -76,7 +76,6 @@ def test_a_deadline_that_runs_out_leaves_the_rest_unread() -> None:
         (),
         Deadline.after(10.5, world.clock),
         Inline(),
-        force=False,
     )
     assert 0 < len(reading.rendered) < 60
     assert len(reading.rendered) + len(reading.unread) == 60
@@ -91,7 +90,7 @@ def test_a_few_failures_stop_nothing(fetchers: ThreadPoolExecutor) -> None:
     for name in names("key", 4):
         world.wire.fail("get", Transient(Reason.VAULT_THROTTLED, "Throttled."), name)
     reading = VaultReader(world.vaults, world.clock, Rules(), prune=True).whole(
-        nothing(world), (), world.deadline(), fetchers, force=False
+        nothing(world), (), world.deadline(), fetchers
     )
     assert len(reading.rendered) == 56
 

@@ -3,7 +3,8 @@
 import pytest
 
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
-from sync.core.model import STATE_ANNOTATION, Action, Hint
+from sync.core.model import STATE_ANNOTATION, Action, Hint, Target
+from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.reconcile.reconciler import ReconcileRequest
 from tests.unit.fakes import Call, names
@@ -516,36 +517,63 @@ def test_a_foreign_secret_is_refused(how: str) -> None:
     assert world.wire.calls == [Call("read")]
 
 
-@pytest.mark.parametrize("how", ["owner", "label", "vault"])
-def test_force_takes_a_foreign_secret(how: str) -> None:
-    """Forced, the Secret gets our keys; the other vault's keys go, anybody else's stay."""
+@pytest.mark.parametrize("how", ["owner", "label"])
+def test_a_takeover_takes_a_controllers_secret(how: str) -> None:
+    """The Secret gets our keys, and anybody else's stay."""
     world = World.new()
     world.put("a", "x")
     take(world, how)
-    world.sweep(force=True)
-    assert world.data == ({"a": "x"} if how == "vault" else {"a": "x", "theirs": "x"})
+    world.sweep(takeover=True)
+    assert world.data == {"a": "x", "theirs": "x"}
 
 
-@pytest.mark.parametrize(
-    "how",
-    [
-        pytest.param(
-            "owner",
-        ),
-        "label",
-        "vault",
-    ],
-)
-def test_what_was_taken_by_force_stays_ours(how: str) -> None:
-    """After a forced resync the timer carries on without force."""
+@pytest.mark.parametrize("how", ["owner", "label"])
+@pytest.mark.parametrize("whose", [None, "neu-ds-akv-shop-dev-2"], ids=["unnamed", "another"])
+def test_no_takeover_takes_another_vaults_secret(how: str, whose: str | None) -> None:
+    """Whatever an operator asks for, and whoever else claims it, a vault keeps its Secret."""
+    world = World.new()
+    world.put("a", "x")
+    take(world, "vault")
+    take(world, how)
+    before = world.cluster.secrets[world.target.place].revision
+    everything = ReconcileRequest(
+        world.target, removals=True, takeover=True, takeover_from=whose, refetch=True
+    )
+    with pytest.raises(Permanent) as refused:
+        world.run(everything)
+    assert refused.value.reason == "TargetTaken"
+    assert world.cluster.secrets[world.target.place].revision == before
+
+
+def test_a_vault_that_is_gone_is_taken_over_by_its_name() -> None:
+    """The other vault's keys go, and the timer carries on without any option."""
+    world = World.new()
+    world.put("a", "x")
+    take(world, "vault")
+    former = world.rival().vault.text
+    world.run(ReconcileRequest(world.target, takeover_from=former))
+    assert world.data == {"a": "x"}
+    world.put("a", "new")
+    world.sweep()
+    assert world.data == {"a": "new"}
+
+
+@pytest.mark.parametrize("how", ["owner", "label"])
+def test_what_was_taken_over_stays_ours(how: str) -> None:
+    """After a takeover the timer carries on without it."""
     world = World.new()
     world.put("a", "x")
     take(world, how)
-    world.sweep(force=True)
+    world.sweep(takeover=True)
     world.clock.tick(300)
     world.put("a", "new")
     world.sweep()
     assert world.data["a"] == "new"
+
+
+def contested(_target: Target, _deadline: Deadline) -> bool:
+    """Say that another vault leads there."""
+    return True
 
 
 def test_a_contested_target_is_not_created() -> None:
@@ -553,7 +581,7 @@ def test_a_contested_target_is_not_created() -> None:
     world = World.new()
     world.put("a", "x")
     with pytest.raises(Permanent) as refused:
-        world.run(ReconcileRequest(world.target, contested=True))
+        world.run(ReconcileRequest(world.target, contested=contested))
     assert refused.value.reason == "TargetContested"
     assert world.cluster.secrets == {}
 
@@ -562,7 +590,7 @@ def test_a_contested_target_goes_on_for_whose_it_is() -> None:
     """Where a rival vault turns up later, the vault whose Secret it is keeps it in step."""
     world = World.in_step("a")
     world.put("a", "new")
-    world.run(ReconcileRequest(world.target, contested=True))
+    world.run(ReconcileRequest(world.target, contested=contested))
     assert world.data == {"a": "new"}
 
 
@@ -572,14 +600,38 @@ def test_a_contested_target_that_nobody_has_is_not_taken() -> None:
     world.put("a", "x")
     world.cluster.edit(world.target, {("data", "theirs"): b"x"})
     with pytest.raises(Permanent):
-        world.run(ReconcileRequest(world.target, contested=True))
+        world.run(ReconcileRequest(world.target, takeover=True, contested=contested))
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["taken", "not searched"])
+def test_whether_a_target_is_contested_is_asked_only_to_make_or_take_it(*, known: bool) -> None:
+    """A Secret that is ours or another vault's needs no search, and one that fails stops nobody."""
+
+    def unanswerable(target: Target, _deadline: Deadline) -> bool:
+        raise Transient(Reason.DISCOVERY_NEEDED, str(target))
+
+    world = World.in_step("a")
+    world.put("a", "new")
+    world.run(ReconcileRequest(world.target, contested=unanswerable))
+    assert world.data == {"a": "new"}
+    rival = world.rival()
+    if known:
+        with pytest.raises(Permanent):
+            rival.run(ReconcileRequest(rival.target, takeover=True, contested=unanswerable))
+        return
+    world.cluster.secrets.clear()
+    with pytest.raises(Transient):
+        rival.run(ReconcileRequest(rival.target, takeover=True, contested=unanswerable))
+    assert world.cluster.secrets == {}
 
 
 @pytest.mark.parametrize(
     ("gone", "refused"), [(3, False), (4, True)], ids=["30-percent", "40-percent"]
 )
-def test_the_guard_holds_a_pass_back_and_force_lets_it_go(gone: int, *, refused: bool) -> None:
-    """More than 30 % of ten keys go only by force; until then nothing at all is written."""
+def test_the_guard_holds_a_pass_back_until_removals_are_asked_for(
+    gone: int, *, refused: bool
+) -> None:
+    """More than 30 % of ten keys go only by that; until then nothing at all is written."""
     world = World.in_step(*names("key", 10))
     for name in names("key", gone):
         world.vaults.delete(world.vault, name)
@@ -588,7 +640,7 @@ def test_the_guard_holds_a_pass_back_and_force_lets_it_go(gone: int, *, refused:
             world.sweep()
         assert error.value.reason == "UnsafePlan"
         assert len(world.data) == 10
-    world.sweep(force=refused)
+    world.sweep(removals=refused)
     assert len(world.data) == 10 - gone
 
 
@@ -610,7 +662,7 @@ def test_a_listing_that_is_empty_changes_nothing() -> None:
         world.sweep()
     assert refused.value.reason == "UnsafePlan"
     assert world.data == {"a": "a's value"}
-    world.sweep(force=True)
+    world.sweep(removals=True)
     assert world.data == {}
 
 

@@ -403,7 +403,7 @@ def test_a_new_secret_is_made_whole() -> None:
 
 @pytest.mark.parametrize("how", ["bare", "owner", "vault"])
 def test_a_secret_that_was_there_is_not_taken(how: str) -> None:
-    """A Secret that tags ask for and that is not ours is refused, and taken only by force."""
+    """A Secret that tags ask for and that is not ours is refused, and taken only if asked for."""
     world = world_of({"a": {}})
     other = world.other("x")
     if how == "vault":
@@ -420,7 +420,12 @@ def test_a_secret_that_was_there_is_not_taken(how: str) -> None:
         told = world.sweep().unread
         assert told["b"].reason == "TargetTaken"
         assert world.secrets == {"": {"a": "new"}, "x": {"theirs": "x"}}
-    world.sweep(force=True)
+    told = world.sweep(takeover=True).unread
+    if how == "vault":
+        assert told["b"].reason == "TargetTaken"
+        assert world.held(X) == {"theirs": "x"}
+        former = world.rival().vault.text
+        assert not world.run(ReconcileRequest(world.target, takeover_from=former)).unread
     assert world.held(X)["b"] == "new"
 
 

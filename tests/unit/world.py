@@ -68,9 +68,24 @@ class World:
         """Return what an event of this very moment says."""
         return Hint(name, version, self.clock())
 
-    def sweep(self, *, force: bool = False, dry_run: bool = False) -> ReconcileResult:
-        """Reconcile the whole vault, as the timer does."""
-        return self.run(ReconcileRequest(self.target, force=force, dry_run=dry_run))
+    def sweep(
+        self,
+        *,
+        removals: bool = False,
+        takeover: bool = False,
+        refetch: bool = False,
+        dry_run: bool = False,
+    ) -> ReconcileResult:
+        """Reconcile the whole vault, as the timer does, or as an operator asks for it."""
+        return self.run(
+            ReconcileRequest(
+                self.target,
+                removals=removals,
+                takeover=takeover,
+                refetch=refetch,
+                dry_run=dry_run,
+            )
+        )
 
     def event(self, *hints: Hint) -> ReconcileResult:
         """Reconcile what events point to."""
