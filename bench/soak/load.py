@@ -108,7 +108,7 @@ class Load:
     def _stranger(self, plot: Plot) -> None:
         def deliver() -> str:
             status = strangers.refused_event(self.host, plot)
-            # A refusal that needs a look at the cluster may fail for now with the cluster.
+            # Event Grid keeps an event of a vault that is not known and asks for another's Secret.
             if status not in {HTTPStatus.ACCEPTED, HTTPStatus.INTERNAL_SERVER_ERROR}:
                 self.wrong.append(f"a refused event was answered {status}")
             return ""

@@ -1,4 +1,4 @@
-"""The command line's commands and options, read into what they ask for."""
+"""Reads the command line's arguments into what they ask for."""
 
 import argparse
 import json
@@ -48,6 +48,8 @@ vaults that are.
 
 _RESYNC = f"""\
 Reads the vaults and writes what differs into their Secrets, as the app does.
+What it refuses unasked has an option each. No option takes the Secret of
+another vault that is still there.
 {_VAULTS}"""
 
 _PLAN = f"""\
@@ -72,7 +74,8 @@ VAULT need not be in SYNC_VAULTS.
 _ADOPT = """\
 Takes over the Secret of a vault whose former owner (External Secrets Operator,
 Helm and others) has let go of it. Shows what becomes of each key, asks, and
-writes. No key is removed: those that the vault does not have stay as they are.
+writes; resync --takeover is the same write unasked. No key is removed: those
+that the vault does not have stay as they are.
 VAULT need not be in SYNC_VAULTS. How each owner lets go: docs/handover.md.
 """
 
