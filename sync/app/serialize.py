@@ -6,7 +6,8 @@ from http import HTTPStatus
 
 from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
 from sync.core.model import Change, Converged, Failed, Ignored, Outcome, Target, moment
-from sync.reconcile.plan import ObservedSecret, refuse_foreign, refuse_unmarked
+from sync.reconcile.guards import refuse_foreign, refuse_unmarked
+from sync.reconcile.observed import ObservedSecret
 
 type Json = str | int | bool | Sequence["Json"] | Mapping[str, "Json"] | None
 
@@ -103,18 +104,20 @@ def _other_json(own: Target, secret: str, other: ObservedSecret | SyncError) -> 
 
 def _secret_json(standing: ObservedSecret) -> Mapping[str, Json]:
     """Return what is in, since when, and what is out of step."""
-    drifted = standing.drifted()
+    drifted = standing.drifted
     return {
         "vault": standing.target.vault.text,
         "target": _target_json(standing.target),
-        "written": standing.state.written if standing.state else None,
+        "written": moment(standing.state.written)
+        if standing.state and not standing.state.newer
+        else None,
         "secrets": [
             {
                 "name": name,
                 "version": record.version or None,
                 "updated": moment(record.updated),
-                "keys": list(record.keys(name)),
-                "in_step": bool(record.version) and drifted.isdisjoint(record.keys(name)),
+                "keys": list(record.keys),
+                "in_step": bool(record.version) and drifted.isdisjoint(record.keys),
                 "confirmed": record.settled,
             }
             for name, record in sorted(standing.records.items())
@@ -153,8 +156,8 @@ def _state(standing: ObservedSecret, *, mark: bool) -> str:
         return "taken"
     if standing.state is None:
         return "unknown"
-    all_in = all(record.version for record in standing.records.values())
-    return "converged" if all_in and not standing.drifted() else "drifted"
+    all_in = not standing.state.refused and not standing.state.unnamed
+    return "converged" if all_in and not standing.drifted else "drifted"
 
 
 def _target_json(target: Target) -> Mapping[str, Json]:

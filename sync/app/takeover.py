@@ -11,8 +11,9 @@ from sync.core.errors import Conflict, Permanent
 from sync.core.model import Action, Change, Converged, Outcome, Target
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
+from sync.reconcile.guards import refuse_unmarked
+from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.ownership import Claim, claim, taken
-from sync.reconcile.plan import ObservedSecret, refuse_unmarked
 
 
 class Fate(StrEnum):

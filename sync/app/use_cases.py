@@ -11,11 +11,11 @@ from sync.app.requests import Resync
 from sync.app.serialize import Json, error_json, status_json
 from sync.app.work_queue import WorkQueue
 from sync.core.errors import NotOurs, Permanent, SyncError, quoted
-from sync.core.model import Failed, Hint, Ignored, Outcome, Target, VaultName, moment
+from sync.core.model import Failed, Hint, Ignored, Outcome, SecretName, Target, VaultName, moment
 from sync.core.ports import Cluster, Deadline, Known, VaultDirectory
 from sync.core.reasons import Reason
 from sync.core.vault_names import Naming
-from sync.reconcile.plan import ObservedSecret
+from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.reconciler import ReconcileRequest, Turn
 
 
@@ -164,7 +164,7 @@ class App:
         if known.fault is not None:
             yield Failed(DISCOVERY, known.fault)
         works: list[ReconcileRequest] = []
-        hints = (Hint(request.secret),) if request.secret else ()
+        hints = (Hint(SecretName(request.secret)),) if request.secret else ()
         for vault in known.vaults:
             try:
                 target = self.naming.target(vault)
@@ -172,7 +172,15 @@ class App:
                 yield Failed(vault.text, error)
                 continue
             work = self._work(target, hints, whole=not hints)
-            works.append(replace(work, force=request.force, dry_run=request.dry_run))
+            works.append(
+                replace(
+                    work,
+                    removals=request.force,
+                    takeover=request.force,
+                    refetch=request.force,
+                    dry_run=request.dry_run,
+                )
+            )
         yield from self.fleet.sweep(works, budget.target, budget.total)
 
     def status(self, known: Known, budget: Budget = REQUEST) -> Iterator[Status]:
@@ -208,7 +216,7 @@ class App:
         target = self.naming.target(vault)
         own = ObservedSecret.of(target, self.cluster.read(target, deadline))
         others: dict[str, ObservedSecret | SyncError] = {}
-        for secret in own.state.others if own.state else ():
+        for secret in own.index:
             other = replace(target, secret=secret)
             try:
                 others[secret] = ObservedSecret.of(other, self.cluster.read(other, deadline))

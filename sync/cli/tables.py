@@ -234,7 +234,7 @@ def _explained_row(told: Explained) -> Row:
     why = told.why.reason if isinstance(told.why, SyncError) else told.why
     return (
         told.name,
-        told.secret or _NONE,
+        ", ".join(told.secrets) or _NONE,
         ", ".join(told.keys or ()) or _NONE,
         told.version or _NONE,
         told.progress.value,

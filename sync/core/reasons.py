@@ -72,6 +72,9 @@ class Reason(StrEnum):
     TARGET_TAKEN = "TargetTaken", Group.TARGET, (
         "another owner, manager or vault has the Secret: the message says who and how to [hand it "
         "over](handover.md). Or tags ask for one that was there before them: choose another name")
+    STATE_NEWER = "StateNewer", Group.TARGET, (
+        "a newer release of the app has written the Secret: deploy that release again; nothing is "
+        "written until then")
     NOTHING_TO_ADOPT = "NothingToAdopt", Group.ADOPTION, (
         "there is no Secret to adopt: `resync` makes it")
     ADOPTION_REMOVES = "AdoptionRemoves", Group.ADOPTION, (
@@ -149,6 +152,9 @@ class Reason(StrEnum):
         "the value does not make a Secret of its `k8s-type`: the message says what it takes")
     CERTIFICATE_ENCRYPTED = "CertificateEncrypted", Group.VAULT_SECRET, (
         "the bundle has a password, or is damaged: import it as a certificate, or without one")
+    PARSING_POSTPONED = "ParsingPostponed", Group.VAULT_SECRET, (
+        "the bundles of this vault ask for more key derivation than one pass has time for: this "
+        "one is tried again within the hour; make it anew with fewer rounds")
     CERTIFICATE_KEY_MISSING = "CertificateKeyMissing", Group.VAULT_SECRET, (
         "it has no private key: make a version under a policy whose key is exportable")
     CERTIFICATE_KEY_AMBIGUOUS = "CertificateKeyAmbiguous", Group.VAULT_SECRET, (
@@ -164,8 +170,6 @@ class Reason(StrEnum):
     TAGS_CHANGED = "TagsChanged", Group.TRANSIENT, "tags changed while the vault was read"
     SECRET_CHANGED = "SecretChanged", Group.ADOPTION, (
         "somebody changed it between `adopt`'s plan and the answer: look again")
-    KEYS_EVICTED = "KeysEvicted", Group.TRANSIENT, (
-        "the same, after keys were taken back from another field manager")
     SECRET_NOT_SERVED_YET = "SecretNotServedYet", Group.TRANSIENT, (
         "the vault does not know the secret of a fresh event, or one that it lists")
     OLDER_VERSION_SERVED = "OlderVersionServed", Group.TRANSIENT, (

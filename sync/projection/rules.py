@@ -9,8 +9,9 @@ from hashlib import sha256
 
 from sync.core.annotation import SECRET_NAME
 from sync.core.errors import Permanent, excerpt
-from sync.core.model import ListedSecret, Target, VaultSecret
+from sync.core.model import ListedSecret, SecretName, Target, VaultSecret
 from sync.core.reasons import Reason
+from sync.core.vault_names import is_vaults_own
 from sync.projection.certificates import read_bundle
 from sync.projection.formats import as_text, decoded, joined, members
 from sync.projection.secret_types import typed
@@ -19,7 +20,6 @@ from sync.projection.tags import Format, SecretType, TagOptions, is_tagged, read
 _DATA_KEY = re.compile(r"(?!\.\.?\Z)(?!\.\.)[-._a-zA-Z0-9]{1,253}", re.ASCII)
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _NO_ENVIRONMENT_NAME = re.compile(r"[^A-Za-z0-9_]", re.ASCII)
-_VAULTS_OWN = re.compile(r"keyvault-(?:project|[1-9][0-9]?)")
 _MARK_DIGITS = 8
 TAGGED = "t"
 """What the mark of a placement begins with whose keys are as they are because of tags."""
@@ -67,7 +67,7 @@ class Placement:
     whatever else may change the keys.
     """
 
-    secret: str
+    secrets: tuple[str, ...]
     type: SecretType | None
     key: str | None
     base: str
@@ -95,6 +95,11 @@ class Rules:
     names: tuple[str, ...] = ()
     keep_root: bool = False
 
+    @property
+    def digest(self) -> str:
+        """Eight characters that change with whatever shapes what is written."""
+        return sha256(repr(self).encode()).hexdigest()[:_MARK_DIGITS]
+
     def place(
         self, target: Target, name: str, tags: Mapping[str, str], content_type: str
     ) -> Placement | Excluded:
@@ -102,6 +107,7 @@ class Rules:
 
         `target` is the Secret of the vault itself.
         """
+        name = str(name)  # a key is equal to its like in this very spelling only
         left_out = self._left_out(target.vault.stage, name, tags)
         if left_out is not None:
             return left_out
@@ -118,7 +124,7 @@ class Rules:
         shape = (key, base, self.style, wish.key, wish.expand, wish.path, wish.encoding)
         digest = sha256(repr((*shape, wish.type, kind, self.keep_root)).encode()).hexdigest()
         return Placement(
-            secret=self._secret(target, name, wish),
+            secrets=self._secrets(target, name, wish),
             type=wish.type,
             key=key,
             base=base,
@@ -181,11 +187,14 @@ class Rules:
             return key
         return _NO_ENVIRONMENT_NAME.sub("_", key).upper()
 
-    def _secret(self, target: Target, name: str, wish: TagOptions) -> str:
-        word = wish.secret or (name.lower() if wish.type else None)
-        if word is None:
-            return target.secret
-        if _VAULTS_OWN.fullmatch(word):
+    def _secrets(self, target: Target, name: str, wish: TagOptions) -> tuple[str, ...]:
+        words = wish.secret or ((name.lower(),) if wish.type else ())
+        return tuple(dict.fromkeys(self._secret(target, name, w) for w in words)) or (
+            target.secret,
+        )
+
+    def _secret(self, target: Target, name: str, word: str) -> str:
+        if is_vaults_own(word):
             raise Permanent(
                 Reason.TAG_WRONG,
                 f"Secret {name!r}: its tag k8s-secret asks for {word!r}, which is a vault's own "
@@ -244,16 +253,17 @@ DEFAULT_RULES = Rules()
 """Those of a platform that decides nothing: each enabled secret is one key of its name."""
 
 
-def latest(listing: Iterable[ListedSecret]) -> Mapping[str, ListedSecret]:
+def latest(listing: Iterable[ListedSecret]) -> Mapping[SecretName, ListedSecret]:
     """Return the secrets by name.
 
     Names that differ only in case are one secret to Key Vault, which may list it twice; the latest
     spelling stays, whatever the order of the listing.
     """
-    found: dict[str, ListedSecret] = {}
-    for secret in sorted(listing, key=lambda secret: (secret.updated, secret.name)):
-        found[secret.name.lower()] = secret
-    return {secret.name: secret for secret in found.values()}
+    found: dict[SecretName, ListedSecret] = {}
+    for secret in sorted(listing, key=lambda secret: (secret.updated, str(secret.name))):
+        found.pop(secret.name, None)
+        found[secret.name] = secret
+    return found
 
 
 def _checked(name: str, keys: Iterable[tuple[str, bytes]]) -> Mapping[str, bytes]:

@@ -24,8 +24,8 @@ from sync.core.annotation import decode, encode
 from sync.core.errors import SyncError
 from sync.core.model import Actual, Desired, Failed, ListedSecret, Unserved, VaultName, VaultSecret
 from sync.core.ports import Deadline
+from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.ownership import claim, taken
-from sync.reconcile.plan import ObservedSecret
 from tests.fuzz.canned import CannedClusters, canned_transport, canned_vaults, resource_manager
 from tests.fuzz.channels import NAMING, SUBSCRIPTION
 from tests.fuzz.target import Target, fields_of, text_of, written

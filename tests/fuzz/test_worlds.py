@@ -167,7 +167,7 @@ def test_whatever_is_stored_is_in_or_its_failure_is_told(
     assert ANYWHERE not in unquoted(json.dumps(told))
     good = "GOOD" if style is KeyStyle.ENV else "good"
     assert world.cluster.data(world.target)[good] == b"as it is"  # others may be no text
-    for name, error in done.unread.items():
+    for name, error in done.refused.items():
         assert repr(name) in error.message
         error.message.encode()
     for held in world.cluster.secrets.values():

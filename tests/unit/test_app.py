@@ -13,7 +13,17 @@ from sync.app.requests import Resync
 from sync.app.use_cases import DISCOVERY, REQUEST, App, VaultRegistry
 from sync.app.work_queue import Threads, WorkQueue
 from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
-from sync.core.model import Actual, Converged, Desired, Failed, Hint, Ignored, Outcome, Target
+from sync.core.model import (
+    Actual,
+    Converged,
+    Desired,
+    Failed,
+    Hint,
+    Ignored,
+    Outcome,
+    SecretName,
+    Target,
+)
 from sync.core.ports import Cluster, Deadline, Known
 from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
@@ -156,7 +166,7 @@ def test_an_event_brings_its_secret_over() -> None:
     outcome = stage.app().event(event(KNOWN[0].upper(), Version=version)).result(20)
     assert isinstance(outcome, Converged)
     assert stage.world.data == {"a": "new"}
-    assert stage.works[0].hints == (Hint("a", version, stage.world.clock()),)
+    assert stage.works[0].hints == (Hint(SecretName("a"), version, stage.world.clock()),)
     assert not stage.works[0].whole
 
 
@@ -280,7 +290,12 @@ def test_a_resync_hands_its_options_on() -> None:
     stage = Stage()
     list(stage.app().resync(Resync(vault=KNOWN[0], secret="a", dry_run=True, force=True)))
     work = stage.works[0]
-    assert (work.hints, work.whole, work.force, work.dry_run) == ((Hint("a"),), False, True, True)
+    assert (work.hints, work.whole, work.force, work.dry_run) == (
+        (Hint(SecretName("a")),),
+        False,
+        True,
+        True,
+    )
 
 
 def test_vaults_that_lead_to_one_secret_are_refused() -> None:

@@ -28,7 +28,7 @@ from sync.core.model import (
     Target,
 )
 from sync.core.reasons import Reason
-from sync.reconcile.plan import ObservedSecret
+from sync.reconcile.observed import ObservedSecret
 from tests.described import named
 from tests.unit.fakes import target_of, vault_name
 from tests.unit.world import World
@@ -197,7 +197,7 @@ def test_what_never_got_in_is_not_in_step() -> None:
     assert told["out_of_step"] == []
     assert isinstance(told["secrets"], list)
     shortly = [(each["name"], each["version"], each["in_step"]) for each in told["secrets"]]
-    assert shortly == [("a", "v000001", True), ("b", None, False)]
+    assert shortly == [("a", "v000001", True)]
 
 
 def only(told: object) -> dict[str, object]:
@@ -243,17 +243,6 @@ def test_the_status_tells_of_the_other_secrets_of_the_vault() -> None:
             "foreign_keys": [],
         }
     ]
-
-
-def test_a_key_that_two_claim_is_in_step_for_the_one_that_has_it() -> None:
-    """One whose value is in no key has no version and is not in step."""
-    world = World.in_step("a")
-    world.vaults.put(world.vault, "b", "x", tags={"k8s-key": "a"})
-    world.sweep()
-    secrets = shown(world)["secrets"]
-    assert isinstance(secrets, list)
-    told = [(each["name"], each["version"], each["in_step"]) for each in secrets]
-    assert told == [("a", "v000001", True), ("b", None, False)]
 
 
 def test_the_state_of_a_vault_is_the_worst_of_its_secrets() -> None:
