@@ -84,8 +84,8 @@ def _with_clusters(settings: Settings, text: str) -> Settings:
 SETTINGS = (
     Setting(
         "SYNC_VAULT_PATTERN",
-        "regex of vault names; groups `region`, `project`, `stage`, `number`",
-        "above",
+        "regex; groups `region`, `project`, `stage`, `number`",
+        "the names above",
         _of_naming(lambda naming, text: replace(naming, pattern=values.vault_pattern(text))),
     ),
     Setting(
@@ -102,7 +102,7 @@ SETTINGS = (
     ),
     Setting(
         "SYNC_SUBSCRIPTIONS",
-        "comma-separated ids; events from any other subscription are refused",
+        "comma-separated ids; events of any other subscription are refused",
         "none",
         lambda settings, text: replace(settings, subscriptions=values.subscription_ids(text)),
     ),
