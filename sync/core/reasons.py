@@ -132,7 +132,7 @@ class Reason(StrEnum):
         "new version, or correct the tags.")
     TAGS_LOST = "TagsLost", Group.VAULT_SECRET, (
         "The new version has none of the tags by which the former version was placed. Give it the "
-        "same tags, or the tag `k8s-sync` with the value `true` if it is meant to be plain.")
+        "same tags, or `k8s-sync: true` if it is meant to be plain.")
     TAG_UNKNOWN = "TagUnknown", Group.VAULT_SECRET, (
         "A tag begins with `k8s-` and is not one of the app's. The message says which tag may be "
         "meant.")

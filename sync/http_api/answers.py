@@ -49,7 +49,7 @@ class Change:
 
 
 _Place = Annotated[Target, Doc("the Secret that this is about")]
-_Changes = Annotated[tuple[Change, ...], Doc("what was done with each key, or in a dry run would")]
+_Changes = Annotated[tuple[Change, ...], Doc("what is done with each key; a dry run only plans it")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Failed:
 class Outcomes:
     """What a resync came to."""
 
-    outcomes: Annotated[tuple[Converged | Failed, ...], Doc("one a vault, in the vaults' order")]
+    outcomes: Annotated[tuple[Converged | Failed, ...], Doc("one for each vault")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,8 @@ class Other:
     state: Annotated[
         State,
         Doc(
-            "from the best to the worst; a vault's is the worst of its Secrets'. `converged`: all "
-            "of `secrets` is in step, which says nothing of later changes in the vault"
+            "from the best to the worst, and a vault's is the worst of its Secrets'; what changed "
+            "in the vault since does not show"
         ),
     ]
 
@@ -144,7 +144,7 @@ class Explained:
     name: Annotated[str, Doc("the vault secret")]
     state: Annotated[Progress, Doc("how far it is on its way into the cluster")]
     secret: Annotated[str | None, Doc("the Secret that it belongs in, or still is in")]
-    keys: Annotated[_Words | None, Doc("its keys; null if a value tells that was never read")]
+    keys: Annotated[_Words | None, Doc("its keys; null if they depend on an unread value")]
     type: Annotated[str | None, Doc("the Secret's type; null for Opaque")]
     version: _Version
     reason: Annotated[str | None, Doc("why it is left out or goes; if it failed, a stable word")]
@@ -160,7 +160,10 @@ class Explanation:
 
 _Explanation = Annotated[
     Explanation | Refusal | None,
-    Doc("where each secret goes and why, if a vault is named; its failure is not the status's"),
+    Doc(
+        "where each secret goes and why, only if one vault is named; a refusal here does not change "
+        "the HTTP status"
+    ),
 ]
 
 
@@ -188,7 +191,7 @@ class StatusUnknown:
 class Statuses:
     """The status of each vault that was asked for."""
 
-    vaults: Annotated[tuple[Status | StatusUnknown, ...], Doc("one a vault, in the vaults' order")]
+    vaults: Annotated[tuple[Status | StatusUnknown, ...], Doc("one for each vault")]
 
 
 @dataclass(frozen=True, slots=True)
