@@ -161,8 +161,8 @@ class Explanation:
 _Explanation = Annotated[
     Explanation | Refusal | None,
     Doc(
-        "where each secret goes and why, only if one vault is named; a refusal here does not change "
-        "the HTTP status"
+        "where each secret goes and why, only if one vault is named; a refusal here does not "
+        "change the HTTP status"
     ),
 ]
 

@@ -6,14 +6,15 @@ from typing import Annotated, Literal
 from sync.core.model import OBJECT_NAME
 from sync.http_api.dataclass_json import Doc
 
-_Filled = {"pattern": r"\S"}
+_BLANKS = r"\s\x1c-\x1f\x85"  # what the app strips: more than a regular expression calls blank
+_Filled = {"pattern": f"[^{_BLANKS}]"}
 
 
 OneSecret = Annotated[
     str,
     Doc(
         "the name of one vault secret, in any case",
-        {"pattern": rf"^\s*{OBJECT_NAME.pattern}\s*$"},
+        {"pattern": rf"^[{_BLANKS}]*{OBJECT_NAME.pattern}[{_BLANKS}]*$"},
     ),
 ]
 

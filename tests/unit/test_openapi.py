@@ -24,7 +24,7 @@ OF_EVENTS = {"EventMalformed", "EventMismatch", "EventTypeIgnored"} | {
 }  # fmt: skip
 OF_ADOPTION = {"AdoptionRemoves", "NothingToAdopt", "SecretChanged"}
 
-WORDS = st.text("aZ9- \t/\n\N{LATIN SMALL LETTER U WITH DIAERESIS}", max_size=4)
+WORDS = st.text("aZ9- \t/\n\x1f\x85\N{LATIN SMALL LETTER U WITH DIAERESIS}", max_size=4)
 VALUES: st.SearchStrategy[object] = st.sampled_from([" ", "a", True, False, None, 1, []]) | WORDS
 BODIES = st.builds(
     lambda chosen, manner: chosen | manner,
