@@ -8,33 +8,19 @@ from sync.app.status import SecretStatus, State, VaultStatus
 from sync.core import model
 from sync.core.errors import SyncError, Transient
 from sync.core.reasons import Reason
-from sync.http_api.answers import (
-    Change,
-    Converged,
-    Explained,
-    Explanation,
-    Failed,
-    Held,
-    Other,
-    OtherUnknown,
-    Outcomes,
-    Refusal,
-    Status,
-    StatusUnknown,
-    Target,
-)
+from sync.http_api import answers
 
 
-def outcomes_of(outcomes: Iterable[model.Outcome]) -> Outcomes:
+def outcomes_of(outcomes: Iterable[model.Outcome]) -> answers.Outcomes:
     """Answer a resync."""
-    return Outcomes(tuple(map(outcome_of, outcomes)))
+    return answers.Outcomes(tuple(map(outcome_of, outcomes)))
 
 
-def outcome_of(outcome: model.Outcome) -> Converged | Failed:
+def outcome_of(outcome: model.Outcome) -> answers.Converged | answers.Failed:
     """Answer with one vault's outcome; what is ignored has not converged either."""
     match outcome:
         case model.Converged(target, changes, keys, expired, dry_run, warnings):
-            return Converged(
+            return answers.Converged(
                 vault=target.vault.text,
                 outcome="planned" if dry_run else "converged",
                 target=target_of(target),
@@ -45,31 +31,31 @@ def outcome_of(outcome: model.Outcome) -> Converged | Failed:
             )
         case model.Failed(vault, error, target, changes):
             place = target_of(target) if target else None
-            return Failed(vault, "failed", *_why(error), place, _changes(changes))
+            return answers.Failed(vault, "failed", *_why(error), place, _changes(changes))
         case model.Ignored(subject, error):
-            return Failed(subject, "failed", *_why(error), None, ())
+            return answers.Failed(subject, "failed", *_why(error), None, ())
 
 
-def refusal_of(error: SyncError) -> Refusal:
+def refusal_of(error: SyncError) -> answers.Refusal:
     """Answer with why, what to do about it, and whether trying again may help."""
-    return Refusal(*_why(error))
+    return answers.Refusal(*_why(error))
 
 
 def status_of(
     status: VaultStatus | model.Failed,
-    explanation: Explanation | Refusal | None = None,
-) -> Status | StatusUnknown:
+    explanation: answers.Explanation | answers.Refusal | None = None,
+) -> answers.Status | answers.StatusUnknown:
     """Answer with what a vault's Secrets say of themselves, or why they cannot be read."""
     if isinstance(status, model.Failed):
-        return StatusUnknown(status.vault, "unknown", *_why(status.error), explanation)
+        return answers.StatusUnknown(status.vault, "unknown", *_why(status.error), explanation)
     own = _secret(status.own, status.state)
     others = tuple(
-        OtherUnknown(own.vault, replace(own.target, secret=name), "unknown", *_why(other))
+        answers.OtherUnknown(own.vault, replace(own.target, secret=name), "unknown", *_why(other))
         if isinstance(other, SyncError)
         else _secret(other, other.state)
         for name, other in sorted(status.others.items())
     )
-    return Status(
+    return answers.Status(
         vault=own.vault,
         target=own.target,
         written=own.written,
@@ -82,13 +68,15 @@ def status_of(
     )
 
 
-def explanation_of(told: Iterable[explain.Explained] | SyncError) -> Explanation | Refusal:
+def explanation_of(
+    told: Iterable[explain.Explained] | SyncError,
+) -> answers.Explanation | answers.Refusal:
     """Answer with where each secret goes, or why nothing can be told of them."""
     if isinstance(told, SyncError):
         return refusal_of(told)
-    return Explanation(
+    return answers.Explanation(
         tuple(
-            Explained(
+            answers.Explained(
                 name=each.name,
                 state=each.progress,
                 secret=each.secret,
@@ -103,27 +91,27 @@ def explanation_of(told: Iterable[explain.Explained] | SyncError) -> Explanation
     )
 
 
-def target_of(target: model.Target) -> Target:
+def target_of(target: model.Target) -> answers.Target:
     """Answer with where a Secret is."""
-    return Target(target.cluster, target.namespace, target.secret)
+    return answers.Target(target.cluster, target.namespace, target.secret)
 
 
 def _why(error: SyncError) -> tuple[Reason, str, bool]:
     return error.reason, error.message, isinstance(error, Transient)
 
 
-def _changes(changes: Iterable[model.Change]) -> tuple[Change, ...]:
-    return tuple(Change(c.key, c.action, c.version or None, c.secret) for c in changes)
+def _changes(changes: Iterable[model.Change]) -> tuple[answers.Change, ...]:
+    return tuple(answers.Change(c.key, c.action, c.version or None, c.secret) for c in changes)
 
 
-def _secret(status: SecretStatus, state: State) -> Other:
+def _secret(status: SecretStatus, state: State) -> answers.Other:
     secret, drifted = status.secret, status.drifted
-    return Other(
+    return answers.Other(
         vault=secret.target.vault.text,
         target=target_of(secret.target),
         written=secret.state.written if secret.state else None,
         secrets=tuple(
-            Held(
+            answers.Held(
                 name=name,
                 version=record.version or None,
                 updated=model.moment(record.updated),

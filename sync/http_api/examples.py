@@ -10,28 +10,22 @@ from sync.core.errors import SyncError
 from sync.core.model import Action
 from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
-from sync.http_api.answers import (
-    Change,
-    Converged,
-    Explained,
-    Explanation,
-    Failed,
-    Held,
-    Outcomes,
-    Refusal,
-    Status,
-    Statuses,
-    Target,
-)
+from sync.http_api import answers
 from sync.http_api.convert import refusal_of
 from sync.http_api.requests import ResyncAll, ResyncStage, ResyncVault
 
 VAULT = "weu-ds-akv-shop-dev-1"
 SECRET = "db-password"  # noqa: S105 - a name
 _VERSION = "9c2f1c6b0f5b4d3c8f0e7a6d5c4b3a29"
-_TARGET = Target("default", "shop-dev", "keyvault-project")
-_UPDATED = Change(SECRET, Action.UPDATE, _VERSION)
-_HELD = Held(SECRET, _VERSION, "2026-01-31T12:00:00+00:00", (SECRET,), in_step=True, confirmed=True)
+_TARGET = answers.Target("default", "shop-dev", "keyvault-project")
+_UPDATED = answers.Change(SECRET, Action.UPDATE, _VERSION)
+_HELD = answers.Held(
+    SECRET, _VERSION, "2026-01-31T12:00:00+00:00", (SECRET,), in_step=True, confirmed=True
+)
+_IN_STEP = answers.Explained(
+    SECRET, Progress.IN_STEP, _TARGET.secret, (SECRET,), None, _VERSION, None, None
+)
+_OUT = answers.Explained("old-token", Progress.OUT, None, (), None, None, "it is disabled", None)
 
 REQUESTS: Mapping[str, ResyncVault | ResyncStage | ResyncAll] = {
     "one vault": ResyncVault(VAULT),
@@ -39,14 +33,18 @@ REQUESTS: Mapping[str, ResyncVault | ResyncStage | ResyncAll] = {
     "the vaults of a project's stage": ResyncStage("shop", "dev"),
     "what would be written": ResyncAll(all=True, dry_run=True),
 }
-CONVERGED = Outcomes((Converged(VAULT, "converged", _TARGET, (_UPDATED,), 3, (), ()),))
+CONVERGED = answers.Outcomes(
+    (answers.Converged(VAULT, "converged", _TARGET, (_UPDATED,), 3, (), ()),)
+)
 
 
-def _failed(reason: Reason, message: str, *, transient: bool) -> Outcomes:
-    return Outcomes((Failed(VAULT, "failed", reason, message, transient, _TARGET, ()),))
+def _failed(reason: Reason, message: str, *, transient: bool) -> answers.Outcomes:
+    return answers.Outcomes(
+        (answers.Failed(VAULT, "failed", reason, message, transient, _TARGET, ()),)
+    )
 
 
-def _refusal(act: Callable[[], object]) -> Refusal | None:
+def _refusal(act: Callable[[], object]) -> answers.Refusal | None:
     """Return what the app itself says to a wrong request."""
     try:
         act()
@@ -68,9 +66,9 @@ PASSING = _failed(
 )
 MALFORMED = _refusal(lambda: parse_resync(b'{"all": true, "dry_run": "yes"}'))
 NOT_OURS = _refusal(lambda: Naming(re.compile(DEFAULT_PATTERN)).vault("shop"))
-STATUS = Statuses(
+STATUS = answers.Statuses(
     (
-        Status(
+        answers.Status(
             vault=VAULT,
             target=_TARGET,
             written="2026-01-31T12:00:01+00:00",
@@ -79,18 +77,7 @@ STATUS = Statuses(
             foreign_keys=(),
             state=State.CONVERGED,
             others=(),
-            explanation=Explanation(
-                (
-                    Explained(
-                        *(SECRET, Progress.IN_STEP, _TARGET.secret, (SECRET,)),
-                        *(None, _VERSION, None, None),
-                    ),
-                    Explained(
-                        *("old-token", Progress.OUT, None, ()),
-                        *(None, None, "it is disabled", None),
-                    ),
-                )
-            ),
+            explanation=answers.Explanation((_IN_STEP, _OUT)),
         ),
     )
 )
