@@ -1,10 +1,9 @@
 """Where each secret of a vault goes, as which keys, and if it is not there, why not."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sync.app.serialize import Json, error_json
 from sync.core.annotation import Record
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import SECRET_TYPE, SecretName
@@ -45,13 +44,6 @@ def explain(turn: Turn) -> Sequence[Explained]:
     """Tell of every secret that the vault lists, and of those that are gone and still recorded."""
     told = _Explanation(turn)
     return [told.of(name) for name in sorted(told.names)]
-
-
-def explanation_json(told: Iterable[Explained] | SyncError) -> Mapping[str, Json]:
-    """Return the secrets, or why nothing can be told of them."""
-    if isinstance(told, SyncError):
-        return error_json(told)
-    return {"secrets": [_json(each) for each in told]}
 
 
 class _Explanation:
@@ -137,19 +129,3 @@ def _keys(
     if record is not None and placement is not None:
         return record.keys if placement.fingerprint == record.fingerprint else None
     return () if isinstance(verdict, Excluded) else None
-
-
-def _json(told: Explained) -> Mapping[str, Json]:
-    reason, message = (
-        (told.why.reason, told.why.message) if isinstance(told.why, SyncError) else (told.why, None)
-    )
-    return {
-        "name": told.name,
-        "state": told.progress.value,
-        "secret": ", ".join(told.secrets) or None,
-        "keys": None if told.keys is None else list(told.keys),
-        "type": told.type,
-        "version": told.version,
-        "reason": reason,
-        "message": message,
-    }

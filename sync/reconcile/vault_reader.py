@@ -253,8 +253,8 @@ def _judged(
 def _again(name: SecretName, before: Refusal, placement: Placement | None) -> Refused:
     error = Permanent(
         before.reason,
-        f"Secret {name!r} is refused since {moment(before.since)} and has not changed: "
-        f"{before.reason.meaning}. A resync with refetch reads it again.",
+        f"Secret {name!r} is refused since {moment(before.since)} and has not changed since. "
+        f"{before.reason.meaning} A resync with refetch reads it again.",
     )
     return Refused(error, placement, before.updated, before.version, before)
 

@@ -19,11 +19,23 @@ from sync.adapters.kubernetes.cluster_config import (
 from sync.adapters.kubernetes.login import kubeconfig
 from sync.adapters.kubernetes.login.stored_credentials import KeptSecrets
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
-from sync.app.serialize import http_status, outcome_json, retry_after, status_json
+from sync.app.status import SecretStatus, VaultStatus
 from sync.core.annotation import decode, encode
 from sync.core.errors import SyncError
-from sync.core.model import Actual, Desired, Failed, ListedSecret, Unserved, VaultName, VaultSecret
+from sync.core.model import (
+    Actual,
+    Desired,
+    Failed,
+    ListedSecret,
+    SecretName,
+    Unserved,
+    VaultName,
+    VaultSecret,
+)
 from sync.core.ports import Deadline
+from sync.http_api.convert import outcome_of, status_of
+from sync.http_api.dataclass_json import to_json
+from sync.http_api.http_status import http_status, retry_after
 from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.ownership import claim, taken
 from tests.fuzz.canned import CannedClusters, canned_transport, canned_vaults, resource_manager
@@ -123,7 +135,7 @@ def _answered(given: bytes) -> tuple[int, dict[str, str], bytes]:
 
 def _told(error: SyncError) -> object:
     """Return what an operator is told of a failure, as HTTP and the timer put it."""
-    return outcome_json(Failed("v", error)), http_status([error]), retry_after([error])
+    return to_json(outcome_of(Failed("v", error))), http_status([error]), retry_after([error])
 
 
 def _state(given: bytes) -> object:
@@ -132,8 +144,12 @@ def _state(given: bytes) -> object:
     if state is not None:
         again = decode(encode(state))
         assert again == state
-        return status_json(ObservedSecret(PLACE, _actual(text_of(given)), state), {})
+        return _status(ObservedSecret(PLACE, _actual(text_of(given)), state))
     return None
+
+
+def _status(own: ObservedSecret) -> object:
+    return to_json(status_of(VaultStatus(SecretStatus.of(own), {})))
 
 
 def _actual(annotation: str) -> Actual:
@@ -153,7 +169,7 @@ def _secret(given: bytes) -> object:
     found = KubernetesSecrets(CannedClusters(200, {}, given)).read(PLACE, soon())
     assert found is not None
     standing = ObservedSecret.of(PLACE, found)
-    told = status_json(standing, {}), sorted(standing.ours), sorted(found.holders.items())
+    told = _status(standing), sorted(standing.ours), sorted(found.holders.items())
     json.dumps(told)
     claimed = claim(PLACE, found)
     return told, taken(PLACE, claimed).message if claimed else None
@@ -226,7 +242,7 @@ class _Kept:
         self, _vault: VaultName, _name: str, _deadline: Deadline, _version: str | None = None
     ) -> VaultSecret | Unserved:
         """Return it."""
-        return VaultSecret("kubeconfig", "v1", self._value, 1, 2, 3.0)
+        return VaultSecret(SecretName("kubeconfig"), "v1", self._value, 1, 2, 3.0)
 
 
 def _kept_token(given: bytes) -> object:

@@ -19,7 +19,7 @@ from sync.adapters.kubernetes.login.endpoints import ClusterLogins
 from sync.adapters.kubernetes.login.entra_tokens import EntraTokens
 from sync.adapters.kubernetes.login.stored_credentials import KeptSecrets
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import ListedSecret, Unserved, VaultName, VaultSecret
+from sync.core.model import ListedSecret, SecretName, Unserved, VaultName, VaultSecret
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from tests.leaks.dye import PLANTED
@@ -81,7 +81,7 @@ class Shelf:
             raise self.value
         if isinstance(self.value, Unserved):
             return self.value
-        return VaultSecret(name, "v1", self.value, 0, 0, 0)
+        return VaultSecret(SecretName(name), "v1", self.value, 0, 0, 0)
 
 
 def jwt(**claims: object) -> str:

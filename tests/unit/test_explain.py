@@ -1,15 +1,17 @@
 """The explanation of a vault: each secret in, on its way, out or failed, where, and why."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.app.explain import Explained, Progress, explain, explanation_json
+from sync.app.explain import Explained, Progress, explain
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.reasons import Reason
+from sync.http_api.convert import explanation_of
+from sync.http_api.dataclass_json import to_json
 from sync.projection.rules import Pattern, Rules, StagePrefixes
 from sync.reconcile.reconciler import ReconcileRequest
 from tests.described import named
@@ -29,11 +31,16 @@ def told(world: World) -> Mapping[str, Explained]:
         world.reconciler.look(ReconcileRequest(world.target), world.deadline(), Inline())
     )
     assert world.wire.count("apply") == writes
-    document = json.loads(json.dumps(explanation_json(found)))
+    document = explained_json(found)
     named("Explanation").validate(document)
     assert leaks(repr(found) + json.dumps(document)) == []
     assert len({each.name for each in found}) == len(found)
     return {each.name: each for each in found}
+
+
+def explained_json(told: Iterable[Explained] | SyncError) -> object:
+    """Return an explanation as it is answered."""
+    return json.loads(json.dumps(to_json(explanation_of(told))))
 
 
 def reason(each: Explained) -> str:
@@ -344,12 +351,12 @@ def test_json_has_every_field_of_every_secret() -> None:
         Explained("b", Progress.OUT, keys=(), why="it is disabled"),
         Explained("c", Progress.FAILED, why=Permanent(Reason.TAG_UNKNOWN, "Correct it.")),
     ]
-    assert explanation_json(found) == {
+    assert explained_json(found) == {
         "secrets": [
             {
                 "name": "a",
                 "state": "in step",
-                "secret": OWN,
+                "secrets": [OWN],
                 "keys": ["a"],
                 "type": "kubernetes.io/tls",
                 "version": "v1",
@@ -359,7 +366,7 @@ def test_json_has_every_field_of_every_secret() -> None:
             {
                 "name": "b",
                 "state": "out",
-                "secret": None,
+                "secrets": [],
                 "keys": [],
                 "type": None,
                 "version": None,
@@ -369,7 +376,7 @@ def test_json_has_every_field_of_every_secret() -> None:
             {
                 "name": "c",
                 "state": "failed",
-                "secret": None,
+                "secrets": [],
                 "keys": None,
                 "type": None,
                 "version": None,
@@ -378,7 +385,7 @@ def test_json_has_every_field_of_every_secret() -> None:
             },
         ]
     }
-    assert explanation_json(Transient(Reason.VAULT_THROTTLED, "Wait.")) == {
+    assert explained_json(Transient(Reason.VAULT_THROTTLED, "Wait.")) == {
         "reason": "VaultThrottled",
         "message": "Wait.",
         "transient": True,

@@ -7,7 +7,8 @@ from http import HTTPStatus
 
 import pytest
 
-from sync.app.serialize import errors, http_status, key_of, outcomes_json, retry_after, status_json
+from sync.app.outcomes import errors, key_of
+from sync.app.status import SecretStatus, VaultStatus
 from sync.core.errors import (
     Conflict,
     Malformed,
@@ -28,6 +29,9 @@ from sync.core.model import (
     Target,
 )
 from sync.core.reasons import Reason
+from sync.http_api.convert import outcomes_of, status_of
+from sync.http_api.dataclass_json import to_json
+from sync.http_api.http_status import http_status, retry_after
 from sync.reconcile.observed import ObservedSecret
 from tests.described import named
 from tests.unit.fakes import target_of, vault_name
@@ -89,7 +93,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
         Failed("event", Malformed(Reason.EVENT_MALFORMED, "No.")),
         Ignored("event", NotOurs(Reason.VAULT_NAME_OFF_PATTERN, "Not ours.")),
     ]
-    told = json.loads(json.dumps(outcomes_json(outcomes)))["outcomes"]
+    told = json.loads(json.dumps(to_json(outcomes_of(outcomes).outcomes)))
     named("Outcomes").validate({"outcomes": told[:3]})  # the others are of events
     updated = {"key": "a", "action": "update", "version": "v2"}
     assert told == [
@@ -131,10 +135,12 @@ def test_outcomes_name_versions_and_reasons() -> None:
         },
         {
             "vault": "event",
-            "outcome": "ignored",
+            "outcome": "failed",
             "reason": "VaultNameOffPattern",
             "message": "Not ours.",
             "transient": False,
+            "target": None,
+            "changes": [],
         },
     ]
     assert len(errors(outcomes)) == 3
@@ -143,27 +149,27 @@ def test_outcomes_name_versions_and_reasons() -> None:
 def test_a_change_in_another_secret_names_it() -> None:
     """A change has its Secret only where that is not the vault's own."""
     changes = (Change("tls.crt", Action.CREATE, "v1", secret="web"), Change("a", Action.REMOVE))
-    (told,) = json.loads(json.dumps(outcomes_json([Converged(TARGET, changes)])))["outcomes"]
+    (told,) = json.loads(json.dumps(to_json(outcomes_of([Converged(TARGET, changes)]).outcomes)))
     named("Converged").validate(told)
     assert told["changes"] == [
-        {"secret": "web", "key": "tls.crt", "action": "create", "version": "v1"},
+        {"key": "tls.crt", "action": "create", "version": "v1", "secret": "web"},
         {"key": "a", "action": "remove", "version": None},
     ]
     assert [key_of(change) for change in changes] == ["web/tls.crt", "a"]
 
 
-def standing(world: World, target: Target) -> ObservedSecret:
+def seen(world: World, target: Target) -> SecretStatus:
     """Return how a Secret stands."""
-    return ObservedSecret.of(target, world.cluster.read(target, world.deadline()))
+    read = ObservedSecret.of(target, world.cluster.read(target, world.deadline()))
+    return SecretStatus.of(read, further=target != world.target)
 
 
 def shown(world: World, *others: str, fault: SyncError | None = None) -> dict[str, object]:
     """Return what the Secrets tell of themselves; with a fault the others cannot be read."""
     places = {secret: replace(world.target, secret=secret) for secret in others}
-    told = {secret: fault or standing(world, place) for secret, place in places.items()}
-    document: dict[str, object] = json.loads(
-        json.dumps(status_json(standing(world, world.target), told))
-    )
+    told = {secret: fault or seen(world, place) for secret, place in places.items()}
+    status = VaultStatus(seen(world, world.target), told)
+    document: dict[str, object] = json.loads(json.dumps(to_json(status_of(status))))
     named("Status").validate(document)
     return document
 
@@ -299,5 +305,5 @@ def test_no_value_is_told() -> None:
     world.sweep()
     world.cluster.edit(world.target, {("data", "theirs"): b"pl4nted", ("data", "a"): b"pl4nted2"})
     done = world.sweep(dry_run=True)
-    told = outcomes_json([Converged(world.target, done.changes, done.keys)])
+    told = to_json(outcomes_of([Converged(world.target, done.changes, done.keys)]))
     assert "pl4nted" not in json.dumps(told) + json.dumps(shown(world)) + repr(done)
