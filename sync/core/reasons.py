@@ -158,6 +158,9 @@ class Reason(StrEnum):
     CERTIFICATE_UNREADABLE = "CertificateUnreadable", Group.VAULT_SECRET, (
         "it is neither PEM nor PKCS#12, not what its content type says, has too many "
         "certificates, or asks for too many rounds of key derivation: the message says which")
+    CERTIFICATE_POSTPONED = "CertificatePostponed", Group.VAULT_SECRET, (
+        "the vault's bundles ask for more rounds of key derivation than one pass does: this one is "
+        "tried again within the hour; `openssl pkcs12 -export -iter 2048` makes it cheaper")
     CONFLICT = "Conflict", Group.TRANSIENT, "somebody else changed the Secret at each of six turns"
     SECRETS_MOVED = "SecretsMoved", Group.TRANSIENT, (
         "tags moved keys, and after six turns something still stands in its old place as well")

@@ -9,8 +9,9 @@ from typing import Literal
 
 from sync.core.errors import Permanent, excerpt
 from sync.core.reasons import Reason
-from sync.projection.formats import Node, as_text, read_json
+from sync.projection.formats import as_text, read_json
 from sync.projection.tags import SecretType
+from sync.projection.trees import Node
 
 type Built = Literal[SecretType.DOCKERCONFIGJSON, SecretType.BASIC_AUTH, SecretType.SSH_AUTH]
 type Data = Mapping[str, bytes]
@@ -49,7 +50,7 @@ _PEM = re.compile(
 )
 
 
-def typed(name: str, kind: Built, value: bytes) -> Data:
+def build(name: str, kind: Built, value: bytes) -> Data:
     """Return what a Secret of the type holds; raises Permanent that says what the type needs."""
     try:
         return _BUILDERS[kind](

@@ -10,6 +10,7 @@ from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import Hint, ListedSecret, Unserved, VaultSecret
 from sync.core.ports import Deadline, Vaults
 from sync.core.reasons import Reason
+from sync.projection.budget import ParseBudget
 from sync.projection.rules import TAGGED, Excluded, Placement, Rules, latest
 from sync.reconcile.observed import ObservedVault
 
@@ -66,6 +67,7 @@ class _Errand:
     listed: Collection[str]
     deadline: Deadline
     fetchers: Executor
+    budget: ParseBudget = field(default_factory=ParseBudget)
 
     def spelled(self, name: str, secret: VaultSecret) -> str:
         """Return a secret's name as the listing or we have it, else as it is served."""
@@ -282,7 +284,7 @@ class VaultReader:
                 "was brought over: give it the same tags (each version has its own), or k8s-sync "
                 "true if it is meant to be a plain one.",
             )
-        values = self.rules.render(place, secret)
+        values = self.rules.render(place, secret, errand.budget)
         settled = secret.read_at - secret.updated >= SETTLED_SECONDS
         if record and record.version != secret.version and record.updated == secret.updated:
             # Two of one second: while a replica may lag, only the next read tells.
