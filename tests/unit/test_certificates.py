@@ -597,7 +597,7 @@ def openssl(*arguments: str | Path) -> str:
 def exported(chain: Chain, folder: Path, *options: str) -> str:
     """Make openssl write a PKCS#12 without a password."""
     source, made = folder / "in.pem", folder / "made.pfx"
-    source.write_text(pem_bundle(chain.key, chain.certificates))
+    source.write_text(pem_bundle(chain.key, (chain.certificates[0], *chain.certificates[:0:-1])))
     openssl("pkcs12", "-export", "-in", source, "-out", made, "-passout", "pass:", *options)
     return text_of(made.read_bytes())
 

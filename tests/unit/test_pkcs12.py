@@ -125,6 +125,14 @@ def test_dear_bundles_leave_the_cheap_ones_their_share() -> None:
         open_pkcs12(dear_bundle(1), budget)
 
 
+def test_dear_bundles_have_no_more_than_all_have() -> None:
+    """What cheap bundles used up is gone for dear ones as well."""
+    budget = ParseBudget(rounds=60_000, dear_rounds=60_000)
+    budget.take(1, dear=False)
+    with pytest.raises(BudgetSpent):
+        open_pkcs12(dear_bundle(30_000), budget)
+
+
 def test_threads_share_a_budget() -> None:
     """No round is spent twice, and none is lost."""
     budget = ParseBudget(rounds=1_000)
@@ -160,11 +168,13 @@ def test_a_thread_that_waits_has_the_next_turn() -> None:
 
 def test_a_derivation_lets_others_parse_meanwhile() -> None:
     """It takes its turn for some rounds at a time, however many there are in all."""
-    derivation = Rfc7292(3, "sha1", b"salt", MOST_ROUNDS_AT_ONCE, 20)
+    short, long = (Rfc7292(3, "sha1", b"salt", rounds, 20) for rounds in (1, MOST_ROUNDS_AT_ONCE))
     with ThreadPoolExecutor(1) as pool:
         with PARSING:
-            deriving = pool.submit(derivation.derive, b"")
-            assert not wait([deriving], 0.1).done
+            waiting = pool.submit(short.derive, b"")
+            assert not wait([waiting], 0.1).done
+            deriving = pool.submit(long.derive, b"")
+        assert len(waiting.result()) == 20
         with PARSING:
             assert not deriving.done()
         assert len(deriving.result()) == 20

@@ -124,6 +124,13 @@ def test_an_unknown_tag_is_reported_with_the_nearest(tag: str, meant: str) -> No
     assert all(known in fault.message for known in KNOWN)
 
 
+def test_the_first_few_unknown_tags_are_guessed_at() -> None:
+    """All are named; a secret of nothing but typing errors takes no longer than one with three."""
+    message = refusal({f"k8s-key{number}": "x" for number in range(9)}).message
+    assert message.count("is no tag of this app") == 9
+    assert message.count("perhaps k8s-key is meant") == 3
+
+
 def test_a_far_unknown_tag_has_no_suggestion() -> None:
     """Where nothing is near, nothing is suggested."""
     assert "perhaps" not in refusal({"k8s-zzzzzzzzzz": "x"}).message
