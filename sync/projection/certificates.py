@@ -1,4 +1,4 @@
-"""A certificate's backing secret to its key, its chain and its authority, all in PEM."""
+"""Reads the secret behind a certificate: its key, its chain and its authority, all as PEM."""
 
 import re
 from base64 import b64decode
@@ -37,11 +37,11 @@ _MAKE_ANEW = "export it anew with the usual number of them: openssl pkcs12 -expo
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What a certificate's secret holds, as PEM.
+    """The contents of a certificate's secret, as PEM.
 
-    `certificate` is the leaf and then its issuers, each signed by the next. `key` is PKCS#8,
-    unencrypted. `authority` is the top of the chain: the root, or the last issuer of a bundle that
-    lacks it; a self-signed leaf is its own, and a leaf without its issuer has none.
+    `certificate` is the leaf followed by its issuers, each signed by the next. `key` is unencrypted
+    PKCS#8. `authority` is the root, or the last issuer of a bundle without a root. A self-signed
+    leaf is its own authority; a leaf without its issuer has none.
     """
 
     certificate: bytes
@@ -55,10 +55,10 @@ type _Parts = tuple[PrivateKeyTypes, list[Certificate]]
 def read_bundle(
     name: str, text: str, content_type: str, budget: ParseBudget, *, keep_root: bool
 ) -> Bundle:
-    """Read a password-less PKCS#12 (in base64) or a PEM bundle; raises Permanent.
+    """Read a PEM bundle, or a PKCS#12 bundle in base64 without a password; raises Permanent.
 
-    The order of the bundle does not matter. Certificates outside the leaf's chain are dropped,
-    expired ones are not.
+    The order of the certificates does not matter. Those outside the leaf's chain are dropped;
+    expired ones are kept.
     """
     is_pem = content_type == _PEM or (content_type != _PKCS12 and _BEGIN in text)
     key, certificates = _read_pem(name, text) if is_pem else _read_pkcs12(name, text, budget)
@@ -94,7 +94,7 @@ def _read_pkcs12(name: str, text: str, budget: ParseBudget) -> _Parts:
         pass
     else:
         refused = _keyless(name)
-    keys = set(found.keys)  # what is wrong is told outside of the except clauses: it may quote
+    keys = set(found.keys)  # raised outside the except clauses, whose errors may quote the value
     if not keys:
         raise refused
     if len(keys) > 1:
@@ -125,7 +125,7 @@ def _loaded(
     certificates: Sequence[bytes],
     load: Callable[[bytes], Certificate],
 ) -> _Parts:
-    """Load a key, PEM or DER, and the certificates beside it."""
+    """Load a key, as PEM or DER, and its certificates."""
     if len(certificates) > _MOST_CERTIFICATES:
         raise _crowded(name)
     with suppress(LookupError, *ODD):

@@ -1,7 +1,7 @@
-"""A key's certificate and its issuers out of a heap of certificates, by few checks of signatures.
+"""Finds a key's certificate and its issuers among other certificates, with few signature checks.
 
-A check takes up to 1.3 ms (brainpoolP512r1), and certificates that all have one name could be each
-other's issuers.
+A check takes up to 1.3 ms (brainpoolP512r1), and of certificates that share one name each could be
+the issuer of each.
 """
 
 from collections import defaultdict
@@ -23,22 +23,22 @@ from sync.projection.private_keys import public_key
 from sync.projection.turns import PARSING
 
 ODD = (InternalError, InvalidVersion, TypeError, UnsupportedAlgorithm, ValueError)
-"""What the library raises for input that it cannot take, found by mutating good bundles."""
+"""Errors of the cryptography package for bad input, found by mutating good bundles."""
 
 _VERSION = 0xA0
 _MOST_CHECKS = 40
-"""Of signatures in one bundle: a chain of 32 takes 32, and a few more where roots are renewed."""
+"""Checks for one bundle: a chain of 32 needs 32, and renewed roots need a few more."""
 
 
 class TooManyChecks(Exception):
-    """The certificates name one another as issuers in too many ways."""
+    """Too many certificates could be the issuer of each other."""
 
 
 def chain_of(key: PrivateKeyTypes, certificates: Iterable[Certificate]) -> list[Certificate]:
-    """Return the key's certificate and its issuers in order; nothing where no certificate has it.
+    """Return the key's certificate and its issuers in order; empty if no certificate has the key.
 
-    Of issuers that fit alike, the one whose chain ends in a self-signed root is taken, then the one
-    that is valid for longer. Raises TooManyChecks.
+    If several issuers fit, take one whose chain ends in a self-signed root, and of those the one
+    that is valid longest. Raises TooManyChecks.
     """
     pool = [_Link.of(each) for each in frozenset(certificates)]
     issuers = _Issuers(pool)
@@ -53,13 +53,13 @@ def chain_of(key: PrivateKeyTypes, certificates: Iterable[Certificate]) -> list[
 
 
 def is_self_signed(certificate: Certificate) -> bool:
-    """Tell whether a certificate is its own issuer."""
+    """Return whether a certificate is its own issuer."""
     return _issued(certificate, certificate)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Link:
-    """A certificate, and what it says of names and its key, each encoded."""
+    """A certificate with its encoded names and public key."""
 
     certificate: Certificate
     issuer: bytes
@@ -68,7 +68,7 @@ class _Link:
 
     @classmethod
     def of(cls, certificate: Certificate) -> Self:
-        """Read what the library has read already: RFC 5280, section 4.1."""
+        """Read the fields of a loaded certificate (RFC 5280, section 4.1)."""
         version, *rest = element(certificate.tbs_certificate_bytes).parts()
         later = rest if version.tag == _VERSION else [version, *rest]
         _serial, _algorithm, issuer, _validity, subject, key, *_ = later
@@ -76,7 +76,7 @@ class _Link:
 
 
 class _Issuers:
-    """Who issued which of the certificates, found out when it is asked and remembered."""
+    """The issuers of each certificate, looked up on demand and cached."""
 
     def __init__(self, pool: Iterable[_Link]) -> None:
         self._named: dict[bytes, list[_Link]] = defaultdict(list)
@@ -86,13 +86,13 @@ class _Issuers:
             self._named[each.subject].append(each)
 
     def of(self, link: _Link) -> set[_Link]:
-        """Return all that may have issued it; raises TooManyChecks."""
+        """Return all certificates that may have issued it; raises TooManyChecks."""
         if link not in self._known:
             self._known[link] = self._signers(link)
         return self._known[link]
 
     def rooted(self, starts: Iterable[_Link], without: Collection[_Link]) -> Collection[_Link]:
-        """Return those that have a self-signed certificate above them; raises TooManyChecks."""
+        """Return the certificates whose chain leads to a self-signed one; raises TooManyChecks."""
         issued: dict[_Link, set[_Link]] = {}
         ahead = [*starts]
         while ahead:
@@ -112,7 +112,7 @@ class _Issuers:
         return rooted
 
     def _signers(self, link: _Link) -> set[_Link]:
-        """Return those whose key signed it; of several for one key, one is checked."""
+        """Return the certificates whose key signed it; each key is checked once."""
         by_key: dict[bytes, list[_Link]] = defaultdict(list)
         for each in self._named.get(link.issuer, ()):
             by_key[each.key].append(each)
@@ -146,12 +146,12 @@ def _belongs(certificate: Certificate, key: PrivateKeyTypes) -> bool:
 
 
 def _issued(certificate: Certificate, issuer: Certificate) -> bool:
-    """Tell whether the issuer's name and its key's signature are on the certificate."""
+    """Return whether the certificate has the issuer's name and the signature of its key."""
     with PARSING, suppress(InvalidSignature, *ODD):
         key = public_key(issuer)
         sha1 = certificate.signature_algorithm_oid == SignatureAlgorithmOID.RSA_WITH_SHA1
         if sha1 and isinstance(key, RSAPublicKey):
-            # as old roots still have it; verify_directly_issued_by does not take it
+            # old roots still have it, and verify_directly_issued_by refuses it
             signed = (certificate.signature, certificate.tbs_certificate_bytes)
             key.verify(*signed, PKCS1v15(), SHA1())  # noqa: S303 - tells the issuer, trusts none
             return certificate.issuer == issuer.subject

@@ -1,4 +1,4 @@
-"""From a vault secret's text to bytes, and from an object in it to a text for each member."""
+"""Decodes a vault secret's text to bytes, and splits an object in it into its members."""
 
 import base64
 import io
@@ -14,15 +14,24 @@ from dotenv.parser import parse_stream
 from sync.core.errors import Permanent, excerpt
 from sync.core.reasons import Reason
 from sync.projection.tags import Encoding, Format
-from sync.projection.trees import TOO_DEEP, Node, Number, checked, compact, object_of, twice, unfit
+from sync.projection.trees import (
+    TOO_DEEP,
+    Node,
+    Number,
+    checked,
+    compact,
+    has_twice,
+    not_of_format,
+    object_of,
+)
 from sync.projection.yaml_trees import read_yaml
 
 MAX_MEMBERS = 1000
 MAX_STATEMENTS = 2 * MAX_MEMBERS
-"""Members and comments of dotenv: reading them takes 40 ms."""
+"""Members and comments of a dotenv value; reading them takes 40 ms."""
 
 type ObjectFormat = Literal[Format.JSON, Format.YAML, Format.DOTENV]
-type Place = tuple[str, ...]
+type MemberPath = tuple[str, ...]
 
 _ENCODED = {
     Encoding.BASE64: re.compile(
@@ -41,7 +50,7 @@ _LONG_BLANKS = re.compile(r"[^\S\r\n]{256}")
 
 
 def decoded(name: str, text: str, encoding: Encoding | None) -> bytes:
-    """Undo the encoding, to which blanks and line breaks mean nothing; without one, it is UTF-8."""
+    """Decode a text, ignoring blanks and line breaks; without an encoding, return its UTF-8."""
     if encoding is None:
         with suppress(UnicodeEncodeError):
             return text.encode()
@@ -64,7 +73,7 @@ def decoded(name: str, text: str, encoding: Encoding | None) -> bytes:
 
 
 def as_text(name: str, value: bytes) -> str:
-    """Read bytes that the tags need to be text."""
+    """Decode bytes from UTF-8; raises Permanent."""
     with suppress(UnicodeDecodeError):
         return value.decode()
     raise Permanent(
@@ -74,20 +83,20 @@ def as_text(name: str, value: bytes) -> str:
     )
 
 
-def members(name: str, text: str, form: ObjectFormat, path: str | None) -> Mapping[Place, str]:
-    """Return the text of each member that is no object itself, by the names that lead to it.
+def members(name: str, text: str, form: ObjectFormat, path: str | None) -> Mapping[MemberPath, str]:
+    """Return the text of each member that is not an object, by the names that lead to it.
 
-    With a path these are the names below it, and none where it leads to such a member. A list is
-    one text, its compact JSON. Numbers are as written, null is the empty string, an empty object
-    has no members. What YAML leaves unquoted is read as JSON reads it, and is otherwise a string as
-    written; anchors, aliases, tags and several documents are refused.
+    With a path, names start below it; if the path leads to such a member, the names are empty. A
+    list becomes its compact JSON. Numbers stay as written, null becomes the empty string, an empty
+    object has no members. An unquoted YAML scalar is read as JSON reads it if it can be, and is a
+    string otherwise; anchors, aliases, tags and several documents are refused.
     """
     subject = f"Secret {name!r}, tagged k8s-expand {form},"
     tree = _READERS[form](subject, text.removeprefix("\ufeff"))
     if path is not None:
         tree = _at(name, tree, path)
     elif not isinstance(tree, dict):
-        raise unfit(subject, "is no object that has members")
+        raise not_of_format(subject, "is no object that has members")
     found = dict(islice(_leaves(tree, ()), MAX_MEMBERS + 1))
     if len(found) > MAX_MEMBERS:
         raise Permanent(
@@ -98,13 +107,13 @@ def members(name: str, text: str, form: ObjectFormat, path: str | None) -> Mappi
     return found
 
 
-def joined(prefix: str | None, parts: Place) -> str:
-    """Join a member's names; empty where there is neither a prefix nor a name."""
+def joined(prefix: str | None, parts: MemberPath) -> str:
+    """Join a member's names, after the prefix if there is one."""
     return "_".join(parts if prefix is None else (prefix, *parts))
 
 
 def read_json(subject: str, text: str) -> Node:
-    """Parse JSON strictly; `subject` is what the message of a Permanent begins with."""
+    """Parse JSON strictly; raises Permanent, whose message begins with `subject`."""
 
     def hook(pairs: Sequence[tuple[str, Node]]) -> dict[str, Node]:
         return object_of(subject, pairs)
@@ -125,7 +134,7 @@ def read_json(subject: str, text: str) -> Node:
         fault = TOO_DEEP
     else:
         return checked(subject, tree)
-    raise unfit(subject, fault)
+    raise not_of_format(subject, fault)
 
 
 def _no_constant(_: str) -> Never:
@@ -134,20 +143,22 @@ def _no_constant(_: str) -> Never:
 
 def _read_dotenv(subject: str, text: str) -> Node:
     if _LONG_BLANKS.search(text):
-        raise unfit(subject, "has 256 blanks in a row, which are not read")
+        raise not_of_format(subject, "has 256 blanks in a row, which are not read")
     if _BASE64.fullmatch(text.strip()):  # it would be a name, and names are told
-        raise unfit(subject, "is no dotenv but looks like base64, which k8s-encoding undoes")
+        raise not_of_format(
+            subject, "is no dotenv but looks like base64, which k8s-encoding undoes"
+        )
     found: dict[str, Node] = {}
     for number, binding in enumerate(parse_stream(io.StringIO(text)), 1):
         if number > MAX_STATEMENTS:
-            raise unfit(subject, f"has more than {MAX_STATEMENTS:,} members and comments")
+            raise not_of_format(subject, f"has more than {MAX_STATEMENTS:,} members and comments")
         statement = binding.original.string
         blank_lines = statement[: len(statement) - len(statement.lstrip())].count("\n")
         line = f"line {binding.original.line + blank_lines}"
         if binding.error or (binding.key is not None and binding.value is None):
-            raise unfit(subject, f"is no dotenv in {line}, which must be as NAME=VALUE")
+            raise not_of_format(subject, f"is no dotenv in {line}, which must be as NAME=VALUE")
         if binding.key in found:
-            raise twice(subject, f"the member of {line}")
+            raise has_twice(subject, f"the member of {line}")
         if binding.key is not None:
             found[binding.key] = binding.value
     return checked(subject, found)
@@ -187,7 +198,7 @@ def _parts(path: str) -> list[str]:
     return parts
 
 
-def _leaves(node: Node, place: Place) -> Iterator[tuple[Place, str]]:
+def _leaves(node: Node, place: MemberPath) -> Iterator[tuple[MemberPath, str]]:
     if isinstance(node, dict):
         for member, child in node.items():
             yield from _leaves(child, (*place, member))

@@ -1,4 +1,4 @@
-"""Which keys a Secret may have."""
+"""Checks the names of the keys that a Secret may have."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ _DATA_KEY = re.compile(r"(?!\.\.?\Z)(?!\.\.)[-._a-zA-Z0-9]{1,253}", re.ASCII)
 
 
 def checked_keys(name: str, keys: Iterable[tuple[str, bytes]]) -> Mapping[str, bytes]:
-    """Return the keys by name; raises Permanent for a bad one, or for one that is there twice."""
+    """Return the keys by name; raises Permanent if one is invalid or occurs twice."""
     made: dict[str, bytes] = {}
     for key, value in keys:
         check_key(name, key)
@@ -24,7 +24,7 @@ def checked_keys(name: str, keys: Iterable[tuple[str, bytes]]) -> Mapping[str, b
 
 
 def check_key(name: str, key: str) -> None:
-    """Raise Permanent for what Kubernetes takes for no key."""
+    """Raise Permanent if Kubernetes refuses such a key."""
     if not _DATA_KEY.fullmatch(key):
         raise Permanent(
             Reason.KEY_INVALID,

@@ -1,9 +1,9 @@
-"""Loads private keys, and the public keys of certificates, in no more time than their length asks.
+"""Loads private keys and the public keys of certificates, in time proportional to their length.
 
-The `cryptography` package looks for primes, which takes a minute at 16,384 bits and hours where a
-factor is longer than it should be; it checks the group of a Diffie-Hellman key, which no
-certificate has, as long; and a check of a signature takes 10 ms where the public exponent is as
-long as the modulus.
+The `cryptography` package tests an RSA key's factors for primality, which takes a minute at 16,384
+bits and hours for a factor that is longer than it should be. It tests the group of a Diffie-Hellman
+key as thoroughly, though no certificate has such a key. A signature check takes 10 ms if the public
+exponent is as long as the modulus.
 """
 
 from cryptography.hazmat.primitives.asymmetric.rsa import (
@@ -33,14 +33,14 @@ _ALGORITHMS = frozenset(
         *(f"2.16.840.1.101.3.4.3.{end}" for end in (17, 18, 19)),  # ML-DSA
     }
 )
-"""Of keys that certificates have."""
+"""The algorithms of certificates' keys."""
 
 
 def load_private_key(der: bytes) -> PrivateKeyTypes:
-    """Load a private key, or raise what the library raises for one that it cannot take.
+    """Load a private key; raises one of the library's errors for a bad one.
 
-    No primes are looked for. A key is not made better by it: it belongs to its certificate if its
-    numbers fit.
+    Nothing is tested for primality: that the key's numbers fit each other and the certificate is
+    enough.
     """
     _, algorithm, *_ = element(der).parts()
     if algorithm.tag == SEQUENCE and algorithm.parts()[0].oid() not in _ALGORITHMS:
@@ -52,7 +52,7 @@ def load_private_key(der: bytes) -> PrivateKeyTypes:
 
 
 def public_key(certificate: Certificate) -> CertificatePublicKeyTypes:
-    """Return a certificate's key, or raise what the library raises for one that it cannot take."""
+    """Return a certificate's public key; raises one of the library's errors for a bad one."""
     if certificate.public_key_algorithm_oid.dotted_string not in _ALGORITHMS:
         raise ValueError("no key of a certificate")
     key = certificate.public_key()

@@ -24,7 +24,7 @@ _NO_ENVIRONMENT_NAME = re.compile(r"[^A-Za-z0-9_]", re.ASCII)
 _VAULTS_OWN = re.compile(r"keyvault-(?:project|[1-9][0-9]?)")
 _DIGITS = 8
 TAGGED = "t"
-"""What a fingerprint begins with where tags shaped the keys."""
+"""The first letter of a fingerprint whose keys depend on tags."""
 _COMMON = "common"
 _STAGES = (_COMMON, "dev", "stg", "prod")
 
@@ -66,7 +66,7 @@ class Placement:
     """Where a vault secret goes and what becomes of its value.
 
     `key` is the one key it becomes, None where only its value can tell. `fingerprint` changes with
-    all that may change the keys or their bytes, and is empty where the secret is one key of its own
+    everything that may change the keys or their bytes; it is empty for one key of the secret's own
     name.
     """
 
@@ -100,7 +100,7 @@ class Rules:
 
     @property
     def digest(self) -> str:
-        """Eight hexadecimal digits of all settings, by which two writers can compare them.
+        """Eight hexadecimal digits of all settings, by which two writers compare theirs.
 
         The order of patterns means nothing.
         """
@@ -146,7 +146,7 @@ class Rules:
     ) -> Mapping[str, bytes]:
         """Return the keys that a value becomes; raises Permanent, which names no part of it.
 
-        `budget` is that of the survey, which pays for opening certificates.
+        `budget` limits the work that the survey spends on opening certificates.
         """
         options, name = placement.options, secret.name
         if placement.key is not None:
@@ -223,9 +223,9 @@ class Rules:
     def _fingerprint(
         self, name: str, key: str | None, base: str, options: TagOptions, content_type: str
     ) -> str:
-        """Digest all that may change the keys or their bytes; empty for one key of its own name.
+        """Digest whatever may change the keys or their bytes; empty for one key of its own name.
 
-        A new tag or setting is in it unless somebody takes it out.
+        New tags and settings are part of it unless they are left out here by name.
         """
         shaping = replace(options, secret=None)
         if key == name and replace(shaping, key=None) == TagOptions():
@@ -273,7 +273,7 @@ class Rules:
             return checked_keys(name, [(only, found[()].encode())])
         return checked_keys(
             name,
-            (  # one after the other: the names of a thousand members may be long
+            (  # made one by one: the names of a thousand members may be long
                 (joined(options.key, (self._styled(joined(None, parts)),)), leaf.encode())
                 for parts, leaf in found.items()
             ),

@@ -1,4 +1,4 @@
-"""An object that was read from a value: strings, numbers as written, lists and objects."""
+"""The tree of strings, numbers, lists and objects that a value was parsed into."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -23,30 +23,30 @@ type Node = str | Number | bool | list[Node] | dict[str, Node] | None
 
 
 def object_of(subject: str, pairs: Sequence[tuple[str, Node]]) -> dict[str, Node]:
-    """Return an object of its members; raises Permanent where one is there twice."""
+    """Make an object of its members; raises Permanent if a name occurs twice."""
     found: dict[str, Node] = {}
     for member, node in pairs:
         if member in found:
-            raise twice(subject, f"the member {excerpt(member)}")
+            raise has_twice(subject, f"the member {excerpt(member)}")
         found[member] = node
     return found
 
 
 def checked(subject: str, tree: Node) -> Node:
-    """Return the tree if it is neither too deep for recursion nor beyond UTF-8."""
+    """Return the tree; raises Permanent if it is too deep or cannot be encoded in UTF-8."""
     level = [tree]
     for _ in range(MAX_DEPTH + 1):
         level = [child for node in level for child in _children(node)]
     if level:
-        raise unfit(subject, TOO_DEEP)
+        raise not_of_format(subject, TOO_DEEP)
     with suppress(UnicodeEncodeError):
         compact(tree).encode()
         return tree
-    raise unfit(subject, "has characters that UTF-8 cannot encode (lone surrogates)")
+    raise not_of_format(subject, "has characters that UTF-8 cannot encode (lone surrogates)")
 
 
 def compact(node: Node) -> str:
-    """Write a tree as compact JSON, its numbers as they were written."""
+    """Write a tree as compact JSON; numbers stay as they were written."""
     if isinstance(node, Number):
         return node.text
     if isinstance(node, list):
@@ -57,16 +57,16 @@ def compact(node: Node) -> str:
     return json.dumps(node, ensure_ascii=False)
 
 
-def unfit(subject: str, fault: str) -> Permanent:
-    """Refuse a value that is not of its format, by what is wrong with it."""
+def not_of_format(subject: str, fault: str) -> Permanent:
+    """Make the refusal of a value that does not have the format its tags say."""
     return Permanent(
         Reason.VALUE_NOT_OF_FORMAT,
         f"{subject} {fault}: set a new version of it that can be read, or correct its tags.",
     )
 
 
-def twice(subject: str, member: str) -> Permanent:
-    """Refuse an object that has one member twice."""
+def has_twice(subject: str, member: str) -> Permanent:
+    """Make the refusal of an object with two members of one name."""
     return Permanent(
         Reason.MEMBER_TWICE,
         f"{subject} has {member} twice: set a new version of it with one of them.",

@@ -1,20 +1,20 @@
-"""Lets the threads of a process parse one at a time, so that parsing never starves the others."""
+"""Lets one thread at a time parse, so that parsing does not slow down all other threads."""
 
 from threading import Event, Lock
 from types import TracebackType
 
-_GAP_SECONDS = 0.0002
+_PAUSE_SECONDS = 0.0002
 _NEVER = Event()
 
 
 class Turns:
-    """A fair lock for work that needs the interpreter; `with` it, do a few milliseconds of work.
+    """A fair lock for work in Python: hold it for a few milliseconds of work at a time.
 
-    Python hands the interpreter to a waiting thread every 5 ms. An event waits for it at each of
-    its dozens of reads and writes, behind each thread that computes: 16 of these make it 90 times
-    slower. So one thread computes at a time, and after each turn there is a gap in which whoever
-    waits for the interpreter gets it. The next turn goes to a thread that waits, not to the one
-    that just had it.
+    A thread that computes gives up the interpreter every 5 ms, to one other thread. A thread that
+    handles an event needs the interpreter after each of its dozens of reads and writes; behind 16
+    threads that compute it takes 90 times as long. So only one thread computes at a time, and each
+    turn ends with a pause in which the other threads get the interpreter. The next turn goes to a
+    thread that waits, not to the one that had the last turn.
     """
 
     def __init__(self) -> None:
@@ -31,12 +31,12 @@ class Turns:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave the gap, and let the next thread have its turn."""
+        """Pause, then let the next thread have its turn."""
         try:
-            _NEVER.wait(_GAP_SECONDS)
+            _NEVER.wait(_PAUSE_SECONDS)
         finally:
             self._turn.release()
 
 
 PARSING = Turns()
-"""Of all that reads values in this process."""
+"""The turns of all threads of this process that read values."""

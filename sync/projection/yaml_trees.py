@@ -1,4 +1,4 @@
-"""Reads YAML as far as JSON goes: no anchors, aliases, tags, or more than one document."""
+"""Reads the part of YAML that JSON has: no anchors, aliases or tags, and only one document."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,10 +6,18 @@ from collections.abc import Iterator, Mapping
 import yaml
 
 from sync.core.errors import Permanent
-from sync.projection.trees import MAX_DEPTH, TOO_DEEP, Node, Number, checked, object_of, unfit
+from sync.projection.trees import (
+    MAX_DEPTH,
+    TOO_DEEP,
+    Node,
+    Number,
+    checked,
+    not_of_format,
+    object_of,
+)
 
 MAX_NODES = 10_000
-"""Names and values of a document: reading them takes 30 ms."""
+"""Names and values of a document; reading them takes 30 ms."""
 
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _WORDS: Mapping[str, bool | None] = {
@@ -20,7 +28,7 @@ _WORDS: Mapping[str, bool | None] = {
 
 
 def read_yaml(subject: str, text: str) -> Node:
-    """Parse YAML strictly; `subject` is what the message of a Permanent begins with."""
+    """Parse YAML strictly; raises Permanent, whose message begins with `subject`."""
     try:
         tree = _Yaml(subject, yaml.parse(text, Loader=yaml.CSafeLoader)).document()
     except yaml.MarkedYAMLError as wrong:
@@ -30,11 +38,11 @@ def read_yaml(subject: str, text: str) -> Node:
         fault = "has characters that YAML does not allow"
     else:
         return checked(subject, tree)
-    raise unfit(subject, fault)
+    raise not_of_format(subject, fault)
 
 
 class _Yaml:
-    """One YAML document, read event by event: nothing in it is repeated, merged or constructed."""
+    """A YAML document, read event by event, so that nothing is repeated, merged or constructed."""
 
     def __init__(self, subject: str, events: Iterator[yaml.Event]) -> None:
         self._subject = subject
@@ -42,7 +50,7 @@ class _Yaml:
         self._nodes = 0
 
     def document(self) -> Node:
-        """Return the root of the only document, None where there is none."""
+        """Return the root of the only document, or None if there is none."""
         roots: list[Node] = []
         for event in self._events:
             if isinstance(event, yaml.NodeEvent):
@@ -54,7 +62,7 @@ class _Yaml:
     def _node(self, event: yaml.NodeEvent, level: int = 0) -> Node:
         self._check(event)
         if level > MAX_DEPTH:
-            raise unfit(self._subject, TOO_DEEP)
+            raise not_of_format(self._subject, TOO_DEEP)
         if isinstance(event, yaml.ScalarEvent):
             return _plain(event.value) if event.implicit[0] else event.value
         if isinstance(event, yaml.SequenceStartEvent):
@@ -74,7 +82,7 @@ class _Yaml:
     def _check(self, event: yaml.NodeEvent) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            raise unfit(self._subject, f"has more than {MAX_NODES:,} names and values")
+            raise not_of_format(self._subject, f"has more than {MAX_NODES:,} names and values")
         if event.anchor is not None:
             raise self._unfit(event, "an anchor or an alias")
         if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag:
@@ -82,11 +90,11 @@ class _Yaml:
 
     def _unfit(self, event: yaml.Event, what: str) -> Permanent:
         line = f" in line {event.start_mark.line + 1}" if event.start_mark else ""
-        return unfit(self._subject, f"has {what}{line}, which is not read")
+        return not_of_format(self._subject, f"has {what}{line}, which is not read")
 
 
 def _plain(text: str) -> Node:
-    """Read a scalar without quotes as JSON does, and as text where JSON has no such thing."""
+    """Read an unquoted scalar as JSON does if it can be, and as a string otherwise."""
     if text in _WORDS:
         return _WORDS[text]
     return Number(text) if _JSON_NUMBER.fullmatch(text) else text

@@ -95,7 +95,7 @@ def _pkcs12(given: bytes) -> None:
 
 
 def _projected(given: bytes) -> object:
-    """Place a secret and render it: the keys are such as Kubernetes takes."""
+    """MemberPath a secret and render it: the keys are such as Kubernetes takes."""
     fields, value = fields_of(given)
     name, content_type = fields.pop("name", NAME), fields.pop("type", "")
     if PLANTED in name:

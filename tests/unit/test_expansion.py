@@ -15,8 +15,8 @@ from sync.core.errors import Permanent
 from sync.projection.formats import (
     MAX_MEMBERS,
     MAX_STATEMENTS,
+    MemberPath,
     ObjectFormat,
-    Place,
     as_text,
     decoded,
     joined,
@@ -239,7 +239,7 @@ NESTED = '{"db": {"primary": {"user": "u", "hosts": ["a", {"x": 1}]}, "a.b": "d"
         ("db.\\", {("",): "2"}),
     ],
 )
-def test_a_path_takes_a_part(form: ObjectFormat, path: str, found: dict[Place, str]) -> None:
+def test_a_path_takes_a_part(form: ObjectFormat, path: str, found: dict[MemberPath, str]) -> None:
     r"""A path goes by names and list numbers; `\.` is a dot and `\\` a backslash in a name."""
     assert members("x", NESTED, form, path) == found
 
@@ -421,7 +421,7 @@ def trees(leaf: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Tree]]:
     return st.dictionaries(leaf, st.recursive(leaf, deeper, max_leaves=12), max_size=4)
 
 
-def leaves(tree: Tree, *place: str) -> dict[Place, str]:
+def leaves(tree: Tree, *place: str) -> dict[MemberPath, str]:
     """Return what an object's members must be."""
     if not isinstance(tree, dict):
         return {place: str(tree)}

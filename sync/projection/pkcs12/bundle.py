@@ -1,7 +1,8 @@
-"""A PKCS#12 bundle without a password to its keys and certificates, at a bounded cost.
+"""Opens a PKCS#12 bundle without a password, at a bounded cost.
 
-What a bundle asks for is read from its headers and paid for before anything is derived, and again
-for the keys inside of what was decrypted. https://www.rfc-editor.org/rfc/rfc7292
+The rounds that a bundle needs are read from its headers and paid for before anything is derived;
+those of keys inside an encrypted part are paid for once that part is decrypted.
+https://www.rfc-editor.org/rfc/rfc7292
 """
 
 from collections.abc import Sequence
@@ -14,13 +15,12 @@ from sync.projection.pkcs12.derivation import NO_PASSWORDS, Derivation, Keys, to
 from sync.projection.pkcs12.schemes import Encrypted, Locked, read_encrypted, read_seal
 
 MOST_ROUNDS_AT_ONCE = 600_000
-"""Of one derivation. It is the most that .NET does for a bundle without a password, and what Bouncy
-Castle and `openssl pkcs12 -export -iter 600000` write for those who go by OWASP's advice for
-passwords; other tools write 1 to 100,000."""
+"""For one derivation. .NET accepts no more for a bundle without a password. Bouncy Castle writes as
+many, which OWASP advises for passwords; other tools write 1 to 100,000."""
 
 MOST_ROUNDS = 2_400_000
-"""Of a whole bundle, about 1.3 s: the seal, tried with both passwords, the certificates and the key
-by 600,000 each."""
+"""For a whole bundle, about 1.2 s: 600,000 each for the MAC with one password, the MAC with the
+other, the certificates and the key."""
 
 _DATA, _ENCRYPTED = "1.2.840.113549.1.7.1", "1.2.840.113549.1.7.6"
 _BAGS = "1.2.840.113549.1.12.10.1"
@@ -30,21 +30,21 @@ _EXPLICIT, _IMPLICIT = 0xA0, 0x80
 
 
 class TooManyRounds(ValueError):
-    """The bundle asks for more rounds of derivation than are done for any."""
+    """The bundle needs more rounds of derivation than are done for any bundle."""
 
 
 @dataclass(slots=True)
 class Contents:
-    """The keys (PKCS#8) and certificates of a bundle, encoded, as they come."""
+    """The encoded keys (PKCS#8) and certificates of a bundle, in its order."""
 
     keys: list[bytes] = field(default_factory=list, repr=False)
     certificates: list[bytes] = field(default_factory=list)
 
 
 def open_pkcs12(encoded: bytes, budget: ParseBudget) -> Contents:
-    """Read a bundle, and pay for it out of the budget.
+    """Read a bundle, and pay for it from the budget.
 
-    Raises Locked, TooManyRounds, BudgetSpent, or ValueError or LookupError for what is no bundle.
+    Raises Locked, TooManyRounds or BudgetSpent; ValueError or LookupError if it is no such bundle.
     """
     version, authenticated, *mac = element(encoded).parts()
     version.expect(INTEGER)
@@ -62,19 +62,19 @@ def open_pkcs12(encoded: bytes, budget: ParseBudget) -> Contents:
 
 @dataclass(slots=True)
 class _Safe:
-    """Bags that are not encrypted, though the keys in them may be."""
+    """Bags that are not encrypted, though keys in them may be."""
 
     contents: Contents = field(default_factory=Contents)
     shrouded: list[Encrypted] = field(default_factory=list)
 
     @property
     def derivations(self) -> Sequence[Derivation]:
-        """What has to be derived to decrypt the keys."""
+        """The derivations that decrypt the keys."""
         return [derivation for key in self.shrouded for derivation in key.derivations]
 
 
 class _Opener:
-    """Opens the parts of one bundle, each paid for before it is begun."""
+    """Opens the parts of one bundle, each after paying for it."""
 
     def __init__(self, budget: ParseBudget) -> None:
         self.keys = Keys()
@@ -92,7 +92,7 @@ class _Opener:
         self._budget.take(rounds, dear=self._spent > CHEAP_ROUNDS)
 
     def contents(self, safes: Sequence[_Safe | Encrypted], password: bytes) -> Contents:
-        """Return all that the safes hold."""
+        """Return the keys and certificates of the safes."""
         found = Contents()
         for sealed in safes:
             safe = sealed
@@ -113,7 +113,7 @@ def _data(content: Element) -> bytes:
 
 
 def _safe(content: Element) -> _Safe | Encrypted:
-    """Read a safe as far as it can be read without deriving anything."""
+    """Read a safe as far as is possible without deriving anything."""
     kind, *more = content.parts()
     if kind.oid() == _DATA:
         return _bags(element(_data(content)))

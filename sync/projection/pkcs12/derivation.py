@@ -1,4 +1,4 @@
-"""Derives keys from no password by PKCS#5 and by RFC 7292, without holding up other threads."""
+"""Derives keys from an empty password by PKCS#5 and RFC 7292 without slowing other threads."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from threading import Lock
 from sync.projection.turns import PARSING
 
 NO_PASSWORDS = (b"\0\0", b"")
-"""An empty one and none at all, which old derivations tell apart; most tools write the former."""
+"""The empty password and none, which differ for RFC 7292; most tools write the former."""
 
 _LONGEST_KEY = 1024
 _SLICE = 2_000  # rounds: about a millisecond
@@ -19,7 +19,7 @@ _LONG_TURN = Lock()
 
 @dataclass(frozen=True, slots=True)
 class Pbkdf2:
-    """PKCS#5's derivation, which takes an empty password for none."""
+    """The derivation of PKCS#5, for which an empty password and none are the same."""
 
     digest: str
     salt: bytes = field(repr=False)
@@ -27,19 +27,19 @@ class Pbkdf2:
     size: int
 
     def __post_init__(self) -> None:
-        """Refuse what is no derivation."""
+        """Raise ValueError for a count or size that no derivation has."""
         _check(self.rounds, self.size)
 
     @property
     def cost(self) -> int:
-        """The rounds of hashing that it takes, whichever of the passwords it is."""
+        """The rounds of hashing for both passwords, which have the same key."""
         return self.rounds * _blocks(self.digest, self.size)
 
     def derive(self, _password: bytes) -> bytes:
         """Derive the key.
 
-        The library lets other threads run meanwhile. Only one long derivation runs at a time, so
-        that a machine with one core has time for others.
+        The library lets other threads run meanwhile. Only one long derivation runs at a time, to
+        leave them a part of a single core.
         """
         with nullcontext() if self.rounds <= _SHORT else _LONG_TURN:
             return hashlib.pbkdf2_hmac(self.digest, b"", self.salt, self.rounds, self.size)
@@ -56,12 +56,12 @@ class Rfc7292:
     size: int
 
     def __post_init__(self) -> None:
-        """Refuse what is no derivation."""
+        """Raise ValueError for a count or size that no derivation has."""
         _check(self.rounds, self.size)
 
     @property
     def cost(self) -> int:
-        """The rounds of hashing that it takes for both passwords."""
+        """The rounds of hashing for both passwords."""
         return self.rounds * _blocks(self.digest, self.size) * len(NO_PASSWORDS)
 
     def derive(self, password: bytes) -> bytes:
@@ -90,13 +90,13 @@ type Derivation = Pbkdf2 | Rfc7292
 
 
 class Keys:
-    """The keys that a bundle's derivations made, each made once."""
+    """The derived keys of a bundle; each is derived once."""
 
     def __init__(self) -> None:
         self._made: dict[tuple[Derivation, bytes], bytes] = {}
 
     def of(self, derivation: Derivation, password: bytes) -> bytes:
-        """Return the key, derived where it is not yet."""
+        """Return the key; derive it if it is not there yet."""
         wanted = derivation, b"" if isinstance(derivation, Pbkdf2) else password
         if wanted not in self._made:
             self._made[wanted] = derivation.derive(password)
@@ -104,7 +104,7 @@ class Keys:
 
 
 def total(derivations: Sequence[Derivation]) -> int:
-    """Return the rounds of hashing that they take."""
+    """Return the rounds of hashing of all derivations."""
     return sum(each.cost for each in derivations)
 
 
@@ -118,7 +118,7 @@ def _blocks(digest: str, size: int) -> int:
 
 
 def _filled(text: bytes, block: int) -> bytes:
-    """Repeat the text to whole blocks; of none there are none."""
+    """Repeat the text until it fills whole blocks; an empty text stays empty."""
     length = -(-len(text) // block) * block
     return (text * (length // len(text) + 1))[:length] if text else b""
 

@@ -1,8 +1,8 @@
-"""The cipher RC2 in CBC mode, which old PKCS#12 bundles seal certificates with; decrypts only.
+"""Decrypts RC2 in CBC mode, with which old PKCS#12 bundles encrypt certificates.
 
-The cryptography package has it with keys of 128 bits alone, and those bundles have 40. All blocks
-are decrypted together, as Python takes 50 times longer to do one after the other: each of the four
-words of a block is a number, in which every block has a lane of 32 bits.
+The cryptography package has it only with keys of 128 bits, and those bundles use 40. All blocks are
+decrypted together, which is 50 times as fast in Python as one by one: each of the four words of a
+block is a lane of 32 bits in a long integer that holds the word of every block.
 https://www.rfc-editor.org/rfc/rfc2268
 """
 

@@ -1,4 +1,4 @@
-"""How the parts of a bundle are sealed and encrypted, as its headers state it."""
+"""Reads from a bundle's headers how its parts are authenticated and encrypted."""
 
 import hashlib
 import hmac
@@ -30,7 +30,7 @@ _HMACS = {
 _KEY_USE, _START_USE, _MAC_USE = 1, 2, 3
 
 type _Decrypt = Callable[[bytes, bytes, bytes], bytes]
-"""Of key, initial vector and ciphertext."""
+"""Decrypts, given the key, the initial vector and the ciphertext."""
 
 
 def _cbc(algorithm: Callable[[bytes], BlockCipherAlgorithm]) -> _Decrypt:
@@ -47,7 +47,7 @@ _OLD_CIPHERS: Mapping[str, tuple[_Decrypt, int]] = {
     f"{_PKCS12}.1.5": (decrypt_rc2, 16),
     f"{_PKCS12}.1.6": (decrypt_rc2, 5),
 }
-"""PKCS#12's own ways to encrypt: the cipher, and how many bytes its key has."""
+"""PKCS#12's own ciphers, and the bytes of their keys."""
 _NEW_CIPHERS: Mapping[str, tuple[_Decrypt, int]] = {
     "2.16.840.1.101.3.4.1.2": (_cbc(AES), 16),
     "2.16.840.1.101.3.4.1.22": (_cbc(AES), 24),
@@ -57,12 +57,12 @@ _NEW_CIPHERS: Mapping[str, tuple[_Decrypt, int]] = {
 
 
 class Locked(ValueError):
-    """Neither no password nor an empty one opens it."""
+    """Neither the empty password nor none opens it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encrypted:
-    """Something encrypted, and how: its initial vector is stated or derived as the key is."""
+    """Encrypted data; its initial vector is stated, or derived like its key."""
 
     decrypt: _Decrypt
     key: Derivation
@@ -71,11 +71,11 @@ class Encrypted:
 
     @property
     def derivations(self) -> Sequence[Derivation]:
-        """What has to be derived to decrypt it."""
+        """The derivations that decrypt it."""
         return (self.key,) if isinstance(self.start, bytes) else (self.key, self.start)
 
     def opened(self, keys: Keys, password: bytes) -> bytes:
-        """Return what was encrypted; raises Locked where another password did it."""
+        """Decrypt it; raises Locked if it has another password."""
         start = self.start if isinstance(self.start, bytes) else keys.of(self.start, password)
         opened = self.decrypt(keys.of(self.key, password), start, self.sealed)
         padding = opened[-1] if opened else 0
@@ -93,13 +93,13 @@ class Seal:
     mac: bytes = field(repr=False)
 
     def verifies(self, keys: Keys, password: bytes, content: bytes) -> bool:
-        """Tell whether the content was sealed with this password."""
+        """Return whether the MAC was made with this password."""
         made = hmac.digest(keys.of(self.key, password), content, self.digest)
         return hmac.compare_digest(made, self.mac)
 
 
 def read_encrypted(algorithm: Element, sealed: bytes) -> Encrypted:
-    """Read how something is encrypted; raises ValueError or LookupError for what is not known."""
+    """Read an encryption scheme; raises ValueError or LookupError for an unknown one."""
     kind, parameters = algorithm.parts()
     if kind.oid() == _PBES2:
         derivation, scheme = parameters.parts()
@@ -114,7 +114,7 @@ def read_encrypted(algorithm: Element, sealed: bytes) -> Encrypted:
 
 
 def read_seal(mac: Element) -> Seal:
-    """Read how a bundle is sealed; raises ValueError or LookupError for what is not known."""
+    """Read the MAC of a bundle; raises ValueError or LookupError for an unknown scheme."""
     stated, salt, *rounds = mac.parts()
     algorithm, digest = stated.parts()
     kind, *parameters = algorithm.parts()
@@ -128,7 +128,7 @@ def read_seal(mac: Element) -> Seal:
 
 
 def _pbkdf2(derivation: Element, size: int | None = None) -> Pbkdf2:
-    """Read a derivation by PKCS#5; the key's size is the stated one where none is given."""
+    """Read a derivation by PKCS#5; without a given size, the key has the stated one."""
     kind, parameters = derivation.parts()
     if kind.oid() != _PBKDF2:
         raise ValueError("another derivation")
