@@ -67,7 +67,9 @@ class Refusal:
 
     def is_still_held(self, now: float) -> bool:
         """Tell whether it holds as long as nothing changes; what was only postponed does not."""
-        return self.reason is not Reason.PARSING_POSTPONED or now - self.since < POSTPONED_SECONDS
+        return (
+            self.reason is not Reason.CERTIFICATE_POSTPONED or now - self.since < POSTPONED_SECONDS
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,9 +171,6 @@ class Reason(StrEnum):
     CERTIFICATE_ENCRYPTED = "CertificateEncrypted", Group.VAULT_SECRET, (
         "The certificate's bundle has a password, or is damaged. Import it as a certificate, or "
         "without a password.")
-    PARSING_POSTPONED = "ParsingPostponed", Group.VAULT_SECRET, (
-        "The bundles of this vault ask for more key derivation than one pass has time for. This "
-        "one is tried again within the hour. Make it anew with fewer rounds.")
     CERTIFICATE_KEY_MISSING = "CertificateKeyMissing", Group.VAULT_SECRET, (
         "The certificate has no private key. Make a version under a policy whose key is "
         "exportable.")
@@ -185,6 +182,9 @@ class Reason(StrEnum):
     CERTIFICATE_UNREADABLE = "CertificateUnreadable", Group.VAULT_SECRET, (
         "The value is neither PEM nor PKCS#12, is not what its content type says, has too many "
         "certificates, or asks for too many rounds of key derivation. The message says which.")
+    CERTIFICATE_POSTPONED = "CertificatePostponed", Group.VAULT_SECRET, (
+        "The vault's bundles ask for more rounds of key derivation than one pass does. This one is "
+        "tried again within the hour. `openssl pkcs12 -export -iter 2048` makes it cheaper.")
     CONFLICT = "Conflict", Group.TRANSIENT, "Somebody else changed the Secret in each of six turns."
     SECRETS_MOVED = "SecretsMoved", Group.TRANSIENT, (
         "Tags moved keys to another Secret, and after six turns a key is still in its old place "

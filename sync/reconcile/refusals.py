@@ -45,7 +45,7 @@ def _refusal(
         version = verdict.record.version if verdict.record.settled else ""
     if error.reason is Reason.TAGS_LOST:
         tagged = True
-    tried_again = error.reason is Reason.PARSING_POSTPONED
+    tried_again = error.reason is Reason.CERTIFICATE_POSTPONED
     same = before is not None and before.reason is error.reason and not tried_again
     since = before.since if before is not None and same else now
     return Refusal(error.reason, since, updated, version, tagged)

@@ -1,13 +1,14 @@
 """Reads one secret of a vault: not an older version than is known, and never one that lags."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sync.core.annotation import Record
 from sync.core.errors import Permanent, Transient
 from sync.core.model import Hint, ListedSecret, SecretName, Unserved, VaultSecret
 from sync.core.ports import Deadline, Vaults
 from sync.core.reasons import Reason
+from sync.projection.budget import ParseBudget
 from sync.projection.rules import TAGGED, Excluded, Placement, Rules
 from sync.reconcile.observed import ObservedVault
 from sync.reconcile.survey import Fetched, Refused
@@ -21,11 +22,15 @@ FRESH_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class SecretReader:
-    """Reads secrets by the platform's rules; `now` gives epoch seconds."""
+    """Reads secrets by the platform's rules; `now` gives epoch seconds.
+
+    `budget` is the work that their values may cost, all together.
+    """
 
     vaults: Vaults
     now: Callable[[], float]
     rules: Rules
+    budget: ParseBudget = field(default_factory=ParseBudget)
 
     def read(
         self,
@@ -56,7 +61,7 @@ class SecretReader:
                 return found
             placement = found
             self._refuse_lost_tags(observed, secret, placement)
-            values = self.rules.render(placement, secret)
+            values = self.rules.render(placement, secret, self.budget)
         except Permanent as error:
             version = secret.version if settled else ""
             return Refused(error, placement, secret.updated, version)

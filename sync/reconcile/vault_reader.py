@@ -43,6 +43,7 @@ class _Reading:
     listed: Mapping[SecretName, ListedSecret]
     deadline: Deadline
     fetchers: Executor
+    reader: SecretReader
 
     @property
     def vault(self) -> VaultName:
@@ -80,7 +81,7 @@ class VaultReader:
         """
         listing = self.vaults.list(observed.target.vault, deadline)
         listed = latest(listing)
-        reading = _Reading(observed, listed, deadline, fetchers)
+        reading = _Reading(observed, listed, deadline, fetchers, self._reader())
         verdicts: dict[SecretName, Verdict] = {}
         wanted: dict[SecretName, Placement] = {}
         for secret in listed.values():
@@ -127,7 +128,7 @@ class VaultReader:
 
         `hints` gives those so far; what joins while others are read is read as well, a few times.
         """
-        reading = _Reading(observed, {}, deadline, fetchers)
+        reading = _Reading(observed, {}, deadline, fetchers, self._reader())
         verdicts: dict[SecretName, Verdict] = {}
         asked: Sequence[Hint] = ()
         for _ in range(JOINING_ROUNDS):
@@ -169,7 +170,7 @@ class VaultReader:
         try:
             if secret.fault is not None:
                 raise secret.fault
-            self._reader.refuse_older(observed, secret)
+            self._reader().refuse_older(observed, secret)
             if not secret.enabled:
                 return Excluded(_DISABLED)
             found = self.rules.place(observed.target, secret.name, secret.tags, secret.content_type)
@@ -180,7 +181,6 @@ class VaultReader:
             return Refused(closed, found, secret.updated)
         return found
 
-    @property
     def _reader(self) -> SecretReader:
         return SecretReader(self.vaults, self.now, self.rules)
 
@@ -199,7 +199,7 @@ class VaultReader:
         self, reading: _Reading, names: Collection[SecretName], hints: Iterable[Hint]
     ) -> Mapping[SecretName, _Got]:
         last = {hint.secret: hint for hint in sorted(hints, key=lambda hint: hint.at or 0)}
-        reader, observed = self._reader, reading.observed
+        reader, observed = reading.reader, reading.observed
 
         def get(name: SecretName) -> _Got:
             hint = last.get(name)

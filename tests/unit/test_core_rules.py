@@ -339,14 +339,16 @@ def test_what_was_postponed_is_tried_within_the_hour() -> None:
     tries: list[str] = []
 
     class Busy(Rules):
-        def render(self, placement: Placement, _secret: object) -> Mapping[str, bytes]:
+        def render(
+            self, placement: Placement, _secret: object, _budget: object
+        ) -> Mapping[str, bytes]:
             tries.append(placement.base)
-            raise Permanent(Reason.PARSING_POSTPONED, "Too much work for one pass.")
+            raise Permanent(Reason.CERTIFICATE_POSTPONED, "Too much work for one pass.")
 
     busy = replace(world, reconciler=replace(world.reconciler, rules=Busy()))
     world.clock.tick(10)
     for _ in range(3):
-        assert reasons(busy.sweep().refused)["slow"] == "ParsingPostponed"
+        assert reasons(busy.sweep().refused)["slow"] == "CertificatePostponed"
         world.clock.tick(300)
     once = tries.count("slow")
     world.clock.tick(POSTPONED_SECONDS)

@@ -14,9 +14,11 @@ from sync.core.annotation import Record, State, encode
 from sync.core.errors import Permanent
 from sync.core.model import SecretName, VaultSecret
 from sync.core.reasons import Reason
-from sync.projection.formats import MAX_DEPTH, MAX_MEMBERS
+from sync.projection.budget import ParseBudget
+from sync.projection.formats import MAX_MEMBERS
 from sync.projection.rules import Excluded
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType
+from sync.projection.trees import MAX_DEPTH
 from sync.reconcile.guards import MAX_ANNOTATION_BYTES, MAX_DATA_BYTES, MAX_KEYS
 from sync.settings.environment import read
 from tests.unit import chains
@@ -168,7 +170,8 @@ def outcome(example: Example) -> tuple[str, str, Mapping[str, bytes]]:
         tags=example.tags,
         content_type=example.content_type,
     )
-    return ", ".join(place.secrets), place.type or "", settings.rules.render(place, secret)
+    keys = settings.rules.render(place, secret, ParseBudget())
+    return ", ".join(place.secrets), place.type or "", keys
 
 
 @pytest.mark.parametrize("example", [each for each in EXAMPLES if not each.fate], ids=str)
