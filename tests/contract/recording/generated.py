@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from local.kubernetes.documents import Document, Json
 from tests.contract.api_servers import APPLY, JSON_PATCH, MERGE, STRATEGIC
-from tests.contract.recording.applies import GET, SECRET
 from tests.contract.recording.conversation import Conversation, Request
-from tests.contract.recording.objects import SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_SECRETS = "/api/v1/namespaces/{ns}/secrets"
+_SECRET = f"{_SECRETS}/s"
+_GET = Request("GET", _SECRET)
 _MANAGERS = ("one", "two", "three", "keyvault-sync")
 _KEYS = ("a", "b", "c", "A_b.c-d")
 _VALUES = ("MQ==", "Mg==", "", "YR==", "w6Q=")
@@ -162,12 +163,12 @@ _FORCE = st.sampled_from(["", "&force=true", "&force=true", "&force=false"])
 
 def _patch(media: str, body: st.SearchStrategy[Json]) -> st.SearchStrategy[Request]:
     return st.builds(
-        lambda query, sent: Request("PATCH", SECRET + query, sent, media), _OPTIONS, body
+        lambda query, sent: Request("PATCH", _SECRET + query, sent, media), _OPTIONS, body
     )
 
 
 _DELETION = st.builds(
-    lambda options: Request("DELETE", SECRET, options),
+    lambda options: Request("DELETE", _SECRET, options),
     st.sampled_from(
         [
             None,
@@ -180,7 +181,7 @@ _DELETION = st.builds(
 )
 _REQUEST: st.SearchStrategy[Request] = st.one_of(
     st.builds(
-        lambda query, force, body: Request("PATCH", SECRET + query + force, body, APPLY),
+        lambda query, force, body: Request("PATCH", _SECRET + query + force, body, APPLY),
         _OPTIONS,
         _FORCE,
         _WHOLE,
@@ -188,8 +189,8 @@ _REQUEST: st.SearchStrategy[Request] = st.one_of(
     _patch(MERGE, _PART),
     _patch(STRATEGIC, _PART),
     _patch(JSON_PATCH, _OPERATIONS),
-    st.builds(lambda query, body: Request("PUT", SECRET + query, body), _OPTIONS, _WHOLE),
-    st.builds(lambda query, body: Request("POST", SECRETS + query, body), _OPTIONS, _WHOLE),
+    st.builds(lambda query, body: Request("PUT", _SECRET + query, body), _OPTIONS, _WHOLE),
+    st.builds(lambda query, body: Request("POST", _SECRETS + query, body), _OPTIONS, _WHOLE),
     _DELETION,
 )
 
@@ -198,9 +199,9 @@ def _conversation(requests: list[Request]) -> Conversation:
     """Begin with an apply, since most that follows is about what is there; look after each."""
     data: Mapping[str, Json] = {"a": "MQ==", "b": "Mg=="}
     first = Request(
-        "PATCH", f"{SECRET}?fieldManager=one", _whole({"name": "s"}, dict(data), {}), APPLY
+        "PATCH", f"{_SECRET}?fieldManager=one", _whole({"name": "s"}, dict(data), {}), APPLY
     )
-    return Conversation([each for request in (first, *requests) for each in (request, GET)])
+    return Conversation([each for request in (first, *requests) for each in (request, _GET)])
 
 
 CONVERSATIONS: st.SearchStrategy[Conversation] = st.lists(_REQUEST, min_size=1, max_size=12).map(
