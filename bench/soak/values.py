@@ -1,4 +1,4 @@
-"""What the secrets of the soak look like, and the keys that each has to become.
+"""What the secrets of the soak hold, and the keys that each has to become.
 
 Written from docs/secrets.md, and sharing no code with what it judges.
 """
@@ -28,6 +28,8 @@ NAMES = (*MAY_GO, SITE)
 
 _WORD = "api"
 _BUNDLE = ("qGSIb3DQEH", "KoZIhvcNAQcB", "kqhkiG9w0BBw")  # 1.2.840.113549.1.7, at any offset
+_SHIFTED = (base64.b64encode(b"x" * shift + MARKER.encode())[4:16].decode() for shift in range(3))
+_TRACES = (MARKER, *_SHIFTED, "PRIVATE KEY", *_BUNDLE)
 _MEMBERS = ("USER", "PASSWORD")
 
 type Keys = Mapping[tuple[str, str], bytes]
@@ -91,9 +93,7 @@ def leaks(told: str) -> list[str]:
 
     Of a certificate: to its key, or to the name of PKCS#12's parts within the bundle.
     """
-    shifted = (base64.b64encode(b"x" * shift + MARKER.encode())[4:16] for shift in range(3))
-    traces = (MARKER, *(trace.decode() for trace in shifted), "PRIVATE KEY", *_BUNDLE)
-    found = (told.find(trace) for trace in traces)
+    found = (told.find(trace) for trace in _TRACES)
     return [told[max(0, place - 80) : place] for place in found if place >= 0]
 
 

@@ -1,5 +1,6 @@
-"""What goes on in the estate all the while: each part on a thread, until told to rest or to end."""
+"""What goes on all the while: each part on a thread, until told to rest or to end."""
 
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,25 +11,25 @@ from http import HTTPStatus
 
 from urllib3.exceptions import HTTPError
 
-from bench.soak import changes, shapes, strangers
-from bench.soak.dice import DICE
-from bench.soak.estate import Arrival, Plot
-from local.host_process import HostProcess
+from bench.soak import values
+from bench.soak.plots import DICE, Arrival, Plot
+from tests.kit.app import App
+from tests.kit.events import new_version
 
-TIMER_FUNCTION = "reconcile_drift"
 _BURST = 40
 _LOOK_SECONDS = 0.1
+_SECRET = "plain-01"  # noqa: S105 - a name
 
 
 @dataclass(slots=True)
 class Load:
-    """The load on one host; `calm` is set where nothing is ill, and has been for a while.
+    """The load on one app; `calm` is set where nothing is ill, and has been for a while.
 
     `wrong` are answers of the app that should not have been.
     """
 
     plots: list[Plot]
-    host: HostProcess
+    app: App
     calm: threading.Event = field(default_factory=threading.Event)
     done: Counter[str] = field(default_factory=Counter)
     arrived: list[Arrival] = field(default_factory=list)
@@ -45,7 +46,7 @@ class Load:
             (12.0, self._burst),
             (0.7, self._change),
             (1.0, self._call),
-            (0.12, self._stranger),
+            (0.12, self._refused_event),
             (2.0, self._unknown_vault),
         )
         with ThreadPoolExecutor(len(acts) + 2) as threads:
@@ -88,7 +89,7 @@ class Load:
                 self.arrived += plot.arrivals(calm=calm)
 
     def _version(self, plot: Plot) -> None:
-        changes.new_version(plot, DICE.choice(shapes.NAMES), calm=self.calm.is_set())
+        plot.new_version(DICE.choice(values.NAMES), calm=self.calm.is_set())
         self.done["new versions"] += 1
 
     def _burst(self, plot: Plot) -> None:
@@ -96,18 +97,28 @@ class Load:
             self._version(plot)
 
     def _change(self, plot: Plot) -> None:
-        changes.unheard_of(plot, calm=self.calm.is_set())
+        plot.unheard_of(calm=self.calm.is_set())
         self.done["other changes"] += 1
 
     def _pass(self, _plot: Plot) -> None:
-        self._ask("passes", lambda: str(self.host.fire(TIMER_FUNCTION)))
+        self._ask("passes", lambda: str(self.app.fire()))
 
     def _call(self, plot: Plot) -> None:
-        self._ask("calls", lambda: strangers.call(self.host, plot))
+        """Ask over HTTP, rightly or wrongly."""
+        path, body = DICE.choice(_calls(plot.vault.name))
+        host = self.app.host
 
-    def _stranger(self, plot: Plot) -> None:
+        def ask() -> str:
+            answer = host.get(path) if body is None else host.post(path, body)
+            return f"{answer.headers} {answer.text}"
+
+        self._ask("calls", ask)
+
+    def _refused_event(self, plot: Plot) -> None:
+        """Deliver an event that the app acknowledges and does not act on."""
+
         def deliver() -> str:
-            status = strangers.refused_event(self.host, plot)
+            status = self.app.deliver(DICE.choice(_REFUSED)(plot.vault.name, secrets.token_hex(4)))
             # A refusal that needs a look at the cluster may fail for now with the cluster.
             if status not in {HTTPStatus.ACCEPTED, HTTPStatus.INTERNAL_SERVER_ERROR}:
                 self.wrong.append(f"a refused event was answered {status}")
@@ -116,7 +127,10 @@ class Load:
         self._ask("refused events", deliver)
 
     def _unknown_vault(self, plot: Plot) -> None:
-        self._ask("unknown vaults", lambda: str(strangers.unknown_vault(self.host, plot)))
+        """Deliver an event of a vault that is not there, though its name and its Secret may be."""
+        vault = f"a{secrets.token_hex(2)}-DS-AKV-{plot.namespace}-7"
+        event = new_version(vault, _SECRET, secrets.token_hex(4))
+        self._ask("unknown vaults", lambda: str(self.app.deliver(event)))
 
     def _ask(self, kind: str, ask: Callable[[], str]) -> None:
         self.done[kind] += 1
@@ -125,4 +139,37 @@ class Load:
         except HTTPError as error:
             self.wrong.append(f"{kind}: no answer, {type(error).__name__}")
             return
-        self.wrong += [f"{kind} told a value, after {place!r}" for place in shapes.leaks(told)]
+        self.wrong += [f"{kind} told a value, after {place!r}" for place in values.leaks(told)]
+
+
+def _calls(vault: str) -> tuple[tuple[str, object], ...]:
+    unknown = f"weu-DS-AKV-x{secrets.token_hex(2)}-dev-1"
+    return (
+        ("/api/resync", {"vault": vault}),
+        ("/api/resync", {"vault": vault, "secret": _SECRET, "dry_run": True}),
+        ("/api/resync", {"vault": unknown}),
+        ("/api/resync", {secrets.token_hex(4): 1}),
+        ("/api/resync", b"{"),
+        (f"/api/status?vault={vault}", None),
+        ("/api/status", None),
+        ("/api/health", None),
+    )
+
+
+def _other_subscription(vault: str, word: str) -> object:
+    subscription = f"{word}-0000-4000-8000-000000000001"
+    topic = f"/subscriptions/{subscription}/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/"
+    return new_version(vault, _SECRET, word, topic=topic + vault)
+
+
+_REFUSED: tuple[Callable[[str, str], object], ...] = (
+    lambda vault, word: new_version(vault, _SECRET, word, eventType=f"Microsoft.KeyVault.{word}"),
+    _other_subscription,
+    lambda vault, word: new_version(vault, _SECRET, word, data={"VaultName": f"weu-{word}"}),
+    lambda _, word: new_version(f"off-{word}", _SECRET, word),
+    # Another vault, of another region, asks for the Secret of one that is there.
+    lambda vault, word: new_version(f"a{word[:3]}{vault.removeprefix('weu')}", _SECRET, word),
+    lambda vault, word: new_version(vault, f"{word}/{word}", word),
+    lambda _, word: {word: word},
+)
+"""Events that the app turns away, each for another reason: by vault, and a word not used yet."""

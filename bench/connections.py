@@ -10,13 +10,14 @@ from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 
 from local.serving import LOOPBACK
+from tests.kit.site import OWN, target_of
 
 _HTTPS = 443
 _API = "?api-version=7.4"
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class Access:
     """The ports, and the credentials that open them; `vault_port` leads past the proxy."""
 
     ca: Path
@@ -110,6 +111,11 @@ def put_secret(vault: Line, name: str, value: str) -> str:
     return made["id"]
 
 
-def kubernetes_path(namespace: str, name: str = "keyvault-project") -> str:
-    """Return where the API server serves a Secret."""
-    return f"/api/v1/namespaces/{namespace}/secrets/{name}"
+def kubernetes_path(namespace: str) -> str:
+    """Return where the API server serves a namespace's `keyvault-project`."""
+    return f"/api/v1/namespaces/{namespace}/secrets/{OWN}"
+
+
+def own_path(vault: str) -> str:
+    """Return where the API server serves a vault's own Secret."""
+    return kubernetes_path(target_of(vault)[0])

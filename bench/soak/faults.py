@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from bench.soak.estate import Plot
-from local.event_grid import Faults
+from local.event_grid import Faults as LateEvents
 from local.identity import identity_app
+from local.key_vault import Vault
 from local.kubernetes import kubeconfig
 from local.serving import LOOPBACK
 from local.stack import APP_USER, Stack
@@ -23,11 +23,9 @@ class Trouble:
     """What can be done to a stack; whatever it is, `clear` ends it."""
 
     stack: Stack
-    plots: Sequence[Plot]
+    vaults: Sequence[Vault]
     _identity_port: int = 0
-    _identity_down: bool = False
-    _cluster_down: bool = False
-    _login: str = field(default="", repr=False)
+    _undo: list[Callable[[], object]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._identity_port = port_of(self.stack.environment["IDENTITY_ENDPOINT"])
@@ -35,15 +33,12 @@ class Trouble:
 
     def rotation(self) -> Sequence[tuple[str, float, Callable[[], None]]]:
         """Return each fault: its name, for how many seconds, and what brings it about."""
+        disorder, loss = LateEvents(double=True, reorder=5, delay=0.3), LateEvents(drop=0.3)
         grid = self.stack.grid
         return (
-            (
-                "events doubled, reordered, late",
-                5,
-                lambda: grid.inject(Faults(double=True, reorder=5, delay=0.3)),
-            ),
+            ("events doubled, reordered, late", 5, lambda: grid.inject(disorder)),
             ("429 from vaults", 5, self._throttle),
-            ("events lost", 3, lambda: grid.inject(Faults(drop=0.3))),
+            ("events lost", 3, lambda: grid.inject(loss)),
             ("5xx from vaults", 5, self._fail),
             ("API server ill", 5, self._ill_cluster),
             ("connections reset", 4, self._reset),
@@ -66,27 +61,22 @@ class Trouble:
 
     def clear(self) -> None:
         """End every fault."""
-        self.stack.grid.inject(Faults())
+        self.stack.grid.inject(LateEvents())
         self.stack.cluster.faults.clear()
-        for plot in self.plots:
-            plot.vault.faults.clear()
-        if self._cluster_down:
-            self.stack.start_cluster()
-            self._cluster_down = False
-        if self._identity_down:
-            app = identity_app(self.stack.identity)
-            self.stack.servers.serve(app, port=self._identity_port)
-            self._identity_down = False
+        for vault in self.vaults:
+            vault.faults.clear()
+        while self._undo:
+            self._undo.pop()()
 
     def _throttle(self) -> None:
-        for plot in self.plots[::2]:
-            plot.vault.faults.throttle(None, retry_after=2)
-        for plot in self.plots[1::2]:
-            plot.vault.faults.limit(5, 1.0)
+        for vault in self.vaults[::2]:
+            vault.faults.throttle(None, retry_after=2)
+        for vault in self.vaults[1::2]:
+            vault.faults.limit(5, 1.0)
 
     def _fail(self) -> None:
-        for number, plot in enumerate(self.plots):
-            plot.vault.faults.fail((500, 502, 503)[number % 3], None)
+        for number, vault in enumerate(self.vaults):
+            vault.faults.fail((500, 502, 503)[number % 3], None)
 
     def _ill_cluster(self) -> None:
         faults = self.stack.cluster.faults
@@ -95,49 +85,44 @@ class Trouble:
         faults.fail(500, None)
 
     def _reset(self) -> None:
-        for plot in self.plots:
-            plot.vault.faults.reset(None)
+        for vault in self.vaults:
+            vault.faults.reset(None)
         self.stack.cluster.faults.reset(None, verb="patch")
 
     def _stop_cluster(self) -> None:
         self.stack.stop_cluster()
-        self._cluster_down = True
+        self._undo.append(self.stack.start_cluster)
 
     def _slow(self) -> None:
-        for plot in self.plots:
-            plot.vault.faults.delay(1.0, None)
+        for vault in self.vaults:
+            vault.faults.delay(1.0, None)
         self.stack.cluster.faults.delay(0.5, None)
 
     def _stop_identity(self) -> None:
-        self.stack.servers.stop(self._identity_port)
-        self._identity_down = True
+        servers, port = self.stack.servers, self._identity_port
+        servers.stop(port)
+        self._undo.append(lambda: servers.serve(identity_app(self.stack.identity), port=port))
 
     def _hang(self) -> None:
-        for plot in self.plots[::3]:
-            plot.vault.faults.delay(60, None)
+        for vault in self.vaults[::3]:
+            vault.faults.delay(60, None)
         self.stack.cluster.faults.delay(60, 20, verb="patch")
 
     def _new_login(self) -> None:
         """Give the app's kubeconfig another token; the former one is worth nothing from now on."""
-        stack = self.stack
-        token, former = secrets.token_hex(), self._login or self._first_login()
+        stack, token = self.stack, secrets.token_hex()
+        (user,) = json.loads(stack.app_kubeconfig.read_text())["users"]
         stack.cluster.add_token(token, APP_USER)
         url = f"https://{LOOPBACK}:{stack.cluster_port}"
         written = stack.app_kubeconfig.with_suffix(".new")
         written.touch(mode=0o600)
         written.write_text(kubeconfig(url, stack.authority.pem, token))
         written.rename(stack.app_kubeconfig)
-        stack.cluster.remove_token(former)
-        self._login = token
+        stack.cluster.remove_token(user["user"]["token"])
 
     def _lag(self) -> None:
-        for plot in self.plots:
-            plot.vault.faults.stale_reads(2.0)
-
-    def _first_login(self) -> str:
-        (user,) = json.loads(self.stack.app_kubeconfig.read_text())["users"]
-        token: str = user["user"]["token"]
-        return token
+        for vault in self.vaults:
+            vault.faults.stale_reads(2.0)
 
 
 def port_of(url: str) -> int:
