@@ -58,7 +58,7 @@ def _soak(folder: Path, options: argparse.Namespace) -> list[Verdict]:
                 changes.new_version(plot, name, calm=False)
         app = leaking_app(options.leak, folder) if options.leak else ROOT
         names = [plot.vault.name for plot in made]
-        environment = stack.app_environment(names, **_ONE_HEAP)
+        environment = stack.app_environment(names, **_ONE_HEAP, **stack.public_trust())
         with HostProcess(app, environment, folder / "host.log", timer=False) as host:
             host.fire(TIMER_FUNCTION)
             stack.subscribe(host)

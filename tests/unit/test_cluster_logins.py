@@ -4,16 +4,16 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from azure.core.credentials import AccessToken
 
-from sync.adapters.kubernetes.cluster_config import (
-    ClusterConfig,
-    CredentialRef,
-    Server,
-)
+from local.authority import Authority
+from sync.adapters.azure.aks import ClusterEndpoint
+from sync.adapters.kubernetes.cluster_config import ClusterConfig, CredentialRef, Server
 from sync.adapters.kubernetes.cluster_config import Entra as ByEntra
+from sync.adapters.kubernetes.login.aks import AksEndpoint
 from sync.adapters.kubernetes.login.cached import Cached
 from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
 from sync.adapters.kubernetes.login.entra_token import EntraToken
@@ -100,14 +100,18 @@ def stored(shelf: Shelf) -> StoredToken:
     return StoredToken(StoredSecret(shelf, STORED), lambda: NOW)
 
 
-def by_entra(entra: Entra, *audiences: str) -> list[ClusterLogin]:
-    """Make the ways to clusters of those audiences."""
+def azure_of(shelf: Shelf, entra: Entra, now: Callable[[], float] = lambda: NOW) -> Azure:
+    """Return an Azure of one secret, without any AKS cluster."""
 
-    def nowhere(*_: object) -> object:
+    def nowhere(_resource_id: str, _deadline: Deadline) -> ClusterEndpoint:
         raise NotImplementedError
 
-    azure = Azure(Shelf(""), entra.credential(), entra.credential, nowhere, lambda: NOW)  # type: ignore[arg-type]
-    logins = ClusterLogins(azure, 1, KubeconfigFiles())
+    return Azure(shelf, entra.credential(), entra.credential, nowhere, now)
+
+
+def by_entra(entra: Entra, *audiences: str) -> list[ClusterLogin]:
+    """Make the ways to clusters of those audiences."""
+    logins = ClusterLogins(azure_of(Shelf(""), entra), 1, KubeconfigFiles())
     return [
         logins.login(ClusterConfig(str(number), Server("https://a", None, ByEntra(audience))))
         for number, audience in enumerate(audiences)
@@ -221,3 +225,46 @@ def test_a_token_that_claims_nonsense_is_read_again_in_time(claims: dict[str, fl
     too_deep = f"h.{'W1tb' * 4000}.s"
     for token in (jwt(**claims), too_deep):
         assert stored(Shelf(token)).fetch(soon()).renew_at == NOW + 300
+
+
+def test_an_authority_in_a_file_may_be_replaced(tmp_path: Path) -> None:
+    """A ca file is read again where the cluster cannot be reached; one in the settings stays."""
+    path, pem = tmp_path / "ca.pem", Authority.create().pem.decode()
+    path.write_text(pem)
+    logins = ClusterLogins(azure_of(Shelf(""), Entra()), 1, KubeconfigFiles())
+    by_file = logins.login(ClusterConfig("file", Server("https://a", path)))
+    by_text = logins.login(ClusterConfig("text", Server("https://a", pem)))
+    failed = by_file.open(soon()), by_text.open(soon())
+    path.write_text(Authority.create().pem.decode())
+    moved = by_file.moved(failed[0], soon())
+    assert moved is not None
+    assert moved.endpoint != failed[0].endpoint
+    assert by_text.moved(failed[1], soon()) is None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"none", b"-----BEGIN CERTIFICATE-----\n", b"\xff"])
+def test_an_authority_in_a_file_that_is_none_is_told(content: bytes | None, tmp_path: Path) -> None:
+    """The message names the file and how to look at it."""
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    logins = ClusterLogins(azure_of(Shelf(""), Entra()), 1, KubeconfigFiles())
+    with pytest.raises(Permanent, match=f"openssl x509 -noout -subject -in {path}") as caught:
+        logins.login(ClusterConfig("c", Server("https://a", path))).open(soon())
+    assert caught.value.reason == "ClusterConfig"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        ClusterEndpoint("https://a", "none"),
+        ClusterEndpoint("https://a:99999", Authority.create().pem.decode()),
+    ],
+    ids=["authority", "server"],
+)
+def test_what_azure_tells_of_a_cluster_is_checked(found: ClusterEndpoint) -> None:
+    """An AKS cluster whose authority is none, or whose server is no address, is told by its id."""
+    source = AksEndpoint(lambda _id, _deadline: found, "/the/id", 1)
+    with pytest.raises(Permanent, match="/the/id") as caught:
+        source.fetch(soon())
+    assert caught.value.reason == "ClusterConfig"

@@ -28,14 +28,14 @@ from sync.adapters.kubernetes.cluster_config import (
 )
 from sync.adapters.kubernetes.connection import Connection
 from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
-from sync.adapters.kubernetes.login.factory import Azure, ClusterLogins, KubeconfigFiles
+from sync.adapters.kubernetes.login.factory import ClusterLogins, KubeconfigFiles
 from sync.core.errors import Permanent
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.chains import chain_of, key_of, key_pem, pem
 from tests.unit.scripted import said, soon
 from tests.unit.test_adapter_kubernetes import encoded, kubeconfig
-from tests.unit.test_cluster_logins import Entra, Shelf
+from tests.unit.test_cluster_logins import Entra, Shelf, azure_of
 
 URL = "https://api.example:6443"
 
@@ -70,7 +70,11 @@ def in_settings(text: str) -> Connection:
 def in_vault(text: str) -> Connection:
     """Open one that a Key Vault secret holds."""
     config = ClusterConfig("main", StoredKubeconfig(CredentialRef("keeper", "config")))
-    return ClusterLogins(azure(Shelf(text)), 7, KubeconfigFiles()).login(config).open(soon())
+    return (
+        ClusterLogins(azure_of(Shelf(text), Entra()), 7, KubeconfigFiles())
+        .login(config)
+        .open(soon())
+    )
 
 
 def in_file(text: str) -> Connection:
@@ -79,16 +83,6 @@ def in_file(text: str) -> Connection:
         path = Path(folder) / "config"
         path.write_text(text)
         return login(path).open(soon())
-
-
-def azure(shelf: Shelf, now: Callable[[], float] = lambda: 0.0) -> Azure:
-    """Return an Azure of that one secret."""
-
-    def nowhere(*_: object) -> object:
-        raise NotImplementedError
-
-    credential = Entra().credential
-    return Azure(shelf, credential(), credential, nowhere, now)  # type: ignore[arg-type]
 
 
 @pytest.fixture(params=[in_file, in_settings, in_vault])
@@ -160,7 +154,9 @@ def test_a_stored_kubeconfig_is_read_every_five_minutes() -> None:
     """While it stays the same its connections are kept."""
     shelf, now = Shelf(document({"token": "one"})), [0.0]
     config = ClusterConfig("main", StoredKubeconfig(CredentialRef("keeper", "config")))
-    main = ClusterLogins(azure(shelf, lambda: now[0]), 7, KubeconfigFiles()).login(config)
+    main = ClusterLogins(azure_of(shelf, Entra(), lambda: now[0]), 7, KubeconfigFiles()).login(
+        config
+    )
     first = main.open(soon())
     now[0] = 299.0
     assert main.open(soon()) == first

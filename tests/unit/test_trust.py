@@ -3,15 +3,16 @@
 import asyncio
 import hashlib
 import os
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
-import certifi
 import pytest
 import requests
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.exceptions import SSLError
 
 from local.authority import Authority
 from local.proxy import Proxy
@@ -21,6 +22,7 @@ from sync.adapters.azure.transport import azure_session
 from sync.adapters.kubernetes.address import Address, connect
 from sync.adapters.kubernetes.connection import Call, Connection
 from sync.core.errors import SyncError
+from tests.unit.loads import noted_loads
 from tests.unit.scripted import Answer, Scripted, soon
 from tests.unit.test_adapter_key_vault import VAULT, Token
 
@@ -93,7 +95,7 @@ def proxied(
 def bundle(tmp_path: Path, authority: Authority) -> Path:
     """Write a bundle of real size, to which the servers' authority belongs."""
     path = tmp_path / "bundle.pem"
-    path.write_bytes(Path(certifi.where()).read_bytes() + authority.pem)
+    path.write_bytes(Path(DEFAULT_CA_BUNDLE_PATH).read_bytes() + authority.pem)
     return path
 
 
@@ -133,24 +135,25 @@ def test_a_host_is_verified(  # noqa: PLR0913 - a case and its fixtures
     servers.stop(port)
 
 
+def test_a_server_is_verified_by_the_name_that_it_is_given(
+    servers: Servers, authority: Authority
+) -> None:
+    """A kubeconfig's tls-server-name stands in for the URL's host, and no other name does."""
+    port = servers.serve(Scripted([Answer()]).app(), authority.server_context(GOOD))
+    address = Address(f"https://{LOOPBACK}:{port}", authority.pem.decode(), server_name=GOOD)
+    endpoint = connect(address, 1)
+    assert Connection(endpoint, None).send(VERSION, soon()).status == 200
+    endpoint.pool.clear()
+    for name in (OTHER, None):
+        with pytest.raises(SSLError):
+            Connection(connect(replace(address, server_name=name), 1), None).send(VERSION, soon())
+    servers.stop(port)
+
+
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Note each time that authorities are loaded into a context, by whichever library."""
-    noted: list[object] = []
-    load = ssl.SSLContext.load_verify_locations
-    default = ssl.SSLContext.load_default_certs
-
-    def counted(context: ssl.SSLContext, *args: object, **options: object) -> None:
-        noted.append(options)
-        load(context, *args, **options)  # type: ignore[arg-type]  # handed on as they came
-
-    def counted_default(context: ssl.SSLContext, *args: object) -> None:
-        noted.append("default")
-        default(context, *args)  # type: ignore[arg-type]  # likewise
-
-    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", counted)
-    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", counted_default)
-    return noted
+    """Note each time that authorities are loaded."""
+    return noted_loads(monkeypatch)
 
 
 def test_many_connections_to_azure_load_the_bundle_once(

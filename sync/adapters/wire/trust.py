@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
-import certifi
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
 
 _LOADING = Lock()
@@ -24,7 +24,7 @@ def platform_context() -> ssl.SSLContext:
     A bundle that has been replaced is loaded again. Raises OSError if it cannot be read.
     """
     named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    bundle = Path(named or certifi.where())
+    bundle = Path(named or DEFAULT_CA_BUNDLE_PATH)
     with _LOADING:
         return _bundle_context(bundle, bundle.stat().st_mtime_ns)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from sync.adapters.kubernetes.address import Address, AddressError, connect
+from sync.adapters.kubernetes.address import Address, AddressError, connect, server_url
 from sync.adapters.kubernetes.connection import Endpoint
 from sync.core.errors import Permanent
 from sync.core.ports import Deadline
@@ -31,7 +31,7 @@ class AksEndpoint:
         """Ask Azure; raises Permanent or Transient."""
         found = self._ask(self._resource_id, deadline)
         try:
-            return self._connect(Address(found.server, found.ca_pem))
+            return self._connect(Address(server_url(found.server), found.ca_pem))
         except AddressError as error:
             problem = str(error)
         raise Permanent(
