@@ -140,7 +140,7 @@ def _start(running: Rig) -> None:
 
     times = fresh_process.measure(running.stack.app_environment(), next_event, _STARTS)
     _print(
-        f"A fresh process ({_STARTS} times); floor: the app's four SDKs imported alone",
+        f"A fresh process ({_STARTS} times); floor: the app's three SDKs imported alone",
         [
             Ratio("app indexed", times.indexed, times.imported),
             Ratio("first event served", times.invoked, times.imported),

@@ -87,7 +87,8 @@ def _soak(folder: Path, options: argparse.Namespace) -> list[Verdict]:
     with local_stack(folder) as stack:
         made = plots(stack, _VAULTS)
         path = leaking_app(options.leak, folder) if options.leak else ROOT
-        environment = stack.app_environment([plot.vault.name for plot in made], **_ONE_HEAP)
+        names = [plot.vault.name for plot in made]
+        environment = stack.app_environment(names, **_ONE_HEAP, **stack.public_trust())
         with HostProcess(path, environment, folder / "host.log", timer=False) as host:
             app, log = App(host), Log(host.log)
             app.fire()

@@ -154,8 +154,8 @@ def _run_on_clients(command: Command, screen: Screen) -> Exit:
 
     try:
         if command.is_doctor:
-            return _examine(bootstrap.doctor(), command.request, screen)
-        app = bootstrap.app()
+            return _examine(bootstrap.doctor(command_line=True), command.request, screen)
+        app = bootstrap.app(command_line=True)
     except SettingsError as error:
         if command.is_doctor:
             return _examined(unparsed(error.faults), screen)

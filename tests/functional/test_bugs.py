@@ -46,7 +46,7 @@ BUGS = (
     ),
     *(
         "sync.adapters.azure.credential_errors:Credential.get_token",
-        "sync.adapters.kubernetes.login.kubeconfig:endpoint",
+        "sync.adapters.kubernetes.login.kubeconfig:Kubeconfig.connect",
     ),
     *(
         "sync.adapters.kubernetes.connection:Connection.send",
@@ -153,7 +153,7 @@ def test_a_bug_in_any_layer_tells_no_value(acting: World, broken: Broken, bug: s
 BUILT_ONCE = (
     "sync.settings.environment:read",
     "sync.bootstrap:build",
-    "sync.adapters.kubernetes.login.kubeconfig:endpoint",
+    "sync.adapters.kubernetes.login.kubeconfig:Kubeconfig.connect",
 )
 
 

@@ -16,11 +16,11 @@ from sync.adapters.kubernetes.cluster_config import (
     ClusterConfig,
     CredentialRef,
     Entra,
-    KeptKubeconfig,
     KubeconfigFile,
     KubeconfigText,
     Reach,
     Server,
+    StoredKubeconfig,
 )
 from sync.settings.environment import NAMES, SettingsError, read
 from tests.unit.fakes import vault_name
@@ -269,7 +269,7 @@ def test_faults_do_not_echo_the_clusters(clusters: str) -> None:
         ({"kubeconfig": {"a": 1}}, KubeconfigText('{"a": 1}')),
         (
             {"kubeconfig_secret": "kv-x/k", "context": "x"},
-            KeptKubeconfig(CredentialRef("kv-x", "k"), "x"),
+            StoredKubeconfig(CredentialRef("kv-x", "k"), "x"),
         ),
     ],
     ids=range(13),

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sync.adapters.kubernetes.login.cached import Cached, CachedValue
+from sync.adapters.kubernetes.login.cached import Cached
+from sync.adapters.kubernetes.login.sources import Token
 from sync.core.errors import Transient
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
@@ -22,57 +23,71 @@ class Source:
 
     now: float = 100.0
     down: bool = False
-    refusals: list[int | None] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
     meanwhile: Callable[[], object] = lambda: None
 
-    def fetch(self, refused: int | None, _deadline: Deadline) -> CachedValue[int]:
+    @property
+    def fetches(self) -> int:
+        """Count them."""
+        return self.calls.count("fetch")
+
+    def fetch(self, _deadline: Deadline) -> Token:
         """Give the next number."""
-        self.refusals.append(refused)
+        self.calls.append("fetch")
         self.meanwhile()
         if self.down:
             raise OUTAGE
-        return CachedValue(len(self.refusals), self.now + 8, self.now + 10)
+        return Token(str(self.fetches), self.now + 8, self.now + 10)
 
-    def lease(self) -> Cached[int]:
+    def reset(self) -> None:
+        """Note it."""
+        self.calls.append("reset")
+
+    def cached(self) -> Cached[Token]:
         """Share what is fetched here, patient for 5 seconds."""
-        return Cached(self.fetch, 5, lambda: self.now)
+        return Cached(self.fetch, 5, self.reset, lambda: self.now)
+
+
+def number(of: int) -> Token:
+    """Return the token of that number."""
+    return Token(str(of), 0, 0)
 
 
 def test_it_is_fetched_when_due() -> None:
     """One fetch serves everybody until it is time to renew, and that is before it expires."""
     source = Source()
-    lease = source.lease()
-    assert lease.value is None
-    assert [lease.get(soon()), lease.get(soon())] == [1, 1]
+    cached = source.cached()
+    assert cached.value is None
+    assert [cached.get(soon()), cached.get(soon())] == [number(1)] * 2
     source.now += 8
-    assert [lease.get(soon()), lease.get(soon()), lease.value] == [2, 2, 2]
+    assert [cached.get(soon()), cached.get(soon()), cached.value] == [number(2)] * 3
 
 
 def test_an_outage_is_no_failure_while_it_lasts() -> None:
     """What cannot be renewed is used until it expires, asked for now and then, and then raised."""
     source = Source()
-    lease = source.lease()
-    lease.get(soon())
+    cached = source.cached()
+    cached.get(soon())
     source.now, source.down = source.now + 9, True
-    assert [lease.get(soon()), lease.get(soon())] == [1, 1]
-    assert len(source.refusals) == 2
+    assert [cached.get(soon()), cached.get(soon())] == [number(1)] * 2
+    assert source.fetches == 2
     source.now += 100
     with pytest.raises(Transient, match="down"):
-        lease.get(soon())
+        cached.get(soon())
     source.down = False
-    assert lease.get(soon()) == 4
+    assert cached.get(soon()) == number(4)
 
 
 def test_what_is_refused_is_fetched_once() -> None:
     """The first to be refused fetches, the others follow; after that there is a pause."""
     source = Source()
-    lease = source.lease()
-    assert lease.get(soon()) == 1
-    assert [lease.instead_of(1, soon()), lease.instead_of(1, soon())] == [2, 2]
-    assert lease.instead_of(2, soon()) == 2
+    cached = source.cached()
+    first = cached.get(soon())
+    assert [cached.replace(first, soon()), cached.replace(first, soon())] == [number(2)] * 2
+    assert cached.replace(number(2), soon()) == number(2)
     source.now += 5
-    assert lease.instead_of(2, soon()) == 3
-    assert source.refusals == [None, 1, 2]
+    assert cached.replace(number(2), soon()) == number(3)
+    assert source.calls == ["fetch", "reset", "fetch", "reset", "fetch"]
 
 
 def test_who_waits_for_a_fetch_that_fails_is_told_so() -> None:
@@ -80,13 +95,13 @@ def test_who_waits_for_a_fetch_that_fails_is_told_so() -> None:
     entered, gate, looked = threading.Event(), threading.Event(), threading.Semaphore(0)
     fetches: list[int] = []
 
-    def fetch(_refused: int | None, _deadline: Deadline) -> CachedValue[int]:
+    def fetch(_deadline: Deadline) -> Token:
         fetches.append(1)
         entered.set()
         assert gate.wait(20)
         raise Transient(Reason.CREDENTIAL_UNAVAILABLE, "down")
 
-    lease = Cached(fetch, patience=5)
+    cached = Cached(fetch, patience=5)
 
     def clock() -> float:
         looked.release()  # whoever looks at the time is about to wait
@@ -94,7 +109,7 @@ def test_who_waits_for_a_fetch_that_fails_is_told_so() -> None:
 
     def get() -> str:
         with pytest.raises(Transient) as caught:
-            lease.get(Deadline(20, clock))
+            cached.get(Deadline(20, clock))
         return caught.value.reason
 
     with ThreadPoolExecutor(4) as threads:
@@ -111,22 +126,22 @@ def test_who_waits_for_a_fetch_that_fails_is_told_so() -> None:
 def test_a_failed_fetch_is_told_again() -> None:
     """Where a refusal's fetch fails, others are told so, and after a pause it is tried again."""
     source = Source()
-    lease = source.lease()
-    lease.get(soon())
+    cached = source.cached()
+    cached.get(soon())
     source.down = True
     for _ in range(2):
         with pytest.raises(Transient, match="down"):
-            lease.instead_of(1, soon())
-    assert source.refusals == [None, 1]
+            cached.replace(number(1), soon())
+    assert source.calls == ["fetch", "reset", "fetch"]
     source.down = False
     source.now += 5
-    assert lease.instead_of(1, soon()) == 3
+    assert cached.replace(number(1), soon()) == number(3)
 
 
 def test_threads_wait_for_the_first_and_not_for_the_next() -> None:
     """Many threads make one fetch; while a renewal is under way they use what there is."""
     source = Source()
-    lease = source.lease()
+    cached = source.cached()
     begun, go = threading.Event(), threading.Event()
 
     def block() -> None:
@@ -135,25 +150,25 @@ def test_threads_wait_for_the_first_and_not_for_the_next() -> None:
 
     with ThreadPoolExecutor(8) as threads:
         source.meanwhile = block
-        first = [threads.submit(lease.get, soon()) for _ in range(8)]
+        first = [threads.submit(cached.get, soon()) for _ in range(8)]
         assert begun.wait(10)
         go.set()
-        assert {future.result() for future in first} == {1}
+        assert {future.result() for future in first} == {number(1)}
         source.now += 9
         begun.clear()
         go.clear()
-        renewal = threads.submit(lease.get, soon())
+        renewal = threads.submit(cached.get, soon())
         assert begun.wait(10)
-        assert lease.get(soon()) == 1
+        assert cached.get(soon()) == number(1)
         go.set()
-        assert renewal.result() == 2
-    assert len(source.refusals) == 2
+        assert renewal.result() == number(2)
+    assert source.fetches == 2
 
 
 def test_nobody_waits_past_the_deadline() -> None:
     """A fetch that hangs fails the others when their own time is up."""
     source = Source()
-    lease = source.lease()
+    cached = source.cached()
     begun, go = threading.Event(), threading.Event()
 
     def block() -> None:
@@ -162,9 +177,9 @@ def test_nobody_waits_past_the_deadline() -> None:
 
     source.meanwhile = block
     with ThreadPoolExecutor(1) as threads:
-        hanging = threads.submit(lease.get, soon())
+        hanging = threads.submit(cached.get, soon())
         assert begun.wait(10)
         with pytest.raises(Transient, match="No time"):
-            lease.get(soon(0.01))
+            cached.get(soon(0.01))
         go.set()
-        assert hanging.result() == 1
+        assert hanging.result() == number(1)
