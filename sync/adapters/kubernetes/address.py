@@ -4,6 +4,7 @@ import re
 import socket
 import ssl
 from base64 import b64decode
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,8 @@ from urllib3.util import Url, make_headers, parse_url
 from sync.adapters.kubernetes.connection import Endpoint
 from sync.adapters.wire.read_deadline import with_read_deadline
 from sync.adapters.wire.trust import cluster_context, new_cluster_context
+from sync.core.errors import Permanent
+from sync.core.reasons import Reason
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _HOST = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,252}", re.ASCII | re.IGNORECASE)
@@ -52,6 +55,15 @@ class Address:
     server_name: str | None = None
     proxy: str | None = field(default=None, repr=False)
     verified: bool = True
+
+
+def found(make: Callable[[], Endpoint], what: str, hint: str) -> Endpoint:
+    """Return the endpoint that is made; raises Permanent about `what`, which cannot be used."""
+    try:
+        return make()
+    except AddressError as error:
+        problem = str(error)
+    raise Permanent(Reason.CLUSTER_CONFIG, f"{what} cannot be used: {problem}. {hint}".rstrip())
 
 
 def connect(address: Address, concurrency: int) -> Endpoint:

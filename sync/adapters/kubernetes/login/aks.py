@@ -4,11 +4,9 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from sync.adapters.kubernetes.address import Address, AddressError, connect, server_url
+from sync.adapters.kubernetes.address import Address, connect, found, server_url
 from sync.adapters.kubernetes.connection import Endpoint
-from sync.core.errors import Permanent
 from sync.core.ports import Deadline
-from sync.core.reasons import Reason
 
 if TYPE_CHECKING:
     from sync.adapters.azure.aks import ClusterEndpoint
@@ -29,12 +27,9 @@ class AksEndpoint:
 
     def fetch(self, deadline: Deadline) -> Endpoint:
         """Ask Azure; raises Permanent or Transient."""
-        found = self._ask(self._resource_id, deadline)
-        try:
-            return self._connect(Address(server_url(found.server), found.ca_pem))
-        except AddressError as error:
-            problem = str(error)
-        raise Permanent(
-            Reason.CLUSTER_CONFIG,
-            f"AKS cluster {self._resource_id} cannot be connected to: {problem}.",
+        told = self._ask(self._resource_id, deadline)
+        return found(
+            lambda: self._connect(Address(server_url(told.server), told.ca_pem)),
+            f"AKS cluster {self._resource_id}",
+            "Azure Resource Manager says so: az aks show --ids RESOURCE-ID",
         )

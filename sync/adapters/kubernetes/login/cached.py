@@ -41,8 +41,8 @@ class Cached[T: Endpoint | Token]:
         self._held: tuple[T, float] | None = None
         """The value, and when to fetch the next one."""
         self._patient_until = -inf
-        self._last_failure: SyncError | None = None
-        self._failure_to_replace: SyncError | None = None
+        self._failure: SyncError | None = None
+        """Why there is no newer value."""
 
     @property
     def value(self) -> T | None:
@@ -51,7 +51,7 @@ class Cached[T: Endpoint | Token]:
 
     def get(self, deadline: Deadline) -> T:
         """Return the value, renewed if due; raises what the fetch raises once it has expired."""
-        held, failure = self._held, self._last_failure
+        held, failure = self._held, self._failure
         if held and self._now() < held[1]:
             return held[0]
         if held and self._now() < held[0].expires_at:
@@ -59,8 +59,8 @@ class Cached[T: Endpoint | Token]:
         with self._alone(deadline):
             if self._held is not held and self._held is not None:
                 return self._held[0]
-            if self._last_failure is not None and self._last_failure is not failure:
-                raise self._last_failure.with_traceback(None)  # it failed while we waited
+            if self._failure is not None and self._failure is not failure:
+                raise self._failure.with_traceback(None)  # it failed while we waited
             return self._fetched(deadline)
 
     def replace(self, refused: T, deadline: Deadline) -> T:
@@ -73,25 +73,20 @@ class Cached[T: Endpoint | Token]:
             if value is not None and value != refused:
                 return value
             if self._now() < self._patient_until:
-                if self._failure_to_replace:
-                    raise self._failure_to_replace.with_traceback(None)
+                if self._failure:
+                    raise self._failure.with_traceback(None)
                 return refused
             self._patient_until = self._now() + self._patience
-            self._failure_to_replace = None
             self._reset()
-            try:
-                return self._fetched(deadline)
-            except SyncError as error:
-                self._failure_to_replace = error
-                raise
+            return self._fetched(deadline)
 
     def _fetched(self, deadline: Deadline) -> T:
         try:
             value = self._fetch(deadline)
         except SyncError as error:
-            self._last_failure = error
+            self._failure = error
             raise
-        self._held = value, value.renew_at
+        self._held, self._failure = (value, value.renew_at), None
         return value
 
     def _renewed(self, value: T, deadline: Deadline) -> T:

@@ -9,13 +9,11 @@ from functools import lru_cache
 from math import inf
 from pathlib import Path
 
-from sync.adapters.kubernetes.address import Address, AddressError, connect
+from sync.adapters.kubernetes.address import Address, AddressError, connect, found
 from sync.adapters.kubernetes.connection import Endpoint
 from sync.adapters.kubernetes.kubeconfig_data import UNREADABLE, parse
 from sync.adapters.kubernetes.login.stored_token import READ_EVERY, StoredSecret
-from sync.core.errors import Permanent
 from sync.core.ports import Deadline
-from sync.core.reasons import Reason
 
 _LOG = logging.getLogger("keyvault-sync")
 
@@ -62,14 +60,11 @@ class Kubeconfig:
         """Say what to do if the cluster refuses its login."""
         return f"Renew the token, client certificate or log-in in the kubeconfig {self.place}."
 
-    def unusable(self, problem: str) -> Permanent:
-        """Return the error for a kubeconfig that leads nowhere."""
+    def found(self, make: Callable[[], Endpoint]) -> Endpoint:
+        """Return the endpoint that is made; raises Permanent if the kubeconfig leads to none."""
         chosen = f" --context {self.context}" if self.context else ""
-        return Permanent(
-            Reason.CLUSTER_CONFIG,
-            f"The kubeconfig {self.place} for cluster {self.cluster} cannot be used: {problem}. "
-            f"Try it: {self.trial}{chosen} get --raw /version",
-        )
+        what = f"The kubeconfig {self.place} for cluster {self.cluster}"
+        return found(make, what, f"Try it: {self.trial}{chosen} get --raw /version")
 
     def connect(self, address: Address, concurrency: int) -> Endpoint:
         """Return the endpoint at the address; warn if anybody may answer there."""
@@ -96,14 +91,9 @@ class KubeconfigEndpoint:
 
     def fetch(self, deadline: Deadline) -> Endpoint:
         """Read the kubeconfig; raises Permanent or Transient."""
-        try:
-            text = self._kubeconfig.read(deadline)
-            endpoint = self._connect(parse(text, self._kubeconfig.context))
-        except AddressError as error:
-            problem = str(error)
-        else:
-            return replace(endpoint, renew_at=self._now() + self._kubeconfig.read_every)
-        raise self._kubeconfig.unusable(problem)
+        own = self._kubeconfig
+        endpoint = own.found(lambda: self._connect(parse(own.read(deadline), own.context)))
+        return replace(endpoint, renew_at=self._now() + own.read_every)
 
 
 def _content(path: str) -> str:

@@ -43,13 +43,8 @@ class LocalKubeconfig:
 
     def fetch(self, deadline: Deadline) -> Endpoint:
         """Load the kubeconfig, for which a program may have to log in; raises SyncError."""
-        try:
-            return self._connect(_within(deadline.remaining(), self._load))
-        except AddressError as error:
-            problem = str(error)
-        except TimeoutError:
-            problem = "its log-in takes too long"
-        raise self._kubeconfig.unusable(problem)
+        seconds = deadline.remaining()
+        return self._kubeconfig.found(lambda: self._connect(_within(seconds, self._load)))
 
     def _load(self) -> Address:
         configuration = Configuration(proxy="", no_proxy="")  # the environment's is not its own
@@ -88,7 +83,7 @@ def _address(configuration: Configuration) -> Address:
 
 
 def _within[T](seconds: float, act: Callable[[], T]) -> T:
-    """Return what it does; raises TimeoutError if it takes longer, and lets it hang for good."""
+    """Return what it does; raises AddressError if it takes longer, and lets it hang for good."""
     outcome = Future[T]()
 
     def run() -> None:
@@ -98,7 +93,10 @@ def _within[T](seconds: float, act: Callable[[], T]) -> T:
             outcome.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()
-    return outcome.result(seconds)
+    try:
+        return outcome.result(seconds)
+    except TimeoutError:
+        raise AddressError("its log-in takes too long") from None
 
 
 def _is_no_quotation(record: logging.LogRecord) -> bool:
