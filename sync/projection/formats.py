@@ -29,6 +29,8 @@ from sync.projection.yaml_trees import read_yaml
 MAX_MEMBERS = 1000
 MAX_STATEMENTS = 2 * MAX_MEMBERS
 """Members and comments of a dotenv value; reading them takes 40 ms."""
+MAX_BLANKS = 100
+"""Blanks in a row; python-dotenv takes time by the square of them, 50 ms for many such rows."""
 
 type ObjectFormat = Literal[Format.JSON, Format.YAML, Format.DOTENV]
 type MemberPath = tuple[str, ...]
@@ -45,8 +47,7 @@ _ENCODED = {
 _PATH_PIECE = re.compile(r"\\[.\\]|.", re.DOTALL)
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 _BASE64 = re.compile(r"[-_+/A-Za-z0-9]{16,}={1,2}")
-# python-dotenv takes time by the square of such a run
-_LONG_BLANKS = re.compile(r"[^\S\r\n]{256}")
+_LONG_BLANKS = re.compile(rf"[^\S\r\n]{{{MAX_BLANKS}}}")
 
 
 def decoded(name: str, text: str, encoding: Encoding | None) -> bytes:
@@ -143,7 +144,7 @@ def _no_constant(_: str) -> Never:
 
 def _read_dotenv(subject: str, text: str) -> Node:
     if _LONG_BLANKS.search(text):
-        raise not_of_format(subject, "has 256 blanks in a row, which are not read")
+        raise not_of_format(subject, f"has {MAX_BLANKS} blanks in a row, which are not read")
     if _BASE64.fullmatch(text.strip()):  # it would be a name, and names are told
         raise not_of_format(
             subject, "is no dotenv but looks like base64, which k8s-encoding undoes"

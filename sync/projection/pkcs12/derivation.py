@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -13,7 +12,7 @@ NO_PASSWORDS = (b"\0\0", b"")
 
 _LONGEST_KEY = 1024
 _SLICE = 2_000  # rounds: about a millisecond
-_SHORT = 20_000  # rounds: about 6 ms
+_SHORT = 5_000  # rounds: about 2 ms
 _LONG_TURN = Lock()
 
 
@@ -38,10 +37,10 @@ class Pbkdf2:
     def derive(self, _password: bytes) -> bytes:
         """Derive the key.
 
-        The library lets other threads run meanwhile. Only one long derivation runs at a time, to
-        leave them a part of a single core.
+        The library lets other threads run meanwhile, but leaves them no core if many derive at a
+        time. So one short and one long derivation may run, and the short ones wait for no long one.
         """
-        with nullcontext() if self.rounds <= _SHORT else _LONG_TURN:
+        with PARSING if self.rounds <= _SHORT else _LONG_TURN:
             return hashlib.pbkdf2_hmac(self.digest, b"", self.salt, self.rounds, self.size)
 
 
