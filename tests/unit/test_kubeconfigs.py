@@ -3,8 +3,6 @@
 import base64
 import json
 import ssl
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -443,10 +441,3 @@ def test_kubeconfigs_are_read_at_once(opened: Open, authority: Authority) -> Non
         made = list(readers.map(opened, texts))
     assert [each.authorization for each in made] == [f"Bearer t{n}" for n in range(16)]
     assert len({id(each.endpoint.pool.connection_pool_kw["ssl_context"]) for each in made}) == 1
-
-
-def test_the_app_does_without_the_kubernetes_package() -> None:
-    """Its import would cost each cold start more than all the rest of the way to a cluster."""
-    code = "import sys, sync.bootstrap; sys.exit('kubernetes' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603 - our own
-    assert done.returncode == 0

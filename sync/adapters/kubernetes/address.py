@@ -1,7 +1,6 @@
 """The address of an API server and the login that belongs to it, checked before any call."""
 
 import re
-import socket
 import ssl
 from base64 import b64decode
 from collections.abc import Callable
@@ -10,9 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote
 
+from kubernetes.client.configuration import Configuration
+from kubernetes.client.rest import RESTClientObject
 from requests.utils import get_environ_proxies, select_proxy
-from urllib3 import PoolManager, ProxyManager
-from urllib3.connection import HTTPConnection
+from urllib3 import PoolManager
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, make_headers, parse_url
 
@@ -24,16 +24,6 @@ from sync.core.reasons import Reason
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _HOST = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,252}", re.ASCII | re.IGNORECASE)
-_KEEP_ALIVE = [
-    *HTTPConnection.default_socket_options,
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    *(
-        (socket.IPPROTO_TCP, getattr(socket, name), seconds)
-        for name, seconds in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 15))
-        if hasattr(socket, name)
-    ),
-]
-"""A load balancer forgets a connection that was idle for four minutes."""
 
 
 class AddressError(Exception):
@@ -77,13 +67,8 @@ def connect(address: Address, concurrency: int) -> Endpoint:
         shared = cluster_context(address.ca_pem)
     except (OSError, ValueError, TypeError):
         raise AddressError("its certificate authority is no PEM certificate") from None
-    manager = _manager(address, shared)
-    manager.connection_pool_kw |= {
-        "maxsize": concurrency,
-        "socket_options": _KEEP_ALIVE,
-        "ssl_context": _own_context(address) or shared,
-        "server_hostname": address.server_name,
-    }
+    manager = _manager(address, concurrency, shared)
+    manager.connection_pool_kw["ssl_context"] = _own_context(address) or shared
     return Endpoint(address.url, with_read_deadline(manager), address.authorization)
 
 
@@ -121,18 +106,27 @@ def _parsed(text: str) -> Url | None:
     return url if url.host and url.port != 0 and text.isprintable() else None
 
 
-def _manager(address: Address, trust: ssl.SSLContext) -> PoolManager:
+def _manager(address: Address, concurrency: int, trust: ssl.SSLContext) -> PoolManager:
+    """Return the pool that the kubernetes package makes of the address and its proxy."""
+    configuration = Configuration(host=address.url, proxy="", no_proxy="")
+    configuration.connection_pool_maxsize = concurrency
+    configuration.keep_alive = True  # a load balancer forgets connections idle for 4 minutes
+    if address.server_name is not None:
+        configuration.tls_server_name = address.server_name
     proxy, origin = address.proxy, "its proxy-url"
     if proxy is None:
         proxy, origin = select_proxy(address.url, get_environ_proxies(address.url)), "HTTPS_PROXY"
-    if not proxy:
-        return PoolManager()
-    url = _parsed(proxy if "://" in proxy else f"http://{proxy}")
-    if url is None or url.scheme not in {"http", "https"}:
-        raise AddressError(f"{origin} is no http:// or https:// URL, and no other proxy works here")
-    login = unquote(url.auth, "latin-1") if url.auth else None
-    headers = make_headers(proxy_basic_auth=login)
-    return ProxyManager(url.url, proxy_headers=headers, proxy_ssl_context=trust)
+    if proxy:
+        url = _parsed(proxy if "://" in proxy else f"http://{proxy}")
+        if url is None or url.scheme not in {"http", "https"}:
+            raise AddressError(
+                f"{origin} is no http:// or https:// URL, and no other proxy works here"
+            )
+        login = unquote(url.auth, "latin-1") if url.auth else None
+        configuration.proxy = url.url
+        configuration.proxy_headers = make_headers(proxy_basic_auth=login)
+        configuration.proxy_ssl_context = trust
+    return RESTClientObject(configuration).pool_manager
 
 
 def _own_context(address: Address) -> ssl.SSLContext | None:
