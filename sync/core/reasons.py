@@ -90,11 +90,11 @@ class Reason(StrEnum):
     VAULT_REFUSED = "VaultRefused", Group.TARGET, (
         "the vault refuses the request for another reason: the message has the status")
     VAULT_TOO_LARGE = "VaultTooLarge", Group.TARGET, (
-        "the vault has more than 20,000 secrets: move some to an additional vault. Events go on, "
-        "passes do not")
+        "the vault has more than 20,000 secrets, or more than 24 MiB of names and tags: move some "
+        "to an additional vault. Events go on, passes do not")
     VAULT_UNTRUSTED = "VaultUntrusted", Group.TARGET, (
         "something else answers in the vault's place, or about something else than was asked; no "
-        "token was sent there")
+        "token was sent elsewhere")
     CREDENTIAL_REFUSED = "CredentialRefused", Group.TARGET, (
         "no identity is assigned, or its secret has expired")
     RESOURCE_MANAGER_FORBIDDEN = "ResourceManagerForbidden", Group.TARGET, (
@@ -118,6 +118,9 @@ class Reason(StrEnum):
     VALUE_NOT_UNICODE = "ValueNotUnicode", Group.VAULT_SECRET, (
         "the value cannot be encoded in UTF-8, or is no text where its tags need one: set a new "
         "version, or correct the tags")
+    ENTRY_UNREADABLE = "EntryUnreadable", Group.VAULT_SECRET, (
+        "the vault lists the secret in a form that is not Key Vault's: the message says what is "
+        "odd. Set a new version of it")
     TAGS_LOST = "TagsLost", Group.VAULT_SECRET, (
         "a new version has none of the tags by which the former one was brought over: give it the "
         "same ones, or `k8s-sync` `true` if it is meant to be plain; the last good value stays")

@@ -95,6 +95,11 @@ class Rules:
     names: tuple[str, ...] = ()
     keep_root: bool = False
 
+    def reads(self, tag: str) -> bool:
+        """Tell whether any rule looks at tags of that name."""
+        named = (pattern.tag for pattern in (*self.include, *self.exclude))
+        return is_tagged({tag: ""}) or tag in named
+
     def place(
         self, target: Target, name: str, tags: Mapping[str, str], content_type: str
     ) -> Placement | Excluded:
