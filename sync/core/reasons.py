@@ -173,7 +173,8 @@ class Reason(StrEnum):
         "the vault does not know the secret of a fresh event, or one that it lists")
     OLDER_VERSION_SERVED = "OlderVersionServed", Group.TRANSIENT, (
         "the vault still serves an older version than the event's, or than the one written")
-    VAULT_THROTTLED = "VaultThrottled", Group.TRANSIENT, "429; Retry-After is handed on"
+    VAULT_THROTTLED = "VaultThrottled", Group.TRANSIENT, (
+        "429, and the wait would outlast the call; Retry-After is handed on")
     VAULT_UNAVAILABLE = "VaultUnavailable", Group.TRANSIENT, "the vault answers 5xx"
     VAULT_UNREACHABLE = "VaultUnreachable", Group.TRANSIENT, (
         "no connection to the vault, or no answer in time")
