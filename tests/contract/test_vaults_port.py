@@ -234,9 +234,8 @@ def test_a_short_wait_does_not_outlast_an_event(
     vault.faults.limit(0, 30)
     for _ in range(3):
         with pytest.raises(Transient) as caught:
-            vaults.get(NAME, "a", soon())
+            vaults.get(NAME, "a", soon(5))
         assert caught.value.reason == "VaultThrottled"
-        assert caught.value.retry_after == pytest.approx(30, abs=5)
     assert vault.requests()["get"] == 1
 
 

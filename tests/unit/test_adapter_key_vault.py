@@ -360,17 +360,17 @@ def test_who_comes_while_a_vault_throttles_spends_no_call(
     """
     answering(server, throttled("30"))
     assert unserved(patient, moments).retry_after == 30
-    moments.now += 12
-    error = unserved(patient, moments, 15)
-    assert (error.reason, error.retry_after) == ("VaultThrottled", 18)
+    moments.now += 4
+    error = unserved(patient, moments, 7)
+    assert (error.reason, error.retry_after) == ("VaultThrottled", 6)
     with pytest.raises(Transient, match="throttles this app"):
-        patient.list(VAULT, moments.soon(15))
+        patient.list(VAULT, moments.soon(7))
     assert len(asked(server)) == 1
     answering(server, Answer(body=bundle(OTHER)))
-    assert not isinstance(patient.get(OTHER, "db-url", moments.soon()), Unserved)
+    assert not isinstance(patient.get(OTHER, "db-url", moments.soon(7)), Unserved)
     answering(server, Answer(body=BUNDLE))
-    assert not isinstance(patient.get(VAULT, "db-url", moments.soon(25)), Unserved)
-    assert moments.slept == [18]
+    assert not isinstance(patient.get(VAULT, "db-url", moments.soon(8)), Unserved)
+    assert moments.slept == [6]
 
 
 def test_a_vault_that_throttles_the_first_request_is_waited_for(

@@ -48,13 +48,15 @@ class BoundedRetry(HTTPPolicy[HttpRequest, HttpResponse]):
         """Send the request; raises what the last try did, or Throttled where none was made."""
         call = _Call(request, self._throttle)
         response: _Response | None = None
+        told = 0.0
         while True:
-            rest = self._throttle.left(call.host)
+            rest = max(told, self._throttle.left(call.host))
             if not call.has(rest):
                 if response is None:
                     raise Throttled(rest)
                 return response
             call.prepare(rest)
+            told = 0.0
             sent = self._throttle.clock()
             try:
                 response = self.next.send(request)
@@ -67,8 +69,10 @@ class BoundedRetry(HTTPPolicy[HttpRequest, HttpResponse]):
             status = response.http_response.status_code
             wait = self._advice(response.http_response.headers)
             if status == _TOO_MANY_REQUESTS:
-                if not self._throttle.refused(call.host, sent, wait):
+                wait = self._throttle.refused(call.host, sent, wait)
+                if wait is None:
                     return response
+                told = wait
                 continue
             self._throttle.served(call.host, sent)
             if status not in _MAY_PASS or not call.may_wait(wait or 0.0):

@@ -14,7 +14,10 @@ REFUSALS_TO_STOP = 5
 ANSWER_SECONDS = 1.0
 """What is left for the call itself, or else no wait is worth while."""
 
-_LONGEST_BACKOFF = 16.0
+_ON_ANOTHERS_WORD = 10.0
+"""The longest wait for what another call was told, in which Key Vault's allowance is renewed: one
+odd answer does not stop a vault for an hour."""
+
 _FORGET_SECONDS = 60.0
 _MOST_HOSTS = 256
 
@@ -37,8 +40,8 @@ class _Rest:
 class Throttle:
     """When each host that answered 429 may be asked again; for any number of threads.
 
-    Where a host does not say for how long, the waits are those of Key Vault's guidance: 1, 2, 4, 8
-    and 16 seconds. https://learn.microsoft.com/azure/key-vault/general/overview-throttling
+    Where a host does not say for how long, the waits are those of Key Vault's guidance: 1, 2, 4 and
+    8 seconds. https://learn.microsoft.com/azure/key-vault/general/overview-throttling
     Nothing is kept of a host that answers again, and of no more than 256: an event may name any
     host. `clock` gives monotonic seconds.
     """
@@ -59,10 +62,10 @@ class Throttle:
         if left and left + ANSWER_SECONDS >= seconds:
             raise Throttled(left)
 
-    def refused(self, host: str, sent: float, advice: float | None) -> bool:
-        """Note a 429 to a call sent at that moment; tell whether to ask again after a wait.
+    def refused(self, host: str, sent: float, advice: float | None) -> float | None:
+        """Note a 429 to a call sent at that moment; return how long that call is to wait.
 
-        Calls that were under way together count as one refusal.
+        Calls that were under way together count as one refusal. None after five of them in a row.
         """
         now = self.clock()
         with self._lock:
@@ -73,9 +76,9 @@ class Throttle:
             if sent > rest.since:
                 rest.refusals += 1
                 rest.since = now
-            backoff = min(_LONGEST_BACKOFF, 2.0 ** (rest.refusals - 1))
-            rest.until = max(rest.until, now + (advice or backoff))
-            return rest.refusals < REFUSALS_TO_STOP
+            wait = advice or 2.0 ** min(rest.refusals - 1, REFUSALS_TO_STOP)
+            rest.until = max(rest.until, now + min(wait, _ON_ANOTHERS_WORD))
+            return wait if rest.refusals < REFUSALS_TO_STOP else None
 
     def served(self, host: str, sent: float) -> None:
         """Note that the host answered a call sent at that moment."""
