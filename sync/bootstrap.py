@@ -86,7 +86,7 @@ class _Clients:
 def _clients(given: Settings, *, command_line: bool) -> _Clients:
     another = log_in(os.environ)
     credential = another()
-    vaults = KeyVaults(credential, given.dns_suffix)
+    vaults = KeyVaults(credential, given.dns_suffix, given.rules.reads)
     arm = ResourceManager(credential, host_of_cloud(given.dns_suffix))
     azure = Azure(vaults, credential, another, partial(managed_cluster_endpoint, arm))
     clusters = Clusters(given.clusters, azure, files=_kubeconfig_files(command_line=command_line))

@@ -106,7 +106,7 @@ class VaultSecret:
     created: int
     updated: int
     read_at: float
-    """When the request for it was sent, epoch seconds by our clock."""
+    """When the vault read it, or before: epoch seconds by the vault's own clock."""
     tags: Mapping[str, str] = field(default_factory=dict)
     content_type: str = ""
 

@@ -102,11 +102,11 @@ class Reason(StrEnum):
     VAULT_REFUSED = "VaultRefused", Group.TARGET, (
         "The vault refuses the request for another reason. The message has the HTTP status.")
     VAULT_TOO_LARGE = "VaultTooLarge", Group.TARGET, (
-        "The vault has more than 20,000 secrets. Move some to an additional vault. Events still "
-        "work, passes do not.")
+        "The vault has more than 20,000 secrets, or more than 24 MiB of names and tags. Move some "
+        "to an additional vault. Events still work, passes do not.")
     VAULT_UNTRUSTED = "VaultUntrusted", Group.TARGET, (
-        "What answers is not the vault, or its answer is about something else. The app sent it no "
-        "token. Check `SYNC_VAULT_DNS_SUFFIX`, name resolution and proxies.")
+        "What answers is not the vault, or its answer is about something else. No token was sent "
+        "elsewhere. Check `SYNC_VAULT_DNS_SUFFIX`, name resolution and proxies.")
     CREDENTIAL_REFUSED = "CredentialRefused", Group.TARGET, (
         "The app has no identity, or the identity's secret has expired. Assign one, or renew the "
         "secret.")
@@ -133,6 +133,9 @@ class Reason(StrEnum):
     VALUE_NOT_UNICODE = "ValueNotUnicode", Group.VAULT_SECRET, (
         "The value cannot be encoded in UTF-8, or it is not text and its tags need text. Set a "
         "new version, or correct the tags.")
+    ENTRY_UNREADABLE = "EntryUnreadable", Group.VAULT_SECRET, (
+        "The vault lists the secret in a form that is not Key Vault's. The message says what is "
+        "odd. Set a new version of it.")
     TAGS_LOST = "TagsLost", Group.VAULT_SECRET, (
         "The new version has none of the tags by which the former version was placed. Give it the "
         "same tags, or `k8s-sync: true` if it is meant to be plain.")
@@ -200,7 +203,8 @@ class Reason(StrEnum):
         "The vault still serves an older version than the one of the event, or than the one in "
         "the Secret.")
     VAULT_THROTTLED = "VaultThrottled", Group.TRANSIENT, (
-        "The vault answers 429. The app hands its Retry-After on.")
+        "The vault answers 429, and the wait it asks for would outlast the call. The app hands its "
+        "Retry-After on.")
     VAULT_UNAVAILABLE = "VaultUnavailable", Group.TRANSIENT, "The vault answers 5xx."
     VAULT_UNREACHABLE = "VaultUnreachable", Group.TRANSIENT, (
         "The app cannot connect to the vault, or gets no answer in time.")

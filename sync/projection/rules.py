@@ -111,6 +111,11 @@ class Rules:
         }
         return sha256(repr(shape).encode()).hexdigest()[:_DIGITS]
 
+    def reads(self, tag: str) -> bool:
+        """Tell whether any rule looks at tags of that name."""
+        named = (pattern.tag for pattern in (*self.include, *self.exclude))
+        return is_tagged({tag: ""}) or tag in named
+
     def place(
         self, target: Target, name: str, tags: Mapping[str, str], content_type: str
     ) -> Placement | Excluded:
