@@ -23,8 +23,6 @@ from sync.adapters.wire.trust import cluster_context
 from sync.core.model import OBJECT_NAME
 from sync.core.vault_names import AZURE_NAME, ClusterMatch
 
-ONE_CLUSTER = (ClusterMatch("default"), ClusterConfig("default"))
-
 _WAYS = ("aks", "server", "kubeconfig", "kubeconfig_secret")
 _COMPANIONS = {
     "ca": frozenset({"server"}),

@@ -22,7 +22,7 @@ BUGS = (
         "sync.app.use_cases:parse",
         "sync.app.use_cases:explain",
         "sync.app.use_cases:VaultRegistry.look",
-        "sync.app.use_cases:status_json",
+        "sync.app.status:SecretStatus.of",
     ),
     *(
         "sync.app.requests:parse_resync",
@@ -39,7 +39,7 @@ BUGS = (
         "sync.reconcile.vault_reader:VaultReader.whole",
         "sync.reconcile.reconciler:diff",
     ),
-    *("sync.projection.rules:Rules.render", "sync.app.serialize:outcome_json"),
+    *("sync.projection.rules:Rules.render", "sync.http_api.convert:outcome_of"),
     *(
         "sync.adapters.azure.key_vault:KeyVaults.list",
         "sync.adapters.azure.key_vault:KeyVaults.get",

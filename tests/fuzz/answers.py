@@ -15,13 +15,25 @@ from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig, KubeconfigEndp
 from sync.adapters.kubernetes.login.local_kubeconfig import LocalKubeconfig
 from sync.adapters.kubernetes.login.stored_token import StoredSecret, StoredToken
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
-from sync.app.serialize import http_status, outcome_json, retry_after, status_json
+from sync.app.status import SecretStatus, VaultStatus
 from sync.core.annotation import decode, encode
 from sync.core.errors import SyncError
-from sync.core.model import Actual, Desired, Failed, ListedSecret, Unserved, VaultName, VaultSecret
+from sync.core.model import (
+    Actual,
+    Desired,
+    Failed,
+    ListedSecret,
+    SecretName,
+    Unserved,
+    VaultName,
+    VaultSecret,
+)
 from sync.core.ports import Deadline
+from sync.http_api.convert import outcome_of, status_of
+from sync.http_api.dataclass_json import to_json
+from sync.http_api.http_status import http_status, retry_after
+from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.ownership import claim, taken
-from sync.reconcile.plan import ObservedSecret
 from tests.fuzz.canned import CannedClusters, canned_transport, canned_vaults, resource_manager
 from tests.fuzz.channels import NAMING, SUBSCRIPTION
 from tests.fuzz.target import Target, fields_of, text_of, written
@@ -119,7 +131,7 @@ def _answered(given: bytes) -> tuple[int, dict[str, str], bytes]:
 
 def _told(error: SyncError) -> object:
     """Return what an operator is told of a failure, as HTTP and the timer put it."""
-    return outcome_json(Failed("v", error)), http_status([error]), retry_after([error])
+    return to_json(outcome_of(Failed("v", error))), http_status([error]), retry_after([error])
 
 
 def _state(given: bytes) -> object:
@@ -128,8 +140,12 @@ def _state(given: bytes) -> object:
     if state is not None:
         again = decode(encode(state))
         assert again == state
-        return status_json(ObservedSecret(PLACE, _actual(text_of(given)), state), {})
+        return _status(ObservedSecret(PLACE, _actual(text_of(given)), state))
     return None
+
+
+def _status(own: ObservedSecret) -> object:
+    return to_json(status_of(VaultStatus(SecretStatus.of(own), {})))
 
 
 def _actual(annotation: str) -> Actual:
@@ -149,7 +165,7 @@ def _secret(given: bytes) -> object:
     found = KubernetesSecrets(CannedClusters(200, {}, given)).read(PLACE, soon())
     assert found is not None
     standing = ObservedSecret.of(PLACE, found)
-    told = status_json(standing, {}), sorted(standing.ours), sorted(found.holders.items())
+    told = _status(standing), sorted(standing.ours), sorted(found.holders.items())
     json.dumps(told)
     claimed = claim(PLACE, found)
     return told, taken(PLACE, claimed).message if claimed else None
@@ -222,7 +238,7 @@ class _Stored:
         self, _vault: VaultName, _name: str, _deadline: Deadline, _version: str | None = None
     ) -> VaultSecret | Unserved:
         """Return it."""
-        return VaultSecret("kubeconfig", "v1", self._value, 1, 2, 3.0)
+        return VaultSecret(SecretName("kubeconfig"), "v1", self._value, 1, 2, 3.0)
 
 
 def _stored_token(given: bytes) -> object:

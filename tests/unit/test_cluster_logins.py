@@ -21,7 +21,7 @@ from sync.adapters.kubernetes.login.factory import Azure, ClusterLogins, Kubecon
 from sync.adapters.kubernetes.login.sources import Token
 from sync.adapters.kubernetes.login.stored_token import StoredSecret, StoredToken
 from sync.core.errors import Permanent, Transient
-from sync.core.model import ListedSecret, Unserved, VaultName, VaultSecret
+from sync.core.model import ListedSecret, SecretName, Unserved, VaultName, VaultSecret
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from tests.leaks.dye import PLANTED
@@ -86,7 +86,7 @@ class Shelf:
             raise self.value
         if isinstance(self.value, Unserved):
             return self.value
-        return VaultSecret(name, "v1", self.value, 0, 0, 0)
+        return VaultSecret(SecretName(name), "v1", self.value, 0, 0, 0)
 
 
 def jwt(**claims: object) -> str:
