@@ -341,6 +341,19 @@ def test_a_proxy_of_the_environment_needs_no_scheme(
     assert pool.proxy_headers == {"proxy-authorization": f"Basic {login}"}
 
 
+def test_a_proxy_of_the_kubeconfig_holds_for_it(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in kubectl NO_PROXY excepts a host from the environment's proxy, not from proxy-url."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("HTTPS_PROXY", "http://environment.example:3128")
+    usual = document({"token": "t"})
+    assert not isinstance(opened(usual).endpoint.pool, ProxyManager)
+    pool = opened(document({"token": "t"}, **{"proxy-url": "https://own.example"})).endpoint.pool
+    assert isinstance(pool, ProxyManager)
+    assert str(pool.proxy) == "https://own.example:443"
+
+
 @pytest.mark.parametrize("name", ["", ".a", "a b", "ä.example", f"a\n{PLANTED}", "-" * 300])
 def test_a_server_name_that_is_none_is_refused(opened: Open, name: str) -> None:
     """A name that no certificate can have is told before any handshake; an empty one is none."""

@@ -47,7 +47,7 @@ class Address:
     verified: bool = True
 
 
-def found(make: Callable[[], Endpoint], what: str, hint: str) -> Endpoint:
+def checked(make: Callable[[], Endpoint], what: str, hint: str) -> Endpoint:
     """Return the endpoint that is made; raises Permanent about `what`, which cannot be used."""
     try:
         return make()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from sync.adapters.kubernetes.address import Address, connect, found, server_url
+from sync.adapters.kubernetes.address import Address, checked, connect, server_url
 from sync.adapters.kubernetes.connection import Endpoint
 from sync.core.ports import Deadline
 
@@ -27,9 +27,9 @@ class AksEndpoint:
 
     def fetch(self, deadline: Deadline) -> Endpoint:
         """Ask Azure; raises Permanent or Transient."""
-        told = self._ask(self._resource_id, deadline)
-        return found(
-            lambda: self._connect(Address(server_url(told.server), told.ca_pem)),
+        answer = self._ask(self._resource_id, deadline)
+        return checked(
+            lambda: self._connect(Address(server_url(answer.server), answer.ca_pem)),
             f"AKS cluster {self._resource_id}",
             "Azure Resource Manager says so: az aks show --ids RESOURCE-ID",
         )

@@ -38,7 +38,7 @@ class Cached[T: Endpoint | Token]:
         self._reset = reset
         self._now = now
         self._fetching = threading.Lock()
-        self._held: tuple[T, float] | None = None
+        self._current: tuple[T, float] | None = None
         """The value, and when to fetch the next one."""
         self._patient_until = -inf
         self._failure: SyncError | None = None
@@ -47,18 +47,18 @@ class Cached[T: Endpoint | Token]:
     @property
     def value(self) -> T | None:
         """What is cached by now; nothing is fetched."""
-        return self._held[0] if self._held else None
+        return self._current[0] if self._current else None
 
     def get(self, deadline: Deadline) -> T:
         """Return the value, renewed if due; raises what the fetch raises once it has expired."""
-        held, failure = self._held, self._failure
-        if held and self._now() < held[1]:
-            return held[0]
-        if held and self._now() < held[0].expires_at:
-            return self._renewed(held[0], deadline)
+        current, failure = self._current, self._failure
+        if current and self._now() < current[1]:
+            return current[0]
+        if current and self._now() < current[0].expires_at:
+            return self._renewed(current[0], deadline)
         with self._alone(deadline):
-            if self._held is not held and self._held is not None:
-                return self._held[0]
+            if self._current is not current and self._current is not None:
+                return self._current[0]
             if self._failure is not None and self._failure is not failure:
                 raise self._failure.with_traceback(None)  # it failed while we waited
             return self._fetched(deadline)
@@ -86,7 +86,7 @@ class Cached[T: Endpoint | Token]:
         except SyncError as error:
             self._failure = error
             raise
-        self._held, self._failure = (value, value.renew_at), None
+        self._current, self._failure = (value, value.renew_at), None
         return value
 
     def _renewed(self, value: T, deadline: Deadline) -> T:
@@ -97,7 +97,7 @@ class Cached[T: Endpoint | Token]:
             if self.value is value:
                 self._fetched(deadline)
         except SyncError:
-            self._held = value, self._now() + _SECONDS_BETWEEN_TRIES
+            self._current = value, self._now() + _SECONDS_BETWEEN_TRIES
         finally:
             self._fetching.release()
         return self.value or value

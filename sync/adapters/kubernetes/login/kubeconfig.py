@@ -9,7 +9,7 @@ from functools import lru_cache
 from math import inf
 from pathlib import Path
 
-from sync.adapters.kubernetes.address import Address, AddressError, connect, found
+from sync.adapters.kubernetes.address import Address, AddressError, checked, connect
 from sync.adapters.kubernetes.connection import Endpoint
 from sync.adapters.kubernetes.kubeconfig_data import UNREADABLE, parse
 from sync.adapters.kubernetes.login.stored_token import READ_EVERY, StoredSecret
@@ -60,11 +60,11 @@ class Kubeconfig:
         """Say what to do if the cluster refuses its login."""
         return f"Renew the token, client certificate or log-in in the kubeconfig {self.place}."
 
-    def found(self, make: Callable[[], Endpoint]) -> Endpoint:
+    def checked(self, make: Callable[[], Endpoint]) -> Endpoint:
         """Return the endpoint that is made; raises Permanent if the kubeconfig leads to none."""
         chosen = f" --context {self.context}" if self.context else ""
         what = f"The kubeconfig {self.place} for cluster {self.cluster}"
-        return found(make, what, f"Try it: {self.trial}{chosen} get --raw /version")
+        return checked(make, what, f"Try it: {self.trial}{chosen} get --raw /version")
 
     def connect(self, address: Address, concurrency: int) -> Endpoint:
         """Return the endpoint at the address; warn if anybody may answer there."""
@@ -92,7 +92,7 @@ class KubeconfigEndpoint:
     def fetch(self, deadline: Deadline) -> Endpoint:
         """Read the kubeconfig; raises Permanent or Transient."""
         own = self._kubeconfig
-        endpoint = own.found(lambda: self._connect(parse(own.read(deadline), own.context)))
+        endpoint = own.checked(lambda: self._connect(parse(own.read(deadline), own.context)))
         return replace(endpoint, renew_at=self._now() + own.read_every)
 
 

@@ -44,7 +44,7 @@ class LocalKubeconfig:
     def fetch(self, deadline: Deadline) -> Endpoint:
         """Load the kubeconfig, for which a program may have to log in; raises SyncError."""
         seconds = deadline.remaining()
-        return self._kubeconfig.found(lambda: self._connect(_within(seconds, self._load)))
+        return self._kubeconfig.checked(lambda: self._connect(_within(seconds, self._load)))
 
     def _load(self) -> Address:
         configuration = Configuration(proxy="", no_proxy="")  # the environment's is not its own

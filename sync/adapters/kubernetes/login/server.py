@@ -3,7 +3,7 @@
 from functools import lru_cache, partial
 from pathlib import Path
 
-from sync.adapters.kubernetes.address import Address, AddressError, connect, found
+from sync.adapters.kubernetes.address import Address, AddressError, checked, connect
 from sync.adapters.kubernetes.cluster_config import Server
 from sync.adapters.kubernetes.connection import Endpoint
 from sync.core.ports import Deadline
@@ -21,7 +21,7 @@ class ServerEndpoint:
     def fetch(self, _deadline: Deadline) -> Endpoint:
         """Read the authority; raises Permanent."""
         ca = self._server.ca
-        return found(
+        return checked(
             lambda: self._connect(Address(self._server.url, _content(ca))),
             f"Cluster {self._name} of SYNC_CLUSTERS",
             f"Look: openssl x509 -noout -subject -in {ca}" if isinstance(ca, Path) else "",

@@ -32,13 +32,13 @@ class StoredSecret:
     def read(self, deadline: Deadline) -> str:
         """Return the secret's value; raises Permanent or Transient."""
         vault, name = self.ref.vault, self.ref.secret
-        found = self.vaults.get(VaultName(vault, "", "", "", 0), name, deadline)
-        if not isinstance(found, Unserved):
-            return found.value
+        secret = self.vaults.get(VaultName(vault, "", "", "", 0), name, deadline)
+        if not isinstance(secret, Unserved):
+            return secret.value
         raise Permanent(
             Reason.CLUSTER_CREDENTIAL_MISSING,
             f"Secret {self.ref}, which SYNC_CLUSTERS names for a cluster's credential, is "
-            f"{found.value}: az keyvault secret show --vault-name {vault} --name {name} "
+            f"{secret.value}: az keyvault secret show --vault-name {vault} --name {name} "
             "--query attributes",
         )
 
