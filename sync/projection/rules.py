@@ -9,8 +9,9 @@ from hashlib import sha256
 
 from sync.core.annotation import SECRET_NAME
 from sync.core.errors import Permanent
-from sync.core.model import ListedSecret, Target, VaultSecret
+from sync.core.model import ListedSecret, SecretName, Target, VaultSecret
 from sync.core.reasons import Reason
+from sync.core.vault_names import is_vaults_own
 from sync.projection.budget import ParseBudget
 from sync.projection.certificates import read_bundle
 from sync.projection.formats import as_text, decoded, joined, members
@@ -21,7 +22,6 @@ from sync.projection.turns import PARSING
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _NO_ENVIRONMENT_NAME = re.compile(r"[^A-Za-z0-9_]", re.ASCII)
-_VAULTS_OWN = re.compile(r"keyvault-(?:project|[1-9][0-9]?)")
 _DIGITS = 8
 TAGGED = "t"
 """The first letter of a fingerprint whose keys depend on tags."""
@@ -70,7 +70,7 @@ class Placement:
     name.
     """
 
-    secret: str
+    secrets: tuple[str, ...]
     type: SecretType | None
     key: str | None
     base: str
@@ -118,6 +118,7 @@ class Rules:
 
         `target` is the Secret of the vault itself.
         """
+        name = str(name)  # a key is equal to its like in this very spelling only
         left_out = self._left_out(target.vault.stage, name, tags)
         if left_out is not None:
             return left_out
@@ -131,7 +132,7 @@ class Rules:
             check_key(name, key)
         digest = self._fingerprint(name, key, base, options, content_type)
         return Placement(
-            secret=self._secret(target, name, options),
+            secrets=self._secrets(target, name, options),
             type=options.type,
             key=key,
             base=base,
@@ -200,11 +201,13 @@ class Rules:
             return key
         return _NO_ENVIRONMENT_NAME.sub("_", key).upper()
 
-    def _secret(self, target: Target, name: str, options: TagOptions) -> str:
-        word = options.secret or (name.lower() if options.type else None)
-        if word is None:
-            return target.secret
-        if _VAULTS_OWN.fullmatch(word):
+    def _secrets(self, target: Target, name: str, options: TagOptions) -> tuple[str, ...]:
+        words = options.secret or ((name.lower(),) if options.type else ())
+        secrets = dict.fromkeys(self._secret(target, name, word) for word in words)
+        return tuple(secrets) or (target.secret,)
+
+    def _secret(self, target: Target, name: str, word: str) -> str:
+        if is_vaults_own(word):
             raise Permanent(
                 Reason.TAG_WRONG,
                 f"Secret {name!r}: its tag k8s-secret asks for {word!r}, which is a vault's own "
@@ -227,7 +230,7 @@ class Rules:
 
         New tags and settings are part of it unless they are left out here by name.
         """
-        shaping = replace(options, secret=None)
+        shaping = replace(options, secret=())
         if key == name and replace(shaping, key=None) == TagOptions():
             return ""
         rules = replace(self, include=(), exclude=(), names=())
@@ -284,13 +287,14 @@ DEFAULT_RULES = Rules()
 """Those of a platform that decides nothing: each enabled secret is one key of its name."""
 
 
-def latest(listing: Iterable[ListedSecret]) -> Mapping[str, ListedSecret]:
+def latest(listing: Iterable[ListedSecret]) -> Mapping[SecretName, ListedSecret]:
     """Return the secrets by name.
 
     Names that differ only in case are one secret to Key Vault, which may list it twice; the latest
     spelling stays, whatever the order of the listing.
     """
-    found: dict[str, ListedSecret] = {}
-    for secret in sorted(listing, key=lambda secret: (secret.updated, secret.name)):
-        found[secret.name.lower()] = secret
-    return {secret.name: secret for secret in found.values()}
+    found: dict[SecretName, ListedSecret] = {}
+    for secret in sorted(listing, key=lambda secret: (secret.updated, str(secret.name))):
+        found.pop(secret.name, None)
+        found[secret.name] = secret
+    return found

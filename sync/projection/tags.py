@@ -53,7 +53,8 @@ class TagOptions:
     expand: Format | None = None
     path: str | None = None
     encoding: Encoding | None = None
-    secret: str | None = None
+    secret: tuple[str, ...] = ()
+    """The Secrets that its keys go to; none for the vault's own."""
     type: SecretType | None = None
 
 
@@ -90,7 +91,7 @@ def read_tags(name: str, tags: Mapping[str, str]) -> TagOptions:
         key=ours.key(),
         path=ours.path(),
         encoding=ours.word("k8s-encoding", _ENCODING),
-        secret=ours.secret(),
+        secret=ours.secrets(),
         type=ours.word("k8s-type", _TYPE),
     )
     ours.compare(options)
@@ -156,16 +157,19 @@ class _Tags:
             self.faults.append("k8s-path must be names of members joined by dots, as db.password")
         return path
 
-    def secret(self) -> str | None:
-        """Read the name of the Secret that the keys go to."""
-        secret = self._given.get("k8s-secret")
-        if secret is None or _SECRET.fullmatch(secret):
-            return secret
+    def secrets(self) -> tuple[str, ...]:
+        """Read the names of the Secrets that the keys go to, divided by commas."""
+        given = self._given.get("k8s-secret")
+        if given is None:
+            return ()
+        words = tuple(word.strip() for word in given.split(","))
+        if all(_SECRET.fullmatch(word) for word in words):
+            return tuple(dict.fromkeys(words))
         self.faults.append(
-            "k8s-secret must be 1 to 63 characters of a-z, 0-9 and '-', "
-            "with a letter or digit at both ends"
+            "k8s-secret must be the name of a Secret, or several divided by commas, each 1 to 63 "
+            "characters of a-z, 0-9 and '-' with a letter or digit at both ends"
         )
-        return None
+        return ()
 
     def compare(self, options: TagOptions) -> None:
         """Find the tags that do not go together."""

@@ -5,7 +5,7 @@ import re
 from base64 import b64encode
 
 from sync.core.errors import Permanent
-from sync.core.model import VaultSecret
+from sync.core.model import SecretName, VaultSecret
 from sync.projection.budget import ParseBudget
 from sync.projection.certificates import read_bundle
 from sync.projection.formats import ObjectFormat, decoded, members
@@ -105,15 +105,16 @@ def _projected(given: bytes) -> object:
     placement = rules.place(own, name, fields, content_type)
     if not isinstance(placement, Placement):
         return placement
-    assert placement.secret == own.secret or placement.secret.startswith(("web", own.secret + "-"))
-    secret = VaultSecret(name, "v1", value, 1, 2, 3.0, fields, content_type)
-    keys = rules.render(placement, secret, ParseBudget())
+    for secret in placement.secrets:
+        assert secret == own.secret or secret.startswith(("web", own.secret + "-"))
+    served = VaultSecret(SecretName(name), "v1", value, 1, 2, 3.0, fields, content_type)
+    keys = rules.render(placement, served, ParseBudget())
     for key in keys:
         if not _KEY.fullmatch(key) or key == "." or key.startswith(".."):
             raise AssertionError("a key that Kubernetes refuses")
     if placement.key is not None:
         assert keys.keys() == {placement.key}
-    return placement.secret, *keys, *rules.warnings(name, keys)
+    return *placement.secrets, *keys, *rules.warnings(name, keys)
 
 
 _OBJECT = json.dumps({"db": {"user": "app", "password": PLANTED, "ports": [1, 2.50, None]}})

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sync.core.errors import Permanent, SyncError
-from sync.core.model import ListedSecret, VaultSecret
+from sync.core.model import ListedSecret, SecretName, VaultSecret
 from sync.projection.budget import ParseBudget
 from sync.projection.rules import (
     Excluded,
@@ -52,7 +52,7 @@ def out(rules: Rules, name: str, tags: Tags | None = None) -> str:
 
 def rendered(rules: Rules, name: str, value: str, tags: Tags) -> Mapping[str, bytes]:
     """Return the keys that a value becomes."""
-    secret = VaultSecret(name, "v1", value, 0, 0, 0.0, tags)
+    secret = VaultSecret(SecretName(name), "v1", value, 0, 0, 0.0, tags)
     return rules.render(placed(rules, name, tags), secret, ParseBudget())
 
 
@@ -165,7 +165,7 @@ def test_a_secret_is_named_by_rule_or_as_the_platform_allows(
     names: tuple[str, ...], tags: Tags, secret: str
 ) -> None:
     """A typed one without a name of its own has the vault secret's, in lower case."""
-    assert placed(Rules(names=names), "Login", tags).secret == secret
+    assert placed(Rules(names=names), "Login", tags).secrets == (secret,)
 
 
 @pytest.mark.parametrize("names", [(), ("*",)])
@@ -179,7 +179,8 @@ def test_no_tag_leads_to_a_vaults_own_secret(names: tuple[str, ...], word: str) 
 def test_a_name_that_no_secret_can_have_is_told(name: str) -> None:
     """A vault secret's name may end in a hyphen, a Secret's may not: another is to be named."""
     assert "k8s-secret" in refused(Rules(), name, {"k8s-type": "basic-auth"}).message
-    assert placed(Rules(), name, {"k8s-type": "basic-auth", "k8s-secret": "x"}).secret.endswith("x")
+    placement = placed(Rules(), name, {"k8s-type": "basic-auth", "k8s-secret": "x"})
+    assert placement.secrets == ("keyvault-project-x",)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +319,10 @@ def test_a_survey_pays_for_its_certificates() -> None:
     """A value that asks for more than the survey has left is refused for now."""
     made = text_of(bundle(plain(shrouded(60_000), certificate(LEAF))))
     for tags in ({"k8s-type": "tls"}, {"k8s-expand": "certificate"}):
-        place, secret = placed(Rules(), "a", tags), VaultSecret("a", "v1", made, 0, 0, 0.0, tags)
+        place, secret = (
+            placed(Rules(), "a", tags),
+            VaultSecret(SecretName("a"), "v1", made, 0, 0, 0.0, tags),
+        )
         budget = ParseBudget(dear_rounds=100_000)
         assert Rules().render(place, secret, budget)
         with pytest.raises(Permanent) as wrong:
@@ -386,7 +390,7 @@ def test_every_secret_is_in_out_or_failed(
     rules: Rules, name: str, value: str, tags: Tags, content_type: str
 ) -> None:
     """Whatever a secret is called, holds and is tagged with, nothing but a Permanent is raised."""
-    secret = VaultSecret(name, "v1", value, 0, 0, 0.0, tags, content_type)
+    secret = VaultSecret(SecretName(name), "v1", value, 0, 0, 0.0, tags, content_type)
     with suppress(Permanent):
         place = rules.place(TARGET, name, tags, content_type)
         if isinstance(place, Excluded):
@@ -425,11 +429,11 @@ def fate(rules: Rules, kept: Kept) -> Mapping[tuple[str, str], bytes] | SyncErro
         place = rules.place(TARGET, kept.name, kept.tags, "")
         if isinstance(place, Excluded):
             return None
-        secret = VaultSecret(kept.name, "", kept.value, 0, 0, 0.0, kept.tags)
-        keys = rules.render(place, secret, ParseBudget())
+        served = VaultSecret(SecretName(kept.name), "", kept.value, 0, 0, 0.0, kept.tags)
+        keys = rules.render(place, served, ParseBudget())
     except Permanent as error:
         return error
-    return {(place.secret, key): value for key, value in keys.items()}
+    return {(secret, key): value for secret in place.secrets for key, value in keys.items()}
 
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
@@ -441,29 +445,29 @@ def test_a_vault_is_brought_over_as_its_secrets_say(rules: Rules, vault: Sequenc
     """
     world = brought(rules, vault)
     claims: defaultdict[tuple[str, str], dict[str, bytes]] = defaultdict(dict)
-    told = world.sweep().unread
+    told = world.sweep().refused
     for kept in vault:
         what = fate(rules, kept)
         if isinstance(what, SyncError):
-            assert told[kept.name].reason == what.reason
+            assert told[SecretName(kept.name)].reason == what.reason
         elif what is None:
-            assert kept.name not in told
+            assert SecretName(kept.name) not in told
         else:
             for at, value in what.items():
                 claims[at][kept.name] = value
     clashing = {name for names in claims.values() if len(names) > 1 for name in names}
     reasons = {name: error.reason for name, error in told.items()}
-    assert all(name in reasons for name in clashing)
+    assert all(SecretName(name) in reasons for name in clashing)
     held: dict[tuple[str, str], bytes] = {}
     for _, _, secret in world.cluster.secrets:
         data = world.cluster.data(replace(world.target, secret=secret))
         held |= {(secret, key): value for key, value in data.items()}
-    typed = {"TypesDiffer", "SecretTypeMismatch", "SecretInvalid"}
+    typed = {"TypesDiffer", "SecretTypeMismatch", "SecretRefused"}
     for at, values in claims.items():
         ((name, value), *more) = values.items()
         if more:
             assert at not in held
-        elif reasons.get(name) not in typed:
+        elif reasons.get(SecretName(name)) not in typed:
             assert held[at] == value
     assert held.keys() <= claims.keys()
     assert {Call("apply")} & set(world.wire.calls) == set()
@@ -479,8 +483,8 @@ def test_the_order_of_a_vault_leaves_no_trace(rules: Rules, data: st.DataObject)
     one, other = brought(rules, vault), brought(rules, turned)
     assert one.secrets == other.secrets
     first, second = one.sweep(), other.sweep()
-    assert {n: e.args for n, e in first.unread.items()} == {
-        n: e.args for n, e in second.unread.items()
+    assert {n: e.args for n, e in first.refused.items()} == {
+        n: e.args for n, e in second.refused.items()
     }
     assert first.warnings == second.warnings
 
@@ -488,5 +492,7 @@ def test_the_order_of_a_vault_leaves_no_trace(rules: Rules, data: st.DataObject)
 @given(st.permutations([("Key", 1), ("KEY", 3), ("key", 2), ("b", 1)]))
 def test_names_that_differ_only_in_case_are_one(listing: Sequence[tuple[str, int]]) -> None:
     """The latest spelling counts, wherever the listing has it."""
-    listed = [ListedSecret(name, enabled=True, updated=updated) for name, updated in listing]
-    assert latest(listed).keys() == {"KEY", "b"}
+    listed = [
+        ListedSecret(SecretName(name), enabled=True, updated=updated) for name, updated in listing
+    ]
+    assert sorted(map(str, latest(listed))) == ["KEY", "b"]

@@ -21,7 +21,7 @@ from sync.adapters.azure.key_vault_errors import FAULTS, broken, explain, unserv
 from sync.adapters.azure.transport import azure_session, azure_transport
 from sync.adapters.wire.json_strings import texts
 from sync.core.errors import Permanent, Transient
-from sync.core.model import OBJECT_NAME, ListedSecret, Unserved, VaultName, VaultSecret
+from sync.core.model import OBJECT_NAME, ListedSecret, SecretName, Unserved, VaultName, VaultSecret
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 
@@ -225,7 +225,7 @@ def _listed(properties: SecretProperties) -> ListedSecret:
     if not name:
         raise KeyError("id")
     return ListedSecret(
-        name=name,
+        name=SecretName(name),
         enabled=properties.enabled is not False,
         updated=_seconds(properties.updated_on),
         expires=_expiry(properties.expires_on),
@@ -240,7 +240,7 @@ def _secret(found: KeyVaultSecret, read_at: float) -> VaultSecret:
     if not name or not version or not isinstance(value, str):
         raise KeyError("id")
     return VaultSecret(
-        name=name,
+        name=SecretName(name),
         version=version,
         value=value,
         created=_seconds(properties.created_on),
