@@ -120,7 +120,7 @@ def test_what_the_role_does_not_cover_is_refused(site: Site) -> None:
 
 
 def test_a_secret_of_others_is_left_alone(site: Site) -> None:
-    """A Secret that Helm manages keeps its data and its labels until somebody forces it."""
+    """A Secret that Helm manages keeps its data and its labels until somebody takes it over."""
     path = f"/api/v1/namespaces/{site.namespace}/secrets"
     labels: Document = {"app.kubernetes.io/managed-by": "Helm"}
     metadata: Document = {"name": SECRET, "labels": labels}
@@ -130,7 +130,7 @@ def test_a_secret_of_others_is_left_alone(site: Site) -> None:
     assert site.stack.settle()
     assert site.data() == {"theirs": "1"}
     assert site.host.post("/api/resync", {"all": True}).status == 422
-    assert site.host.post("/api/resync", {"all": True, "force": True}).status == 200
+    assert site.host.post("/api/resync", {"all": True, "takeover": True}).status == 200
     assert site.data() == {"theirs": "1", "db": "one"}
     left = child(site.secret().body, "metadata")
     assert texts(left, "labels")["app.kubernetes.io/managed-by"] == "keyvault-sync"
