@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sized
 from threading import Lock
 
-from sync.app.serialize import key_of
+from sync.app.outcomes import key_of
 from sync.app.use_cases import DISCOVERY
 from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Unexpected
 from sync.core.model import Converged, Failed, Ignored, Outcome

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from sync.app.events import EXPIRY, Expiring, parse
 from sync.app.explain import Explained, explain
 from sync.app.requests import Resync
-from sync.app.serialize import Json, error_json, status_json
+from sync.app.status import SecretStatus, VaultStatus
 from sync.app.work_queue import WorkQueue
 from sync.core.errors import NotOurs, Permanent, SyncError, quoted
-from sync.core.model import Failed, Hint, Ignored, Outcome, Target, VaultName, moment
+from sync.core.model import Failed, Hint, Ignored, Outcome, SecretName, Target, VaultName, moment
 from sync.core.ports import Cluster, Deadline, Known, VaultDirectory
 from sync.core.reasons import Reason
 from sync.core.vault_names import Naming
-from sync.reconcile.plan import ObservedSecret
+from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.reconciler import ReconcileRequest, Turn
 
 
@@ -38,8 +38,6 @@ _SEARCH_SECONDS = 20  # before a total begins
 
 DISCOVERY = "discovery"
 """The subject of an outcome that tells of the search for vaults."""
-
-type Status = tuple[Mapping[str, Json], SyncError | None]
 
 type Claims = Mapping[tuple[str, str, str], frozenset[VaultName]]
 
@@ -164,7 +162,7 @@ class App:
         if known.fault is not None:
             yield Failed(DISCOVERY, known.fault)
         works: list[ReconcileRequest] = []
-        hints = (Hint(request.secret),) if request.secret else ()
+        hints = (Hint(SecretName(request.secret)),) if request.secret else ()
         for vault in known.vaults:
             try:
                 target = self.naming.target(vault)
@@ -172,16 +170,24 @@ class App:
                 yield Failed(vault.text, error)
                 continue
             work = self._work(target, hints, whole=not hints)
-            works.append(replace(work, force=request.force, dry_run=request.dry_run))
+            works.append(
+                replace(
+                    work,
+                    removals=request.force,
+                    takeover=request.force,
+                    refetch=request.force,
+                    dry_run=request.dry_run,
+                )
+            )
         yield from self.fleet.sweep(works, budget.target, budget.total)
 
-    def status(self, known: Known, budget: Budget = REQUEST) -> Iterator[Status]:
+    def status(self, known: Known, budget: Budget = REQUEST) -> Iterator[VaultStatus | Failed]:
         """Tell of each vault's Secrets what they say of themselves, or why one cannot be read."""
         if known.fault is not None:
-            yield _unknown(DISCOVERY, known.fault)
+            yield Failed(DISCOVERY, known.fault)
         answers = self.fleet.ask(known.vaults, self._status, budget.target, budget.total)
         for vault, told in zip(known.vaults, answers, strict=True):
-            yield _unknown(vault.text, told) if isinstance(told, SyncError) else told
+            yield Failed(vault.text, told) if isinstance(told, SyncError) else told
 
     def explain(
         self, vault: VaultName, secret: str | None = None, budget: Budget = REQUEST
@@ -204,28 +210,24 @@ class App:
         (told,) = self.fleet.ask((vault,), tell, budget.target, budget.total)
         return told
 
-    def _status(self, vault: VaultName, deadline: Deadline) -> Status:
+    def _status(self, vault: VaultName, deadline: Deadline) -> VaultStatus:
         target = self.naming.target(vault)
         own = ObservedSecret.of(target, self.cluster.read(target, deadline))
-        others: dict[str, ObservedSecret | SyncError] = {}
-        for secret in own.state.others if own.state else ():
+        others: dict[str, SecretStatus | SyncError] = {}
+        for secret in own.index:
             other = replace(target, secret=secret)
             try:
-                others[secret] = ObservedSecret.of(other, self.cluster.read(other, deadline))
+                read = ObservedSecret.of(other, self.cluster.read(other, deadline))
+                others[secret] = SecretStatus.of(read, further=True)
             except SyncError as error:
                 others[secret] = error
-        faults = (other for other in others.values() if isinstance(other, SyncError))
-        return status_json(own, others), next(faults, None)
+        return VaultStatus(SecretStatus.of(own), others)
 
     def _look(self) -> Known:
         return self.survey.look(Deadline.after(_SEARCH_SECONDS, self.clock))
 
     def _work(self, target: Target, hints: tuple[Hint, ...], *, whole: bool) -> ReconcileRequest:
         return ReconcileRequest(target, hints, whole, contested=self.survey.contested(target))
-
-
-def _unknown(subject: str, error: SyncError) -> Status:
-    return {"vault": subject, "state": "unknown", **error_json(error)}, error
 
 
 def _settled(outcome: Outcome) -> Future[Outcome]:

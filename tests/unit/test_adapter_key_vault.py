@@ -20,7 +20,7 @@ from local.serving import LOOPBACK, Servers
 from sync.adapters.azure.key_vault import KeyVaults
 from sync.adapters.azure.key_vault_answers import Bounds
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import ListedSecret, Unserved, VaultName
+from sync.core.model import ListedSecret, SecretName, Unserved, VaultName
 from sync.telemetry import quiet_sdks
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
@@ -430,9 +430,9 @@ def test_list_follows_all_pages(server: Scripted, vaults: KeyVaults) -> None:
         page("c", enabled=False, exp=1_900_000_000, link=""),
     )
     assert vaults.list(VAULT, soon()) == [
-        ListedSecret("a", enabled=True, updated=1_700_000_001),
-        ListedSecret("B", enabled=True, updated=1_700_000_001),
-        ListedSecret("c", enabled=False, updated=1_700_000_001, expires=1_900_000_000),
+        ListedSecret(SecretName("a"), enabled=True, updated=1_700_000_001),
+        ListedSecret(SecretName("B"), enabled=True, updated=1_700_000_001),
+        ListedSecret(SecretName("c"), enabled=False, updated=1_700_000_001, expires=1_900_000_000),
     ]
     assert [path.partition("skiptoken=")[2] for path in asked(server)] == ["", "1", "2"]
 

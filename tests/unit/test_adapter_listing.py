@@ -10,7 +10,7 @@ from sync.adapters.azure.key_vault import KeyVaults
 from sync.adapters.azure.key_vault_answers import Bounds, Listing
 from sync.adapters.azure.vault_host import VaultHost
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import ListedSecret, Unserved, VaultName, VaultSecret
+from sync.core.model import ListedSecret, SecretName, Unserved, VaultName, VaultSecret
 from sync.projection.rules import DEFAULT_RULES, Pattern, Rules
 from sync.projection.tags import read_tags
 from tests.fuzz.canned import canned_vaults
@@ -21,7 +21,7 @@ VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
 URL = f"https://{VAULT}.vault.azure.net"
 TIMES = {"created": 1_700_000_000, "updated": 1_700_000_001}
 ATTRIBUTES = {"enabled": True, **TIMES}
-SOUND = ListedSecret("sound", enabled=True, updated=1_700_000_001)
+SOUND = ListedSecret(SecretName("sound"), enabled=True, updated=1_700_000_001)
 
 
 def entry(name: str = "odd", **fields: object) -> dict[str, object]:

@@ -13,7 +13,6 @@ import pytest
 
 from sync.adapters.azure.resource_graph import Listed
 from sync.app.requests import Resync
-from sync.app.serialize import outcomes_json
 from sync.app.use_cases import App, VaultRegistry
 from sync.app.work_queue import Reconcile, WorkQueue
 from sync.cli.arguments import parse
@@ -38,6 +37,9 @@ from sync.core.model import (
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from sync.http_api.answers import Statuses
+from sync.http_api.convert import outcomes_of, status_of
+from sync.http_api.dataclass_json import to_json
 from sync.reconcile.reconciler import Reconciler, ReconcileRequest, ReconcileResult, Turn
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
@@ -490,9 +492,10 @@ def test_a_pipe_gets_the_json_of_the_routes() -> None:
     """What is no terminal gets the report's document, one line, and nothing else."""
     given = scripted(shop=CHANGED, shop_2=IN_STEP, billing=REFUSED)
     said = say(given, "resync", "--all", tables=False)
-    assert said.out == json.dumps(outcomes_json(given.resync(Resync()))) + "\n"
+    assert said.out == json.dumps(to_json(outcomes_of(given.resync(Resync())))) + "\n"
     planned = say(given, "plan", "--all", tables=False)
-    assert planned.out == json.dumps(outcomes_json(given.resync(Resync(dry_run=True)))) + "\n"
+    wanted = to_json(outcomes_of(given.resync(Resync(dry_run=True))))
+    assert planned.out == json.dumps(wanted) + "\n"
 
 
 def test_a_pipe_gets_the_status_of_the_route() -> None:
@@ -500,9 +503,8 @@ def test_a_pipe_gets_the_status_of_the_route() -> None:
     secrets = Secrets({SHOP: holding(SHOP, "a", "b", owned="a"), BILLING: BUSY})
     given = app(Scripted({}), [SHOP, SHOP_2, BILLING], secrets)
     said = say(given, "status", tables=False)
-    assert json.loads(said.out) == {
-        "vaults": [told for told, _ in given.status(given.select(Resync()))]
-    }
+    wanted = Statuses(tuple(map(status_of, given.status(given.select(Resync())))))
+    assert said.out == json.dumps(to_json(wanted)) + "\n"
     assert said.out.count("\n") == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from sync.app.work_queue import Threads, WorkQueue
 from sync.core.errors import Permanent, SyncError, Transient, Unexpected
-from sync.core.model import Action, Change, Converged, Failed, Hint, Outcome
+from sync.core.model import Action, Change, Converged, Failed, Hint, Outcome, SecretName
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult
@@ -93,14 +93,17 @@ def test_what_joins_is_done_together() -> None:
     desk = Desk()
     under_test = fleet(desk)
     target = work(1).target
-    works = [work(1, "a"), ReconcileRequest(target, (Hint("b"),), whole=False, contested=True)]
+    works = [
+        work(1, "a"),
+        ReconcileRequest(target, (Hint(SecretName("b")),), whole=False, contested=True),
+    ]
     futures = [under_test.submit(work(1, "first"), 5)]
     assert desk.entered.wait(SECONDS)
     futures += [under_test.submit(each, 5) for each in works]
     desk.gate.set()
     results(futures)
     assert desk.works[1] == ReconcileRequest(
-        target, (Hint("a"), Hint("b")), whole=False, contested=True
+        target, (Hint(SecretName("a")), Hint(SecretName("b"))), whole=False, contested=True
     )
 
 
@@ -205,7 +208,7 @@ def test_those_who_no_longer_wait_are_left_out() -> None:
     assert not first.cancel()
     desk.gate.set()
     results([first, stays])
-    assert desk.works[1].hints == (Hint("stays"),)
+    assert desk.works[1].hints == (Hint(SecretName("stays")),)
     last = under_test.submit(work(1, "last"), 5)
     assert isinstance(last.result(SECONDS), Converged)
 
@@ -309,7 +312,11 @@ def test_an_event_beside_an_unsafe_pass_still_brings_its_secret() -> None:
         return world.reconciler.reconcile(work, deadline, fetchers)
 
     under_test = WorkQueue(reconcile, world.clock, Threads(lanes=2, sweep=1, fetchers=1))
-    futures = [under_test.submit(ReconcileRequest(world.target, (Hint("key09"),), whole=False), 24)]
+    futures = [
+        under_test.submit(
+            ReconcileRequest(world.target, (Hint(SecretName("key09")),), whole=False), 24
+        )
+    ]
     assert entered.wait(SECONDS)
     version = world.put("key08", "new")
     event = ReconcileRequest(world.target, (world.hint("key08", version),), whole=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
-from sync.core.model import Action, Change, Converged, Failed, Hint, Ignored
+from sync.core.model import Action, Change, Converged, Failed, Hint, Ignored, SecretName
 from sync.core.reasons import Reason
 from sync.telemetry import Refusals, log_outcome, log_pass, log_settings_fault, log_status
 from tests.unit.fakes import target_of, vault_name
@@ -142,12 +142,12 @@ def test_no_value_is_logged(log: pytest.LogCaptureFixture) -> None:
     """Whatever happens to a secret, its value is in no line."""
     world = World.new()
     world.put("a", "pl4nted")
-    for force in (False, True):
-        done = world.sweep(force=force)
+    for again in (False, True):
+        done = world.sweep(refetch=again)
         log_outcome("timer", Converged(world.target, done.changes, done.keys, done.expired))
-        world.put("a", "pl4nted\ud800" if force else "pl4nted too")
-    done = world.event(Hint("a"))
-    log_outcome("event", Failed("v", done.unread["a"], world.target))
+        world.put("a", "pl4nted\ud800" if again else "pl4nted too")
+    done = world.event(Hint(SecretName("a")))
+    log_outcome("event", Failed("v", done.refused[SecretName("a")], world.target))
     assert len(log.records) == 3
     assert "pl4nted" not in log.text
 

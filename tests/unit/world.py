@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sync.core.model import Hint, Target, VaultName
+from sync.core.model import Hint, SecretName, Target, VaultName
 from sync.core.ports import Deadline
 from sync.projection.rules import DEFAULT_RULES, Rules
 from sync.reconcile.reconciler import Reconciler, ReconcileRequest, ReconcileResult
@@ -66,11 +66,26 @@ class World:
 
     def hint(self, name: str, version: str | None = None) -> Hint:
         """Return what an event of this very moment says."""
-        return Hint(name, version, self.clock())
+        return Hint(SecretName(name), version, self.clock())
 
-    def sweep(self, *, force: bool = False, dry_run: bool = False) -> ReconcileResult:
+    def sweep(
+        self,
+        *,
+        removals: bool = False,
+        takeover: bool = False,
+        refetch: bool = False,
+        dry_run: bool = False,
+    ) -> ReconcileResult:
         """Reconcile the whole vault, as the timer does."""
-        return self.run(ReconcileRequest(self.target, force=force, dry_run=dry_run))
+        return self.run(
+            ReconcileRequest(
+                self.target,
+                removals=removals,
+                takeover=takeover,
+                refetch=refetch,
+                dry_run=dry_run,
+            )
+        )
 
     def event(self, *hints: Hint) -> ReconcileResult:
         """Reconcile what events point to."""

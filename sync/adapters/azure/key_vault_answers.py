@@ -11,7 +11,7 @@ from sync.adapters.azure.answer import Answer
 from sync.adapters.azure.key_vault_errors import broken, untrusted
 from sync.adapters.azure.vault_host import VaultHost, secret_of
 from sync.core.errors import Permanent, excerpt
-from sync.core.model import OBJECT_NAME, ListedSecret, Unserved, VaultSecret
+from sync.core.model import OBJECT_NAME, ListedSecret, SecretName, Unserved, VaultSecret
 from sync.core.reasons import Reason
 
 type ReadsTag = Callable[[str], bool]
@@ -132,7 +132,7 @@ class Listing:
         if tags:
             self._count(getsizeof(tags))
         return ListedSecret(
-            name=name,
+            name=SecretName(name),
             enabled=_enabled(attributes),
             updated=_seconds(attributes, "updated"),
             expires=_moment(attributes.get("exp")),
@@ -148,7 +148,7 @@ class Listing:
             "version of it. If that does not help, look for a proxy that answers in the vault's "
             "place.",
         )
-        return ListedSecret(name, enabled=False, updated=0, fault=fault)
+        return ListedSecret(SecretName(name), enabled=False, updated=0, fault=fault)
 
     def _kept(self, text: str) -> str:
         """Return the text, as it was kept before where it is among the first ones of the vault."""
@@ -198,7 +198,7 @@ def _served(
     if not version or not isinstance(value, str):
         raise _Odd("no version or no value")
     return VaultSecret(
-        name=name,
+        name=SecretName(name),
         version=version,
         value=value,
         created=_seconds(attributes, "created"),

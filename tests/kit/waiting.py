@@ -1,0 +1,15 @@
+"""Waits for what comes by itself, on a machine that may be busy."""
+
+import time
+from collections.abc import Callable
+
+_DEADLINE_SECONDS = 60.0
+"""For what should take a second: a busy machine is slow, and only what never comes fails."""
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Poll until that is so; fails after a deadline."""
+    end = time.monotonic() + _DEADLINE_SECONDS
+    while not true():
+        assert time.monotonic() < end, "this never came to be"
+        time.sleep(0.02)
