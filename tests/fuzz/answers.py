@@ -190,16 +190,17 @@ def _refusal(given: bytes) -> object:
 def _listing(given: bytes) -> object:
     listed = canned_vaults(*_answered(given)).list(PLACE.vault, soon())
     for secret in listed:
-        for tag, text in secret.tags.items():
-            tag.strip()
-            text.strip()
-        secret.content_type.strip()
-    return [(each.enabled, each.updated, each.expires) for each in listed]
+        assert all(isinstance(text, str) for text in (*secret.tags, *secret.tags.values()))
+        assert isinstance(secret.content_type, str)
+        assert secret.name.isprintable()
+    faults = [each.fault and (each.name, _told(each.fault)) for each in listed]
+    return [(each.enabled, each.updated, each.expires) for each in listed], faults
 
 
 def _gotten(given: bytes) -> object:
     found = canned_vaults(*_answered(given)).get(PLACE.vault, "db-url", soon())
     if isinstance(found, VaultSecret):
+        assert isinstance(found.read_at, float)
         assert all(isinstance(text, str) for text in (*found.tags, *found.tags.values()))
         assert isinstance(found.content_type, str)
         assert isinstance(found.value, str)
@@ -324,13 +325,19 @@ TARGETS = (
             written(_json({"value": [ITEM], "nextLink": None})),
             written(_json({"value": [ITEM | {"tags": PLANTED}], "nextLink": f"{URL}/secrets?x"})),
             written(_json({"value": [ITEM | {"tags": {"k8s-key": None}}]})),
+            written(_json({"value": [PLANTED, {"id": PLANTED}, ITEM | {"attributes": PLANTED}]})),
+            written(_json({"value": [ITEM | {"contentType": [PLANTED], "id": f"{URL}/secrets/"}]})),
+            written(_json({"value": None, "nextLink": [PLANTED]})),
             written(
                 _json({"error": {"code": "Forbidden", "message": PLANTED}}),
                 status="403",
             ),
             written("", status="401", **{"WWW-Authenticate": f'Bearer authorization="{PLANTED}"'}),
+            written("", status="401", **{"WWW-Authenticate": PLANTED}),
+            written(PLANTED, status="429", **{"Retry-After": PLANTED}),
         ),
         longest=65_536,
+        quotes=True,
     ),
     Target(
         "gotten",
@@ -338,6 +345,11 @@ TARGETS = (
         (
             written(_json(ITEM | {"value": PLANTED})),
             written(_json(ITEM | {"value": PLANTED, "attributes": {"created": 10**30}})),
+            written(
+                _json(ITEM | {"value": PLANTED, "attributes": ATTRIBUTES | {"enabled": False}})
+            ),
+            written(_json(ITEM | {"value": PLANTED}), Date="Fri, 15 Jan 2027 08:00:09 GMT"),
+            written(_json(ITEM | {"value": PLANTED}), Date=PLANTED),
             written(_json({"error": {"code": "SecretNotFound"}}), status="404"),
         ),
         longest=65_536,
