@@ -14,7 +14,7 @@ FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)"
 	if [ -x "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
 	then echo "$$python"; exit; fi; done
 
-.PHONY: help demo up down test faults check lint format prove mutants fuzz bench soak costs requirements package audit licences clean
+.PHONY: help demo up down test faults check lint format docs prove mutants fuzz bench soak costs requirements package audit licences clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -48,6 +48,9 @@ lint: .venv/ready
 format: .venv/ready ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
+
+docs: .venv/ready ## Write the settings, the reasons and the HTTP API into the documents, from the code
+	@$(BIN)/python -m tests.docs
 
 prove: .venv/ready ## Run 10,000 random histories of the sync over the emulators
 	@$(BIN)/python -m tests.model prove

@@ -9,24 +9,20 @@ from http import HTTPStatus
 import azure.functions as func
 
 from sync import bootstrap, telemetry
-from sync.app.explain import explanation_json
+from sync.app.outcomes import errors
 from sync.app.requests import parse_resync, parse_status
-from sync.app.serialize import (
-    Json,
-    error_json,
-    errors,
-    http_status,
-    outcomes_json,
-    retry_after,
-)
 from sync.app.use_cases import EVENT, EVENT_SUBJECT, REQUEST, Pending
 from sync.app.work_queue import attempt
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient, Unattended, Unexpected
 from sync.core.model import Failed, Ignored, Outcome
 from sync.core.reasons import Reason
+from sync.http_api.answers import Health, SettingsFault, Statuses
+from sync.http_api.convert import explanation_of, outcomes_of, refusal_of, status_of
+from sync.http_api.dataclass_json import to_json
+from sync.http_api.http_status import http_status, retry_after
 from sync.http_api.openapi import openapi as describe
 from sync.http_api.principal import UnknownCaller, entra_principal
-from sync.settings.environment import DEFAULT_SCHEDULE, SettingsError
+from sync.settings.environment import Settings, SettingsError
 
 telemetry.quiet_sdks()
 app = func.FunctionApp(
@@ -43,7 +39,7 @@ def _schedule() -> str:
     schedule = attempt(lambda: bootstrap.settings().schedule)
     if isinstance(schedule, SyncError):
         telemetry.log_settings_fault(schedule)
-        return DEFAULT_SCHEDULE
+        return Settings().schedule
     return schedule
 
 
@@ -85,7 +81,7 @@ def _resync(req: func.HttpRequest) -> func.HttpResponse:
     trigger = _trigger("resync", req)
     outcomes = list(bootstrap.app().resync(parse_resync(req.get_body())))
     telemetry.log_pass(trigger, outcomes)
-    return _answer(outcomes_json(outcomes), errors(outcomes))
+    return _answer(outcomes_of(outcomes), errors(outcomes))
 
 
 @app.function_name("status")
@@ -102,18 +98,14 @@ def _status(req: func.HttpRequest) -> func.HttpResponse:
     began = time.monotonic()
     known = asked.choose(request)
     told = list(asked.status(known))
-    telemetry.log_status(trigger, [error for _, error in told])
-    vaults = [status for status, _ in told]
+    telemetry.log_status(trigger, [each.error for each in told])
+    explanation = None
     if request.vault is not None:
         left = REQUEST.after(time.monotonic() - began)
-        vaults = [
-            {
-                **status,
-                "explanation": explanation_json(asked.explain(place, request.secret, left)),
-            }
-            for status, place in zip(vaults, asked.places(known.vaults), strict=True)
-        ]
-    return _answer({"vaults": vaults}, [e for _, e in told if e])
+        (place,) = asked.places(known.vaults)
+        explanation = explanation_of(asked.explain(place, request.secret, left))
+    vaults = tuple(status_of(each, explanation) for each in told)
+    return _answer(Statuses(vaults), [each.error for each in told if each.error])
 
 
 @app.function_name("health")
@@ -121,8 +113,8 @@ def _status(req: func.HttpRequest) -> func.HttpResponse:
 def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the binding's name
     """Tell whether the app can work at all, and nothing else."""
     if attempt(lambda: bootstrap.app().knows_nothing) is not False:
-        return _json({"status": "misconfigured"}, HTTPStatus.SERVICE_UNAVAILABLE)
-    return _json({"status": "ok"}, HTTPStatus.OK)
+        return _json(Health("misconfigured"), HTTPStatus.SERVICE_UNAVAILABLE)
+    return _json(Health("ok"), HTTPStatus.OK)
 
 
 @app.function_name("openapi")
@@ -188,18 +180,16 @@ def _refusal(error: SyncError) -> func.HttpResponse:
     if isinstance(error, UnknownCaller):
         _failures.log("http", Ignored("caller", error))
         headers = {"WWW-Authenticate": "Bearer"}
-        return _json(error_json(error), HTTPStatus.UNAUTHORIZED, headers)
+        return _json(refusal_of(error), HTTPStatus.UNAUTHORIZED, headers)
     if isinstance(error, SettingsError):
-        return _json(
-            {"reason": Reason.SETTINGS_WRONG, "faults": list(error.faults)},
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-        )
+        fault = SettingsFault("SettingsWrong", error.faults)
+        return _json(fault, HTTPStatus.INTERNAL_SERVER_ERROR)
     if isinstance(error, Unexpected):
         telemetry.log_outcome("http", Failed("request", error))
-    return _answer(error_json(error), [error])
+    return _answer(refusal_of(error), [error])
 
 
-def _answer(body: Mapping[str, Json], failures: list[SyncError]) -> func.HttpResponse:
+def _answer(body: object, failures: list[SyncError]) -> func.HttpResponse:
     code = http_status(failures)
     headers = (
         {"Retry-After": str(retry_after(failures))}
@@ -209,9 +199,10 @@ def _answer(body: Mapping[str, Json], failures: list[SyncError]) -> func.HttpRes
     return _json(body, code, headers)
 
 
-def _json(
-    body: Mapping[str, Json], code: int, headers: Mapping[str, str] | None = None
-) -> func.HttpResponse:
+def _json(body: object, code: int, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
     return func.HttpResponse(
-        json.dumps(body) + "\n", status_code=code, headers=headers, mimetype="application/json"
+        json.dumps(to_json(body)) + "\n",
+        status_code=code,
+        headers=headers,
+        mimetype="application/json",
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from bench import burst, fresh_process, layers, quiet_pass, single_event
 from bench.rig import BURST, EVENT, QUIET, Rig, rig
 from bench.timing import COUNT_HEADINGS, HEADINGS, Count, Ratio, Times, table
+from tests.kit.site import target_of
 
 _EVENT_KEYS, _QUIET_KEYS, _BURST_KEYS = 10, 100, 500
 _EVENTS, _SLOW_EVENTS, _LAYERS, _PASSES, _COUNTED, _BURSTS, _STARTS = 300, 60, 150, 50, 3, 3, 9
@@ -50,7 +51,7 @@ def _quiet(running: Rig) -> bool:
         Count("Secret reads", reads_each, 1, 1),
         Count("writes, or anything else", others_each, 0, 0),
     ]
-    times = running.run(quiet_pass.measure, running.site, QUIET, _PASSES)
+    times = running.run(quiet_pass.measure, running.access, QUIET, _PASSES)
     _print(
         f"A pass over a quiet vault of {_QUIET_KEYS} secrets ({_PASSES} times)",
         [Ratio("timer's pass : the same 5 calls", times.passed, times.floor)],
@@ -61,7 +62,7 @@ def _quiet(running: Rig) -> bool:
 
 def _event(running: Rig) -> None:
     vault, _ = running.fill(EVENT, _EVENT_KEYS)
-    times = running.run(single_event.measure, running.site, EVENT, _EVENTS)
+    times = running.run(single_event.measure, running.access, EVENT, _EVENTS)
     _print(
         f"One event for a vault of {_EVENT_KEYS} secrets ({_EVENTS} times); floor: vault get, "
         "Secret get, apply",
@@ -71,14 +72,14 @@ def _event(running: Rig) -> None:
             Ratio("an empty function, for scale", times.empty_function, times.floor),
         ],
     )
-    calls = running.run(layers.measure, running.site, EVENT, _LAYERS)
+    calls = running.run(layers.measure, running.access, EVENT, _LAYERS)
     _print(
         f"What the app adds to each bare call ({_LAYERS} times)",
         [Ratio(layer.name, layer.called, layer.bare) for layer in calls],
     )
     for faults in (vault.faults, running.stack.cluster.faults):
         faults.delay(_SERVER_SECONDS, None)
-    times = running.run(single_event.measure, running.site, EVENT, _SLOW_EVENTS)
+    times = running.run(single_event.measure, running.access, EVENT, _SLOW_EVENTS)
     for faults in (vault.faults, running.stack.cluster.faults):
         faults.clear()
     _print(
@@ -98,7 +99,7 @@ def _burst(running: Rig) -> bool:
 
 
 def _bursts(running: Rig, names: Sequence[str], connections: int) -> bool:
-    vault = running.stack.vaults[BURST.vault]
+    vault = running.stack.vaults[BURST]
     requests = running.stack.cluster.requests
     taken: list[tuple[float, float]] = []
     counted: list[tuple[int, int, int]] = []
@@ -110,11 +111,11 @@ def _bursts(running: Rig, names: Sequence[str], connections: int) -> bool:
         vault.reset_requests()
         requests.reset()
         events = tuple(running.published)
-        took = running.run(burst.deliver, running.site, events, connections)
-        data = running.stack.cluster.data(BURST.namespace, "keyvault-project")
+        took = running.run(burst.deliver, running.access, events, connections)
+        data = running.stack.cluster.data(*target_of(BURST))
         behind = sum(data[name] != f"{name}{turn}".encode() for name in names)
         counted.append((requests.count("patch", "secrets"), vault.requests()["get"], behind))
-        taken.append((took, running.run(burst.floor, running.site, BURST, names, connections)))
+        taken.append((took, running.run(burst.floor, running.access, BURST, names, connections)))
     bursts, floors = zip(*taken, strict=True)
     writes, gets, behinds = zip(*counted, strict=True)
     right = [
@@ -131,7 +132,7 @@ def _bursts(running: Rig, names: Sequence[str], connections: int) -> bool:
 
 
 def _start(running: Rig) -> None:
-    vault = running.stack.vaults[EVENT.vault]
+    vault = running.stack.vaults[EVENT]
 
     def next_event() -> object:
         vault.set_secret(single_event.KEY, str(time.time_ns()))
@@ -139,7 +140,7 @@ def _start(running: Rig) -> None:
 
     times = fresh_process.measure(running.stack.app_environment(), next_event, _STARTS)
     _print(
-        f"A fresh process ({_STARTS} times); floor: the app's four SDKs imported alone",
+        f"A fresh process ({_STARTS} times); floor: the app's three SDKs imported alone",
         [
             Ratio("app indexed", times.indexed, times.imported),
             Ratio("first event served", times.invoked, times.imported),

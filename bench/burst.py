@@ -7,24 +7,24 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from threading import Barrier
 
-from bench.single_event import Floor, Place, timed
-from bench.site import Line, Site, secret_path
+from bench.connections import Access, Line, secret_path
+from bench.single_event import Floor, timed
 
 
-def deliver(site: Site, events: Sequence[object], connections: int) -> float:
+def deliver(access: Access, events: Sequence[object], connections: int) -> float:
     """Post each event in a delivery of its own; return the seconds until all are acknowledged."""
     bodies = [json.dumps([event]).encode() for event in events]
 
     def post(line: Line, body: bytes) -> None:
-        line.ask("POST", site.webhook, body)
+        line.ask("POST", access.webhook, body)
 
-    return _share(bodies, [site.host() for _ in range(connections)], post)
+    return _share(bodies, [access.host() for _ in range(connections)], post)
 
 
-def floor(site: Site, place: Place, names: Sequence[str], connections: int) -> float:
+def floor(access: Access, vault: str, names: Sequence[str], connections: int) -> float:
     """Get each secret and apply them once, on as many connections; return the seconds."""
-    lines = [site.vault(place.vault) for _ in range(connections)]
-    write = Floor(lines[0], site.cluster(), place).write(str(time.time_ns()))
+    lines = [access.vault(vault) for _ in range(connections)]
+    write = Floor(lines[0], access.cluster(), vault).write(str(time.time_ns()))
 
     def get(line: Line, name: str) -> None:
         line.ask("GET", secret_path(name))

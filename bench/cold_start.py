@@ -1,7 +1,7 @@
 """Measures what a fresh process needs up to its first Secret: `python -m bench.cold_start`.
 
 Each way to read a Secret runs in processes of its own, against the local API server; the floor is
-a process that only imports the app's four SDKs.
+a process that only imports the app's three SDKs.
 """
 
 import os
@@ -20,7 +20,7 @@ from local.serving import LOOPBACK, Servers
 
 _TOKEN = "bench"  # noqa: S105 - of a server that lives as long as this process
 _SECRET = "/api/v1/namespaces/default/secrets/s"  # noqa: S105 - a path
-_FLOOR = "import azure.functions, azure.identity, azure.keyvault.secrets, kubernetes.client"
+_FLOOR = "import azure.functions, azure.identity, azure.keyvault.secrets"
 _CLIENT = """
 import json, os
 from kubernetes.client import ApiClient, Configuration
@@ -31,7 +31,7 @@ client = ApiClient(configuration)
 (token,) = configuration.api_key.values()
 """
 _WAYS = {
-    "the four SDKs, imported only": _FLOOR,
+    "the three SDKs, imported only": _FLOOR,
     "kubernetes, imported only": "import kubernetes.client, kubernetes.config",
     "CoreV1Api, models": _CLIENT
     + """
@@ -65,9 +65,9 @@ target = Target(VaultName("v", "r", "p", "s", 1), "c", "default", "s")
 actual = KubernetesSecrets(clusters).read(target, Deadline.after(20, time.monotonic))
 assert actual is not None and actual.data == {"a": b"1"}
 """,
-    "the four SDKs and this app's adapter": "",
+    "the three SDKs and this app's adapter": "",
 }
-_WAYS["the four SDKs and this app's adapter"] = _FLOOR + "\n" + _WAYS["this app's adapter"]
+_WAYS["the three SDKs and this app's adapter"] = _FLOOR + "\n" + _WAYS["this app's adapter"]
 
 
 def main() -> None:

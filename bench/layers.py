@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 from azure.identity import DefaultAzureCredential
 
-from bench.single_event import KEY, Floor, Place, event, timed
-from bench.site import Site, kubernetes_path, put_secret, secret_path
+from bench.connections import Access, kubernetes_path, put_secret, secret_path
+from bench.single_event import KEY, SPARE, Floor, timed
 from bench.timing import Times
 from sync import bootstrap, telemetry
 from sync.adapters.azure.key_vault import KeyVaults
 from sync.core.model import Converged, Desired, Target
 from sync.core.ports import Cluster, Deadline
+from tests.kit.events import new_version
 
 _SECONDS = 20
 _WARM_UP = 20
@@ -28,20 +29,20 @@ class Layer:
     bare: Times
 
 
-def measure(site: Site, place: Place, repeats: int) -> Sequence[Layer]:
+def measure(access: Access, vault: str, repeats: int) -> Sequence[Layer]:
     """Let the app's layers, in this process, and bare calls take turns."""
     telemetry.quiet_sdks()
     settings = bootstrap.settings()
     app = bootstrap.build(settings)
-    target = settings.naming.target(settings.naming.vault(place.vault))
+    target = settings.naming.target(settings.naming.vault(vault))
     vaults = KeyVaults(DefaultAzureCredential(), settings.dns_suffix)
-    door, cluster = site.vault(place.vault), site.cluster()
-    floor = Floor(door, cluster, place)
-    aside = _Aside(app.cluster, replace(target, namespace=place.spare))
+    door, cluster = access.vault(vault), access.cluster()
+    floor = Floor(door, cluster, vault)
+    aside = _Aside(app.cluster, replace(target, namespace=SPARE))
 
     def handled(turn: int) -> Callable[[], None]:
         version = put_secret(door, KEY, f"value-{turn}").rpartition("/")[2]
-        payload = json.dumps(event(place.vault, KEY, version))
+        payload = json.dumps(new_version(vault, KEY, version))
 
         def call() -> None:
             (pending,) = app.event(payload)
@@ -55,7 +56,7 @@ def measure(site: Site, place: Place, repeats: int) -> Sequence[Layer]:
             timed(lambda: vaults.get(target.vault, KEY, _deadline())),
             timed(lambda: door.ask("GET", secret_path(KEY))),
             timed(aside.read),
-            timed(lambda: cluster.ask("GET", kubernetes_path(place.spare))),
+            timed(lambda: cluster.ask("GET", kubernetes_path(SPARE))),
             timed(aside.apply(f"aside-{turn}".encode())),
             timed(floor.write(f"bare-{turn}")),
             timed(handled(turn)),

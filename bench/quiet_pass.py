@@ -3,8 +3,8 @@
 import json
 from dataclasses import dataclass
 
-from bench.single_event import Place, timed
-from bench.site import Line, Site, kubernetes_path, list_path
+from bench.connections import Access, Line, list_path, own_path
+from bench.single_event import timed
 from bench.timing import Times
 
 _TIMER = "/admin/functions/reconcile_drift?wait=true"
@@ -19,13 +19,13 @@ class PassTimes:
     floor: Times
 
 
-def measure(site: Site, place: Place, repeats: int) -> PassTimes:
+def measure(access: Access, vault: str, repeats: int) -> PassTimes:
     """Let passes and floors take turns."""
-    host, cluster, door = site.host(), site.cluster(), site.vault(place.vault)
+    host, cluster, door = access.host(), access.cluster(), access.vault(vault)
     pages = _pages(door)
 
     def floor() -> None:
-        cluster.ask("GET", kubernetes_path(place.namespace))
+        cluster.ask("GET", own_path(vault))
         for page in pages:
             door.ask("GET", page)
 

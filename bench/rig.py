@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from bench.single_event import KEY, Place
-from bench.site import Site
+from bench.connections import Access
+from bench.single_event import KEY, SPARE
 from local.host_process import HostProcess
 from local.key_vault import Vault, key_vault_app
 from local.stack import APP_USER, KEY_VAULT, Stack, local_stack
+from tests.kit.site import target_of
 
-EVENT = Place("weu-DS-AKV-event-dev-1", "event-dev", "spare-dev")
-QUIET = Place("weu-DS-AKV-quiet-dev-1", "quiet-dev", "spare-dev")
-BURST = Place("weu-DS-AKV-burst-dev-1", "burst-dev", "spare-dev")
+EVENT = "weu-DS-AKV-event-dev-1"
+QUIET = "weu-DS-AKV-quiet-dev-1"
+BURST = "weu-DS-AKV-burst-dev-1"
 
 _CLUSTER_TOKEN = "bench"  # noqa: S105 - of a server that lives as long as this process
 
@@ -31,20 +32,20 @@ class Rig:
 
     stack: Stack
     host: HostProcess
-    site: Site
+    access: Access
     load: ProcessPoolExecutor
     published: list[dict[str, object]]
 
-    def fill(self, place: Place, count: int) -> tuple[Vault, list[str]]:
+    def fill(self, vault: str, count: int) -> tuple[Vault, list[str]]:
         """Make a vault of so many secrets and its Secret; return the secrets' names, too."""
-        vault = self.stack.vault(place.vault)
+        made = self.stack.vault(vault)
         names = [KEY, *(f"secret-{number:03}" for number in range(1, count))]
         for name in names:
-            vault.set_secret(name, f"first of {name}")
-        answer = self.host.post("/api/resync", {"vault": place.vault})
+            made.set_secret(name, f"first of {name}")
+        answer = self.host.post("/api/resync", {"vault": vault})
         if answer.status != HTTPStatus.OK:
-            raise RuntimeError(f"resync of {place.vault}: {answer.body}")
-        return vault, names
+            raise RuntimeError(f"resync of {vault}: {answer.body}")
+        return made, names
 
     def run[**P, T](self, measure: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         """Run a measure in the load's process, which has the app's environment."""
@@ -57,31 +58,27 @@ def rig(folder: Path) -> Iterator[Rig]:
     with local_stack(folder) as stack:
         published: list[dict[str, object]] = []
         stack.vaults.publish = published.append
-        for namespace in {name for place in (EVENT, QUIET, BURST) for name in _namespaces(place)}:
+        for namespace in (SPARE, *(target_of(vault)[0] for vault in (EVENT, QUIET, BURST))):
             stack.namespace(namespace)
         stack.cluster.add_token(_CLUSTER_TOKEN, APP_USER)
-        environment = stack.app_environment([QUIET.vault])
+        environment = stack.app_environment([QUIET])
         with (
             stack.host(environment, timer=False) as host,
             ProcessPoolExecutor(
                 1, multiprocessing.get_context("spawn"), _adopt, (environment,)
             ) as load,
         ):
-            yield Rig(stack, host, _site(stack, host), load, published)
+            yield Rig(stack, host, _access(stack, host), load, published)
 
 
 def _adopt(environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
 
 
-def _namespaces(place: Place) -> tuple[str, str]:
-    return place.namespace, place.spare
-
-
-def _site(stack: Stack, host: HostProcess) -> Site:
+def _access(stack: Stack, host: HostProcess) -> Access:
     """Open a way to the vaults past the proxy, and describe all the ways."""
     context = stack.authority.server_context("*.vault.azure.net")
-    return Site(
+    return Access(
         ca=stack.folder / "ca.pem",
         proxy_port=int(stack.environment["HTTPS_PROXY"].rpartition(":")[2]),
         vault_port=stack.servers.serve(key_vault_app(stack.vaults), context),

@@ -2,17 +2,18 @@
 
 import json
 import time
-import uuid
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from bench.site import Line, Site, kubernetes_path, put_secret, secret_path
+from bench.connections import Access, Line, kubernetes_path, own_path, put_secret, secret_path
 from bench.timing import Times
-from local.stack import SUBSCRIPTION
+from tests.kit.events import new_version
 
 KEY = "db-password"
+SPARE = "spare-dev"
+"""The namespace where floors may write."""
+
 _APPLY = "?fieldManager=keyvault-sync&force=true"
 _WARM_UP = 20
 
@@ -27,26 +28,17 @@ class EventTimes:
     empty_function: Times
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A vault, the namespace of its Secret, which exists, and one where floors may write."""
-
-    vault: str
-    namespace: str
-    spare: str
-
-
-def measure(site: Site, place: Place, repeats: int) -> EventTimes:
+def measure(access: Access, vault: str, repeats: int) -> EventTimes:
     """Let events of new versions and floors take turns.
 
     Raises RuntimeError where a 202 comes before the Secret has the value.
     """
-    lines = _Lines(site, place.vault)
-    floor = Floor(lines.vault, lines.cluster, place)
-    by_proxy = Floor(site.vault_by_proxy(place.vault), lines.cluster, place)
+    lines = _Lines(access, vault)
+    floor = Floor(lines.vault, lines.cluster, vault)
+    by_proxy = Floor(access.vault_by_proxy(vault), lines.cluster, vault)
     taken = [
         (
-            _posted(lines, place, f"value-{turn}"),
+            _posted(lines, vault, f"value-{turn}"),
             timed(floor.turn(f"floor-{turn}")),
             timed(by_proxy.turn(f"proxy-{turn}")),
             timed(lambda: lines.host.ask("GET", "/api/health")),
@@ -55,29 +47,6 @@ def measure(site: Site, place: Place, repeats: int) -> EventTimes:
     ]
     posted, straight, proxied, empty = zip(*taken[_WARM_UP:], strict=True)
     return EventTimes(Times(posted), Times(straight), Times(proxied), Times(empty))
-
-
-def event(vault: str, secret: str, version: str) -> dict[str, object]:
-    """Write the event that a vault publishes of a new version."""
-    return {
-        "id": str(uuid.uuid4()),
-        "topic": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"
-        f"/providers/Microsoft.KeyVault/vaults/{vault}",
-        "subject": secret,
-        "eventType": "Microsoft.KeyVault.SecretNewVersionCreated",
-        "eventTime": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z",
-        "data": {
-            "Id": f"https://{vault.lower()}.vault.azure.net/secrets/{secret}/{version}",
-            "VaultName": vault,
-            "ObjectType": "Secret",
-            "ObjectName": secret,
-            "Version": version,
-            "NBF": None,
-            "EXP": None,
-        },
-        "dataVersion": "1",
-        "metadataVersion": "1",
-    }
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -93,12 +62,12 @@ class Floor:
     The apply writes what the app wrote, with one value changed, to a Secret of the spare namespace.
     """
 
-    def __init__(self, vault: Line, cluster: Line, place: Place) -> None:
-        self._vault = vault
+    def __init__(self, door: Line, cluster: Line, vault: str) -> None:
+        self._vault = door
         self._cluster = cluster
-        self._path = kubernetes_path(place.spare)
+        self._path = kubernetes_path(SPARE)
         secret: dict[str, dict[str, dict[str, str]]] = json.loads(
-            cluster.ask("GET", kubernetes_path(place.namespace))
+            cluster.ask("GET", own_path(vault))
         )
         written = secret["metadata"]
         self._document: dict[str, object] = {
@@ -106,7 +75,7 @@ class Floor:
             "kind": "Secret",
             "metadata": {
                 "name": written["name"],
-                "namespace": place.spare,
+                "namespace": SPARE,
                 "labels": written["labels"],
                 "annotations": written["annotations"],
             },
@@ -142,20 +111,18 @@ class Floor:
 
 
 class _Lines:
-    def __init__(self, site: Site, vault: str) -> None:
-        self.vault = site.vault(vault)
-        self.cluster = site.cluster()
-        self.host = site.host()
-        self.webhook = site.webhook
+    def __init__(self, access: Access, vault: str) -> None:
+        self.vault = access.vault(vault)
+        self.cluster = access.cluster()
+        self.host = access.host()
+        self.webhook = access.webhook
 
 
-def _posted(lines: _Lines, place: Place, value: str) -> float:
+def _posted(lines: _Lines, vault: str, value: str) -> float:
     version = put_secret(lines.vault, KEY, value).rpartition("/")[2]
-    body = json.dumps([event(place.vault, KEY, version)]).encode()
+    body = json.dumps([new_version(vault, KEY, version)]).encode()
     took = timed(lambda: lines.host.ask("POST", lines.webhook, body))
-    secret: dict[str, dict[str, str]] = json.loads(
-        lines.cluster.ask("GET", kubernetes_path(place.namespace))
-    )
+    secret: dict[str, dict[str, str]] = json.loads(lines.cluster.ask("GET", own_path(vault)))
     if secret["data"][KEY] != b64encode(value.encode()).decode():
         raise RuntimeError("an event was acknowledged before its value was in the Secret")
     return took

@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
 from local import arm
 from local.api_server import AKS_AUDIENCE, ApiServer
 from local.authority import Authority
@@ -85,6 +87,15 @@ class Stack:
             "SYNC_SUBSCRIPTIONS": SUBSCRIPTION,
             **settings,
         }
+
+    def public_trust(self) -> dict[str, str]:
+        """Return variables by which an app trusts the public authorities, too, as deployed ones do.
+
+        The proxy still leads to the stack alone.
+        """
+        bundle = self.folder / "bundle.pem"
+        bundle.write_bytes(Path(DEFAULT_CA_BUNDLE_PATH).read_bytes() + self.authority.pem)
+        return {"REQUESTS_CA_BUNDLE": str(bundle), "CURL_CA_BUNDLE": str(bundle)}
 
     def host(self, environment: Mapping[str, str], *, timer: bool = True) -> HostProcess:
         """Return the project's app on the Functions host, to be entered."""

@@ -16,7 +16,7 @@ from sync.adapters.azure.listed_vaults import ListedVaults
 from sync.adapters.azure.resource_graph import ResourceGraph
 from sync.adapters.azure.resource_manager import ResourceManager, host_of_cloud
 from sync.adapters.kubernetes.client import Clusters
-from sync.adapters.kubernetes.login.endpoints import Azure
+from sync.adapters.kubernetes.login.factory import Azure, KubeconfigFiles
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.app.registry import VaultRegistry
 from sync.app.use_cases import App
@@ -44,29 +44,32 @@ def platform_authenticates() -> bool:
     return settings_of.platform_authenticates(os.environ)
 
 
-def app() -> App:
-    """Return the app of this process, the same to every thread; raises SettingsError."""
+def app(*, command_line: bool = False) -> App:
+    """Return the app of this process, the same to every thread; raises SettingsError.
+
+    On the command line a kubeconfig file may run plugins and name other files.
+    """
     with _BUILDING:
-        return _app()
+        return _app(command_line)
 
 
 @cache
-def _app() -> App:
-    return build(settings())
+def _app(command_line: bool) -> App:  # noqa: FBT001 - `cache` takes it so
+    return build(settings(), command_line=command_line)
 
 
-def build(given: Settings) -> App:
+def build(given: Settings, *, command_line: bool = False) -> App:
     """Build an app on real clients."""
-    return _assemble(given, _clients(given))
+    return _assemble(given, _clients(given, command_line=command_line))
 
 
-def doctor() -> "Doctor":
+def doctor(*, command_line: bool = False) -> "Doctor":
     """Return the examination of an app like this process's; raises SettingsError."""
     from sync.adapters.kubernetes.access_reviews import ClusterAccess, SignIn  # noqa: PLC0415 - the app starts without
     from sync.doctor.doctor import Doctor  # noqa: PLC0415 - likewise
 
     given = settings()
-    clients = _clients(given)
+    clients = _clients(given, command_line=command_line)
     login = SignIn(clients.credential, f"https://{given.dns_suffix}")
     access = ClusterAccess(clients.clusters)
     return Doctor(_assemble(given, clients), clients.vaults, login, access, given.rules)
@@ -82,13 +85,23 @@ class _Clients:
     clusters: Clusters
 
 
-def _clients(given: Settings) -> _Clients:
+def _clients(given: Settings, *, command_line: bool) -> _Clients:
     another = log_in(os.environ)
     credential = another()
-    vaults = KeyVaults(credential, given.dns_suffix)
+    vaults = KeyVaults(credential, given.dns_suffix, given.rules.reads)
     arm = ResourceManager(credential, host_of_cloud(given.dns_suffix))
     azure = Azure(vaults, credential, another, partial(managed_cluster_endpoint, arm))
-    return _Clients(credential, vaults, arm, Clusters(given.clusters, azure))
+    clusters = Clusters(given.clusters, azure, files=_kubeconfig_files(command_line=command_line))
+    return _Clients(credential, vaults, arm, clusters)
+
+
+def _kubeconfig_files(*, command_line: bool) -> KubeconfigFiles:
+    default = os.environ.get("KUBECONFIG") or KubeconfigFiles().default
+    if not command_line:
+        return KubeconfigFiles(default)
+    from sync.adapters.kubernetes.login.local_kubeconfig import LocalKubeconfig  # noqa: PLC0415 - the app does without its package
+
+    return KubeconfigFiles(default, LocalKubeconfig)
 
 
 def _assemble(given: Settings, clients: _Clients) -> App:

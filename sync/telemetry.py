@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sized
 from threading import Lock
 
-from sync.app.serialize import key_of
+from sync.app.outcomes import key_of
 from sync.app.use_cases import DISCOVERY
 from sync.core.errors import NotOurs, Permanent, SyncError, Unexpected
 from sync.core.model import Converged, Failed, Ignored, Outcome, Target
@@ -31,10 +31,12 @@ _REPORT_SECONDS = 300.0
 def quiet_sdks() -> None:
     """Keep the Azure SDK from logging each request, which costs time and tells nothing.
 
-    Of a token that it does not get azure-identity logs the endpoint's whole answer, which may hold
-    one; OAuth's libraries log all that they send. What failed is in our own words only.
+    When azure-identity fails to get a token, it logs the whole response, which may contain one;
+    OAuth's libraries log all that they send; of an answer whose head is damaged urllib3 logs what
+    it could not read. What failed is in our own words only.
     """
     logging.getLogger("azure").setLevel(logging.WARNING)
+    logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
     for library in ("azure.identity", "msal", "oauthlib", "requests_oauthlib"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
 

@@ -9,17 +9,15 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from bench.soak import changes, shapes
-from bench.soak.estate import plots
-from bench.soak.judgement import judge
-from bench.soak.leaking import KINDS, leaking_app
-from bench.soak.load import TIMER_FUNCTION, Load
+from bench.soak.checks import Verdict, judge
+from bench.soak.faults import Trouble
+from bench.soak.plots import plots
 from bench.soak.run import Run
-from bench.soak.told import Told
-from bench.soak.trouble import Trouble
-from bench.soak.verdicts import Verdict
+from bench.soak.samples import Log
+from bench.soak.workload import Load
 from local.host_process import HostProcess
 from local.stack import ROOT, local_stack
+from tests.kit.app import App
 
 _VAULTS = 16
 _LEAST_SECONDS = 240  # a rotation of the faults to warm up, and enough after it for a trend
@@ -32,6 +30,41 @@ _ONE_HEAP = {
 arenas, more of it for an hour: what grows without them is in use.
 https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html"""
 _INTERRUPTED, _STOPPED = 130, 143  # as a shell says of what SIGINT or SIGTERM ended
+
+_LEAKS = {
+    "memory": (1, 'KEPT.append(payload + "x" * 8192)'),
+    "descriptors": (10, "KEPT.append(socket.socket())"),
+    "threads": (10, "threading.Thread(target=threading.Event().wait, daemon=True).start()"),
+}
+"""What an app with a leak does, and with each of how many events."""
+
+_LEAKING_APP = """
+import importlib.util
+import itertools
+import socket
+import sys
+import threading
+
+sys.path.append({root!r})
+import sync.app.use_cases
+
+KEPT = []
+TURNS = itertools.count()
+parse = sync.app.use_cases.parse
+
+
+def leaking(payload, subscriptions):
+    if next(TURNS) % {every} == 0:
+        {leak}
+    return parse(payload, subscriptions)
+
+
+sync.app.use_cases.parse = leaking
+spec = importlib.util.spec_from_file_location("real_function_app", {path!r})
+real = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(real)
+app = real.app
+"""
 
 
 def main() -> int:
@@ -53,26 +86,37 @@ def main() -> int:
 def _soak(folder: Path, options: argparse.Namespace) -> list[Verdict]:
     with local_stack(folder) as stack:
         made = plots(stack, _VAULTS)
-        for plot in made:
-            for name in shapes.NAMES:
-                changes.new_version(plot, name, calm=False)
-        app = leaking_app(options.leak, folder) if options.leak else ROOT
+        path = leaking_app(options.leak, folder) if options.leak else ROOT
         names = [plot.vault.name for plot in made]
-        environment = stack.app_environment(names, **_ONE_HEAP)
-        with HostProcess(app, environment, folder / "host.log", timer=False) as host:
-            host.fire(TIMER_FUNCTION)
+        environment = stack.app_environment(names, **_ONE_HEAP, **stack.public_trust())
+        with HostProcess(path, environment, folder / "host.log", timer=False) as host:
+            app, log = App(host), Log(host.log)
+            app.fire()
             stack.subscribe(host)
-            load, told = Load(made, host), Told(host.log)
-            run = Run(stack, host, made, load, told, Trouble(stack, made), options.seconds)
+            load = Load(made, app)
+            trouble = Trouble(stack, [plot.vault for plot in made])
+            run = Run(stack, load, log, trouble, options.seconds)
             try:
                 run.soak()
                 reached = list(judge(run))
                 done = ", ".join(f"{count:,} {kind}" for kind, count in sorted(load.done.items()))
-                print(f"\n{run.now:.0f} s in all: {done}; {told.size:,} bytes of log")
+                print(f"\n{run.now:.0f} s in all: {done}; {log.size:,} bytes of log")
             finally:
                 _write(run, options.samples)
                 shutil.copy(host.log, options.samples.with_suffix(".log"))
     return reached
+
+
+def leaking_app(kind: str, folder: Path) -> Path:
+    """Write the same app with a leak built in, by which to see that it is found."""
+    every, leak = _LEAKS[kind]
+    app = folder / "leaking"
+    app.mkdir()
+    shutil.copy(ROOT / "host.json", app)
+    path = str(ROOT / "function_app.py")
+    text = _LEAKING_APP.format(root=str(ROOT), path=path, leak=leak, every=every)
+    (app / "function_app.py").write_text(text)
+    return app
 
 
 def _options() -> argparse.Namespace:
@@ -84,7 +128,7 @@ def _options() -> argparse.Namespace:
         default=Path(".local") / "soak.csv",
         help="CSV to write",
     )
-    parser.add_argument("--leak", choices=KINDS, help="build one in, to see it found")
+    parser.add_argument("--leak", choices=_LEAKS, help="build one in, to see it found")
     options = parser.parse_args()
     if options.seconds < _LEAST_SECONDS:
         parser.error(f"--seconds is at least {_LEAST_SECONDS}")

@@ -6,14 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from bench.soak import process
-from bench.soak.estate import Plot
-from bench.soak.load import Load
-from bench.soak.process import Sample
-from bench.soak.told import Told
-from bench.soak.trouble import Trouble, port_of
-from bench.soak.verdicts import MEBI
-from local.host_process import HostProcess
+from bench.soak.faults import Trouble, port_of
+from bench.soak.samples import Log, Sample, look
+from bench.soak.workload import Load
 from local.stack import Stack
 
 END_SECONDS = 30.0
@@ -21,6 +16,7 @@ END_SECONDS = 30.0
 
 REST = "rest"
 FROM_CALLERS, TO_VAULTS, TO_CLUSTER = "from callers", "to vaults", "to the cluster"
+MEBI = 1 << 20
 
 _SAMPLE_SECONDS = 1.0
 _LINE_SECONDS = 30.0
@@ -46,10 +42,8 @@ class Run:
     """A run of so many seconds; `idle` are looks at the app with nothing to do, in order."""
 
     stack: Stack
-    host: HostProcess
-    plots: list[Plot]
     load: Load
-    told: Told
+    log: Log
     trouble: Trouble
     seconds: float
     began: float = field(default_factory=time.monotonic)
@@ -78,14 +72,14 @@ class Run:
             self._settle()
 
     def _look(self) -> Sample:
-        environment = self.stack.environment
+        host, environment = self.load.app.host, self.stack.environment
         ports = {
-            self.host.port: FROM_CALLERS,
+            host.port: FROM_CALLERS,
             port_of(environment["HTTPS_PROXY"]): TO_VAULTS,
             port_of(environment["IDENTITY_ENDPOINT"]): "to the token endpoint",
             self.stack.cluster_port: TO_CLUSTER,
         }
-        return process.look(self.host.pid, ports)
+        return look(host.pid, ports)
 
     def _left(self) -> float:
         return self.seconds - END_SECONDS - self.now
@@ -128,7 +122,7 @@ class Run:
         ended = threading.Event()
         faults: list[OSError] = []
 
-        def look() -> None:
+        def watch() -> None:
             while not ended.wait(_SAMPLE_SECONDS):
                 try:
                     self._sample()
@@ -136,7 +130,7 @@ class Run:
                     faults.append(fault)
                     return
 
-        thread = threading.Thread(target=look)
+        thread = threading.Thread(target=watch)
         thread.start()
         try:
             yield
@@ -147,18 +141,18 @@ class Run:
             raise RuntimeError("the host has gone") from faults[0]
 
     def _sample(self) -> None:
-        oldest = max(plot.oldest() for plot in self.plots)
+        oldest = max(plot.oldest() for plot in self.load.plots)
         moment = Moment(self.now, self._look(), oldest, self.phase)
         last = self.moments[-1].at if self.moments else -_LINE_SECONDS
         self.moments.append(moment)
         if moment.at // _LINE_SECONDS > last // _LINE_SECONDS:
-            self.told.read()
+            self.log.read()
             print(self._line(moment), flush=True)
 
     def _line(self, moment: Moment) -> str:
         seen, counts = moment.seen, self.stack.grid.counts()
         writes = self.stack.cluster.requests.count("patch", "secrets")
-        failures = ", ".join(f"{n} {count:,}" for n, count in self.told.reasons.most_common(_NAMED))
+        failures = ", ".join(f"{n} {count:,}" for n, count in self.log.reasons.most_common(_NAMED))
         return (
             f"{moment.at:6.0f} s  {seen.resident / MEBI:6.1f} MiB "
             f"({seen.anonymous / MEBI:.1f} of no file)  "

@@ -2,8 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from local.key_vault.refusals import bad_parameter
 
@@ -23,7 +23,9 @@ class Quirks:
     port_in_next_link: bool = False
     empty_pages: bool = False
     repeated_entry: bool = False
+    null_page: bool = False
     page_size: int = PAGE_SIZE
+    odd: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

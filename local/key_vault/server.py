@@ -4,12 +4,14 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 
 from aiohttp import web
 
 from local.key_vault.faults import Asked, Kind, Part
 from local.key_vault.paging import PAGE_SIZE, Page
 from local.key_vault.refusals import Refused, bad_parameter, on_demand
+from local.key_vault.secret import Version
 from local.key_vault.vault import Vault
 from local.key_vault.vaults import RESOURCE, KeyVaults
 from local.key_vault.wire import (
@@ -56,6 +58,10 @@ class _Call:
     def version(self) -> str | None:
         return self.request.match_info.get("version")
 
+    def odd(self, version: Version, fields: Fields) -> Fields:
+        """Return the fields of a secret as this vault's quirks have them."""
+        return fields | dict(self.vault.quirks.odd.get(version.name.lower(), {}))
+
     @property
     def position(self) -> tuple[int, str | None]:
         try:
@@ -67,8 +73,9 @@ class _Call:
     def page[T](self, page: Page[T], write: Callable[[T], Fields]) -> Fields:
         port = ":443" if self.vault.quirks.port_in_next_link else ""
         base = f"{self.url}{port}{self.request.path.rstrip('/')}"
+        entries = [write(one) for one in page.entries]
         return {
-            "value": [write(one) for one in page.entries],
+            "value": None if self.vault.quirks.null_page and not entries else entries,
             "nextLink": next_link(base, page, dict(self.request.query)),
         }
 
@@ -77,12 +84,13 @@ type _Operation = Callable[[_Call], Fields | None]
 
 
 def _get(call: _Call) -> Fields:
-    return bundle(call.url, call.vault.get_secret(call.name, call.version))
+    version = call.vault.get_secret(call.name, call.version)
+    return call.odd(version, bundle(call.url, version))
 
 
 def _list(call: _Call) -> Fields:
     page = call.vault.list_secrets(*call.position)
-    return call.page(page, lambda secret: entry(call.url, secret))
+    return call.page(page, lambda secret: call.odd(secret, entry(call.url, secret)))
 
 
 def _versions(call: _Call) -> Fields:
@@ -162,20 +170,25 @@ def _handler(vaults: KeyVaults, kind: Kind, operation: _Operation) -> _Handler:
 
         async def answer() -> web.StreamResponse:
             if not known:
-                return _challenge(vault)
+                return dated(_challenge(vault))
             try:
                 vault.access.check(kind, call.name)
                 if "api-version" not in request.query:
                     raise bad_parameter("The api-version query parameter is missing.")
-                return _answer(operation(call))
+                return dated(_answer(operation(call)))
             except Refused as refusal:
-                return _refusal(refusal)
+                return dated(_refusal(refusal))
 
         part = _part(call, kind) if known else "challenge"
         fault = vault.faults.take(Asked(kind, call.name, part))
         if fault is None:
             return await answer()
-        return await fault.meet(request, answer, lambda status: _refused(vault, status))
+        return dated(await fault.meet(request, answer, lambda status: _refused(vault, status)))
+
+    def dated(response: web.StreamResponse) -> web.StreamResponse:
+        """Date an answer by the vaults' clock, unless a fault did."""
+        response.headers.setdefault("Date", formatdate(vaults.clock(), usegmt=True))
+        return response
 
     return handle
 

@@ -23,7 +23,7 @@ def _unheard(_event: dict[str, object]) -> None:
 
 @dataclass(slots=True)
 class KeyVaults:
-    """The vaults, and the one token check that they share.
+    """The vaults, and the one token check that they share; their answers are dated by `clock`.
 
     `publish` gets every event on the thread that caused it, the server's loop for one: it should
     hand it on and return. `token_valid` tells whether a bearer token is good for Key Vault.

@@ -3,7 +3,7 @@
 from local.kubernetes.authorization import Rule
 from local.kubernetes.cluster import AnyCluster, Cluster
 from local.kubernetes.credentials import kubeconfig
+from local.kubernetes.options import Write
 from local.kubernetes.server import kubernetes_app
-from local.kubernetes.writes import Write
 
 __all__ = ["AnyCluster", "Cluster", "Rule", "Write", "kubeconfig", "kubernetes_app"]

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from local.kubernetes.documents import Document, array, child, items, text, words
+from local.kubernetes.documents import Document, child, items, text, words
+from local.kubernetes.kinds import ROLE, ROLE_BINDING
+from local.kubernetes.store import Store
 
 ANY = "*"
 
@@ -21,15 +23,6 @@ class Rule:
     names: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
     groups: tuple[str, ...] = ("",)
-
-    def document(self) -> Document:
-        """Return the rule as reviews show it."""
-        shown: Document = {
-            "verbs": array(self.verbs),
-            "apiGroups": array(self.groups),
-            "resources": array(self.resources),
-        }
-        return {**shown, "resourceNames": array(self.names)} if self.names else shown
 
     def covers(self, attempt: "Attempt") -> bool:
         """Whether the rule speaks of this attempt."""
@@ -62,27 +55,35 @@ class Attempt:
 
 
 class Access:
-    """Who may do what, besides what Roles say."""
+    """Who may do what: by what was granted, and by the Roles that are stored."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._grants: dict[str, tuple[Rule, ...]] = {}
 
     def grant(self, user: str, rules: Iterable[Rule]) -> None:
         """Give the user these rules besides what they have."""
         self._grants[user] = (*self._grants.get(user, ()), *rules)
 
-    def rules(self, user: str, namespace: str) -> Iterator[Rule]:
-        """Yield the user's rules in that namespace."""
-        for rule in self._grants.get(user, ()):
-            if not rule.namespaces or namespace in rule.namespaces:
-                yield rule
-
     def allows(self, user: str, attempt: Attempt) -> bool:
         """Whether the user may."""
-        return any(rule.covers(attempt) for rule in self._grants.get(user, ()))
+        bound = (rule for who, rule in self.bound(attempt.namespace) if who == user)
+        return any(rule.covers(attempt) for rule in (*self._grants.get(user, ()), *bound))
+
+    def allows_everything(self, user: str) -> bool:
+        """Whether the user is the administrator."""
+        return self.allows(user, Attempt("any", "any", group="any"))
+
+    def bound(self, namespace: str) -> Iterator[tuple[str, Rule]]:
+        """Yield each user that has a Role in the namespace, with each of its rules."""
+        for binding in self._store.all(ROLE_BINDING, namespace) if namespace else ():
+            role = self._store.get(ROLE, namespace, _bound_role(binding.bare))
+            for rule in _role_rules(role.bare, namespace) if role else ():
+                for user in bound_users(binding.bare):
+                    yield user, rule
 
 
-def role_rules(role: Document, namespace: str) -> Iterator[Rule]:
+def _role_rules(role: Document, namespace: str) -> Iterator[Rule]:
     """Yield what a Role of that namespace allows whom it is bound to."""
     for rule in items(role, "rules"):
         yield Rule(
@@ -94,7 +95,7 @@ def role_rules(role: Document, namespace: str) -> Iterator[Rule]:
         )
 
 
-def bound_role(binding: Document) -> str:
+def _bound_role(binding: Document) -> str:
     """Return the name of the Role that a RoleBinding binds; empty where it is a ClusterRole."""
     role = child(binding, "roleRef")
     return text(role, "name") if text(role, "kind") == "Role" else ""

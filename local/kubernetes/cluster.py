@@ -13,11 +13,11 @@ from local.kubernetes.documents import Document, Json, child, strings, text, tex
 from local.kubernetes.faults import Faults, Requests
 from local.kubernetes.kinds import NAMESPACE, ROLE, ROLE_BINDING, SECRET, Kind
 from local.kubernetes.objects import decoded_data
-from local.kubernetes.patch_bodies import PatchType
+from local.kubernetes.options import Write
+from local.kubernetes.patch import PatchType
 from local.kubernetes.registry import Registry
 from local.kubernetes.selectors import Selector
 from local.kubernetes.status import ApiError
-from local.kubernetes.writes import Write
 
 ADMIN = "admin"
 """The user that may do everything."""
@@ -86,7 +86,7 @@ class AnyCluster(ABC):
         """PATCH an object."""
 
     @abstractmethod
-    def delete(self, kind: Kind, namespace: str, name: str, options: Document) -> object:
+    def delete(self, kind: Kind, namespace: str, name: str) -> object:
         """DELETE an object."""
 
     @abstractmethod
@@ -152,7 +152,7 @@ class AnyCluster(ABC):
 
     def delete_secret(self, namespace: str, name: str) -> None:
         """Remove a Secret."""
-        self.delete(SECRET, namespace, name, {})
+        self.delete(SECRET, namespace, name)
 
 
 class Cluster(Registry, AnyCluster):
@@ -189,9 +189,9 @@ class Cluster(Registry, AnyCluster):
 
     def delete_namespace(self, name: str) -> None:
         """Remove a namespace; whom a Role served there has the same rights by themselves."""
-        for user, rule in list(self._bound(name)):
+        for user, rule in list(self.access.bound(name)):
             self.grant(user, rule)
-        self.delete(NAMESPACE, "", name, {})
+        self.delete(NAMESPACE, "", name)
 
 
 def _encoded(data: Mapping[str, bytes]) -> Document:

@@ -1,7 +1,8 @@
-"""What the server says about itself: versions, groups and resources."""
+"""What the server says about itself: versions, resources, and as much OpenAPI as kubectl reads."""
 
-from local.kubernetes.documents import Document, array
-from local.kubernetes.kinds import KINDS, RBAC, Kind
+from local.kubernetes.documents import Document, array, child
+from local.kubernetes.kinds import KINDS, RBAC, Keyed, Kind, Leaf, Map, Members, Node, Struct
+from local.kubernetes.patch import PATCH_TYPES
 
 REVIEWS_GROUP = "authorization.k8s.io"
 WHOAMI_GROUP = "authentication.k8s.io"
@@ -62,7 +63,7 @@ def _resources(group: str) -> Document:
 def _resource(kind: Kind) -> Document:
     resource: Document = {
         "name": kind.plural,
-        "singularName": kind.singular,
+        "singularName": kind.name.lower(),
         "namespaced": kind.namespaced,
         "kind": kind.name,
         "verbs": array(_VERBS),
@@ -72,6 +73,86 @@ def _resource(kind: Kind) -> Document:
     return resource
 
 
+_OPTIONS = ("dryRun", "fieldManager", "fieldValidation", "force")
+
+
+def _title(kind: Kind) -> str:
+    return f"io.k8s.api.{kind.group.partition('.')[0] or 'core'}.v1.{kind.name}"
+
+
+def _type(kind: Kind) -> Document:
+    return {"group": kind.group, "version": "v1", "kind": kind.name}
+
+
+def _schema(node: Node) -> Document:  # noqa: PLR0911 - one for each node
+    match node:
+        case Struct(fields=fields):
+            properties: Document = {name: _schema(field) for name, field in fields.items()}
+            return {"type": "object", "properties": properties}
+        case Map(element):
+            return {"type": "object", "additionalProperties": _schema(element)}
+        case Keyed(key=key):
+            return {
+                "type": "array",
+                "items": {"type": "object"},
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": [key],
+                "x-kubernetes-patch-merge-key": key,
+                "x-kubernetes-patch-strategy": "merge",
+            }
+        case Members():
+            return {
+                "type": "array",
+                "items": {"type": "string"},
+                "x-kubernetes-list-type": "set",
+                "x-kubernetes-patch-strategy": "merge",
+            }
+        case Leaf("list"):
+            return {"type": "array", "items": {"type": "object"}}
+        case Leaf("bytes"):
+            return {"type": "string", "format": "byte"}
+        case Leaf(name):
+            return {"type": name}
+
+
+def _kind_schema(kind: Kind) -> Document:
+    return {**_schema(kind.schema), "x-kubernetes-group-version-kind": [_type(kind)]}
+
+
+def _operations(kind: Kind) -> Document:
+    plain = {name: "boolean" if name == "force" else "string" for name in _OPTIONS}
+    common: Document = {
+        "x-kubernetes-group-version-kind": _type(kind),
+        "parameters": array(
+            {"name": name, "in": "query", "schema": {"type": of}} for name, of in plain.items()
+        ),
+        "responses": {"200": {"description": "OK"}},
+    }
+    content: Document = {media: {"schema": {"type": "object"}} for media in PATCH_TYPES}
+    verbs: Document = {
+        verb: {**common, "x-kubernetes-action": verb} for verb in ("get", "put", "delete", "patch")
+    }
+    child(verbs, "patch")["requestBody"] = {"content": content}
+    return {
+        kind.path("{namespace}"): {"post": {**common, "x-kubernetes-action": "post"}},
+        kind.path("{namespace}", "{name}"): verbs,
+    }
+
+
+_SCHEMAS: Document = {_title(kind): _kind_schema(kind) for kind in KINDS.values()}
+
+
+def _openapi(root: str) -> Document:
+    kinds = (kind for kind in KINDS.values() if kind.root == root)
+    return {
+        "openapi": "3.0.0",
+        "info": {"title": "Kubernetes", "version": VERSION["gitVersion"]},
+        "paths": {path: asked for kind in kinds for path, asked in _operations(kind).items()},
+        "components": {"schemas": _SCHEMAS},
+    }
+
+
+_ROOTS = sorted({kind.root for kind in KINDS.values()})
 DISCOVERY: dict[str, Document] = {
     "/api": {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []},
     "/api/v1": _resources(""),
@@ -82,7 +163,11 @@ DISCOVERY: dict[str, Document] = {
     },
     f"/apis/{RBAC}": {"kind": "APIGroup", "apiVersion": "v1", **_group(RBAC)},
     f"/apis/{RBAC}/v1": _resources(RBAC),
-    **_reviews(REVIEWS_GROUP, "SelfSubjectAccessReview", "SelfSubjectRulesReview"),
+    **_reviews(REVIEWS_GROUP, "SelfSubjectAccessReview"),
     **_reviews(WHOAMI_GROUP, "SelfSubjectReview"),
     "/version": VERSION,
+    "/openapi/v3": {
+        "paths": {root[1:]: {"serverRelativeURL": f"/openapi/v3{root}"} for root in _ROOTS}
+    },
+    **{f"/openapi/v3{root}": _openapi(root) for root in _ROOTS},
 }

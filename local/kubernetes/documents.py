@@ -60,11 +60,11 @@ def parse_json(body: bytes) -> Json:
 
 
 def parse_yaml(body: bytes) -> Json:
-    """Parse JSON or YAML without tags, dates as text; raise ValueError where it is neither."""
+    """Parse JSON, or the first document of YAML, dates as text; raise ValueError otherwise."""
     if body.lstrip()[:1] == b"{":
         return parse_json(body)
     try:
-        value: Json = yaml.load(body, Loader=PlainLoader)  # noqa: S506 - a safe loader without dates
+        value: Json = next(yaml.load_all(body, Loader=PlainLoader), None)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
     return value

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from local.kubernetes import go
 from local.kubernetes.documents import Document, Json, array, dump
 from local.kubernetes.kinds import Keyed, Leaf, Map, Members, Node, Struct
 
@@ -196,10 +195,13 @@ def _decode(tree: Json, path: Path, found: set[Path]) -> None:
 
 
 def check_structure(node: Node, value: Json, path: str = "") -> None:
-    """Raise `TypeMismatchError`, in structured merge-diff's words, on a field that does not fit."""
+    """Raise `TypeMismatchError` on a field that is unknown or of another type."""
+    if value is None:
+        return
+    name, form = _expected(node)
+    if not isinstance(value, form):
+        raise TypeMismatchError(f"{path}: expected {name}")
     match node, value:
-        case _, None:
-            return
         case Struct(fields=fields), dict():
             for key, item in value.items():
                 if key not in fields:
@@ -208,20 +210,9 @@ def check_structure(node: Node, value: Json, path: str = "") -> None:
         case Map(element), dict():
             for key, item in value.items():
                 check_structure(element, item, f"{path}.{key}")
-        case ((Keyed() | Members()), list()):
+        case ((Keyed(item=element) | Members(element)), list()):
             for item in value:
-                _check_item(node, item, path)
-        case _ if not isinstance(value, _expected(node)[1]):
-            name = _expected(node)[0]
-            raise TypeMismatchError(f"{path}: expected {name}, got {_described(name, value)}")
-
-
-def _check_item(node: Keyed | Members, item: Json, path: str) -> None:
-    if isinstance(node, Members):
-        check_structure(node.element, item, f"{path}[={dump(item).decode()}]")
-        return
-    named = go.plain(item.get(node.key)) if isinstance(item, dict) else ""
-    check_structure(node.item, item, f"{path}[{node.key}={named}]")
+                check_structure(element, item, path)
 
 
 def _expected(node: Node) -> tuple[str, type]:
@@ -236,9 +227,3 @@ def _expected(node: Node) -> tuple[str, type]:
             return "numeric (int or float)", int
         case Leaf():
             return "string", str
-
-
-def _described(wanted: str, value: Json) -> str:
-    if wanted == "string":
-        return f"&value.valueUnstructured{{Value:{go.syntax(value)}}}"
-    return go.type_name(value) if wanted.startswith("numeric") else f"&{{{go.plain(value)}}}"

@@ -1,122 +1,110 @@
-"""The forms an answer may have: whole or metadata alone, a table, JSON or YAML."""
+"""The forms an answer may have: the object itself, or the table that `kubectl get` asks for."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from datetime import UTC, datetime, timedelta
 
-import yaml
 from aiohttp import web
 
-from local.kubernetes.documents import Document, Json, array, child, dump
-from local.kubernetes.kinds import Kind
-from local.kubernetes.status import ApiError, bad_request
+from local.kubernetes.documents import Document, Json, array, child, dump, text
+from local.kubernetes.kinds import Column, Kind
+from local.kubernetes.objects import JSON
+from local.kubernetes.selectors import field_of
+from local.kubernetes.status import ApiError
 from local.kubernetes.store import Stored
-from local.kubernetes.tables import table
 
-type Shape = Literal["whole", "Table", "PartialObjectMetadata", "PartialObjectMetadataList"]
-
-JSON = "application/json"
-YAML = "application/yaml"
-_KNOWN = f"{JSON}, {YAML}, application/vnd.kubernetes.protobuf"
-_SHAPES: Mapping[str, Shape] = {
-    "": "whole",
-    "Table": "Table",
-    "PartialObjectMetadata": "PartialObjectMetadata",
-    "PartialObjectMetadataList": "PartialObjectMetadataList",
-}
-_INCLUDED = ("", "Metadata", "Object", "None")
+_META = "meta.k8s.io"
+_NAME = Column("Name", ("metadata.name",))
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a client accepts: the shape and the media type."""
+    """What a client accepts: JSON of the object, or of a table whose rows `include` so much."""
 
-    shape: Shape = "whole"
-    media: str = JSON
+    table: bool = False
     include: str = "Metadata"
 
     @classmethod
     def asked(cls, request: web.Request) -> "Form":
         """Return the form that the request's Accept header asks for; 406 where there is none."""
-        include = request.query.get("includeObject", "")
-        known = False
         for media, parameters in _clauses(request.headers.get("Accept", "") or "*/*"):
-            if media not in {JSON, YAML, "*/*"}:
-                continue
-            known = True
-            shape = _SHAPES.get(parameters.get("as", ""))
-            if shape is None or (shape != "whole" and parameters.get("g") != "meta.k8s.io"):
-                continue
-            if shape == "Table" and include not in _INCLUDED:
-                why = "must be 'Metadata', 'Object', 'None', or empty"
-                raise bad_request(
-                    "Unable to convert to Table as requested: "
-                    f'includeObject: Invalid value: "{include}": {why}'
-                )
-            return cls(shape, YAML if media == YAML else JSON, include or "Metadata")
-        if known:
-            why = f"only the following media types are accepted: {_KNOWN}"
-            raise ApiError(406, "NotAcceptable", why)
-        why = f"406: Not Acceptable\n\nAvailable representations: {_KNOWN}"
+            shape = parameters.get("as", ""), parameters.get("g", "")
+            if media in {JSON, "*/*"} and shape in {("", ""), ("Table", _META)}:
+                return cls(shape[0] == "Table", request.query.get("includeObject") or "Metadata")
+        why = f"406: Not Acceptable\n\nAvailable representations: {JSON}, as it is or as a Table"
         raise ApiError(406, "NotAcceptable", why, {})
 
     def one(self, kind: Kind, stored: Stored) -> bytes:
         """Return an object in this form."""
-        match self.shape:
-            case "Table":
-                version = str(stored.metadata.get("resourceVersion", ""))
-                return self._written(table(kind, [stored], version, self.include))
-            case "PartialObjectMetadata":
-                return self._written(metadata_only(stored))
-            case _ if self.media == YAML:
-                return self._written(stored.document)
-            case _:
-                return stored.body
+        if not self.table:
+            return stored.body
+        return self._table(kind, [stored], text(stored.metadata, "resourceVersion"))
 
     def many(self, kind: Kind, found: Iterable[Stored], version: str) -> bytes:
         """Return a list in this form; its objects do not repeat what kind they are."""
-        match self.shape:
-            case "PartialObjectMetadata":
-                why = (
-                    "you requested PartialObjectMetadata, "
-                    f"but the requested object is a list (*core.{kind.name}List)"
-                )
-                raise ApiError(406, "NotAcceptable", why)
-            case "Table":
-                return self._written(table(kind, found, version, self.include))
-            case "PartialObjectMetadataList":
-                items = array(metadata_only(stored) for stored in found)
-                return self._written(_list(self.shape, "meta.k8s.io/v1", version, items))
-            case _ if self.media == YAML:
-                items = array(stored.listed for stored in found)
-                return self._written(_list(f"{kind.name}List", kind.api_version, version, items))
-            case _:
-                head = dump(_list(f"{kind.name}List", kind.api_version, version, []))
-                bodies = b",".join(stored.listed_body for stored in found)
-                return head[:-2] + bodies + b"]}"
+        if self.table:
+            return self._table(kind, found, version)
+        head: Document = {
+            "kind": f"{kind.name}List",
+            "apiVersion": kind.api_version,
+            "metadata": {"resourceVersion": version},
+            "items": [],
+        }
+        return dump(head)[:-2] + b",".join(stored.listed_body for stored in found) + b"]}"
 
-    def _written(self, document: Document) -> bytes:
-        if self.media == YAML:
-            return yaml.safe_dump(document, allow_unicode=True).encode()
-        return dump(document)
+    def _table(self, kind: Kind, objects: Iterable[Stored], version: str) -> bytes:
+        columns = (_NAME, *kind.columns)
+        return dump(
+            {
+                "kind": "Table",
+                "apiVersion": "meta.k8s.io/v1",
+                "metadata": {"resourceVersion": version},
+                "columnDefinitions": array(_definition(column) for column in columns),
+                "rows": array(self._row(columns, stored) for stored in objects),
+            }
+        )
+
+    def _row(self, columns: tuple[Column, ...], stored: Stored) -> Document:
+        shown: Json = None
+        if self.include == "Object":
+            shown = stored.document
+        elif self.include != "None":
+            shown = {
+                "kind": "PartialObjectMetadata",
+                "apiVersion": "meta.k8s.io/v1",
+                "metadata": child(stored.document, "metadata"),
+            }
+        return {"cells": array(_cell(column, stored.bare) for column in columns), "object": shown}
 
 
-def metadata_only(stored: Stored) -> Document:
-    """Return the object's metadata as an object of their own."""
+def _definition(column: Column) -> Document:
     return {
-        "kind": "PartialObjectMetadata",
-        "apiVersion": "meta.k8s.io/v1",
-        "metadata": child(stored.document, "metadata"),
+        "name": column.name,
+        "type": "string",
+        "format": "name" if column is _NAME else "",
+        "description": column.name,
+        "priority": 0,
     }
 
 
-def _list(kind: str, version: str, resource_version: str, items: list[Json]) -> Document:
-    return {
-        "kind": kind,
-        "apiVersion": version,
-        "metadata": {"resourceVersion": resource_version},
-        "items": items,
-    }
+def _cell(column: Column, document: Document) -> Json:
+    held = [field_of(document, path) for path in column.fields]
+    match column.form:
+        case "count":
+            return len(held[0]) if isinstance(held[0], dict | list) else 0
+        case "age":
+            return _age(str(held[0]))
+        case "text":
+            return "/".join(str(each) for each in held)
+
+
+def _age(created: str) -> str:
+    age = datetime.now(UTC) - datetime.fromisoformat(created)
+    seconds = max(0, int(age.total_seconds()))
+    for unit, span, most in (("s", 1, 120), ("m", 60, 7200), ("h", 3600, 172800)):
+        if seconds < most:
+            return f"{seconds // span}{unit}"
+    return f"{age // timedelta(days=1)}d"
 
 
 def _clauses(accept: str) -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -2,22 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A value that is owned and replaced as a whole; `go` is its own type in Go, if any."""
+    """A value that is owned and replaced as a whole."""
 
     type: str = "string"
-    go: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """A mapping whose fields are known; `go` is what Go calls it, where messages say so."""
+    """A mapping whose fields are known."""
 
     fields: Mapping[str, "Node"]
-    go: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +44,15 @@ class Members:
 type Node = Leaf | Struct | Map | Keyed | Members
 
 _STRING = Leaf()
-_TIME = Leaf("string", "v1.Time")
 _OWNER = Struct(
     {
         "apiVersion": _STRING,
         "kind": _STRING,
         "name": _STRING,
-        "uid": Leaf("string", "types.UID"),
+        "uid": _STRING,
         "controller": Leaf("boolean"),
         "blockOwnerDeletion": Leaf("boolean"),
-    },
-    "OwnerReference",
+    }
 )
 _METADATA = Struct(
     {
@@ -63,35 +60,50 @@ _METADATA = Struct(
         "generateName": _STRING,
         "namespace": _STRING,
         "selfLink": _STRING,
-        "uid": Leaf("string", "types.UID"),
+        "uid": _STRING,
         "resourceVersion": _STRING,
         "generation": Leaf("integer"),
-        "creationTimestamp": _TIME,
-        "deletionTimestamp": _TIME,
+        "creationTimestamp": _STRING,
+        "deletionTimestamp": _STRING,
         "deletionGracePeriodSeconds": Leaf("integer"),
         "labels": Map(),
         "annotations": Map(),
         "ownerReferences": Keyed("uid", _OWNER),
         "finalizers": Members(),
         "managedFields": Leaf("list"),
-    },
-    "ObjectMeta",
+    }
 )
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table that kubectl prints: what the fields hold, joined by a slash."""
+
+    name: str
+    fields: tuple[str, ...]
+    form: Literal["text", "count", "age"] = "text"
+
+
+_AGE = Column("Age", ("metadata.creationTimestamp",), "age")
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of object: its names, and where it lives."""
+    """A kind of object: its names, its structure, and what it shows. A new kind is a row here."""
 
     name: str
     plural: str
-    singular: str
-    namespaced: bool
-    short_names: tuple[str, ...]
     schema: Struct
     group: str = ""
+    namespaced: bool = True
+    short_names: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = (_AGE,)
+    selectable: str = ""
+    """The field, besides name and namespace, that a field selector may ask for."""
     reset: str = ""
     """The field that only the server writes, and that nobody owns."""
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """The fields that never change, and what the server says of a change."""
 
     @property
     def api_version(self) -> str:
@@ -108,71 +120,56 @@ class Kind:
         """The plural as messages qualify it."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
+    @property
+    def label(self) -> str:
+        """The name as messages qualify it."""
+        return f"{self.name}.{self.group}" if self.group else self.name
+
     def path(self, namespace: str, name: str = "") -> str:
         """Return the path of an object, or of a namespace's collection."""
         where = f"/namespaces/{namespace}" if self.namespaced else ""
         return f"{self.root}{where}/{self.plural}" + (f"/{name}" if name else "")
 
 
-def _object(fields: Mapping[str, Node]) -> Struct:
+def _object(**fields: Node) -> Struct:
     return Struct({"apiVersion": _STRING, "kind": _STRING, "metadata": _METADATA, **fields})
 
 
 SECRET = Kind(
-    name="Secret",
-    plural="secrets",
-    singular="secret",
-    namespaced=True,
-    short_names=(),
-    schema=_object(
-        {
-            "data": Map(Leaf("bytes")),
-            "stringData": Map(),
-            "type": Leaf("string", "v1.SecretType"),
-            "immutable": Leaf("boolean"),
-        }
-    ),
+    "Secret",
+    "secrets",
+    _object(data=Map(Leaf("bytes")), stringData=Map(), type=_STRING, immutable=Leaf("boolean")),
+    columns=(Column("Type", ("type",)), Column("Data", ("data",), "count"), _AGE),
+    selectable="type",
+    fixed={"type": "field is immutable"},
 )
 NAMESPACE = Kind(
-    name="Namespace",
-    plural="namespaces",
-    singular="namespace",
+    "Namespace",
+    "namespaces",
+    _object(
+        spec=Struct({"finalizers": Leaf("list")}),
+        status=Struct({"phase": _STRING, "conditions": Leaf("list")}),
+    ),
     namespaced=False,
     short_names=("ns",),
-    schema=_object(
-        {
-            "spec": Struct({"finalizers": Leaf("list")}),
-            "status": Struct({"phase": _STRING, "conditions": Leaf("list")}),
-        }
-    ),
+    columns=(Column("Status", ("status.phase",)), _AGE),
+    selectable="status.phase",
     reset="status",
 )
 RBAC = "rbac.authorization.k8s.io"
 ROLE = Kind(
-    name="Role",
-    plural="roles",
-    singular="role",
-    namespaced=True,
-    short_names=(),
-    schema=_object(
-        {
-            "rules": Leaf("list"),
-        }
-    ),
-    group=RBAC,
+    "Role",
+    "roles",
+    _object(rules=Leaf("list")),
+    RBAC,
+    columns=(Column("Created At", ("metadata.creationTimestamp",)),),
 )
 ROLE_BINDING = Kind(
-    name="RoleBinding",
-    plural="rolebindings",
-    singular="rolebinding",
-    namespaced=True,
-    short_names=(),
-    schema=_object(
-        {
-            "roleRef": Leaf("object"),
-            "subjects": Leaf("list"),
-        }
-    ),
-    group=RBAC,
+    "RoleBinding",
+    "rolebindings",
+    _object(roleRef=Leaf("object"), subjects=Leaf("list")),
+    RBAC,
+    columns=(Column("Role", ("roleRef.kind", "roleRef.name")), _AGE),
+    fixed={"roleRef": "cannot change roleRef"},
 )
 KINDS: Mapping[str, Kind] = {kind.plural: kind for kind in (NAMESPACE, SECRET, ROLE, ROLE_BINDING)}

@@ -25,8 +25,6 @@ from local.kubernetes.kinds import Kind
 APPLY = "Apply"
 UPDATE = "Update"
 BEFORE_FIRST_APPLY = "before-first-apply"
-_ANCIENT = "ancient-changes"
-_MOST_UPDATERS = 10
 _NOTHING: Paths = frozenset()
 _SERVERS_OWN: Paths = frozenset(
     {("f:apiVersion",), ("f:kind",), ("f:metadata",)}
@@ -53,7 +51,6 @@ class Manager:
 
     name: str
     operation: str
-    subresource: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +92,7 @@ def update(  # noqa: PLR0913, PLR0917 - all that an update depends on
     if taken:
         before = left.get(manager)
         left[manager] = Owned(taken | before.paths if before else taken, now)
-    return _capped({owner: owned for owner, owned in left.items() if owned.paths})
+    return {owner: owned for owner, owned in left.items() if owned.paths}
 
 
 def apply(  # noqa: PLR0913, PLR0917 - all that an apply depends on
@@ -182,21 +179,6 @@ def _union(sets: Iterable[Paths]) -> Paths:
     return _NOTHING.union(*sets)
 
 
-def _capped(owners: Owners) -> Owners:
-    """Melt the oldest updaters into one entry where there are too many."""
-    updaters = sorted(
-        (owner for owner in owners if owner.operation == UPDATE),
-        key=lambda owner: (owners[owner].time, owner.name),
-    )
-    surplus = len(updaters) - _MOST_UPDATERS
-    if surplus <= 0:
-        return owners
-    melted = updaters[: surplus + 1]
-    paths = _union(owners[owner].paths for owner in melted)
-    kept = {owner: owned for owner, owned in owners.items() if owner not in melted}
-    return kept | {Manager(_ANCIENT, UPDATE): Owned(paths, owners[melted[-1]].time)}
-
-
 def render(owners: Owners) -> list[Json]:
     """Return `metadata.managedFields`, in the server's order."""
     ordered = sorted(
@@ -214,8 +196,6 @@ def _entry(manager: Manager, owned: Owned) -> Document:
     if owned.time:
         entry["time"] = owned.time
     entry |= {"fieldsType": "FieldsV1", "fieldsV1": encode(owned.paths)}
-    if manager.subresource:
-        entry["subresource"] = manager.subresource
     return entry
 
 
@@ -231,14 +211,21 @@ def requested(document: Document, live: Owners) -> Owners:
         return live
     try:
         named = {
-            Manager(
-                text(entry, "manager"), text(entry, "operation"), text(entry, "subresource")
-            ): Owned(decode(entry.get("fieldsV1")), text(entry, "time"))
+            Manager(text(entry, "manager"), text(entry, "operation")): Owned(
+                decode(entry.get("fieldsV1")), text(entry, "time")
+            )
             for entry in items(child(document, "metadata"), "managedFields")
         }
     except ValueError:
         return live
     return named or live
+
+
+def same(one: Owners, other: Owners) -> bool:
+    """Whether both own the same; when they last wrote does not count."""
+    return {manager: owned.paths for manager, owned in one.items()} == {
+        manager: owned.paths for manager, owned in other.items()
+    }
 
 
 def conflict_causes(conflicts: Mapping[Manager, Paths]) -> tuple[str, list[tuple[str, str]]]:

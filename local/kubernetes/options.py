@@ -1,46 +1,66 @@
-"""The options of a request: who writes and how, checked as the server checks them."""
+"""The options of a request, and what a write makes of an object."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 from multidict import MultiMapping
 
-from local.kubernetes import go
-from local.kubernetes.documents import Document, child, text, words
+from local.kubernetes.documents import Document, words
 from local.kubernetes.status import (
+    ApiError,
     Cause,
-    bad_request,
     invalid_options,
-    invalid_value,
     not_allowed,
+    quoted,
     required,
     too_long,
 )
-from local.kubernetes.writes import Write
+from local.kubernetes.store import Stored
 
-type _Validation = Literal["Ignore", "Warn", "Strict"]
+type Validation = Literal["Ignore", "Warn", "Strict"]
 type Query = MultiMapping[str]
 
 _FALSE = ("false", "0")
 _MOST_MANAGER = 128
 _OPTIONS = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
-_DELETE = "DeleteOptions"
-_VALIDATIONS: dict[str, _Validation] = {
+_VALIDATIONS: dict[str, Validation] = {
     "": "Warn",
     "Ignore": "Ignore",
     "Strict": "Strict",
     "Warn": "Warn",
 }
-_PROPAGATIONS = ("Foreground", "Background", "Orphan")
 
 
 @dataclass(frozen=True, slots=True)
-class Deletion:
-    """How a delete is asked for."""
+class Write:
+    """Who writes, and how; a write without a user is not subject to authorization."""
 
-    options: Document
-    dry_run: bool
+    manager: str = "local"
+    user: str | None = None
+    dry_run: bool = False
+    force: bool = False
+    field_validation: Validation = "Warn"
+
+    @contextmanager
+    def told(self, unknown: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        """Give what the write's answer warns of, be it a refusal."""
+        warnings = unknown if self.field_validation == "Warn" else ()
+        try:
+            yield warnings
+        except ApiError as error:
+            error.warnings = warnings
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write made of an object."""
+
+    stored: Stored
+    created: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def is_true(value: str | None) -> bool:
@@ -50,17 +70,18 @@ def is_true(value: str | None) -> bool:
 
 def write_options(verb: str, query: Query, agent: str, user: str, *, applies: bool) -> Write:
     """Return who writes and how; 422 where the options are wrong."""
-    manager = query.get("fieldManager", "")
+    manager, validation = query.get("fieldManager", ""), query.get("fieldValidation", "")
     force = query.get("force")
-    validation = query.get("fieldValidation", "")
     causes: list[Cause] = []
     if verb == "patch" and not applies and force is not None:
         causes.append(not_allowed("force", "may not be specified for non-apply patch"))
     if applies and not manager:
         causes.append(required("fieldManager", "is required for apply patch"))
-    causes += [*_manager_faults(manager), *_dry_run_faults(query.getall("dryRun", []))]
+    if len(manager) > _MOST_MANAGER:
+        causes.append(too_long("fieldManager", _MOST_MANAGER))
+    causes += _dry_run_faults(query.getall("dryRun", []))
     if validation not in _VALIDATIONS:
-        causes.append(_unsupported("fieldValidation", go.quoted(validation), _VALIDATIONS))
+        causes.append(_unsupported("fieldValidation", quoted(validation), [*_VALIDATIONS]))
     if causes:
         raise invalid_options(_OPTIONS[verb], *causes)
     return Write(
@@ -72,27 +93,12 @@ def write_options(verb: str, query: Query, agent: str, user: str, *, applies: bo
     )
 
 
-def delete_options(query: Query, body: Document | None) -> Deletion:
-    """Return how to delete: as the body says, or as the query where there is no body."""
-    if body is None:
-        asked = query.getall("dryRun", [])
-        policy = query.get("propagationPolicy", "")
-        orphans = "orphanDependents" in query
-    else:
-        _check_kind(body)
-        asked, policy = words(body, "dryRun"), text(body, "propagationPolicy")
-        orphans = body.get("orphanDependents") is not None
-    causes: list[Cause] = []
-    if policy and orphans:
-        why = "orphanDependents and deletionPropagation cannot be both set"
-        causes.append(invalid_value("propagationPolicy", policy, why))
-    elif policy not in ("", *_PROPAGATIONS):
-        known = (*_PROPAGATIONS, "nil")
-        causes.append(_unsupported("propagationPolicy", go.quoted(policy), known))
-    causes += _dry_run_faults(asked)
-    if causes:
-        raise invalid_options(_DELETE, *causes)
-    return Deletion(child(body or {}, "preconditions"), bool(asked))
+def is_dry_delete(query: Query, body: Document) -> bool:
+    """Tell whether a delete, by its body or its query, is a trial; 422 where that is unclear."""
+    asked = words(body, "dryRun") or query.getall("dryRun", [])
+    if causes := _dry_run_faults(asked):
+        raise invalid_options("DeleteOptions", *causes)
+    return bool(asked)
 
 
 def agent_manager(agent: str) -> str:
@@ -101,34 +107,14 @@ def agent_manager(agent: str) -> str:
     return name or "unknown"
 
 
-def _check_kind(body: Document) -> None:
-    kind, version = text(body, "kind"), text(body, "apiVersion")
-    if kind not in ("", _DELETE):
-        raise bad_request(
-            f'no kind "{kind}" is registered for version "{version}" '
-            'in scheme "pkg/runtime/scheme.go:111"'
-        )
-
-
-def _manager_faults(manager: str) -> list[Cause]:
-    found = [too_long("fieldManager", _MOST_MANAGER)] if len(manager) > _MOST_MANAGER else []
-    return found + [
-        invalid_value(
-            "fieldManager", manager, f"invalid character U+{ord(c):04X} (at position {position})"
-        )
-        for position, c in enumerate(manager)
-        if not c.isprintable()
-    ]
-
-
 def _dry_run_faults(asked: Sequence[str]) -> list[Cause]:
     if all(each == "All" for each in asked):
         return []
-    return [_unsupported("dryRun", f"[{','.join(map(go.quoted, asked))}]", ["All"])]
+    return [_unsupported("dryRun", f"[{','.join(map(quoted, asked))}]", ["All"])]
 
 
-def _unsupported(field: str, shown: str, known: Sequence[str] | dict[str, _Validation]) -> Cause:
-    listed = ", ".join(map(go.quoted, known))
+def _unsupported(field: str, shown: str, known: Sequence[str]) -> Cause:
+    listed = ", ".join(map(quoted, known))
     return Cause(
         "FieldValueNotSupported", f"Unsupported value: {shown}: supported values: {listed}", field
     )

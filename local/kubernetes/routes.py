@@ -6,17 +6,10 @@ from dataclasses import dataclass
 from local.kubernetes.authorization import Attempt
 from local.kubernetes.kinds import KINDS, NAMESPACE, Kind
 from local.kubernetes.options import is_true
-from local.kubernetes.patch_bodies import PatchType
 from local.kubernetes.selectors import name_asked
 from local.kubernetes.status import bad_request, no_such_method
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "GET": "get"}
-PATCH_TYPES: Mapping[str, PatchType] = {
-    "application/json-patch+json": "json",
-    "application/merge-patch+json": "merge",
-    "application/apply-patch+yaml": "apply",
-    "application/strategic-merge-patch+json": "strategic",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from local.kubernetes.documents import Document, child, text, texts
-from local.kubernetes.kinds import NAMESPACE, SECRET, Kind
-from local.kubernetes.status import bad_request, invalid_value
-from local.kubernetes.validation import label_fault
+from local.kubernetes.documents import Document, Json, child, texts
+from local.kubernetes.kinds import Kind
+from local.kubernetes.status import bad_request
 
 type _Test = Callable[[Mapping[str, str]], bool]
 
@@ -15,7 +14,7 @@ _REQUIREMENT = re.compile(
     r"^\s*(?:(?P<absent>!)\s*)?(?P<key>[\w./-]+)\s*"
     r"(?:(?P<op>=|==|!=|\bin\b|\bnotin\b)\s*(?P<value>\([^()]*\)|[\w.-]*))?\s*$"
 )
-_OWN_FIELDS = {SECRET.plural: "type", NAMESPACE.plural: "status.phase"}
+_FIELD = re.compile(r"^(?P<key>[\w.]+)(?P<op>==|!=|=)(?P<value>.*)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +22,22 @@ class Selector:
     """Which objects a list or a watch is about."""
 
     _labels: tuple[_Test, ...] = ()
-    _fields: tuple[_Test, ...] = ()
+    _fields: tuple[tuple[str, str, bool], ...] = ()
 
     def matches(self, document: Document) -> bool:
         """Whether the object is selected."""
-        metadata = child(document, "metadata")
-        if self._fields:
-            fields = {
-                "metadata.name": text(metadata, "name"),
-                "metadata.namespace": text(metadata, "namespace"),
-                "type": text(document, "type"),
-                "status.phase": text(child(document, "status"), "phase"),
-            }
-            if not all(test(fields) for test in self._fields):
-                return False
-        labels = texts(metadata, "labels")
-        return all(test(labels) for test in self._labels)
+        labels = texts(child(document, "metadata"), "labels")
+        return all(test(labels) for test in self._labels) and all(
+            (field_of(document, key) == value) == equal for key, value, equal in self._fields
+        )
+
+
+def field_of(document: Document, path: str) -> Json:
+    """Return what a field holds, as `metadata.name`; None where it is absent."""
+    *above, last = path.split(".")
+    for key in above:
+        document = child(document, key)
+    return document.get(last)
 
 
 def parse(kind: Kind, labels: str, fields: str) -> Selector:
@@ -65,36 +64,26 @@ def _split(selector: str) -> list[str]:
 def _label_test(part: str) -> _Test:
     found = _REQUIREMENT.match(part)
     if not found:
-        why = "found '=', expected: identifier" if "===" in part else f"{part!r} is none"
-        raise bad_request(f"unable to parse requirement: {why}")
+        raise bad_request(f"unable to parse requirement: {part!r} is none")
     key, value = found["key"], found["value"] or ""
-    several = [item.strip() for item in value.strip("()").split(",")]
-    for index, item in enumerate(several):
-        if why := label_fault(item):
-            cause = invalid_value(f"values[{index}][{key}]", item, why)
-            raise bad_request(f"unable to parse requirement: {cause}")
+    several = {item.strip() for item in value.strip("()").split(",")}
     match found["absent"], found["op"]:
         case "!", None:
             return lambda labels: key not in labels
         case None, None:
             return lambda labels: key in labels
-        case None, "=" | "==":
-            return lambda labels: labels.get(key) == value
-        case None, "!=":
-            return lambda labels: labels.get(key) != value
-        case None, "in":
+        case None, "=" | "==" | "in":
             return lambda labels: labels.get(key) in several
-        case None, "notin":
+        case None, _:
             return lambda labels: labels.get(key) not in several
         case _:
-            raise bad_request(f"unable to parse requirement: {part!r} is no label requirement")
+            raise bad_request(f"unable to parse requirement: {part!r} is none")
 
 
-def _field_test(kind: Kind, part: str) -> _Test:
-    found = re.match(r"^(?P<key>[\w.]+)(?P<op>==|!=|=)(?P<value>.*)$", part)
+def _field_test(kind: Kind, part: str) -> tuple[str, str, bool]:
+    found = _FIELD.match(part)
     if not found:
         raise bad_request(f"invalid selector: '{part}'; can't understand '{part}'")
-    key, value, equal = found["key"], found["value"], found["op"] != "!="
-    if key not in {"metadata.name", "metadata.namespace", _OWN_FIELDS.get(kind.plural)}:
-        raise bad_request(f"field label not supported: {key}")
-    return lambda fields: (fields.get(key) == value) == equal
+    if found["key"] not in {"metadata.name", "metadata.namespace", kind.selectable}:
+        raise bad_request(f"field label not supported: {found['key']}")
+    return found["key"], found["value"], found["op"] != "!="

@@ -10,7 +10,8 @@ from local.kubernetes.cluster import AnyCluster
 from local.kubernetes.documents import dump
 from local.kubernetes.faults import Where
 from local.kubernetes.kinds import NAMESPACE, SECRET
-from local.kubernetes.routes import PATCH_TYPES, route
+from local.kubernetes.patch import PATCH_TYPES
+from local.kubernetes.routes import route
 from local.kubernetes.status import ApiError, forbidden, not_found, unauthorized
 
 _HEALTH = ("/healthz", "/livez", "/readyz", "/healthz/ping", "/livez/ping", "/readyz/ping")

@@ -1,10 +1,9 @@
 """The API's errors: exceptions that carry the `Status` object a client gets."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from local.kubernetes import go
-from local.kubernetes.bodies import Body, no_object
 from local.kubernetes.documents import Document, array
 from local.kubernetes.kinds import Kind
 
@@ -49,9 +48,14 @@ class ApiError(Exception):
         self.body["code"] = code
 
 
+def quoted(value: str) -> str:
+    """Return the text in quotation marks, as the server's messages have it."""
+    return json.dumps(value, ensure_ascii=False)
+
+
 def invalid_value(field: str, value: str, why: str) -> Cause:
     """Return the cause for a value that is off its syntax."""
-    return Cause("FieldValueInvalid", f"Invalid value: {go.quoted(value)}: {why}", field)
+    return Cause("FieldValueInvalid", f"Invalid value: {quoted(value)}: {why}", field)
 
 
 def required(field: str, why: str = "") -> Cause:
@@ -71,47 +75,32 @@ def too_long(field: str, limit: int) -> Cause:
 
 def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
     """422: the object breaks its kind's rules."""
-    label = f"{kind.name}.{kind.group}" if kind.group else kind.name
-    return _unprocessable(label, kind.name, name, causes, group=kind.group)
+    about: Document = {**({"name": name} if name else {}), **_group(kind), "kind": kind.name}
+    return _unprocessable(kind.label, name, about, causes)
 
 
 def invalid_options(kind: str, *causes: Cause) -> ApiError:
     """422: the request's own options are wrong."""
-    return _unprocessable(f"{kind}.meta.k8s.io", kind, "", causes, group="meta.k8s.io")
+    about: Document = {"group": "meta.k8s.io", "kind": kind}
+    return _unprocessable(f"{kind}.meta.k8s.io", "", about, causes)
 
 
 def invalid_patch(patched: str, why: str) -> ApiError:
     """422 for a patch that gives no object; as in the real server, its body holds that object."""
-    return _unprocessable("", "", "", [invalid_value("patch", patched, why)])
+    return _unprocessable("", "", {}, [invalid_value("patch", patched, why)])
 
 
-def _unprocessable(
-    label: str, kind: str, name: str, causes: Sequence[Cause], group: str = ""
-) -> ApiError:
+def _unprocessable(label: str, name: str, about: Document, causes: Sequence[Cause]) -> ApiError:
     said = list(dict.fromkeys(str(cause) for cause in causes))
     listed = ", ".join(said)
-    body: Document = {"name": name} if name else {}
-    if group:
-        body["group"] = group
-    if kind:
-        body["kind"] = kind
-    body["causes"] = array(cause.document() for cause in causes)
     message = f'{label} "{name}" is invalid: ' + (f"[{listed}]" if len(said) > 1 else listed)
-    return ApiError(422, "Invalid", message, body)
+    details: Document = {**about, "causes": array(cause.document() for cause in causes)}
+    return ApiError(422, "Invalid", message, details)
 
 
 def bad_request(message: str) -> ApiError:
     """400: the request cannot be understood."""
     return ApiError(400, "BadRequest", message)
-
-
-def unrecognized(kind: str, body: Body, why: str = "") -> ApiError:
-    """400: the body is no object at all, or none that can be read."""
-    said = why or no_object(body.value)
-    return bad_request(
-        f"the object provided is unrecognized (must be of type {kind}): "
-        f"{said} ({go.summary(body.raw)})"
-    )
 
 
 def unauthorized() -> ApiError:
@@ -132,9 +121,8 @@ def not_found(kind: Kind, name: str) -> ApiError:
 
 def already_exists(kind: Kind, name: str) -> ApiError:
     """409: the object to create is there."""
-    return ApiError(
-        409, "AlreadyExists", f'{kind.resource} "{name}" already exists', _object(kind, name)
-    )
+    message = f'{kind.resource} "{name}" already exists'
+    return ApiError(409, "AlreadyExists", message, _object(kind, name))
 
 
 def modified(kind: Kind, name: str) -> ApiError:
@@ -155,10 +143,8 @@ def conflict(kind: Kind, name: str, why: str) -> ApiError:
 
 def failed_precondition(kind: Kind, name: str, why: str) -> ApiError:
     """409: a delete's precondition does not hold; it names the kind, not the resource."""
-    label = f"{kind.name}.{kind.group}" if kind.group else kind.name
-    group: Document = {"group": kind.group} if kind.group else {}
-    message = f'Operation cannot be fulfilled on {label} "{name}": {why}'
-    return ApiError(409, "Conflict", message, {"name": name, **group, "kind": kind.name})
+    message = f'Operation cannot be fulfilled on {kind.label} "{name}": {why}'
+    return ApiError(409, "Conflict", message, {"name": name, **_group(kind), "kind": kind.name})
 
 
 def forbidden(kind: Kind, name: str, why: str) -> ApiError:
@@ -178,23 +164,6 @@ def terminating(kind: Kind, namespace: str, name: str) -> ApiError:
     return error
 
 
-def forbidden_elsewhere(resource: str, group: str, name: str, why: str) -> ApiError:
-    """403 for a kind that this server does not have."""
-    plural = resource.partition("/")[0]
-    qualified = f"{plural}.{group}" if group else plural
-    label = f'{qualified} "{name}"' if name else qualified
-    about: Document = {"name": name} if name else {}
-    if group:
-        about["group"] = group
-    return ApiError(403, "Forbidden", f"{label} is forbidden: {why}", {**about, "kind": plural})
-
-
-def forbidden_path(user: str, method: str, path: str) -> ApiError:
-    """403 for a path that is about no kind."""
-    why = f'forbidden: User "{user}" cannot {method.lower()} path "{path}"'
-    return ApiError(403, "Forbidden", why, {})
-
-
 def success(kind: Kind, name: str, uid: str) -> Document:
     """Return the `Status` that answers a delete."""
     return {
@@ -206,6 +175,9 @@ def success(kind: Kind, name: str, uid: str) -> Document:
     }
 
 
+def _group(kind: Kind) -> Document:
+    return {"group": kind.group} if kind.group else {}
+
+
 def _object(kind: Kind, name: str) -> Document:
-    group: Document = {"group": kind.group} if kind.group else {}
-    return {**({"name": name} if name else {}), **group, "kind": kind.plural}
+    return {**({"name": name} if name else {}), **_group(kind), "kind": kind.plural}

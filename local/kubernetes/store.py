@@ -32,11 +32,6 @@ class Stored:
         ordered = {**_head(bare), **bare}
         return cls(ordered, owners, dump(served(ordered, owners)))
 
-    def at(self, version: str) -> "Stored":
-        """Return the object with that resource version, if there is one."""
-        metadata = {**self.metadata, "resourceVersion": version} if version else self.metadata
-        return Stored.of({**self.bare, "metadata": metadata}, self.owners)
-
     @property
     def metadata(self) -> Document:
         """The object's metadata, without managedFields."""
@@ -48,13 +43,8 @@ class Stored:
         return served(self.bare, self.owners)
 
     @property
-    def listed(self) -> Document:
-        """The object as it stands in a list, which says once what kind its items are."""
-        return {key: v for key, v in self.document.items() if key not in {"kind", "apiVersion"}}
-
-    @property
     def listed_body(self) -> bytes:
-        """The same as JSON."""
+        """Its JSON as it stands in a list, which says once what kind its items are."""
         return b"{" + self.body[len(dump(_head(self.bare))) :]
 
 
@@ -103,23 +93,26 @@ class Store:
             if namespace in ("", its_namespace):
                 yield stored
 
-    def next_version(self) -> int:
-        """Return the next resource version."""
-        self.version += 1
-        return self.version
-
-    def put(self, kind: Kind, key: Key, stored: Stored) -> None:
-        """Store the object under the version taken last."""
+    def put(self, kind: Kind, key: Key, bare: Document, owners: Owners) -> Stored:
+        """Store an object under the next resource version."""
+        stored = Stored.of(self._versioned(bare), owners)
         objects = self._objects.setdefault(kind.plural, {})
         before = objects.get(key)
         objects[key] = stored
-        kind_of_change: Literal["ADDED", "MODIFIED"] = "MODIFIED" if before else "ADDED"
-        self._tell(Change(self.version, kind_of_change, kind, key[0], stored, before))
+        how: Literal["ADDED", "MODIFIED"] = "MODIFIED" if before else "ADDED"
+        self._tell(Change(self.version, how, kind, key[0], stored, before))
+        return stored
 
     def drop(self, kind: Kind, key: Key, last: Stored) -> None:
-        """Remove the object; `last` is what watchers see of it."""
+        """Remove an object; `last`, under the next resource version, is what watchers see of it."""
         before = self._objects[kind.plural].pop(key)
-        self._tell(Change(self.version, "DELETED", kind, key[0], last, before))
+        gone = Stored.of(self._versioned(last.bare), last.owners)
+        self._tell(Change(self.version, "DELETED", kind, key[0], gone, before))
+
+    def _versioned(self, bare: Document) -> Document:
+        self.version += 1
+        metadata = {**child(bare, "metadata"), "resourceVersion": str(self.version)}
+        return {**bare, "metadata": metadata}
 
     def watch(self, since: int | None, deliver: Deliver) -> Callable[[], None]:
         """Deliver each change after that version; return what ends it. 410 if it is too old."""

@@ -4,19 +4,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from local.kubernetes import go
-from local.kubernetes.documents import Document, Json, child, items, text, texts, words
-from local.kubernetes.kinds import ROLE, ROLE_BINDING, SECRET, Kind
-from local.kubernetes.objects import data_size, decoded_data
+from local.kubernetes.documents import Document, child, items, text, texts, words
+from local.kubernetes.kinds import ROLE, SECRET, Kind
+from local.kubernetes.objects import decoded_data
 from local.kubernetes.status import Cause, invalid_value, not_allowed, required, too_long
 
 _DATA_LIMIT = 1 << 20
 _ANNOTATIONS_LIMIT = 256 << 10
 _IMMUTABLE = "field is immutable"
-_NO_NEW_FINALIZERS = (
-    "no new finalizers can be added if the object is being deleted, found new finalizers "
-)
-_ACCOUNT = "kubernetes.io/service-account.name"
 _FROZEN = "field is immutable when `immutable` is set"
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -52,7 +47,7 @@ _DOCKER_KEYS = {
 
 def faults(kind: Kind, document: Document) -> list[Cause]:
     """Return what is wrong with a new object, in the real server's order and words."""
-    return [*_named(kind, document), *_whole_metadata(document), *_own(kind, document)]
+    return [*_named(kind, document), *_metadata(document), *_own(kind, document)]
 
 
 def update_faults(kind: Kind, old: Document, sent: Document, new: Document) -> list[Cause]:
@@ -60,9 +55,8 @@ def update_faults(kind: Kind, old: Document, sent: Document, new: Document) -> l
 
     `sent` is the object as the client has it, `new` as it is to be stored.
     """
-    before, after = child(old, "metadata"), child(sent, "metadata")
-    changed = [*_metadata(new), *_fixed(before, after)]
-    whole = _whole_metadata(new)
+    changed = [*_metadata(new), *_fixed(child(old, "metadata"), child(sent, "metadata"))]
+    whole = list(_metadata(new))
     return [*changed, *changed, *whole, *whole, *_kept(kind, old, new), *_own(kind, new)]
 
 
@@ -70,20 +64,13 @@ def _fixed(before: Document, after: Document) -> Iterator[Cause]:
     for field in ("name", "namespace", "uid"):
         if text(after, field) not in ("", text(before, field)):
             yield invalid_value(f"metadata.{field}", text(after, field), _IMMUTABLE)
-    added = [name for name in words(after, "finalizers") if name not in words(before, "finalizers")]
-    if added and before.get("deletionTimestamp"):
-        listed = ", ".join(f'"{name}"' for name in added)
-        yield not_allowed("metadata.finalizers", _NO_NEW_FINALIZERS + f"[]string{{{listed}}}")
 
 
 def _kept(kind: Kind, old: Document, new: Document) -> Iterator[Cause]:
     """Yield what a kind does not let change."""
-    if kind is ROLE_BINDING and old.get("roleRef") != new.get("roleRef"):
-        yield invalid_value("roleRef", "", "cannot change roleRef")
-    if kind is not SECRET:
-        return
-    if old.get("type") != new.get("type"):
-        yield invalid_value("type", text(new, "type"), _IMMUTABLE)
+    for field, why in kind.fixed.items():
+        if old.get(field) != new.get(field):
+            yield invalid_value(field, text(new, field), why)
     if old.get("immutable"):
         if not new.get("immutable"):
             yield not_allowed("immutable", _FROZEN)
@@ -106,14 +93,6 @@ def _named(kind: Kind, document: Document) -> Iterator[Cause]:
         yield required("metadata.name", "name or generateName is required")
 
 
-def _whole_metadata(document: Document) -> list[Cause]:
-    finalizers = enumerate(words(child(document, "metadata"), "finalizers"))
-    return [
-        *_metadata(document),
-        *(cause for index, name in finalizers for cause in _finalizer(index, name)),
-    ]
-
-
 def _metadata(document: Document) -> Iterator[Cause]:
     metadata = child(document, "metadata")
     for key, value in texts(metadata, "labels").items():
@@ -126,29 +105,6 @@ def _metadata(document: Document) -> Iterator[Cause]:
     size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
     if size > _ANNOTATIONS_LIMIT:
         yield too_long("metadata.annotations", _ANNOTATIONS_LIMIT)
-    yield from _owners(metadata)
-
-
-def _finalizer(index: int, name: str) -> Iterator[Cause]:
-    found = list(_qualified("metadata.finalizers", name, "finalizer"))
-    yield from found
-    if not found and "/" not in name and name not in {"orphan", "foregroundDeletion"}:
-        yield invalid_value(
-            f"metadata.finalizers[{index}]",
-            name,
-            "name is neither a standard finalizer name nor is it fully qualified",
-        )
-
-
-def _owners(metadata: Document) -> Iterator[Cause]:
-    where = "metadata.ownerReferences"
-    for owner in items(metadata, "ownerReferences"):
-        version = text(owner, "apiVersion")
-        if not version or version.count("/") > 1:
-            yield invalid_value(f"{where}.apiVersion", version, "version must not be empty")
-        for field in ("kind", "name", "uid"):
-            if not text(owner, field):
-                yield invalid_value(f"{where}.{field}", "", "must not be empty")
 
 
 def _name(kind: Kind, name: str) -> Iterator[Cause]:
@@ -208,12 +164,13 @@ def _secret(document: Document) -> Iterator[Cause]:
     keys = texts(document, "data")
     for key in keys:
         yield from _key(key)
-    if data_size(document) > _DATA_LIMIT:
+    data = decoded_data(document)
+    if sum(map(len, data.values())) > _DATA_LIMIT:
         yield too_long("data", _DATA_LIMIT)
-    yield from _typed(text(document, "type"), document, decoded_data(document))
+    yield from _typed(text(document, "type"), data)
 
 
-def _typed(kind: str, document: Document, data: Mapping[str, bytes]) -> Iterator[Cause]:
+def _typed(kind: str, data: Mapping[str, bytes]) -> Iterator[Cause]:
     """Check what a type demands, as ValidateSecret of Kubernetes' core validation does."""
     for key in _REQUIRED_KEYS.get(kind, ()):
         if key not in data:
@@ -226,24 +183,15 @@ def _typed(kind: str, document: Document, data: Mapping[str, bytes]) -> Iterator
     docker = _DOCKER_KEYS.get(kind)
     if docker and docker not in data:
         yield required(f"data[{docker}]")
-    elif docker and (why := _no_object(data[docker])):
-        yield invalid_value(f"data[{docker}]", "<secret contents redacted>", why)
-    if kind == "kubernetes.io/service-account-token" and not texts(
-        child(document, "metadata"), "annotations"
-    ).get(_ACCOUNT):
-        yield required(f"metadata.annotations[{_ACCOUNT}]")
+    elif docker and not _is_object(data[docker]):
+        yield invalid_value(f"data[{docker}]", "<secret contents redacted>", "it is no JSON object")
 
 
-def _no_object(content: bytes) -> str:
-    """Return why the content is no JSON object; nothing where it is one, or null."""
+def _is_object(content: bytes) -> bool:
     try:
-        value: Json = json.loads(content)
-    except ValueError as error:
-        return go.json_error(content, error)
-    if isinstance(value, dict | None):
-        return ""
-    kind = go.json_type(value)
-    return f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
+        return isinstance(json.loads(content), dict | None)
+    except ValueError:
+        return False
 
 
 def _role(document: Document) -> Iterator[Cause]:

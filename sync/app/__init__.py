@@ -1,5 +1,4 @@
 """The use cases: events, passes, resync, status, explain and takeover, over many targets.
 
-Owns the work queue, the known vaults and what an outcome looks like as JSON. Imports `reconcile`,
-`projection` and `core`.
+Owns the work queue and the known vaults. Imports `reconcile`, `projection` and `core`.
 """

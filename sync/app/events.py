@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sync.core.errors import Malformed, NotOurs, quoted
-from sync.core.model import OBJECT_NAME, Hint
+from sync.core.model import OBJECT_NAME, Hint, SecretName
 from sync.core.reasons import Reason
 
 MAX_EVENT_LENGTH = 64 * 1024
@@ -84,7 +84,7 @@ def parse(payload: str, subscriptions: frozenset[str]) -> Changed | Expiring:
         return Expiring(vault, secret, event_type, _number(data.get("EXP")))
     version = _matching(_VERSION, data, "Version") if data.get("Version") else ""
     time = event.get("time" if "specversion" in event else "eventTime")
-    return Changed(vault, Hint(secret, version or None, _epoch(time)))
+    return Changed(vault, Hint(SecretName(secret), version or None, _epoch(time)))
 
 
 def _object(payload: str) -> Mapping[str, object]:

@@ -1,15 +1,16 @@
 """Where each secret of a vault goes, as which keys, and if it is not there, why not."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sync.app.serialize import Json, error_json
 from sync.core.annotation import Record
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import SECRET_TYPE
-from sync.reconcile.plan import ObservedSecret, diff
+from sync.core.model import SECRET_TYPE, SecretName
+from sync.projection.rules import Excluded, Placement
+from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.reconciler import Turn
+from sync.reconcile.survey import Fetched, Verdict
 
 
 class Progress(StrEnum):
@@ -25,128 +26,106 @@ class Progress(StrEnum):
 class Explained:
     """What becomes of one vault secret.
 
-    `secret` and `keys` are where it belongs, or where it still is; `keys` is None where only a
+    `secrets` and `keys` are where it belongs, or where it still is; `keys` is None where only a
     value can tell that was never read. `version` is the one that the keys are from, None where none
     is written. `type` is None for an Opaque Secret. `why` is an error for what failed.
     """
 
     name: str
     progress: Progress
-    secret: str | None = None
+    secrets: tuple[str, ...] = ()
     keys: tuple[str, ...] | None = None
     type: str | None = None
     version: str | None = None
     why: str | SyncError | None = None
 
 
-def explain(look: Turn) -> Sequence[Explained]:
+def explain(turn: Turn) -> Sequence[Explained]:
     """Tell of every secret that the vault lists, and of those that are gone and still recorded."""
-    told = _Explanation(look)
+    told = _Explanation(turn)
     return [told.of(name) for name in sorted(told.names)]
 
 
-def explanation_json(told: Iterable[Explained] | SyncError) -> Mapping[str, Json]:
-    """Return the secrets, or why nothing can be told of them."""
-    if isinstance(told, SyncError):
-        return error_json(told)
-    return {"secrets": [_json(each) for each in told]}
-
-
 class _Explanation:
-    """One look, and what the write that follows it would come to."""
+    """One turn, and what the write that follows it would come to."""
 
-    def __init__(self, look: Turn) -> None:
-        self._look = look
-        self._placed = look.reading.placed
-        self._recorded = look.holdings.records
-        self._changing = set(look.contents.waiting)
-        self._failed: Mapping[str, SyncError] = look.contents.unread
-        refused, *_ = [self._plan(standing) for standing in look.in_order()]
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._recorded = turn.vault.records
+        self._verdicts = turn.survey.verdicts
+        self._changing = set(turn.desired.waiting)
+        self._failed: Mapping[SecretName, SyncError] = turn.desired.refused
+        refused, *_ = [self._plan(observed) for observed in turn.in_order()]
         if refused is not None:  # the vault's own Secret comes first, or none is written
             self._failed = {**dict.fromkeys(self._changing, refused), **self._failed}
-        found = (*self._recorded, *self._failed, *look.reading.out, *self._placed)
-        self.names = {name.lower(): name for name in found}.values()
+        self.names = {*self._verdicts, *self._recorded, *self._failed}
 
-    def of(self, name: str) -> Explained:
+    def of(self, name: SecretName) -> Explained:
         """Tell of one secret."""
-        record = self._record(name)
-        progress, why = self._progress(name)
+        verdict, record = self._verdicts.get(name), self._recorded.get(name)
+        placement = None if isinstance(verdict, Excluded | None) else verdict.placement
+        progress, why = self._progress(name, verdict)
+        secrets = self._secrets(name, placement)
         return Explained(
-            name=name,
+            name=str(name),
             progress=progress,
-            secret=self._secret(name),
-            keys=self._keys(name),
-            type=self._type(name),
+            secrets=secrets,
+            keys=_keys(verdict, placement, record),
+            type=self._type(placement, secrets),
             version=(record.version or None) if record else None,
             why=why,
         )
 
-    def _plan(self, standing: ObservedSecret) -> SyncError | None:
+    def _plan(self, observed: ObservedSecret) -> SyncError | None:
         """Note which secrets the next write changes, or return why it would be refused."""
-        content = self._look.contents.secrets[standing.target.secret]
+        desired = self._turn.desired.secrets[observed.target.secret]
         try:
-            if late := self._look.late_in(standing):
-                raise late
-            plan = diff(standing, content, now="")
+            plan = self._turn.plan(observed)
         except (Permanent, Transient) as error:
-            self._failed = {
-                **dict.fromkeys(self._look.names_in(standing), error),
-                **self._failed,
-            }
+            names = self._turn.names_in(observed)
+            self._failed = {**dict.fromkeys(names, error), **self._failed}
             return error
         changed = {change.key for change in plan.changes}
-        for records in (standing.records, content.records):
-            self._changing |= {n for n, r in records.items() if not changed.isdisjoint(r.keys(n))}
+        for records in (observed.records, desired.records):
+            self._changing |= {n for n, r in records.items() if not changed.isdisjoint(r.keys)}
         return None
 
-    def _record(self, name: str) -> Record | None:
-        return self._recorded.get(self._look.holdings.spelled(name))
-
-    def _progress(self, name: str) -> tuple[Progress, str | SyncError | None]:
-        reading = self._look.reading
+    def _progress(
+        self, name: SecretName, verdict: Verdict | None
+    ) -> tuple[Progress, str | SyncError | None]:
         if name in self._failed:
             return Progress.FAILED, self._failed[name]
-        if name in self._placed:
-            return (Progress.WAITING if name in self._changing else Progress.IN_STEP), None
-        why = reading.out.get(name, "the vault no longer has it")
-        return (Progress.WAITING if name in reading.gone else Progress.OUT), why
+        if isinstance(verdict, Excluded):
+            going = name in self._changing
+            return (Progress.WAITING if going else Progress.OUT), verdict.reason
+        return (Progress.WAITING if name in self._changing else Progress.IN_STEP), None
 
-    def _secret(self, name: str) -> str | None:
-        if name in self._placed:
-            return self._placed[name].secret
-        home = self._look.holdings.home(name)
-        is_in = name in self._recorded or home in self._look.holdings.closed
-        return home if is_in else None
+    def _secrets(self, name: SecretName, placement: Placement | None) -> tuple[str, ...]:
+        if placement is not None:
+            return placement.secrets
+        known = name in self._turn.vault.homes
+        return tuple(sorted(self._turn.vault.home(name))) if known else ()
 
-    def _keys(self, name: str) -> tuple[str, ...] | None:
-        place, record = self._placed.get(name), self._record(name)
-        if name in self._look.reading.rendered:
-            return tuple(sorted(self._look.reading.rendered[name].values))
-        if place is not None and place.key is not None:
-            return (place.key,)
-        if record is not None and (place is None or place.fingerprint == record.fingerprint):
-            return record.keys(name)
-        return () if name in self._look.reading.out else None
-
-    def _type(self, name: str) -> str | None:
-        place = self._placed.get(name)
-        if place is not None and place.type is not None:
-            return place.type.value
-        content = self._look.contents.secrets.get(self._secret(name) or "")
-        return None if content is None or content.type == SECRET_TYPE else content.type
+    def _type(self, placement: Placement | None, secrets: Sequence[str]) -> str | None:
+        if placement is not None and placement.type is not None:
+            return placement.type.value
+        kinds = {
+            desired.type
+            for secret in secrets
+            if (desired := self._turn.desired.secrets.get(secret)) is not None
+        }
+        return next((kind for kind in sorted(kinds) if kind != SECRET_TYPE), None)
 
 
-def _json(told: Explained) -> Mapping[str, Json]:
-    reason, message = (
-        (told.why.reason, told.why.message) if isinstance(told.why, SyncError) else (told.why, None)
-    )
-    return {
-        "name": told.name,
-        "state": told.progress.value,
-        "secret": told.secret,
-        "keys": None if told.keys is None else list(told.keys),
-        "type": told.type,
-        "version": told.version,
-        "reason": reason,
-        "message": message,
-    }
+def _keys(
+    verdict: Verdict | None, placement: Placement | None, record: Record | None
+) -> tuple[str, ...] | None:
+    if isinstance(verdict, Fetched):
+        return tuple(sorted(verdict.values))
+    if placement is not None and placement.key is not None:
+        return (placement.key,)
+    if record is not None and placement is None:
+        return record.keys
+    if record is not None and placement is not None:
+        return record.keys if placement.fingerprint == record.fingerprint else None
+    return () if isinstance(verdict, Excluded) else None

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sync.app.requests import Resync
-from sync.app.serialize import Json
 from sync.app.use_cases import App, Budget
 from sync.core.errors import Conflict, Permanent
 from sync.core.model import Action, Change, Converged, Outcome, Target
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
+from sync.reconcile.guards import refuse_unmarked
+from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.ownership import Claim, claim, taken
-from sync.reconcile.plan import ObservedSecret, refuse_unmarked
 
 
 class Fate(StrEnum):
@@ -100,24 +100,6 @@ def adopt(app: App, known: Known, adoption: Adoption, budget: Budget) -> Outcome
         )
     request = Resync(target.vault.text, takeover=adoption.former is not None)
     return _only(app, known, request, budget)
-
-
-def adoption_json(adoption: Adoption) -> Mapping[str, Json]:
-    """Return what the command line prints of an adoption."""
-    target, former = adoption.target, adoption.former
-    return {
-        "vault": target.vault.text,
-        "target": {
-            "cluster": target.cluster,
-            "namespace": target.namespace,
-            "secret": target.secret,
-        },
-        "former": {"holder": former.holder, "sign": former.sign} if former else None,
-        "keys": [
-            {"key": key, "fate": fate.value, "version": adoption.versions.get(key)}
-            for key, fate in adoption.fates.items()
-        ],
-    }
 
 
 def _only(app: App, known: Known, request: Resync, budget: Budget) -> Outcome:

@@ -1,7 +1,7 @@
 """What the app can be asked for: take an event, reconcile vaults, tell the status, explain."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 
@@ -9,15 +9,15 @@ from sync.app.events import EXPIRY, Expiring, parse
 from sync.app.explain import Explained, explain
 from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
-from sync.app.serialize import Json, error_json, status_json
+from sync.app.status import SecretStatus, VaultStatus
 from sync.app.unattended import for_event_grid, nothing_known
 from sync.app.work_queue import WorkQueue
 from sync.core.errors import NotOurs, Permanent, SyncError, quoted
-from sync.core.model import Failed, Hint, Ignored, Outcome, Target, VaultName, moment
+from sync.core.model import Failed, Hint, Ignored, Outcome, SecretName, Target, VaultName, moment
 from sync.core.ports import Cluster, Deadline, Known
 from sync.core.reasons import Reason
 from sync.core.vault_names import Naming
-from sync.reconcile.plan import ObservedSecret
+from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.reconciler import ReconcileRequest, Turn
 
 
@@ -43,8 +43,6 @@ DISCOVERY = "discovery"
 
 EVENT_SUBJECT = "event"
 """The subject of an outcome of an event that leads to no vault."""
-
-type Status = tuple[Mapping[str, Json], SyncError | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +151,7 @@ class App:
         if known.fault is not None:
             yield Failed(DISCOVERY, known.fault)
         works: list[ReconcileRequest] = []
-        hints = (Hint(request.secret),) if request.secret else ()
+        hints = (Hint(SecretName(request.secret)),) if request.secret else ()
         for place in self.places(known.vaults):
             if isinstance(place, Failed):
                 yield place
@@ -164,14 +162,14 @@ class App:
                 works.append(_in_the_manner(work, request))
         yield from self.fleet.reconcile_many(works, budget.target, budget.total)
 
-    def status(self, known: Known, budget: Budget = REQUEST) -> Iterator[Status]:
+    def status(self, known: Known, budget: Budget = REQUEST) -> Iterator[VaultStatus | Failed]:
         """Tell of each vault's Secrets what they say of themselves, or why one cannot be read."""
         if known.fault is not None:
-            yield _unknown(DISCOVERY, known.fault)
+            yield Failed(DISCOVERY, known.fault)
         places = list(self.places(known.vaults))
         answers = self.fleet.ask(places, self._status, budget.target, budget.total)
         for place, told in zip(places, answers, strict=True):
-            yield _unknown(_vault_of(place), told) if isinstance(told, SyncError) else told
+            yield Failed(_vault_of(place), told) if isinstance(told, SyncError) else told
 
     def explain(
         self, place: Target | Failed, secret: str | None = None, budget: Budget = REQUEST
@@ -204,19 +202,19 @@ class App:
             except Permanent as error:
                 yield Failed(vault.text, error)
 
-    def _status(self, place: Target | Failed, deadline: Deadline) -> Status:
+    def _status(self, place: Target | Failed, deadline: Deadline) -> VaultStatus:
         if isinstance(place, Failed):
             raise place.error
         own = ObservedSecret.of(place, self.cluster.read(place, deadline))
-        others: dict[str, ObservedSecret | SyncError] = {}
-        for secret in own.state.others if own.state else ():
+        others: dict[str, SecretStatus | SyncError] = {}
+        for secret in own.index:
             other = replace(place, secret=secret)
             try:
-                others[secret] = ObservedSecret.of(other, self.cluster.read(other, deadline))
+                read = ObservedSecret.of(other, self.cluster.read(other, deadline))
+                others[secret] = SecretStatus.of(read, further=True)
             except SyncError as error:
                 others[secret] = error
-        faults = (other for other in others.values() if isinstance(other, SyncError))
-        return status_json(own, others), next(faults, None)
+        return VaultStatus(SecretStatus.of(own), others)
 
     def _not_gone(self, target: Target, request: Resync, budget: Budget) -> SyncError | None:
         """Return why the Secret of the vault that the request names may not be taken over."""
@@ -256,10 +254,6 @@ def _in_the_manner(work: ReconcileRequest, request: Resync) -> ReconcileRequest:
 
 def _vault_of(place: Target | Failed) -> str:
     return place.vault if isinstance(place, Failed) else place.vault.text
-
-
-def _unknown(subject: str, error: SyncError) -> Status:
-    return {"vault": subject, "state": "unknown", **error_json(error)}, error
 
 
 def _settled(outcome: Outcome) -> Pending:

@@ -22,7 +22,7 @@ class Reconcile(Protocol):
     """The protocol for one target, `Reconciler.reconcile`."""
 
     def __call__(
-        self, work: ReconcileRequest, deadline: Deadline, fetchers: Executor
+        self, request: ReconcileRequest, deadline: Deadline, fetchers: Executor, /
     ) -> ReconcileResult:
         """Bring one target in step."""
         ...
@@ -213,13 +213,11 @@ def _outcome(work: ReconcileRequest, done: ReconcileResult | SyncError) -> Outco
     vault = work.target.vault.text
     if isinstance(done, SyncError):
         return Failed(vault, done, work.target)
-    mine = {hint.secret.lower() for hint in work.hints}
-    unread = {
-        name: error for name, error in done.unread.items() if work.whole or name.lower() in mine
-    }
-    if unread:
+    mine = {hint.secret for hint in work.hints}
+    refused = {name: error for name, error in done.refused.items() if work.whole or name in mine}
+    if refused:
         written = () if work.dry_run else done.changes
-        return Failed(vault, first_cause(unread), work.target, written)
+        return Failed(vault, first_cause(refused), work.target, written)
     return Converged(
         work.target, done.changes, done.keys, done.expired, work.dry_run, done.warnings
     )

@@ -6,18 +6,18 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import NoReturn, TextIO
 
-from sync.app.explain import Explained, Progress, explanation_json
+from sync.app.explain import Explained, Progress
 from sync.app.requests import Resync
-from sync.app.serialize import Json, error_json, outcomes_json
-from sync.app.takeover import Adoption, adopt, adoption_json, look
+from sync.app.takeover import Adoption, adopt, look
 from sync.app.use_cases import App, Budget
 from sync.app.work_queue import attempt
 from sync.cli.arguments import Command, Exit, parse
+from sync.cli.documents import adoption_json, checks_json
 from sync.cli.tables import (
     adoption_text,
     checks_text,
@@ -28,9 +28,11 @@ from sync.cli.tables import (
 from sync.core.errors import NotOurs, SyncError
 from sync.core.model import Converged, Failed, Ignored, Outcome
 from sync.core.ports import Known
-from sync.core.reasons import Reason
-from sync.doctor.checks import Check, checks_json
+from sync.doctor.checks import Check
 from sync.doctor.doctor import Doctor, unparsed
+from sync.http_api.answers import SettingsFault, Statuses
+from sync.http_api.convert import explanation_of, outcomes_of, refusal_of, status_of
+from sync.http_api.dataclass_json import to_json
 
 COMMAND = Budget(target=120, total=inf)  # somebody watches, and can interrupt
 
@@ -142,7 +144,7 @@ def run(app: App, command: Command, screen: Screen) -> Exit:
         return _resync(app, command.request, known, screen)
     except SyncError as error:
         screen.complain(_PROGRAM, error)
-        return _refused(error_json(error), screen)
+        return _refused(refusal_of(error), screen)
 
 
 def _run_on_clients(command: Command, screen: Screen) -> Exit:
@@ -152,13 +154,13 @@ def _run_on_clients(command: Command, screen: Screen) -> Exit:
 
     try:
         if command.is_doctor:
-            return _examine(bootstrap.doctor(), command.request, screen)
-        app = bootstrap.app()
+            return _examine(bootstrap.doctor(command_line=True), command.request, screen)
+        app = bootstrap.app(command_line=True)
     except SettingsError as error:
         if command.is_doctor:
             return _examined(unparsed(error.faults), screen)
         screen.err.writelines(f"{_PROGRAM}: {fault}\n" for fault in error.faults)
-        return _refused({"reason": Reason.SETTINGS_WRONG, "faults": list(error.faults)}, screen)
+        return _refused(SettingsFault("SettingsWrong", error.faults), screen)
     return run(app, command, screen)
 
 
@@ -167,7 +169,7 @@ def _examine(doctor: Doctor, request: Resync, screen: Screen) -> Exit:
         return _examined(list(doctor.examine(request)), screen)
     except NotOurs as error:
         screen.complain(_PROGRAM, error)
-        return _refused(error_json(error), screen)
+        return _refused(refusal_of(error), screen)
 
 
 def _examined(checks: Sequence[Check], screen: Screen) -> Exit:
@@ -189,7 +191,7 @@ def _resync(app: App, request: Resync, known: Known, screen: Screen) -> Exit:
     if screen.tables:
         screen.answer(outcomes_text(outcomes, screen.width))
     else:
-        screen.answer(_document(outcomes_json(outcomes)))
+        screen.answer(_document(outcomes_of(outcomes)))
     return _exit_of(outcomes)
 
 
@@ -208,8 +210,8 @@ def _adopt(app: App, command: Command, known: Known, screen: Screen) -> Exit:
         if isinstance(outcome, Failed):
             screen.complain(outcome.vault, outcome.error)
     if not screen.tables:
-        told = {"adoption": adoption_json(adoption), **outcomes_json(outcomes)}
-        screen.answer(_document(told))
+        done = outcomes_of(outcomes).outcomes
+        screen.answer(_document({"adoption": adoption_json(adoption), "outcomes": done}))
     elif outcomes:
         screen.answer(outcomes_text(outcomes, screen.width))
     return code
@@ -251,7 +253,7 @@ def _explain(app: App, request: Resync, known: Known, screen: Screen) -> Exit:
     if screen.tables:
         screen.answer(explanation_text(told, screen.width))
     else:
-        screen.answer(_document({"vault": vault.text, "explanation": explanation_json(told)}))
+        screen.answer(_document({"vault": vault.text, "explanation": explanation_of(told)}))
     return _exit_of_explanation(told)
 
 
@@ -264,20 +266,20 @@ def _exit_of_explanation(told: Iterable[Explained]) -> Exit:
 
 def _status(app: App, request: Resync, known: Known, screen: Screen) -> Exit:
     told = screen.follow(app.status(known, COMMAND), _steps(known))
+    statuses = [status_of(each) for each in told]
     failed = False
-    for status, error in told:
-        if error:
+    for status, each in zip(statuses, told, strict=True):
+        if each.error:
             failed = True
-            screen.complain(str(status["vault"]), error)
-    statuses = [status for status, _ in told]
+            screen.complain(status.vault, each.error)
     if screen.tables:
         keys = request.vault is not None
         screen.answer(statuses_text(statuses, screen.width, keys=keys))
     else:
-        screen.answer(_document({"vaults": statuses}))
+        screen.answer(_document(Statuses(tuple(statuses))))
     if failed:
         return Exit.FAILED
-    in_step = all(status["state"] == "converged" for status in statuses)
+    in_step = all(status.state == "converged" for status in statuses)
     return Exit.IN_STEP if in_step else Exit.OUT_OF_STEP
 
 
@@ -285,14 +287,14 @@ def _steps(known: Known) -> int:
     return len(known.vaults) + (known.fault is not None)
 
 
-def _refused(body: Mapping[str, Json], screen: Screen) -> Exit:
+def _refused(body: object, screen: Screen) -> Exit:
     if not screen.tables:
         screen.answer(_document(body))
     return Exit.FAILED
 
 
-def _document(body: Mapping[str, Json]) -> str:
-    return json.dumps(body) + "\n"
+def _document(body: object) -> str:
+    return json.dumps(to_json(body)) + "\n"
 
 
 def _log(*, verbose: bool) -> None:

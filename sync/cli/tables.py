@@ -1,16 +1,17 @@
 """Outcomes and statuses as tables for a terminal: names, versions and times, never values."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, zip_longest
 from textwrap import wrap
 
 from sync.app.explain import Explained
-from sync.app.serialize import Json, key_of
+from sync.app.outcomes import key_of
 from sync.app.takeover import Adoption
 from sync.core.errors import SyncError
 from sync.core.model import Action, Change, Converged, Failed, Ignored, Outcome, Target
 from sync.doctor.checks import Check, Verdict
+from sync.http_api.answers import Other, Status, StatusUnknown
 
 type Row = Sequence[str]
 
@@ -46,14 +47,14 @@ def outcomes_text(outcomes: Sequence[Outcome], width: int) -> str:
     return "\n".join(parts)
 
 
-def statuses_text(told: Sequence[Mapping[str, Json]], width: int, *, keys: bool) -> str:
+def statuses_text(told: Sequence[Status | StatusUnknown], width: int, *, keys: bool) -> str:
     """Tell of the Secrets' status: a row a vault, then a row a key if asked for, then the sum."""
     headings = ("VAULT", "SECRET", "STATE", "KEYS", "WRITTEN", "NOTES")
     parts = [table(headings, map(_status_row, told), width)]
     rows = [row for status in told for row in _key_rows(status)] if keys else []
     if rows:
         parts.append(table(("KEY", "VERSION", "UPDATED", "STATE"), rows, width))
-    parts.append(_sum("vault", (str(status["state"]) for status in told)))
+    parts.append(_sum("vault", (status.state for status in told)))
     return "\n".join(parts)
 
 
@@ -171,70 +172,46 @@ def _place(target: Target) -> str:
     return "/".join(target.place)
 
 
-def _status_row(status: Mapping[str, Json]) -> Row:
-    match status:
-        case {
-            "vault": str(vault),
-            "target": {"cluster": cluster, "namespace": namespace, "secret": secret},
-            "state": str(state),
-            "written": written,
-        }:
-            notes = [
-                _named("also", [f"{name} {part['state']}" for name, part in _others(status)]),
-                _named("out of step", _keys(status, "out_of_step")),
-                _named("not ours", _keys(status, "foreign_keys")),
-            ]
-            return (
-                vault,
-                f"{cluster}/{namespace}/{secret}",
-                state,
-                str(len({key for key, *_ in _key_rows(status)})),
-                _time(written),
-                "; ".join(filter(None, notes)),
-            )
-        case _:  # it could not be read
-            return (str(status["vault"]), _NONE, str(status["state"]), *(_NONE,) * 2, _why(status))
+def _status_row(status: Status | StatusUnknown) -> Row:
+    if isinstance(status, StatusUnknown):
+        return (status.vault, _NONE, status.state, *(_NONE,) * 2, status.reason)
+    parts = _parts(status)
+    notes = [
+        _named("also", [f"{other.target.secret} {other.state}" for other in status.others]),
+        _named("out of step", [f"{at}{key}" for at, part in parts for key in part.out_of_step]),
+        _named("not ours", [f"{at}{key}" for at, part in parts for key in part.foreign_keys]),
+    ]
+    target = status.target
+    return (
+        status.vault,
+        f"{target.cluster}/{target.namespace}/{target.secret}",
+        status.state,
+        str(len({key for key, *_ in _key_rows(status)})),
+        _time(status.written),
+        "; ".join(filter(None, notes)),
+    )
 
 
-def _why(status: Mapping[str, Json]) -> str:
-    return str(status.get("reason", ""))
+def _parts(status: Status) -> Sequence[tuple[str, Other]]:
+    """Return the Secrets that could be read, each with the prefix that its keys are shown with."""
+    others = (other for other in status.others if isinstance(other, Other))
+    return [("", status), *((f"{other.target.secret}/", other) for other in others)]
 
 
-def _others(status: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
-    """Return the vault's further Secrets by name."""
-    for other in _listed(status, "others"):
-        match other:
-            case {"target": {"secret": str(secret)}} if isinstance(other, Mapping):
-                yield secret, other
-
-
-def _keys(status: Mapping[str, Json], field: str) -> Sequence[str]:
-    """Return a list of keys, with the Secret where that is not the vault's own."""
-    own = [str(key) for key in _listed(status, field)]
-    return own + [f"{name}/{key}" for name, part in _others(status) for key in _listed(part, field)]
-
-
-def _key_rows(status: Mapping[str, Json]) -> Iterator[Row]:
-    for prefix, part in (("", status), *((f"{name}/", part) for name, part in _others(status))):
-        for secret in _listed(part, "secrets"):
-            match secret:
-                case {"version": version, "updated": at, "keys": [*keys]}:
-                    for key in keys:
-                        away = version is None or key in _listed(part, "out_of_step")
-                        state = "out of step" if away else "in step"
-                        yield (f"{prefix}{key}", str(version or _NONE), _time(at), state)
-
-
-def _listed(part: Mapping[str, Json], field: str) -> Sequence[Json]:
-    listed = part.get(field, ())
-    return listed if isinstance(listed, Sequence) and not isinstance(listed, str) else ()
+def _key_rows(status: Status | StatusUnknown) -> Iterator[Row]:
+    for at, part in [] if isinstance(status, StatusUnknown) else _parts(status):
+        for held in part.secrets:
+            for key in held.keys:
+                away = held.version is None or key in part.out_of_step
+                state = "out of step" if away else "in step"
+                yield (f"{at}{key}", held.version or _NONE, _time(held.updated), state)
 
 
 def _explained_row(told: Explained) -> Row:
     why = told.why.reason if isinstance(told.why, SyncError) else told.why
     return (
         told.name,
-        told.secret or _NONE,
+        ", ".join(told.secrets) or _NONE,
         ", ".join(told.keys or ()) or _NONE,
         told.version or _NONE,
         told.progress.value,
@@ -242,6 +219,6 @@ def _explained_row(told: Explained) -> Row:
     )
 
 
-def _time(moment: Json) -> str:
+def _time(moment: str | None) -> str:
     """Write an ISO 8601 moment in UTC so that it folds well."""
-    return moment.replace("T", " ").replace("+00:00", "Z") if isinstance(moment, str) else _NONE
+    return moment.replace("T", " ").replace("+00:00", "Z") if moment else _NONE

@@ -2,12 +2,35 @@
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from sync.core.model import SecretName, moment, secret_name
+from sync.core.reasons import Reason
+from sync.core.vault_names import AZURE_NAME
+
+FORMAT = 2
+"""The format that is written. One without a number is the first, which is read and rewritten."""
+
+POSTPONED_SECONDS = 3600
+"""How long a value that was too much work for one pass is left, before it is tried again."""
+
+MAX_REFUSED_BYTES = 32 * 1024
+_MAX_BYTES = 240 * 1024  # Kubernetes allows 256 KiB for all annotations of an object
 _YEAR_2500 = 16_725_225_600
+_SHORT = 8
+_TAGGED = "t"
+
 SECRET_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,251}[a-z0-9])?", re.ASCII)
 """What the app calls a Secret. Any other text could lead a URL out of the namespace."""
+
+_DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}", re.ASCII)
+_VERSION = re.compile(r"[0-9A-Za-z]{0,64}", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-z]{0,16}", re.ASCII)
+_UID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
+_REASONS = {reason.value: reason for reason in Reason}
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,122 +38,187 @@ class Record:
     """The version written and the vault's `updated` of it, epoch seconds.
 
     `settled` is false where the secret was read within seconds of `updated`: that has whole
-    seconds, so the secret may have changed again unseen, and the next pass reads it again. It is
-    also false while another vault secret claims one of its keys.
+    seconds, so the secret may have changed again unseen, and the next pass reads it again.
+    `keys` are the data keys that it became. `fingerprint` tells which rules and tags made them;
+    it is empty for one key of the secret's very name.
     """
 
     version: str
     updated: int
     settled: bool
+    keys: tuple[str, ...]
     fingerprint: str = ""
-    """Which rules and tags made keys of it; empty for one key of its very name."""
-    named: tuple[str, ...] = ()
-    """Those keys, also one that it shares a claim to; not written down without a fingerprint."""
 
-    def keys(self, name: str) -> tuple[str, ...]:
-        """Return the data keys that the vault secret of that name became."""
-        return self.named if self.fingerprint else (name,)
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a vault secret is not in as the vault has it, since when (epoch seconds), and what of it.
+
+    `updated` is the vault's time of what was refused; `version` its first eight characters, empty
+    where it was refused before it was fetched, or may have changed again within its second.
+    `tagged` says that tags of ours shaped or placed it.
+    """
+
+    reason: Reason
+    since: int
+    updated: int
+    version: str = ""
+    tagged: bool = False
+
+    def is_still_held(self, now: float) -> bool:
+        """Tell whether it holds as long as nothing changes; what was only postponed does not."""
+        return (
+            self.reason is not Reason.CERTIFICATE_POSTPONED or now - self.since < POSTPONED_SECONDS
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Whose Secret it is, when its data last changed (ISO 8601), and a record a vault secret.
+    """Whose Secret it is, when its data last changed (epoch seconds), a record a vault secret.
 
-    `overruled` are the uids of the owners that were there when an operator took the Secret anyway.
-    `others` are the vault's further Secrets, each with the vault secrets that it holds; the vault's
-    own Secret remembers them.
+    `rules` is the digest of the settings that it was written under. `overruled` are the uids of
+    the owners that were there when an operator took the Secret anyway. `others` are the vault's
+    further Secrets, each with the vault secrets in it, and `refused` what is not in and why, of
+    which `unnamed` more had no room: the vault's own Secret remembers these. A `newer` state is
+    of a later format, of which only the vault is known.
     """
 
     vault: str
-    written: str
-    secrets: Mapping[str, Record]
+    written: int
+    secrets: Mapping[SecretName, Record]
+    rules: str = ""
     overruled: tuple[str, ...] = ()
-    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    others: Mapping[str, tuple[SecretName, ...]] = field(default_factory=dict)
+    refused: Mapping[SecretName, Refusal] = field(default_factory=dict)
+    unnamed: int = 0
+    newer: bool = False
 
 
 def encode(state: State) -> str:
     """Write the annotation; equal states give equal texts.
 
-    A record is `[version, updated]`, and `[version, updated, 0]` until it is settled. One that is
-    marked is `[version, updated, 0 or 1, mark, key, …]`.
+    A record is `[version, updated]`, and `[version, updated, 0]` until it is settled. One with a
+    fingerprint is `[version, updated, 0 or 1, fingerprint, key, …]`. What is refused is grouped by
+    reason and time, each `version.updated` with `updated` in hexadecimal, and a `t` if tagged.
+    Refusals that would take more than 32 KiB, or have no room, are left out and counted.
     """
-    secrets = {name: _encoded(record) for name, record in sorted(state.secrets.items())}
-    overruled = {"overruled": state.overruled} if state.overruled else {}
-    others = {"others": dict(sorted(state.others.items()))} if state.others else {}
-    return json.dumps(
-        {
-            "vault": state.vault,
-            "written": state.written,
-            "secrets": secrets,
-            **overruled,
-            **others,
-        },
-        separators=(",", ":"),
-    )
+    fields: Mapping[str, object] = {
+        "v": FORMAT,
+        "vault": state.vault,
+        "written": moment(state.written),
+        "rules": state.rules,
+        "secrets": dict(sorted(map(_encoded, state.secrets.items()))),
+        "overruled": state.overruled,
+        "others": dict(sorted(state.others.items())),
+    }
+    text = _json({name: value for name, value in fields.items() if value or name == "secrets"})
+    room = min(MAX_REFUSED_BYTES, _MAX_BYTES - len(text))
+    told, unnamed = _grouped(state.refused, room)
+    unnamed += state.unnamed
+    more: dict[str, object] = {"refused": told} if told else {}
+    more |= {"unnamed": unnamed} if unnamed else {}
+    return f"{text[:-1]},{_json(more)[1:]}" if more else text
 
 
 def decode(text: str) -> State | None:
-    """Read the annotation; None for one that we did not write, whose Secret is then read anew."""
+    """Read the annotation; None for one that no app of ours wrote, whose Secret is read anew."""
     try:
         fields = json.loads(text)
+        vault = _matching(AZURE_NAME, fields["vault"])
+        if _count(fields.get("v", 1)) > FORMAT:
+            return State(vault, 0, {}, newer=True)
         return State(
-            vault=_string(fields["vault"]),
-            written=_string(fields["written"]),
+            vault=vault,
+            written=_epoch(int(datetime.fromisoformat(fields["written"]).timestamp())),
+            rules=_matching(_DIGEST, fields.get("rules", "")),
             secrets={
-                _string(name): _record(version, updated, *rest)
-                for name, (version, updated, *rest) in fields["secrets"].items()
+                secret_name(name): _record(name, *record)
+                for name, record in fields["secrets"].items()
             },
-            overruled=tuple(_string(uid) for uid in fields.get("overruled", ())),
+            overruled=tuple(_matching(_UID, uid) for uid in fields.get("overruled", ())),
             others={
-                _secret(secret): tuple(_string(name) for name in names)
+                _matching(SECRET_NAME, secret): tuple(map(secret_name, names))
                 for secret, names in fields.get("others", {}).items()
             },
+            refused={
+                secret_name(name): _refusal(reason, since, what)
+                for reason, since, names in fields.get("refused", ())
+                for name, what in names.items()
+            },
+            unnamed=_count(fields.get("unnamed", 0)),
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
 
-def _encoded(record: Record) -> list[str | int]:
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _encoded(each: tuple[SecretName, Record]) -> tuple[str, list[str | int]]:
+    name, record = each
     if record.fingerprint:
-        return [
-            record.version,
-            record.updated,
-            int(record.settled),
-            record.fingerprint,
-            *record.named,
-        ]
-    if record.settled:
-        return [record.version, record.updated]
-    return [record.version, record.updated, 0]
+        shape = [record.fingerprint, *record.keys]
+        return str(name), [record.version, record.updated, int(record.settled), *shape]
+    (key,) = record.keys  # which spells the name as the vault does
+    unsettled = [] if record.settled else [0]
+    return key, [record.version, record.updated, *unsettled]
+
+
+def _grouped(refused: Mapping[SecretName, Refusal], room: int) -> tuple[list[object], int]:
+    """Return what fits of the refusals, and how many do not."""
+    groups: defaultdict[tuple[str, int], dict[str, str]] = defaultdict(dict)
+    unnamed = 0
+    for name, each in sorted(refused.items()):
+        what = f"{each.version[:_SHORT]}.{each.updated:x}{_TAGGED if each.tagged else ''}"
+        group = (each.reason.value, each.since)
+        room -= len(name) + len(what) + 6 + (0 if group in groups else len(each.reason) + 20)
+        if room < 0:
+            unnamed += 1
+        else:
+            groups[group][str(name)] = what
+    return [[*group, names] for group, names in sorted(groups.items())], unnamed
 
 
 def _record(
+    name: object,
     version: object,
     updated: object,
     settled: object = 1,
     fingerprint: object = "",
-    *named: object,
+    *keys: object,
 ) -> Record:
+    named = tuple(_matching(_DATA_KEY, key) for key in keys)
     return Record(
-        _string(version),
+        _matching(_VERSION, version),
         _epoch(updated),
         settled=bool(settled),
-        fingerprint=_string(fingerprint),
-        named=tuple(_string(key) for key in named) if fingerprint else (),
+        keys=named if fingerprint else (_matching(_DATA_KEY, name),),
+        fingerprint=_matching(_DIGEST, fingerprint),
     )
 
 
-def _string(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(type(value).__name__)
-    value.encode()  # a lone surrogate, which JSON can hold, could not be told to anybody
+def _refusal(reason: str, since: object, what: str) -> Refusal:
+    version, _, updated = what.partition(".")
+    return Refusal(
+        _REASONS[reason],
+        _epoch(since),
+        _epoch(int(updated.removesuffix(_TAGGED), 16)),
+        _matching(_VERSION, version),
+        tagged=updated.endswith(_TAGGED),
+    )
+
+
+def _matching(pattern: re.Pattern[str], value: object) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise ValueError(type(value).__name__)
     return value
 
 
-def _secret(name: str) -> str:
-    if not SECRET_NAME.fullmatch(name):
-        raise ValueError(name)
-    return name
+def _count(value: object) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(type(value).__name__)
+    return value
 
 
 def _epoch(value: object) -> int:

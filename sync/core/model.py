@@ -21,6 +21,28 @@ OBJECT_NAME = re.compile(r"[0-9A-Za-z-]{1,127}", re.ASCII)
 """What Key Vault calls a secret."""
 
 
+class SecretName(str):
+    """A vault secret's name as it is spelled; names that differ only in case are equal."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and self.lower() == other.lower()
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self.lower())
+
+
+def secret_name(text: object) -> SecretName:
+    """Read a vault secret's name; raises ValueError for what Key Vault does not allow."""
+    if not isinstance(text, str) or not OBJECT_NAME.fullmatch(text):
+        raise ValueError(type(text).__name__)
+    return SecretName(text)
+
+
 def moment(epoch: float) -> str:
     """Write epoch seconds as ISO 8601 in UTC, whole seconds."""
     return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")
@@ -65,7 +87,7 @@ class ListedSecret:
     `fault` says why the entry could not be read: then only its name is to be believed.
     """
 
-    name: str
+    name: SecretName
     enabled: bool
     updated: int
     expires: int | None = None
@@ -78,13 +100,13 @@ class ListedSecret:
 class VaultSecret:
     """One version of a vault secret. Times are epoch seconds; `name` is as Key Vault spells it."""
 
-    name: str
+    name: SecretName
     version: str
     value: str = field(repr=False)
     created: int
     updated: int
     read_at: float
-    """When the request for it was sent, epoch seconds by our clock."""
+    """When the vault read it, or before: epoch seconds by the vault's own clock."""
     tags: Mapping[str, str] = field(default_factory=dict)
     content_type: str = ""
 
@@ -103,7 +125,7 @@ class Hint:
     `version` and `at` (epoch seconds) come from an event; an operator gives neither.
     """
 
-    secret: str
+    secret: SecretName
     version: str | None = None
     at: float | None = None
 
@@ -115,9 +137,9 @@ class Actual:
     resource_version: str
     type: str
     immutable: bool
-    data: Mapping[str, bytes] = field(repr=False)
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str] = field(repr=False)
+    data: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict, repr=False)
     owner_references: tuple[str, ...] = ()
     """Each as `Kind/name`."""
     owned: frozenset[str] = frozenset()
@@ -159,7 +181,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Change:
-    """One key's change; `version` is the vault's, and empty where the key goes."""
+    """One key's change; `version` is the vault's, of a key that goes the last one that was in."""
 
     key: str
     action: Action
@@ -168,6 +190,10 @@ class Change:
     """Whether the Secret had that very value before."""
     secret: str = ""
     """The Secret, where it is not the vault's own."""
+    source: str = field(default="", compare=False)
+    """The vault secret that the key is from, empty where none is known."""
+    why: str = field(default="", compare=False)
+    """Why a key goes, in a few words for people."""
 
 
 @dataclass(frozen=True, slots=True)

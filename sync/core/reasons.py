@@ -5,21 +5,21 @@ from typing import Self
 
 
 class Group(StrEnum):
-    """Where a reason belongs in `docs/outcomes.md`: what is wrong, and who may act on it."""
+    """What is wrong, and who may act on it: the headings of `docs/outcomes.md`."""
 
-    TARGET = "a vault or its target: somebody has to act"
-    VAULT_SECRET = "one vault secret: its team has to act"
-    TRANSIENT = "it may pass by itself"
-    ADOPTION = "adopt, on the command line"
-    MALFORMED = "an event, a request or a setting that cannot be read"
-    IGNORED = "not the business of this app"
-    BUG = "a bug"
+    TARGET = "Permanent: a vault or its Secret"
+    VAULT_SECRET = "Permanent: one vault secret"
+    TRANSIENT = "Transient"
+    ADOPTION = "Adoption"
+    MALFORMED = "Malformed"
+    IGNORED = "Ignored"
+    BUG = "A bug"
 
 
 class Reason(StrEnum):
     """A stable CamelCase word for logs, counters and JSON.
 
-    `meaning` is a sentence in Markdown, from which `docs/outcomes.md` is made.
+    `meaning` says in Markdown what is wrong and what to do. `docs/outcomes.md` is made of it.
     """
 
     group: Group
@@ -34,203 +34,243 @@ class Reason(StrEnum):
         return reason
 
     # fmt: off
-    NAMESPACE_MISSING = "NamespaceMissing", Group.TARGET, "the namespace does not exist: create it"
+    NAMESPACE_MISSING = "NamespaceMissing", Group.TARGET, "The namespace does not exist. Create it."
     NAMESPACE_TERMINATING = "NamespaceTerminating", Group.TARGET, (
-        "it is being deleted: create it again once it is gone")
+        "The namespace is being deleted. Create it again once it is gone.")
     NAMESPACE_INVALID = "NamespaceInvalid", Group.TARGET, (
-        "`SYNC_NAMESPACE` makes no RFC 1123 label of the vault's name")
+        "`SYNC_NAMESPACE` and the vault's name make a namespace that is not an RFC 1123 label. "
+        "Correct the setting.")
     NAMESPACE_PROTECTED = "NamespaceProtected", Group.TARGET, (
-        "the name leads to `default` or `kube-*`, which are never written")
+        "The vault's name leads to `default` or `kube-*`, which the app never writes. Rename the "
+        "vault, or correct `SYNC_NAMESPACE`.")
     NO_CLUSTER = "NoCluster", Group.TARGET, (
-        "no cluster of `SYNC_CLUSTERS` matches the vault's region and stage")
+        "No cluster of `SYNC_CLUSTERS` matches the vault's region and stage. Add one.")
     CLUSTER_CONFIG = "ClusterConfig", Group.TARGET, (
-        "the kubeconfig or the `ca` cannot be used: the message says which")
+        "The kubeconfig or the `ca` cannot be used. The message says which.")
     CLUSTER_CREDENTIAL_MISSING = "ClusterCredentialMissing", Group.TARGET, (
-        "the Key Vault secret of `token_secret` or `kubeconfig_secret` is missing, disabled or no "
-        "token: set it")
+        "The vault secret that `token_secret` or `kubeconfig_secret` names is missing, is "
+        "disabled, or is no token. Set it.")
     CLUSTER_UNAUTHORIZED = "ClusterUnauthorized", Group.TARGET, (
-        "the cluster refuses the login, looked up anew: the message says how to renew it")
+        "The cluster refuses the app's login, which the app has just read anew. The message says "
+        "how to renew it.")
     CLUSTER_FORBIDDEN = "ClusterForbidden", Group.TARGET, (
-        "the Role lacks get, create or patch on this Secret")
+        "The app's Role lacks get, create or patch on this Secret. Add what is missing.")
     ADMISSION_DENIED = "AdmissionDenied", Group.TARGET, (
-        "a ValidatingAdmissionPolicy or an admission webhook of the cluster does not let the "
-        "Secret be written: the message names it")
+        "A ValidatingAdmissionPolicy or an admission webhook of the cluster refuses the Secret. "
+        "The message names it.")
     QUOTA_EXCEEDED = "QuotaExceeded", Group.TARGET, (
-        "a ResourceQuota of the namespace has no room for another Secret: raise it")
+        "A ResourceQuota of the namespace has no room for another Secret. Raise it.")
     SECRET_REFUSED = "SecretRefused", Group.TARGET, (
-        "the API server refuses the Secret as it would become: the message names the fields")
+        "The API server refuses the Secret that the app wants to write. The message names the "
+        "fields.")
     SECRET_IMMUTABLE = "SecretImmutable", Group.TARGET, (
-        "somebody made the Secret immutable: delete it, it is made anew")
+        "Somebody made the Secret immutable. Delete it, and the app makes it anew.")
     SECRET_TYPE_MISMATCH = "SecretTypeMismatch", Group.TARGET, (
-        "the Secret has another type than it should have: delete it, it is made anew; or name "
-        "another by `k8s-secret`")
+        "The Secret has another type than its vault secrets ask for. Delete it, and the app makes "
+        "it anew; or choose another Secret with `k8s-secret`.")
     SECRET_TOO_LARGE = "SecretTooLarge", Group.TARGET, (
-        "over 1 MiB of values in one Secret: move secrets to another by `k8s-secret`, or to an "
-        "additional vault")
+        "One Secret would hold more than 1 MiB of values. Send some vault secrets to another "
+        "Secret with `k8s-secret`, or move them to an additional vault.")
     TOO_MANY_KEYS = "TooManyKeys", Group.TARGET, (
-        "over 4,000 keys, or 256 KiB of annotations, on one Secret: likewise")
+        "One Secret would hold more than 4,000 keys, or 256 KiB of annotations. Send some vault "
+        "secrets to another Secret with `k8s-secret`, or move them to an additional vault.")
     TARGET_TAKEN = "TargetTaken", Group.TARGET, (
-        "another owner, manager or vault has the Secret: the message says who and how to [hand it "
-        "over](handover.md). Or tags ask for one that was there before them: choose another name")
+        "Another owner, controller or vault has the Secret. The message names it and says how to "
+        "[hand the Secret over](handover.md). Or a tag asks for a Secret that is older than the "
+        "tag: choose another name.")
+    STATE_NEWER = "StateNewer", Group.TARGET, (
+        "A newer release of the app has written the Secret, and this one cannot read its notes. "
+        "Nothing is written. Deploy that release again.")
     NOTHING_TO_ADOPT = "NothingToAdopt", Group.ADOPTION, (
-        "there is no Secret to adopt: `resync` makes it")
+        "There is no Secret to adopt. `keyvault-sync resync` makes one.")
     ADOPTION_REMOVES = "AdoptionRemoves", Group.ADOPTION, (
-        "an adoption would take away keys that the sync itself wrote before: `resync --takeover` "
-        "if that is meant")
+        "The adoption would remove keys that the app itself wrote earlier. If that is meant, use "
+        "`resync --takeover`.")
     TARGET_CONTESTED = "TargetContested", Group.TARGET, (
-        "two known vaults lead to the same Secret, and neither has it: rename one")
+        "Two known vaults lead to the same Secret, and neither has it. Rename one of them.")
     UNSAFE_PLAN = "UnsafePlan", Group.TARGET, (
-        "the listing is empty or would remove more than 30 % of ten or more keys: `resync "
-        "--removals` if that is meant")
+        "The vault lists no secrets, or more than 30 % of ten or more keys would go. They stay. If "
+        "they are meant to go, use `resync --removals`.")
     VAULT_NOT_GONE = "VaultNotGone", Group.TARGET, (
-        "`takeover_from` names a vault that still exists, or of which nobody can tell: only a "
-        "vault that is gone loses its Secret to another")
+        "`takeover_from` names a vault that still exists, or of which nobody can tell. Only a "
+        "vault that is gone loses its Secret to another.")
     VAULT_FORBIDDEN = "VaultForbidden", Group.TARGET, (
-        "the app lacks *Key Vault Secrets User* on the vault")
+        "The app lacks the role *Key Vault Secrets User* on the vault. Assign it.")
     VAULT_UNAUTHORIZED = "VaultUnauthorized", Group.TARGET, (
-        "the vault refuses the token: another tenant, or revoked; restart the app for a new one")
-    VAULT_FIREWALLED = "VaultFirewalled", Group.TARGET, "the vault's network rules refuse the app"
+        "The vault does not accept the app's token: the identity is of another tenant, or the "
+        "token was revoked. Restart the app to get a new one.")
+    VAULT_FIREWALLED = "VaultFirewalled", Group.TARGET, (
+        "The vault's network rules refuse the app. Allow its subnet, or give the vault a private "
+        "endpoint.")
     VAULT_REFUSED = "VaultRefused", Group.TARGET, (
-        "the vault refuses the request for another reason: the message has the status")
+        "The vault refuses the request for another reason. The message has the HTTP status.")
     VAULT_TOO_LARGE = "VaultTooLarge", Group.TARGET, (
-        "the vault has more than 20,000 secrets: move some to an additional vault. Events go on, "
-        "passes do not")
+        "The vault has more than 20,000 secrets, or more than 24 MiB of names and tags. Move some "
+        "to an additional vault. Events still work, passes do not.")
     VAULT_UNTRUSTED = "VaultUntrusted", Group.TARGET, (
-        "something else answers in the vault's place, or about something else than was asked; no "
-        "token was sent there")
+        "What answers is not the vault, or its answer is about something else. No token was sent "
+        "elsewhere. Check `SYNC_VAULT_DNS_SUFFIX`, name resolution and proxies.")
     CREDENTIAL_REFUSED = "CredentialRefused", Group.TARGET, (
-        "no identity is assigned, or its secret has expired")
+        "The app has no identity, or the identity's secret has expired. Assign one, or renew the "
+        "secret.")
     RESOURCE_MANAGER_FORBIDDEN = "ResourceManagerForbidden", Group.TARGET, (
-        "Azure Resource Manager refuses the app's identity: the message has the role to assign")
+        "Azure Resource Manager refuses the app's identity. The message names the role to assign.")
     RESOURCE_MANAGER_UNAUTHORIZED = "ResourceManagerUnauthorized", Group.TARGET, (
-        "it does not accept the token: the identity is of another tenant or cloud than the "
-        "subscription")
+        "Azure Resource Manager does not accept the token: the identity is of another tenant or "
+        "cloud than the subscription.")
     RESOURCE_MISSING = "ResourceMissing", Group.TARGET, (
-        "the AKS cluster or the subscription is not there: correct the setting")
+        "The AKS cluster or the subscription does not exist. Correct the setting.")
     RESOURCE_MANAGER_REFUSED = "ResourceManagerRefused", Group.TARGET, (
-        "it refuses the request for another reason: the message has the status")
+        "Azure Resource Manager refuses the request for another reason. The message has the HTTP "
+        "status.")
     DISCOVERY_SHRANK = "DiscoveryShrank", Group.TARGET, (
-        "the search no longer shows vaults that it did: the message says which are still covered. "
-        "Unless they were deleted, assign *Reader* again")
+        "The search no longer finds vaults that it found before. The message says which are still "
+        "covered. Unless the vaults were deleted, assign *Reader* again.")
     DISCOVERY_INCOMPLETE = "DiscoveryIncomplete", Group.TARGET, (
-        "the search shows nothing of a subscription: assign *Reader* there")
+        "The search finds nothing in a subscription. Assign *Reader* there.")
     DISCOVERY_UNSCOPED = "DiscoveryUnscoped", Group.TARGET, (
-        "a search is asked for and `SYNC_SUBSCRIPTIONS` is empty")
+        "`SYNC_DISCOVERY` asks for a search, and `SYNC_SUBSCRIPTIONS` is empty. Name the "
+        "subscriptions.")
     DISCOVERY_NEEDED = "DiscoveryNeeded", Group.TRANSIENT, (
-        "a Secret is made or taken over only once a search has shown that no other vault leads to "
-        "it, and no search succeeded within the last ten minutes: the message says why")
+        "A Secret is made or taken over only once a search has shown that no other vault leads to "
+        "it, and no search succeeded within the last ten minutes. The message says why.")
     NO_SUCH_SECRET = "NoSuchSecret", Group.TARGET, (
-        "an operator named a secret that the vault does not serve")
+        "An operator named a secret that the vault does not serve. Check the name.")
     VALUE_NOT_UNICODE = "ValueNotUnicode", Group.VAULT_SECRET, (
-        "the value cannot be encoded in UTF-8, or is no text where its tags need one: set a new "
-        "version, or correct the tags")
+        "The value cannot be encoded in UTF-8, or it is not text and its tags need text. Set a "
+        "new version, or correct the tags.")
+    ENTRY_UNREADABLE = "EntryUnreadable", Group.VAULT_SECRET, (
+        "The vault lists the secret in a form that is not Key Vault's. The message says what is "
+        "odd. Set a new version of it.")
     TAGS_LOST = "TagsLost", Group.VAULT_SECRET, (
-        "a new version has none of the tags by which the former one was brought over: give it the "
-        "same ones, or `k8s-sync` `true` if it is meant to be plain; the last good value stays")
+        "The new version has none of the tags by which the former version was placed. Give it the "
+        "same tags, or `k8s-sync: true` if it is meant to be plain.")
     TAG_UNKNOWN = "TagUnknown", Group.VAULT_SECRET, (
-        "a tag begins with `k8s-` and is none of the app's: the message says which may be meant")
+        "A tag begins with `k8s-` and is not one of the app's. The message says which tag may be "
+        "meant.")
     TAG_WRONG = "TagWrong", Group.VAULT_SECRET, (
-        "a tag's value cannot be, or two tags do not go together: the message says all that is "
-        "wrong")
+        "A tag has a value that it cannot have, or two tags do not go together. The message lists "
+        "every fault.")
     KEY_INVALID = "KeyInvalid", Group.VAULT_SECRET, (
-        "the secret, or a member of it, would become a key that Kubernetes refuses: rename it, or "
-        "set `k8s-key`")
+        "The secret, or one of its members, would become a key that Kubernetes refuses. Rename "
+        "it, or set `k8s-key`.")
     KEY_CLASH = "KeyClash", Group.VAULT_SECRET, (
-        "two vault secrets are for one key, both named: give one another key by `k8s-key`, or "
-        "remove it. Or a key stays with one that cannot get to its new Secret: mend that")
+        "Two vault secrets claim one key, and the message names both. Give one of them another "
+        "key with `k8s-key`, or remove it. Or the key's holder cannot move to its new Secret yet: "
+        "solve that first.")
     KEY_TWICE = "KeyTwice", Group.VAULT_SECRET, (
-        "two members of one secret become the same key: rename one")
+        "Two members of one secret become the same key. Rename one.")
     TYPES_DIFFER = "TypesDiffer", Group.VAULT_SECRET, (
-        "vault secrets ask for one Secret as different types: name two by `k8s-secret`")
+        "Two vault secrets ask for one Secret as different types. Send one of them to another "
+        "Secret with `k8s-secret`.")
     VALUE_NOT_DECODABLE = "ValueNotDecodable", Group.VAULT_SECRET, (
-        "the value is not of its `k8s-encoding`: set a new version, or remove the tag")
+        "The value cannot be decoded by its `k8s-encoding`. Set a new version, or remove the tag.")
     VALUE_NOT_OF_FORMAT = "ValueNotOfFormat", Group.VAULT_SECRET, (
-        "the value is not of its `k8s-expand`, or has no members: the message says what is wrong")
+        "The value does not have the format of its `k8s-expand`, or has no members. The message "
+        "says what is wrong.")
     MEMBER_TWICE = "MemberTwice", Group.VAULT_SECRET, (
-        "an object in the value has one name twice: set a new version")
+        "An object in the value has one name twice. Set a new version.")
     TOO_MANY_MEMBERS = "TooManyMembers", Group.VAULT_SECRET, (
-        "over 1,000 members: divide it, or take a part by `k8s-path`")
-    PATH_NOT_FOUND = "PathNotFound", Group.VAULT_SECRET, "`k8s-path` leads to nothing in the value"
+        "The value has more than 1,000 members. Divide it, or take a part of it with `k8s-path`.")
+    PATH_NOT_FOUND = "PathNotFound", Group.VAULT_SECRET, (
+        "`k8s-path` leads to nothing in the value. Correct the tag, or set a new version.")
     VALUE_NOT_OF_TYPE = "ValueNotOfType", Group.VAULT_SECRET, (
-        "the value does not make a Secret of its `k8s-type`: the message says what it takes")
+        "The value does not make a Secret of its `k8s-type`. The message says what that type "
+        "takes.")
     CERTIFICATE_ENCRYPTED = "CertificateEncrypted", Group.VAULT_SECRET, (
-        "the bundle has a password, or is damaged: import it as a certificate, or without one")
+        "The certificate's bundle has a password, or is damaged. Import it as a certificate, or "
+        "without a password.")
     CERTIFICATE_KEY_MISSING = "CertificateKeyMissing", Group.VAULT_SECRET, (
-        "it has no private key: make a version under a policy whose key is exportable")
+        "The certificate has no private key. Make a version under a policy whose key is "
+        "exportable.")
     CERTIFICATE_KEY_AMBIGUOUS = "CertificateKeyAmbiguous", Group.VAULT_SECRET, (
-        "it has several private keys: import it with its own alone")
+        "The certificate has several private keys. Import it with its own key alone.")
     CERTIFICATE_MISMATCH = "CertificateMismatch", Group.VAULT_SECRET, (
-        "its key belongs to none of its certificates: import the two that belong together")
+        "The private key belongs to none of the certificates. Import the two that belong "
+        "together.")
     CERTIFICATE_UNREADABLE = "CertificateUnreadable", Group.VAULT_SECRET, (
-        "it is neither PEM nor PKCS#12, not what its content type says, has too many "
-        "certificates, or asks for too many rounds of key derivation: the message says which")
-    CONFLICT = "Conflict", Group.TRANSIENT, "somebody else changed the Secret at each of six turns"
+        "The value is neither PEM nor PKCS#12, is not what its content type says, has too many "
+        "certificates, or asks for too many rounds of key derivation. The message says which.")
+    CERTIFICATE_POSTPONED = "CertificatePostponed", Group.VAULT_SECRET, (
+        "The vault's bundles ask for more rounds of key derivation than one pass does. This one is "
+        "tried again within the hour. `openssl pkcs12 -export -iter 2048` makes it cheaper.")
+    CONFLICT = "Conflict", Group.TRANSIENT, "Somebody else changed the Secret in each of six turns."
     SECRETS_MOVED = "SecretsMoved", Group.TRANSIENT, (
-        "tags moved keys, and after six turns something still stands in its old place as well")
-    TAGS_CHANGED = "TagsChanged", Group.TRANSIENT, "tags changed while the vault was read"
+        "Tags moved keys to another Secret, and after six turns a key is still in its old place "
+        "as well.")
+    TAGS_CHANGED = "TagsChanged", Group.TRANSIENT, "Tags changed while the app read the vault."
     SECRET_CHANGED = "SecretChanged", Group.ADOPTION, (
-        "somebody changed it between `adopt`'s plan and the answer: look again")
-    KEYS_EVICTED = "KeysEvicted", Group.TRANSIENT, (
-        "the same, after keys were taken back from another field manager")
+        "Somebody changed the Secret between the plan that `adopt` showed and your answer. Run it "
+        "again.")
     SECRET_NOT_SERVED_YET = "SecretNotServedYet", Group.TRANSIENT, (
-        "the vault does not know the secret of a fresh event, or one that it lists")
+        "The vault does not serve a secret yet that a fresh event names, or that the vault itself "
+        "lists.")
     OLDER_VERSION_SERVED = "OlderVersionServed", Group.TRANSIENT, (
-        "the vault still serves an older version than the event's, or than the one written")
-    VAULT_THROTTLED = "VaultThrottled", Group.TRANSIENT, "429; Retry-After is handed on"
-    VAULT_UNAVAILABLE = "VaultUnavailable", Group.TRANSIENT, "the vault answers 5xx"
+        "The vault still serves an older version than the one of the event, or than the one in "
+        "the Secret.")
+    VAULT_THROTTLED = "VaultThrottled", Group.TRANSIENT, (
+        "The vault answers 429, and the wait it asks for would outlast the call. The app hands its "
+        "Retry-After on.")
+    VAULT_UNAVAILABLE = "VaultUnavailable", Group.TRANSIENT, "The vault answers 5xx."
     VAULT_UNREACHABLE = "VaultUnreachable", Group.TRANSIENT, (
-        "no connection to the vault, or no answer in time")
+        "The app cannot connect to the vault, or gets no answer in time.")
     VAULT_NAME_UNRESOLVED = "VaultNameUnresolved", Group.TRANSIENT, (
-        "its name does not resolve: the vault was deleted, or a private DNS zone is missing "
-        "(behind a proxy: `VaultUnreachable`)")
+        "The vault's name does not resolve: the vault was deleted, or a private DNS zone is "
+        "missing. Behind a proxy the reason is [VaultUnreachable](#vaultunreachable).")
     VAULT_CERTIFICATE_REFUSED = "VaultCertificateRefused", Group.TRANSIENT, (
-        "the TLS handshake with the vault failed")
+        "The TLS handshake with the vault failed.")
     VAULT_ANSWER_BROKEN = "VaultAnswerBroken", Group.TRANSIENT, (
-        "the answer is not Key Vault's, or not whole")
+        "The answer is not Key Vault's, or is not whole.")
     CREDENTIAL_UNAVAILABLE = "CredentialUnavailable", Group.TRANSIENT, (
-        "the token endpoint is down, or does not answer as one; Retry-After is handed on")
+        "The token endpoint is down, or what answers is not one. The app hands its Retry-After "
+        "on.")
     RESOURCE_MANAGER_THROTTLED = "ResourceManagerThrottled", Group.TRANSIENT, (
-        "429; Retry-After is handed on")
+        "Azure Resource Manager answers 429. The app hands its Retry-After on.")
     RESOURCE_MANAGER_UNAVAILABLE = "ResourceManagerUnavailable", Group.TRANSIENT, (
-        "5xx; Retry-After is handed on")
+        "Azure Resource Manager answers 5xx. The app hands its Retry-After on.")
     RESOURCE_MANAGER_UNREACHABLE = "ResourceManagerUnreachable", Group.TRANSIENT, (
-        "Azure Resource Manager cannot be reached: DNS, proxy, trust or outbound rules")
+        "The app cannot reach Azure Resource Manager. Check DNS, proxy, trust and outbound rules.")
     RESOURCE_MANAGER_ANSWER_BROKEN = "ResourceManagerAnswerBroken", Group.TRANSIENT, (
-        "the answer is not Azure Resource Manager's, or not whole")
-    CLUSTER_UNAVAILABLE = "ClusterUnavailable", Group.TRANSIENT, "the API server answers 5xx or 429"
-    CLUSTER_UNREACHABLE = "ClusterUnreachable", Group.TRANSIENT, "the API server does not answer"
+        "The answer is not Azure Resource Manager's, or is not whole.")
+    CLUSTER_UNAVAILABLE = "ClusterUnavailable", Group.TRANSIENT, (
+        "The API server answers 5xx or 429.")
+    CLUSTER_UNREACHABLE = "ClusterUnreachable", Group.TRANSIENT, "The API server does not answer."
     CLUSTER_ANSWER_BROKEN = "ClusterAnswerBroken", Group.TRANSIENT, (
-        "the answer is not a Kubernetes API server's, or not about the Secret")
+        "The answer is not a Kubernetes API server's, or is not about the Secret.")
     DEADLINE_EXCEEDED = "DeadlineExceeded", Group.TRANSIENT, (
-        "the time for this vault ran out; what was read by then is written")
+        "The time for this vault ran out. What was read by then is written.")
     EVENT_MALFORMED = "EventMalformed", Group.MALFORMED, (
-        "the payload is not a Key Vault event of either schema")
+        "The payload is not a Key Vault event of either schema.")
     EVENT_MISMATCH = "EventMismatch", Group.MALFORMED, (
-        "the event's topic and data name different vaults")
+        "The event's topic and its data name different vaults.")
     REQUEST_MALFORMED = "RequestMalformed", Group.MALFORMED, (
-        "the body of a resync, or the arguments, cannot be read: the message shows the form")
+        "The body of a resync, or the query of a status, cannot be read. The message shows the "
+        "right form.")
     NOTHING_KNOWN = "NothingKnown", Group.MALFORMED, (
-        "neither `SYNC_SUBSCRIPTIONS` nor `SYNC_VAULTS` names anything: every event and every "
-        "pass fails until one of them does")
+        "Neither `SYNC_SUBSCRIPTIONS` nor `SYNC_VAULTS` names anything. Every event and every pass "
+        "fails until one of them does.")
     EVENT_TYPE_IGNORED = "EventTypeIgnored", Group.IGNORED, (
-        "another event type: filter it in the event subscription")
+        "The event is of a type that the app does not act on. Filter it out in the event "
+        "subscription.")
     SUBSCRIPTIONS_UNSET = "SubscriptionsUnset", Group.IGNORED, (
-        "`SYNC_SUBSCRIPTIONS` is empty, so every event is refused")
+        "`SYNC_SUBSCRIPTIONS` is empty, so the app refuses every event. Set it.")
     SUBSCRIPTION_NOT_ALLOWED = "SubscriptionNotAllowed", Group.IGNORED, (
-        "the event's subscription is not in `SYNC_SUBSCRIPTIONS`")
+        "The event's subscription is not in `SYNC_SUBSCRIPTIONS`.")
     CALLER_UNKNOWN = "CallerUnknown", Group.IGNORED, (
-        "401: behind App Service authentication the call came without a Microsoft Entra principal")
+        "The call came through App Service authentication without a Microsoft Entra principal, "
+        "and is answered with 401. Send a token; a function key does not do there.")
     VAULT_NAME_OFF_PATTERN = "VaultNameOffPattern", Group.IGNORED, (
-        "the vault's name is not of the platform's form")
+        "The vault's name does not match `SYNC_VAULT_PATTERN`.")
     NO_VAULTS = "NoVaults", Group.IGNORED, (
-        "all vaults are to be resynced, and no vault is known: name it, or set `SYNC_VAULTS`")
-    NO_SUCH_PROJECT = "NoSuchProject", Group.IGNORED, "no known vault has this project and stage"
+        "All vaults are to be resynced, and no vault is known. Name one, or set `SYNC_VAULTS`.")
+    NO_SUCH_PROJECT = "NoSuchProject", Group.IGNORED, "No known vault has this project and stage."
     SECRET_NEAR_EXPIRY = "SecretNearExpiry", Group.IGNORED, (
-        "Key Vault says that the secret expires soon; the key stays, set a new version")
+        "Key Vault says that the secret expires soon. Its keys stay. Set a new version.")
     SECRET_EXPIRED = "SecretExpired", Group.IGNORED, (
-        "Key Vault says that the secret has expired; the key stays, set a new version")
+        "Key Vault says that the secret has expired. Its keys stay. Set a new version.")
     BUG = "Bug", Group.BUG, (
-        "nobody thought of it: the message names the place in the code, please report it")
+        "The app met something that nobody thought of. The message names the place in the code: "
+        "please report it.")
     SETTINGS_WRONG = "SettingsWrong", Group.MALFORMED, (
-        "a setting cannot be read: every fault is listed")
+        "A setting cannot be read. Every fault is listed.")
     # fmt: on

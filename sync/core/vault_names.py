@@ -22,6 +22,14 @@ _NUMBER = re.compile(r"[1-9][0-9]?", re.ASCII)
 _LABEL = re.compile(r"(?=.{1,63}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
 
 
+_OWN_SECRET = re.compile(r"keyvault-(?:project|[1-9][0-9]?)", re.ASCII)
+
+
+def is_vaults_own(secret: str) -> bool:
+    """Tell whether a Secret's name is that of a vault's own Secret, this one's or another's."""
+    return _OWN_SECRET.fullmatch(secret) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterMatch:
     """Which vaults a cluster serves: shell-style patterns over lower-case region and stage."""

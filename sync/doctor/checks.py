@@ -1,10 +1,8 @@
 """What the doctor tells: a check is one thing looked at, and the command that puts it right."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sync.app.serialize import Json
 from sync.core.errors import SyncError
 
 
@@ -62,17 +60,3 @@ class Subject:
     def skipped(self, because: str, *names: str) -> list[Check]:
         """Say which checks an earlier failure made pointless."""
         return [Check(self.about, name, Verdict.SKIPPED, f"because {because}.") for name in names]
-
-
-def checks_json(checks: Iterable[Check]) -> Sequence[Mapping[str, Json]]:
-    """Return the checks as the command line prints them."""
-    return [
-        {
-            "about": check.about,
-            "check": check.name,
-            "result": check.verdict.value,
-            "sentence": check.sentence,
-            "remedy": check.remedy or None,
-        }
-        for check in checks
-    ]

@@ -14,7 +14,7 @@ from sync.doctor import remedies
 from sync.doctor.checks import Check, Subject
 from sync.doctor.secret_checks import Access, ManagedSecret, SecretExamination, Server
 from sync.projection.rules import DEFAULT_RULES, Placement, Rules
-from sync.reconcile.plan import ObservedSecret
+from sync.reconcile.observed import ObservedSecret
 
 SUBJECT_SECONDS = 30
 GROUP_SECONDS = 100  # for all vaults, for all clusters and for all Secrets
@@ -114,8 +114,7 @@ class Doctor:
 
     def _remembered(self, target: Target, deadline: Deadline) -> Collection[str]:
         """Return the further Secrets that a vault's own one knows of."""
-        state = ObservedSecret.of(target, self.app.cluster.read(target, deadline)).state
-        return state.others if state else ()
+        return ObservedSecret.of(target, self.app.cluster.read(target, deadline)).index
 
     def _asked_for(self, target: Target, listed: Iterable[ListedSecret]) -> _Types:
         """Return the Secrets that a vault's secrets go to; what is wrong with tags is not asked."""
@@ -126,7 +125,8 @@ class Doctor:
             except Permanent:
                 continue
             if isinstance(place, Placement):
-                types[place.secret] = place.type or types.get(place.secret, "")
+                for name in place.secrets:
+                    types[name] = place.type or types.get(name, "")
         return types
 
     def _ask[Asked, Told](

@@ -9,7 +9,8 @@ from sync.core.model import SECRET_TYPE, Actual, Target
 from sync.core.ports import Cluster, Deadline
 from sync.doctor import remedies
 from sync.doctor.checks import Check, Subject
-from sync.reconcile.plan import ObservedSecret, refuse_foreign, refuse_unmarked
+from sync.reconcile.guards import refuse_foreign, refuse_unmarked
+from sync.reconcile.observed import ObservedSecret
 
 NEEDED = ("get", "create", "patch")
 

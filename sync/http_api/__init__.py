@@ -1,4 +1,4 @@
-"""The HTTP API as it is described: schemas, examples, OpenAPI, and who calls.
+"""The HTTP API: one dataclass an answer, of which JSON, OpenAPI and examples are made; who calls.
 
 Imports `adapters` and what lies below it.
 """

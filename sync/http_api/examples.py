@@ -1,61 +1,56 @@
-"""What requests and answers look like, for the description and the documents."""
+"""Examples of requests and answers, made of the same dataclasses as what they show."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 
-from sync.app.serialize import Json
+from sync.app.explain import Progress
+from sync.app.requests import parse_resync
+from sync.app.status import State
+from sync.core.errors import SyncError
+from sync.core.model import Action
 from sync.core.reasons import Reason
+from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from sync.http_api import answers
+from sync.http_api.convert import refusal_of
+from sync.http_api.requests import ResyncAll, ResyncStage, ResyncVault
 
 VAULT = "weu-ds-akv-shop-dev-1"
 SECRET = "db-password"  # noqa: S105 - a name
 _VERSION = "9c2f1c6b0f5b4d3c8f0e7a6d5c4b3a29"
-_TARGET: Json = {
-    "cluster": "default",
-    "namespace": "shop-dev",
-    "secret": "keyvault-project",
+_TARGET = answers.Target("default", "shop-dev", "keyvault-project")
+_UPDATED = answers.Change(SECRET, Action.UPDATE, _VERSION)
+_HELD = answers.Held(
+    SECRET, _VERSION, "2026-01-31T12:00:00+00:00", (SECRET,), in_step=True, confirmed=True
+)
+_IN_STEP = answers.Explained(
+    SECRET, Progress.IN_STEP, (_TARGET.secret,), (SECRET,), None, _VERSION, None, None
+)
+_OUT = answers.Explained("old-token", Progress.OUT, (), (), None, None, "it is disabled", None)
+
+REQUESTS: Mapping[str, ResyncVault | ResyncStage | ResyncAll] = {
+    "one vault": ResyncVault(VAULT),
+    "one secret of it": ResyncVault(VAULT, secret=SECRET),
+    "the vaults of a project's stage": ResyncStage("shop", "dev"),
+    "what would be written": ResyncAll(all=True, dry_run=True),
 }
-
-REQUESTS: Mapping[str, Mapping[str, Json]] = {
-    "vault": {"summary": "one vault", "value": {"vault": VAULT}},
-    "secret": {
-        "summary": "one secret of it",
-        "value": {"vault": VAULT, "secret": SECRET},
-    },
-    "stage": {
-        "summary": "the vaults of a project's stage",
-        "value": {"project": "shop", "stage": "dev"},
-    },
-    "plan": {"summary": "what would be written", "value": {"all": True, "dry_run": True}},
-}
-
-CONVERGED: Json = {
-    "outcomes": [
-        {
-            "vault": VAULT,
-            "outcome": "converged",
-            "target": _TARGET,
-            "changes": [{"key": SECRET, "action": "update", "version": _VERSION}],
-            "keys": 3,
-            "expired": [],
-            "warnings": [],
-        }
-    ]
-}
+CONVERGED = answers.Outcomes(
+    (answers.Converged(VAULT, "converged", _TARGET, (_UPDATED,), 3, (), ()),)
+)
 
 
-def _failed(reason: str, message: str, *, transient: bool) -> Json:
-    return {
-        "outcomes": [
-            {
-                "vault": VAULT,
-                "outcome": "failed",
-                "reason": reason,
-                "message": message,
-                "transient": transient,
-                "target": _TARGET,
-                "changes": [],
-            }
-        ]
-    }
+def _failed(reason: Reason, message: str, *, transient: bool) -> answers.Outcomes:
+    return answers.Outcomes(
+        (answers.Failed(VAULT, "failed", reason, message, transient, _TARGET, ()),)
+    )
+
+
+def _refusal(act: Callable[[], object]) -> answers.Refusal | None:
+    """Return what the app itself says to a wrong request."""
+    try:
+        act()
+    except SyncError as error:
+        return refusal_of(error)
+    return None
 
 
 FAILED = _failed(
@@ -69,64 +64,20 @@ PASSING = _failed(
     f"https://{VAULT}.vault.azure.net answered with HTTP status 503. This may pass.",
     transient=True,
 )
-MALFORMED: Json = {
-    "reason": Reason.REQUEST_MALFORMED,
-    "message": "dry_run must be true or false. Send JSON with one of "
-    '{"vault": NAME}, {"project": P, "stage": S} or {"all": true}, and optionally '
-    '"secret": NAME, "dry_run": true, "removals": true, "takeover": true, "refetch": true; with '
-    '"vault" also "takeover_from": NAME.',
-    "transient": False,
-}
-NOT_OURS: Json = {
-    "reason": Reason.VAULT_NAME_OFF_PATTERN,
-    "message": "The vault name 'shop' is not of the form that SYNC_VAULT_PATTERN asks for (by "
-    "default REGION-DS-AKV-PROJECT-STAGE-NUMBER, number 1 to 99, 24 characters at most).",
-    "transient": False,
-}
-STATUS: Json = {
-    "vaults": [
-        {
-            "vault": VAULT,
-            "target": _TARGET,
-            "written": "2026-01-31T12:00:01+00:00",
-            "secrets": [
-                {
-                    "name": SECRET,
-                    "version": _VERSION,
-                    "updated": "2026-01-31T12:00:00+00:00",
-                    "keys": [SECRET],
-                    "in_step": True,
-                    "confirmed": True,
-                }
-            ],
-            "out_of_step": [],
-            "foreign_keys": [],
-            "state": "converged",
-            "others": [],
-            "explanation": {
-                "secrets": [
-                    {
-                        "name": SECRET,
-                        "state": "in step",
-                        "secret": "keyvault-project",
-                        "keys": [SECRET],
-                        "type": None,
-                        "version": _VERSION,
-                        "reason": None,
-                        "message": None,
-                    },
-                    {
-                        "name": "old-token",
-                        "state": "out",
-                        "secret": None,
-                        "keys": [],
-                        "type": None,
-                        "version": None,
-                        "reason": "it is disabled",
-                        "message": None,
-                    },
-                ]
-            },
-        }
-    ]
-}
+MALFORMED = _refusal(lambda: parse_resync(b'{"all": true, "dry_run": "yes"}'))
+NOT_OURS = _refusal(lambda: Naming(re.compile(DEFAULT_PATTERN)).vault("shop"))
+STATUS = answers.Statuses(
+    (
+        answers.Status(
+            vault=VAULT,
+            target=_TARGET,
+            written="2026-01-31T12:00:01+00:00",
+            secrets=(_HELD,),
+            out_of_step=(),
+            foreign_keys=(),
+            state=State.CONVERGED,
+            others=(),
+            explanation=answers.Explanation((_IN_STEP, _OUT)),
+        ),
+    )
+)

@@ -1,24 +1,19 @@
-"""The OpenAPI description of the HTTP routes, for the door that callers come through."""
+"""The OpenAPI description of the HTTP routes, made of what they take and answer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from sync.app.serialize import Json
-from sync.http_api import examples
-from sync.http_api.schemas import (
-    MALFORMED,
-    NONE_KNOWN,
-    NOT_OURS,
-    OPTIONAL_SECRET,
-    REQUEST,
-    SCHEMAS,
-    UNKNOWN_CALLER,
-    Schema,
-    one_of,
-    reference,
-    refusal,
-)
+from sync.app.requests import MAX_BODY_LENGTH
+from sync.core.reasons import Reason
+from sync.http_api import answers, examples
+from sync.http_api.dataclass_json import Json, Schema, described, reference, schema_of, to_json
+from sync.http_api.requests import OneSecret, ResyncAll, ResyncStage, ResyncVault
 
 VERSION = "0.1.0"
+
+MALFORMED = (Reason.REQUEST_MALFORMED,)
+NOT_OURS = (Reason.VAULT_NAME_OFF_PATTERN,)
+NONE_KNOWN = (Reason.NO_SUCH_PROJECT, Reason.NO_VAULTS)
+UNKNOWN_CALLER = (Reason.CALLER_UNKNOWN,)
 
 _INTRODUCTION = (
     "Keeps Kubernetes Secrets equal to Azure Key Vaults. Answers hold names, versions and times, "
@@ -49,6 +44,26 @@ _WWW_AUTHENTICATE: Schema = {
         "schema": {"type": "string", "enum": ["Bearer"]},
     }
 }
+_REQUESTS = (ResyncVault, ResyncStage, ResyncAll)
+_DESCRIBED = (
+    *_REQUESTS,
+    answers.Outcomes,
+    answers.Converged,
+    answers.Failed,
+    answers.Target,
+    answers.Change,
+    answers.Statuses,
+    answers.Status,
+    answers.StatusUnknown,
+    answers.Other,
+    answers.OtherUnknown,
+    answers.Held,
+    answers.Explanation,
+    answers.Explained,
+    answers.Refusal,
+    answers.SettingsFault,
+    answers.Health,
+)
 
 
 def openapi(*, entra: bool) -> Mapping[str, Json]:
@@ -69,23 +84,35 @@ def openapi(*, entra: bool) -> Mapping[str, Json]:
         },
         "security": [{"caller": []}],
         "components": {
-            "schemas": SCHEMAS,
+            "schemas": {each.__name__: schema_of(each) for each in _DESCRIBED},
             "securitySchemes": {"caller": _ENTRA if entra else _FUNCTION_KEY},
         },
     }
 
 
-def _resync(refused: Schema) -> Mapping[str, Json]:
+def _resync(refused: Schema) -> Schema:
     return {
         "operationId": "resync",
-        "summary": "Bring Secrets in step with their vaults, and tell one outcome a vault",
+        "summary": "Bring Secrets in step with their vaults; answer with an outcome for each",
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": REQUEST, "examples": examples.REQUESTS}},
+            "content": {
+                "application/json": {
+                    "schema": {
+                        **_one_of(*map(reference, _REQUESTS)),
+                        "description": f"At most {MAX_BODY_LENGTH} bytes, whatever the content "
+                        "type; no field twice.",
+                    },
+                    "examples": {
+                        name: {"value": to_json(request)}
+                        for name, request in examples.REQUESTS.items()
+                    },
+                }
+            },
         },
         "responses": {
             "200": {
-                **_body("all converged", reference("Outcomes"), examples.CONVERGED),
+                **_answer("every vault converged", answers.Outcomes, examples.CONVERGED),
                 "links": {
                     "Status": {
                         "operationId": "status",
@@ -94,27 +121,24 @@ def _resync(refused: Schema) -> Mapping[str, Json]:
                     }
                 },
             },
-            "400": _body("the body is malformed", refusal(MALFORMED), examples.MALFORMED),
+            "400": _body("the body is malformed", _refusal(MALFORMED), examples.MALFORMED),
             "401": refused,
-            "404": _body(
-                "no such vault here", refusal((*NONE_KNOWN, *NOT_OURS)), examples.NOT_OURS
-            ),
-            "422": _body("somebody has to act", reference("Outcomes"), examples.FAILED),
-            "500": _body(
-                "the settings are wrong, or a bug", one_of("SettingsFault", "BugFound", "Outcomes")
-            ),
+            "404": _body("no such vault", _refusal((*NONE_KNOWN, *NOT_OURS)), examples.NOT_OURS),
+            "422": _answer("somebody has to act", answers.Outcomes, examples.FAILED),
+            "500": _broken(answers.Outcomes),
             "503": {
-                **_body("it may pass", reference("Outcomes"), examples.PASSING),
+                **_answer("trying again may help", answers.Outcomes, examples.PASSING),
                 "headers": _RETRY_AFTER,
             },
         },
     }
 
 
-def _status(refused: Schema) -> Mapping[str, Json]:
+def _status(refused: Schema) -> Schema:
+    secret = described(OneSecret)
     return {
         "operationId": "status",
-        "summary": "Tell what the Secrets hold by their own word; of a vault that is named, why so",
+        "summary": "Show what the Secrets of each vault hold, and for a named vault also why",
         "parameters": [
             {
                 "name": "vault",
@@ -127,69 +151,92 @@ def _status(refused: Schema) -> Mapping[str, Json]:
                 "name": "secret",
                 "in": "query",
                 "description": "explain this secret alone; needs `vault`",
-                "schema": OPTIONAL_SECRET,
+                "schema": {**secret, "pattern": f"^$|{secret['pattern']}"},
                 "example": examples.SECRET,
             },
         ],
         "responses": {
-            "200": _body("all could be read", reference("Statuses"), examples.STATUS),
-            "400": _body("`secret` cannot be, or is without `vault`", refusal(MALFORMED)),
-            "401": refused,
-            "404": _body("no such vault here", refusal(NOT_OURS), examples.NOT_OURS),
-            "422": _body("a Secret cannot be read", reference("Statuses")),
-            "500": _body(
-                "the settings are wrong, or a bug", one_of("SettingsFault", "BugFound", "Statuses")
+            "200": _answer("every Secret could be read", answers.Statuses, examples.STATUS),
+            "400": _body(
+                "`secret` is no secret's name, or `vault` is missing", _refusal(MALFORMED)
             ),
+            "401": refused,
+            "404": _body("no such vault", _refusal(NOT_OURS), examples.NOT_OURS),
+            "422": _answer("a Secret cannot be read", answers.Statuses),
+            "500": _broken(answers.Statuses),
             "503": {
-                **_body("a Secret cannot be read, which may pass", reference("Statuses")),
+                **_answer("a Secret cannot be read; trying again may help", answers.Statuses),
                 "headers": _RETRY_AFTER,
             },
         },
     }
 
 
-def _health() -> Mapping[str, Json]:
+def _health() -> Schema:
     return {
         "operationId": "health",
-        "summary": "Tell whether the app can work at all, and nothing else",
+        "summary": "Say whether the app can work at all, and nothing else",
         "security": [],
         "responses": {
-            "200": _body("it can", reference("Health"), {"status": "ok"}),
-            "503": _body(
+            "200": _answer("the app can work", answers.Health, answers.Health("ok")),
+            "503": _answer(
                 "a setting is wrong, or nothing is set",
-                reference("Health"),
-                {"status": "misconfigured"},
+                answers.Health,
+                answers.Health("misconfigured"),
             ),
         },
     }
 
 
-def _description(refused: Schema) -> Mapping[str, Json]:
+def _description(refused: Schema) -> Schema:
     return {
         "operationId": "openapi",
         "summary": "Return this document",
         "responses": {
             "200": _body("this document", {"type": "object", "required": ["openapi", "paths"]}),
             "401": refused,
-            "500": _body("a bug", reference("BugFound")),
+            "500": _body("a bug", _refusal((Reason.BUG,))),
         },
     }
 
 
-def _body(description: str, schema: Schema, example: Json = None) -> dict[str, Json]:
-    content = {"schema": schema} if example is None else {"schema": schema, "example": example}
-    return {"description": description, "content": {"application/json": content}}
+def _answer(description: str, answer: type, example: object = None) -> Schema:
+    return _body(description, reference(answer), example)
+
+
+def _body(description: str, schema: Schema, example: object = None) -> Schema:
+    shown: Schema = {} if example is None else {"example": to_json(example)}
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": schema, **shown}},
+    }
+
+
+def _broken(answer: type) -> Schema:
+    return _body(
+        "the settings are wrong, or a bug",
+        _one_of(reference(answers.SettingsFault), reference(answer), _refusal((Reason.BUG,))),
+    )
+
+
+def _refusal(reasons: Sequence[Reason]) -> Schema:
+    """Describe what the app answers where it looked at no vault."""
+    return schema_of(answers.Refusal, reason=reasons, transient=(False,))
+
+
+def _one_of(*forms: Schema) -> Schema:
+    return {"oneOf": forms}
 
 
 def _unknown_caller() -> Schema:
     return {
         **_body(
-            "no Microsoft Entra principal, seen by the app; the platform's own has an empty body",
-            refusal(UNKNOWN_CALLER),
+            "the app saw no Microsoft Entra principal; the platform's own 401 has an empty body",
+            _refusal(UNKNOWN_CALLER),
         ),
         "headers": _WWW_AUTHENTICATE,
     }
 
 
 def _no_key() -> Schema:
-    return {"description": "no function key of this app, seen by the host; the body is empty"}
+    return {"description": "the host saw no function key of this app; the body is empty"}

@@ -2,27 +2,29 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from hashlib import sha256
 
 from sync.core.annotation import SECRET_NAME
-from sync.core.errors import Permanent, excerpt
-from sync.core.model import ListedSecret, Target, VaultSecret
+from sync.core.errors import Permanent
+from sync.core.model import ListedSecret, SecretName, Target, VaultSecret
 from sync.core.reasons import Reason
+from sync.core.vault_names import is_vaults_own
+from sync.projection.budget import ParseBudget
 from sync.projection.certificates import read_bundle
 from sync.projection.formats import as_text, decoded, joined, members
-from sync.projection.secret_types import typed
+from sync.projection.keys import check_key, checked_keys
+from sync.projection.secret_types import build
 from sync.projection.tags import Format, SecretType, TagOptions, is_tagged, read_tags
+from sync.projection.turns import PARSING
 
-_DATA_KEY = re.compile(r"(?!\.\.?\Z)(?!\.\.)[-._a-zA-Z0-9]{1,253}", re.ASCII)
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _NO_ENVIRONMENT_NAME = re.compile(r"[^A-Za-z0-9_]", re.ASCII)
-_VAULTS_OWN = re.compile(r"keyvault-(?:project|[1-9][0-9]?)")
-_MARK_DIGITS = 8
+_DIGITS = 8
 TAGGED = "t"
-"""What the mark of a placement begins with whose keys are as they are because of tags."""
+"""The first letter of a fingerprint whose keys depend on tags."""
 _COMMON = "common"
 _STAGES = (_COMMON, "dev", "stg", "prod")
 
@@ -63,15 +65,16 @@ class Pattern:
 class Placement:
     """Where a vault secret goes and what becomes of its value.
 
-    `key` is the one key it becomes, None where only its value can tell. `mark` changes with
-    whatever else may change the keys.
+    `key` is the one key it becomes, None where only its value can tell. `fingerprint` changes with
+    everything that may change the keys or their bytes; it is empty for one key of the secret's own
+    name.
     """
 
-    secret: str
+    secrets: tuple[str, ...]
     type: SecretType | None
     key: str | None
     base: str
-    wish: TagOptions
+    options: TagOptions
     content_type: str
     fingerprint: str
     tagged: bool
@@ -95,6 +98,24 @@ class Rules:
     names: tuple[str, ...] = ()
     keep_root: bool = False
 
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits of all settings, by which two writers compare theirs.
+
+        The order of patterns means nothing.
+        """
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        shape = {
+            name: sorted(set(map(str, setting))) if isinstance(setting, tuple) else setting
+            for name, setting in given.items()
+        }
+        return sha256(repr(shape).encode()).hexdigest()[:_DIGITS]
+
+    def reads(self, tag: str) -> bool:
+        """Tell whether any rule looks at tags of that name."""
+        named = (pattern.tag for pattern in (*self.include, *self.exclude))
+        return is_tagged({tag: ""}) or tag in named
+
     def place(
         self, target: Target, name: str, tags: Mapping[str, str], content_type: str
     ) -> Placement | Excluded:
@@ -102,44 +123,48 @@ class Rules:
 
         `target` is the Secret of the vault itself.
         """
+        name = str(name)  # a key is equal to its like in this very spelling only
         left_out = self._left_out(target.vault.stage, name, tags)
         if left_out is not None:
             return left_out
-        wish, tagged = read_tags(name, tags), is_tagged(tags)
-        if not wish.sync:
+        options, tagged = read_tags(name, tags), is_tagged(tags)
+        if not options.sync:
             return Excluded("its tag k8s-sync is false")
         base = self._stripped(target.vault.stage, name)
-        single = wish.expand is None and wish.type is None
-        key = (wish.key or self._styled(base)) if single else None
+        single = options.expand is None and options.type is None
+        key = (options.key or self._styled(base)) if single else None
         if key is not None:
-            _check_key(name, key)
-        untouched = key == name and wish.encoding is None
-        kind = content_type if wish.type is SecretType.TLS or wish.expand else ""
-        shape = (key, base, self.style, wish.key, wish.expand, wish.path, wish.encoding)
-        digest = sha256(repr((*shape, wish.type, kind, self.keep_root)).encode()).hexdigest()
+            check_key(name, key)
+        digest = self._fingerprint(name, key, base, options, content_type)
         return Placement(
-            secret=self._secret(target, name, wish),
-            type=wish.type,
+            secrets=self._secrets(target, name, options),
+            type=options.type,
             key=key,
             base=base,
-            wish=wish,
+            options=options,
             content_type=content_type,
-            fingerprint="" if untouched else (TAGGED if tagged else "") + digest[:_MARK_DIGITS],
+            fingerprint=TAGGED + digest if digest and tagged else digest,
             tagged=tagged,
         )
 
-    def render(self, placement: Placement, secret: VaultSecret) -> Mapping[str, bytes]:
-        """Return the keys that a value becomes; raises Permanent, which names no part of it."""
-        wish, name = placement.wish, secret.name
+    def render(
+        self, placement: Placement, secret: VaultSecret, budget: ParseBudget
+    ) -> Mapping[str, bytes]:
+        """Return the keys that a value becomes; raises Permanent, which names no part of it.
+
+        `budget` limits the work that the survey spends on opening certificates.
+        """
+        options, name = placement.options, secret.name
         if placement.key is not None:
-            return {placement.key: decoded(name, secret.value, wish.encoding)}
+            return {placement.key: decoded(name, secret.value, options.encoding)}
         if placement.type is SecretType.TLS:
-            return self._tls(name, secret.value, placement)
-        if placement.type is not None:
-            return typed(name, placement.type, decoded(name, secret.value, wish.encoding))
-        if wish.expand is Format.CERTIFICATE:
-            return self._certificate(name, secret.value, placement)
-        return self._expanded(name, secret.value, placement)
+            return self._tls(name, secret.value, placement, budget)
+        if options.expand is Format.CERTIFICATE:
+            return self._certificate(name, secret.value, placement, budget)
+        with PARSING:
+            if placement.type is not None:
+                return build(name, placement.type, decoded(name, secret.value, options.encoding))
+            return self._expanded(name, secret.value, placement)
 
     def warnings(self, name: str, keys: Iterable[str]) -> tuple[str, ...]:
         """Return what is odd about a vault secret's keys, but no reason to leave them out."""
@@ -181,11 +206,13 @@ class Rules:
             return key
         return _NO_ENVIRONMENT_NAME.sub("_", key).upper()
 
-    def _secret(self, target: Target, name: str, wish: TagOptions) -> str:
-        word = wish.secret or (name.lower() if wish.type else None)
-        if word is None:
-            return target.secret
-        if _VAULTS_OWN.fullmatch(word):
+    def _secrets(self, target: Target, name: str, options: TagOptions) -> tuple[str, ...]:
+        words = options.secret or ((name.lower(),) if options.type else ())
+        secrets = dict.fromkeys(self._secret(target, name, word) for word in words)
+        return tuple(secrets) or (target.secret,)
+
+    def _secret(self, target: Target, name: str, word: str) -> str:
+        if is_vaults_own(word):
             raise Permanent(
                 Reason.TAG_WRONG,
                 f"Secret {name!r}: its tag k8s-secret asks for {word!r}, which is a vault's own "
@@ -201,42 +228,63 @@ class Rules:
             )
         return secret
 
-    def _tls(self, name: str, value: str, placement: Placement) -> Mapping[str, bytes]:
-        text = as_text(name, decoded(name, value, placement.wish.encoding))
-        bundle = read_bundle(name, text, placement.content_type, keep_root=self.keep_root)
+    def _fingerprint(
+        self, name: str, key: str | None, base: str, options: TagOptions, content_type: str
+    ) -> str:
+        """Digest whatever may change the keys or their bytes; empty for one key of its own name.
+
+        New tags and settings are part of it unless they are left out here by name.
+        """
+        shaping = replace(options, secret=())
+        if key == name and replace(shaping, key=None) == TagOptions():
+            return ""
+        rules = replace(self, include=(), exclude=(), names=())
+        reads_type = options.type is SecretType.TLS or options.expand is not None
+        shape = (key, base, shaping, rules, content_type if reads_type else "")
+        return sha256(repr(shape).encode()).hexdigest()[:_DIGITS]
+
+    def _tls(
+        self, name: str, value: str, placement: Placement, budget: ParseBudget
+    ) -> Mapping[str, bytes]:
+        text = as_text(name, decoded(name, value, placement.options.encoding))
+        kind = placement.content_type
+        bundle = read_bundle(name, text, kind, budget, keep_root=self.keep_root)
         authority = {} if bundle.authority is None else {"ca.crt": bundle.authority}
         return {"tls.crt": bundle.certificate, "tls.key": bundle.key, **authority}
 
-    def _certificate(self, name: str, value: str, placement: Placement) -> Mapping[str, bytes]:
-        bundle = read_bundle(name, value, placement.content_type, keep_root=self.keep_root)
+    def _certificate(
+        self, name: str, value: str, placement: Placement, budget: ParseBudget
+    ) -> Mapping[str, bytes]:
+        kind = placement.content_type
+        bundle = read_bundle(name, value, kind, budget, keep_root=self.keep_root)
         parts = {".crt": bundle.certificate, ".key": bundle.key, ".ca.crt": bundle.authority}
-        base = placement.wish.key or self._styled(placement.base)
-        return _checked(
+        base = placement.options.key or self._styled(placement.base)
+        return checked_keys(
             name,
             [(base + self._styled(end), part) for end, part in parts.items() if part is not None],
         )
 
     def _expanded(self, name: str, value: str, placement: Placement) -> Mapping[str, bytes]:
-        wish = placement.wish
-        if wish.expand is None or wish.expand is Format.CERTIFICATE:
+        options = placement.options
+        if options.expand is None or options.expand is Format.CERTIFICATE:
             raise TypeError("no object to expand")
-        text = as_text(name, decoded(name, value, wish.encoding))
-        found = members(name, text, wish.expand, wish.path)
+        text = as_text(name, decoded(name, value, options.encoding))
+        found = members(name, text, options.expand, options.path)
         if not found:
             raise Permanent(
                 Reason.VALUE_NOT_OF_FORMAT,
-                f"Secret {name!r}, tagged k8s-expand {wish.expand}, has no members: set a new "
+                f"Secret {name!r}, tagged k8s-expand {options.expand}, has no members: set a new "
                 "version of it that has, or leave it out by its tag k8s-sync.",
             )
         if found.keys() == {()}:
-            only = wish.key or self._styled(placement.base)
-            return _checked(name, [(only, found[()].encode())])
-        return _checked(
+            only = options.key or self._styled(placement.base)
+            return checked_keys(name, [(only, found[()].encode())])
+        return checked_keys(
             name,
-            [
-                (joined(wish.key, (self._styled(joined(None, parts)),)), leaf.encode())
+            (  # made one by one: the names of a thousand members may be long
+                (joined(options.key, (self._styled(joined(None, parts)),)), leaf.encode())
                 for parts, leaf in found.items()
-            ],
+            ),
         )
 
 
@@ -244,35 +292,14 @@ DEFAULT_RULES = Rules()
 """Those of a platform that decides nothing: each enabled secret is one key of its name."""
 
 
-def latest(listing: Iterable[ListedSecret]) -> Mapping[str, ListedSecret]:
+def latest(listing: Iterable[ListedSecret]) -> Mapping[SecretName, ListedSecret]:
     """Return the secrets by name.
 
     Names that differ only in case are one secret to Key Vault, which may list it twice; the latest
     spelling stays, whatever the order of the listing.
     """
-    found: dict[str, ListedSecret] = {}
-    for secret in sorted(listing, key=lambda secret: (secret.updated, secret.name)):
-        found[secret.name.lower()] = secret
-    return {secret.name: secret for secret in found.values()}
-
-
-def _checked(name: str, keys: Iterable[tuple[str, bytes]]) -> Mapping[str, bytes]:
-    made: dict[str, bytes] = {}
-    for key, value in keys:
-        _check_key(name, key)
-        if key in made:
-            raise Permanent(
-                Reason.KEY_TWICE,
-                f"Secret {name!r} becomes key {key!r} twice: rename one of the members.",
-            )
-        made[key] = value
-    return made
-
-
-def _check_key(name: str, key: str) -> None:
-    if not _DATA_KEY.fullmatch(key):
-        raise Permanent(
-            Reason.KEY_INVALID,
-            f"Secret {name!r} would become key {excerpt(key)}, which Kubernetes refuses (1 to 253 "
-            "letters, digits, '-', '_', '.'): rename the member, or name it by its tag k8s-key.",
-        )
+    found: dict[SecretName, ListedSecret] = {}
+    for secret in sorted(listing, key=lambda secret: (secret.updated, str(secret.name))):
+        found.pop(secret.name, None)
+        found[secret.name] = secret
+    return found

@@ -1,4 +1,4 @@
-"""What a Secret of one of Kubernetes' types holds, made of a vault secret's value."""
+"""Builds the data of a Secret of one of Kubernetes' types from a vault secret's value."""
 
 import base64
 import json
@@ -9,8 +9,9 @@ from typing import Literal
 
 from sync.core.errors import Permanent, excerpt
 from sync.core.reasons import Reason
-from sync.projection.formats import Node, as_text, read_json
+from sync.projection.formats import as_text, read_json
 from sync.projection.tags import SecretType
+from sync.projection.trees import Node
 
 type Built = Literal[SecretType.DOCKERCONFIGJSON, SecretType.BASIC_AUTH, SecretType.SSH_AUTH]
 type Data = Mapping[str, bytes]
@@ -49,8 +50,8 @@ _PEM = re.compile(
 )
 
 
-def typed(name: str, kind: Built, value: bytes) -> Data:
-    """Return what a Secret of the type holds; raises Permanent that says what the type needs."""
+def build(name: str, kind: Built, value: bytes) -> Data:
+    """Return the data of a Secret of the type; raises Permanent, which says what the type needs."""
     try:
         return _BUILDERS[kind](
             f"Secret {name!r}, tagged k8s-type {kind.word},", as_text(name, value)
@@ -60,7 +61,7 @@ def typed(name: str, kind: Built, value: bytes) -> Data:
 
 
 def blank(kind: SecretType) -> Data:
-    """Return the least that the API server takes for the type, for a Secret that lost its value.
+    """Return the least data that the API server accepts for the type, for a Secret without a value.
 
     https://kubernetes.io/docs/concepts/configuration/secret/#secret-types
     """
@@ -98,7 +99,7 @@ def _docker_config_of(subject: str, config: Mapping[str, Node]) -> bytes:
 
 
 def _has_login(entry: Node) -> bool:
-    """Tell whether the kubelet, which falls over one bad entry, can read this one.
+    """Return whether the kubelet can read this entry; one bad entry makes it refuse all.
 
     `identitytoken` is not for the kubelet but for builders that read the same config.
     """

@@ -1,120 +1,222 @@
-"""A vault's Secrets as they stand, its own and those that tags asked for, and what to make them."""
+"""A vault's Secrets as they were read: its own one, and those that tags asked for."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from sync.core.annotation import Record
+from sync.core.annotation import Record, State, decode
 from sync.core.errors import SyncError
-from sync.core.model import ListedSecret, Target
+from sync.core.model import (
+    FIELD_MANAGER,
+    MANAGED_BY_LABEL,
+    STATE_ANNOTATION,
+    Actual,
+    ListedSecret,
+    SecretName,
+    Target,
+)
+from sync.core.vault_names import is_vaults_own
 from sync.projection.rules import Placement
-from sync.reconcile.plan import ObservedSecret, refuse_losses
+
+
+@dataclass(frozen=True)
+class ObservedSecret:
+    """One Secret before a reconcile, an absent one included; `state` is what we remember on it.
+
+    Its keys, by who says that they are ours:
+
+    | keys         | recorded       | owned by our manager | in the Secret |
+    |--------------|----------------|----------------------|---------------|
+    | `recorded`   | yes            |                      |               |
+    | `removable`  |                | yes                  | yes           |
+    | `ours`       | one of the two | one of the two       | yes           |
+    | `intact`     | yes            | yes                  | yes           |
+    | `drifted`    | yes            | not both             | not both      |
+    """
+
+    target: Target
+    actual: Actual | None
+    state: State | None
+
+    @classmethod
+    def of(cls, target: Target, actual: Actual | None) -> "ObservedSecret":
+        """Read our state off the Secret."""
+        return cls(target, actual, None if actual is None else own_state(target, actual))
+
+    @property
+    def data(self) -> Mapping[str, bytes]:
+        """The Secret's data, ours and others'."""
+        return self.actual.data if self.actual else {}
+
+    @cached_property
+    def records(self) -> Mapping[SecretName, Record]:
+        """What we remember of each vault secret.
+
+        A record is unsettled where its value may be another's: where somebody applied the key as
+        stringData, and where the Secret was restored or its annotation edited.
+        """
+        records = self.state.secrets if self.state else {}
+        if self.actual is None:
+            return records
+        overlaid, sure = self.actual.overlaid, self.actual.owns_state
+        if sure and not overlaid:
+            return records
+        return {
+            name: replace(
+                record, settled=record.settled and sure and overlaid.isdisjoint(record.keys)
+            )
+            for name, record in records.items()
+        }
+
+    @cached_property
+    def recorded(self) -> Mapping[str, SecretName]:
+        """The vault secret of each key that is recorded."""
+        return {key: name for name, record in self.records.items() for key in record.keys}
+
+    @cached_property
+    def removable(self) -> frozenset[str]:
+        """The keys that an apply without them takes out."""
+        return frozenset(self.actual.owned & self.data.keys()) if self.actual else frozenset()
+
+    @cached_property
+    def ours(self) -> frozenset[str]:
+        """Every key that is there because of us."""
+        owned = self.actual.owned if self.actual else frozenset[str]()
+        return frozenset((owned | self.recorded.keys()) & self.data.keys())
+
+    @cached_property
+    def intact(self) -> frozenset[str]:
+        """The keys we wrote that nobody has touched since."""
+        return frozenset(self.recorded.keys() & self.removable)
+
+    @cached_property
+    def drifted(self) -> frozenset[str]:
+        """The keys we recorded that others have changed or removed."""
+        return frozenset(self.recorded.keys() - self.intact)
+
+    @cached_property
+    def index(self) -> Mapping[str, tuple[SecretName, ...]]:
+        """The further Secrets that it remembers, and the vault secrets in each.
+
+        Whoever may write the namespace's Secrets may name another vault's own one there: it is
+        not looked at.
+        """
+        others = self.state.others if self.state else {}
+        own = self.target.secret
+        return {s: names for s, names in others.items() if s != own and not is_vaults_own(s)}
+
+    def version(self, key: str) -> str:
+        """Return the version that a key was written of; empty where nothing is known of it."""
+        name = self.recorded.get(key)
+        return self.records[name].version if name is not None else ""
+
+
+def own_state(target: Target, actual: Actual) -> State | None:
+    """Return what the annotation says, if it is of this very vault and ours to believe.
+
+    It is where our field manager has it, or where the labels name the same vault: a Secret that
+    was restored from a backup, or exported and applied again, has lost the managers.
+    """
+    state = decode(actual.annotations.get(STATE_ANNOTATION, ""))
+    if state is None or state.vault != target.vault.text:
+        return None
+    labelled = labels(target).items() <= actual.labels.items()
+    return state if actual.owns_state or labelled else None
+
+
+def labels(target: Target) -> Mapping[str, str]:
+    """Return the labels of the target's Secret."""
+    vault = target.vault
+    return {
+        MANAGED_BY_LABEL: FIELD_MANAGER,
+        "keyvault-sync/project": vault.project,
+        "keyvault-sync/stage": vault.stage,
+        "keyvault-sync/region": vault.region,
+        "keyvault-sync/number": str(vault.number),
+    }
 
 
 @dataclass(frozen=True)
 class ObservedVault:
-    """All Secrets of one vault that were read, by name; the vault's own is always among them.
+    """The Secrets of one target that were read, by name; the vault's own is always among them.
 
     `closed` are those that could not be read, or that somebody else has, and why.
     """
 
     target: Target
-    standings: Mapping[str, ObservedSecret]
+    secrets: Mapping[str, ObservedSecret]
     closed: Mapping[str, SyncError] = field(default_factory=dict)
 
     @property
     def own(self) -> ObservedSecret:
         """The vault's own Secret."""
-        return self.standings[self.target.secret]
+        return self.secrets[self.target.secret]
 
     @property
     def visited(self) -> frozenset[str]:
         """The Secrets that were looked at, whatever came of it."""
-        return frozenset({*self.standings, *self.closed})
+        return frozenset({*self.secrets, *self.closed})
 
     @property
-    def others(self) -> Mapping[str, tuple[str, ...]]:
+    def index(self) -> Mapping[str, tuple[SecretName, ...]]:
         """The further Secrets that the vault's own remembers, and the vault secrets in each."""
-        return self.own.state.others if self.own.state else {}
+        return self.own.index
 
     @cached_property
-    def records(self) -> Mapping[str, Record]:
-        """What we remember of each vault secret; of one on its way between two, the latest."""
-        found: dict[str, Record] = {}
-        for standing in self.standings.values():
-            for name, record in standing.records.items():
+    def records(self) -> Mapping[SecretName, Record]:
+        """What we remember of each vault secret; where it is in several Secrets, the latest."""
+        found: dict[SecretName, Record] = {}
+        for secret in self.secrets.values():
+            for name, record in secret.records.items():
                 if name not in found or found[name].updated < record.updated:
                     found[name] = record
         return found
 
     @cached_property
-    def _spelling(self) -> Mapping[str, str]:
-        remembered = [name for names in self.others.values() for name in names]
-        return {name.lower(): name for name in (*remembered, *self.records)}
+    def homes(self) -> Mapping[SecretName, frozenset[str]]:
+        """The Secrets that each vault secret is in, as far as we remember."""
+        found: dict[SecretName, frozenset[str]] = {}
+        remembered = {secret: tuple(each.records) for secret, each in self.secrets.items()}
+        for secret, names in {**self.index, **remembered}.items():
+            for name in names:
+                found[name] = found.get(name, frozenset()) | {secret}
+        return found
 
-    def spelled(self, name: str) -> str:
-        """Return a name as we remember it, whatever its case."""
-        return self._spelling.get(name.lower(), name)
+    def home(self, name: SecretName) -> frozenset[str]:
+        """Return the Secrets that a vault secret is in, or the vault's own for a new one."""
+        return self.homes.get(name, frozenset({self.target.secret}))
 
     @cached_property
-    def _homes(self) -> Mapping[str, str]:
-        remembered = {name: secret for secret, names in self.others.items() for name in names}
-        return {**remembered, **dict.fromkeys(self.own.records, self.target.secret)}
+    def spelling(self) -> Mapping[SecretName, SecretName]:
+        """Each known vault secret's name as we spell it."""
+        return {name: name for name in (*self.homes, *self.records)}
 
-    def home(self, name: str) -> str:
-        """Return the Secret that a vault secret is in, or the vault's own for a new one."""
-        return self._homes.get(name, self.target.secret)
-
-    def moved(self, place: Placement, listed: ListedSecret) -> bool:
-        """Tell whether a listed secret has to be read: it is not in as it is listed."""
-        if not self.holds(place, listed.name):
-            return True
-        settled = self.standings[place.secret].records[listed.name].settled
-        return not settled or self.records[listed.name].updated != listed.updated
-
-    def holds(self, place: Placement, name: str) -> bool:
-        """Tell whether a vault secret is where it belongs, in the keys that it should have."""
-        standing = self.standings.get(place.secret)
-        record = standing.records.get(name) if standing else None
+    def holds(self, secret: str, place: Placement, name: SecretName) -> bool:
+        """Tell whether a vault secret is in a Secret, in the keys that its placement makes."""
+        observed = self.secrets.get(secret)
+        record = observed.records.get(name) if observed else None
         return (
-            standing is not None
+            observed is not None
             and record is not None
             and record.fingerprint == place.fingerprint
-            and _is_intact(standing, name)
+            and (bool(record.fingerprint) or record.keys == (place.key,))
+            and observed.intact.issuperset(record.keys)
         )
 
-    def refuse_unsafe(
-        self, placed: Mapping[str, Placement], wrong: Collection[str], *, listed: int
-    ) -> None:
-        """Raise Permanent when a listing would take away more than an accident is allowed to.
-
-        `placed` and `wrong` are the secrets of a listing of `listed` that are to be in, or would
-        be but for what is wrong with them.
-        """
-        kept = {name.lower() for name in (*placed, *wrong)}
-        ours, gone = 0, 0
-        for secret, standing in self.standings.items():
-            sources = {key: name for name, r in standing.records.items() for key in r.keys(name)}
-            here = {place.key for place in placed.values() if place.secret == secret}
-            keys = {key.lower() for key in here if key is not None}
-            ours += len(standing.ours)
-            gone += sum(
-                sources[key].lower() not in kept
-                if key in sources
-                else None not in here and key.lower() not in keys
-                for key in standing.ours
-            )
-        refuse_losses(self.target, ours=ours, gone=gone, listed=listed)
+    def in_step(self, place: Placement, listed: ListedSecret) -> bool:
+        """Tell whether a listed secret is in every place it belongs to as it is listed."""
+        for secret in place.secrets:
+            if secret in self.closed:
+                continue
+            if not self.holds(secret, place, listed.name):
+                return False
+            record = self.secrets[secret].records[listed.name]
+            if not record.settled or record.updated != listed.updated:
+                return False
+        return True
 
     def with_more(
-        self, standings: Mapping[str, ObservedSecret], closed: Mapping[str, SyncError]
+        self, secrets: Mapping[str, ObservedSecret], closed: Mapping[str, SyncError]
     ) -> "ObservedVault":
         """Return these and further Secrets."""
-        return replace(
-            self, standings={**self.standings, **standings}, closed={**self.closed, **closed}
-        )
-
-
-def _is_intact(standing: ObservedSecret, name: str) -> bool:
-    record = standing.records.get(name)
-    return record is not None and standing.intact >= set(record.keys(name))
+        return replace(self, secrets={**self.secrets, **secrets}, closed={**self.closed, **closed})

@@ -8,6 +8,7 @@ from sync.core.annotation import State, decode
 from sync.core.errors import Permanent
 from sync.core.model import FIELD_MANAGER, MANAGED_BY_LABEL, STATE_ANNOTATION, Actual, Target
 from sync.core.reasons import Reason
+from sync.reconcile.observed import own_state
 
 _ESO_MANAGED = "reconcile.external-secrets.io/managed"
 _ESO_OWNER = "reconcile.external-secrets.io/created-by"
@@ -58,7 +59,7 @@ class Claim:
 def claim(target: Target, actual: Actual) -> Claim | None:
     """Return the strongest claim that an operator has not overruled; None where there is none."""
     state = decode(actual.annotations.get(STATE_ANNOTATION, ""))
-    ours = state if state and actual.owns_state and state.vault == target.vault.text else None
+    ours = own_state(target, actual)
     if actual.owner_references and not (ours and actual.owner_uids <= set(ours.overruled)):
         return _owned(target, actual)
     manager = actual.labels.get(MANAGED_BY_LABEL)
@@ -137,7 +138,7 @@ def _of_another_vault(target: Target, vault: str) -> Claim:
 
 def _written_back(target: Target, actual: Actual, ours: State) -> Claim | None:
     """Find a controller that took back keys which we had written: its owner is there again."""
-    written = {key for name, record in ours.secrets.items() for key in record.keys(name)}
+    written = {key for record in ours.secrets.values() for key in record.keys}
     for key in sorted((written & actual.holders.keys()) - actual.owned):
         for writer in actual.holders[key]:
             for name, claimed in _WRITERS:

@@ -12,17 +12,23 @@ from dataclasses import dataclass, field, replace
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
-from sync.core.model import CREATE_ONLY, Action, Change, Hint, Target, moment
+from sync.core.model import CREATE_ONLY, Change, Hint, Plan, SecretName, Target
 from sync.core.ports import Cluster, Deadline, Vaults
 from sync.core.reasons import Reason
 from sync.projection.rules import DEFAULT_RULES, Rules
 from sync.reconcile.desired import DesiredVault, compose
-from sync.reconcile.observed import ObservedVault
-from sync.reconcile.plan import ObservedSecret, diff, refuse_foreign, refuse_unmarked
-from sync.reconcile.vault_reader import VaultReader, VaultSurvey
+from sync.reconcile.guards import refuse_foreign, refuse_newer, refuse_unmarked
+from sync.reconcile.observed import ObservedSecret, ObservedVault
+from sync.reconcile.plan import diff
+from sync.reconcile.rehearsal import Rehearsal
+from sync.reconcile.survey import NeedsListing, Unvisited, VaultSurvey
+from sync.reconcile.vault_reader import VaultReader
 
 WRITE_RESERVE_SECONDS = 3
 """What reading the vault leaves of the deadline, so that what was read can be written."""
+
+MAX_TURNS = 6
+"""How many turns one reconcile may take to grow, shrink and forget what it emptied."""
 
 _VISITS = 3  # how often a listing may lead to a Secret that was not read before it
 _NAMED = 3  # how many secrets a message names
@@ -36,12 +42,12 @@ def _uncontested(_target: Target, _deadline: Deadline) -> bool:
 class ReconcileRequest:
     """What to reconcile: the whole vault, or the hinted secrets where the rest is known to be in.
 
-    `removals` lets a listing take away more than an accident may, `refetch` reads every value anew,
-    and `takeover` takes a Secret that somebody else made or manages. Another vault's Secret is
-    taken by its name alone, `takeover_from`, which the caller has found gone.
-    `contested` tells whether another known vault leads to the target: then it is neither created
-    nor taken over. It is asked only where that would be done, and raises where it cannot tell.
-    `late` takes in and returns the hints that have come since this work began, all of them.
+    `removals` lets many keys go at once, `refetch` reads every value anew, and `takeover` takes a
+    Secret that somebody else made or manages. Another vault's Secret is taken by its name alone,
+    `takeover_from`, which the caller has found gone. `contested` tells whether another known vault
+    leads to the target: then it is neither created nor taken over. It is asked only where that
+    would be done, and raises where it cannot tell. `late` takes in and returns the hints that have
+    come since this work began, all of them.
     """
 
     target: Target
@@ -60,26 +66,28 @@ class ReconcileRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileResult:
-    """What was written (or would be), and the vault secrets that could not be brought over."""
+    """What was written (or would be), and why some vault secrets could not be brought over."""
 
     changes: tuple[Change, ...]
     keys: int
     expired: tuple[str, ...]
-    unread: Mapping[str, SyncError]
+    refused: Mapping[SecretName, SyncError]
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class _Progress:
-    """What one reconcile is to do, and has done so far, or would: by Secret and key."""
+    """What one reconcile is to do, and has done so far: by Secret and key."""
 
-    work: ReconcileRequest
+    request: ReconcileRequest
     changes: dict[tuple[str, str], Change] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
+    again: bool = False
+    """Whether this turn removed keys that stood in the way of its write."""
 
-    def note(self, look: "Turn", standing: ObservedSecret, changes: Iterable[Change]) -> None:
+    def note(self, target: Target, changes: Iterable[Change]) -> None:
         """Note changes of one Secret."""
-        of = "" if standing is look.holdings.own else standing.target.secret
+        of = "" if target.secret == self.request.target.secret else target.secret
         self.changes |= {(of, change.key): replace(change, secret=of) for change in changes}
 
 
@@ -87,40 +95,43 @@ class _Progress:
 class Turn:
     """What one turn found, and what the Secrets shall hold by it."""
 
-    holdings: ObservedVault
-    reading: VaultSurvey
-    contents: DesiredVault
+    vault: ObservedVault
+    survey: VaultSurvey
+    desired: DesiredVault
+    rules: Rules
+    now: float
+
+    def plan(self, observed: ObservedSecret) -> Plan:
+        """Plan one Secret; raises Permanent for what the API server would refuse."""
+        desired = self.desired.secrets[observed.target.secret]
+        return diff(observed, desired, self.now, self.rules.digest)
 
     def in_order(self) -> Sequence[ObservedSecret]:
         """Return the Secrets as they are written: the vault's own first, which names the others."""
-        own = self.holdings.own
-        others = sorted(self.holdings.standings.keys() - {own.target.secret})
-        return [own, *(self.holdings.standings[secret] for secret in others)]
+        own = self.vault.own
+        others = sorted(self.vault.secrets.keys() - {own.target.secret})
+        return [own, *(self.vault.secrets[secret] for secret in others)]
 
-    def names_in(self, standing: ObservedSecret) -> frozenset[str]:
+    def names_in(self, observed: ObservedSecret) -> frozenset[SecretName]:
         """Return the vault secrets of one Secret, as it stands and as it shall be."""
-        secret = standing.target.secret
-        return frozenset({*standing.records, *self.contents.secrets[secret].records})
+        secret = observed.target.secret
+        return frozenset({*observed.records, *self.desired.secrets[secret].records})
 
-    def late_in(self, standing: ObservedSecret) -> SyncError | None:
-        """Return why one Secret cannot be made yet: a new one is whole, as the own one is."""
-        late = {
-            name: error
-            for name, error in self.contents.unread.items()
-            if isinstance(error, Transient)
-            and name in self.reading.placed
-            and self.reading.placed[name].secret == standing.target.secret
-        }
-        return first_cause(late) if late and standing.actual is None else None
-
-    def warnings(self, rules: Rules) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """Return what is odd, but no failure."""
-        return tuple(
+        odd_keys = [
             warning
-            for _, content in sorted(self.contents.secrets.items())
-            for name, record in sorted(content.records.items())
-            for warning in rules.warnings(name, record.keys(name))
-        )
+            for _, desired in sorted(self.desired.secrets.items())
+            for name, record in sorted(desired.records.items())
+            for warning in self.rules.warnings(name, record.keys)
+        ]
+        other_rules = [
+            f"Secret {observed.target} was last written under other settings than this app's. If "
+            "the next pass says so again, two apps write it: give each its own vaults."
+            for observed in self.in_order()
+            if observed.state is not None and observed.state.rules not in {"", self.rules.digest}
+        ]
+        return (*odd_keys, *other_rules)
 
 
 def write_turns() -> Retrying:
@@ -145,62 +156,24 @@ class Reconciler:
     rules: Rules = DEFAULT_RULES
 
     def reconcile(
-        self, work: ReconcileRequest, deadline: Deadline, fetchers: Executor
+        self, request: ReconcileRequest, deadline: Deadline, fetchers: Executor
     ) -> ReconcileResult:
-        """Bring one target in step; raises Permanent or Transient when nothing was written."""
-        return self.turns()(self._turn, _Progress(work), deadline, fetchers)
+        """Bring one target in step; raises Permanent or Transient when nothing was written.
 
-    def _turn(self, progress: _Progress, deadline: Deadline, fetchers: Executor) -> ReconcileResult:
-        work = progress.work
-        look = self.look(work, deadline, fetchers, progress.written)
-        unread = dict(look.contents.unread)
-        if look.holdings.own.actual is None and any(
-            isinstance(error, Transient) for error in unread.values()
-        ):
-            raise first_cause(unread)  # a new Secret is whole, but for what never can be in
-        wrote, failed = self._write_all(look, progress, deadline)
-        unread = failed | unread
-        if look.contents.moving and wrote:
-            progress.work = replace(work, whole=True)
-            raise Conflict(Reason.SECRETS_MOVED, f"{work.target} changes again as soon as read.")
-        if look.contents.moving and work.dry_run and not unread:
-            end = compose(look.holdings, look.reading, prune=self.prune, foresee=True)
-            _, unread = self._write_all(replace(look, contents=end), progress, deadline)
-        else:
-            unread = {**look.contents.waiting, **unread}
-        return ReconcileResult(
-            changes=tuple(sorted(progress.changes.values())),
-            keys=sum(len(content.entries) for content in look.contents.secrets.values()),
-            expired=look.reading.expired,
-            unread=unread,
-            warnings=look.warnings(self.rules),
-        )
-
-    def _write_all(
-        self, look: Turn, progress: _Progress, deadline: Deadline
-    ) -> tuple[bool, dict[str, SyncError]]:
-        """Write each Secret; tell if any was written, and what failed in another than the own."""
-        wrote = False
-        failed: dict[str, SyncError] = {}
-        lost: Conflict | None = None
-        for standing in look.in_order():
-            try:
-                if late := look.late_in(standing):
-                    raise late
-                wrote |= self._write(look, standing, progress, deadline)
-            except (Permanent, Transient) as error:
-                if standing is look.holdings.own:
-                    raise
-                if isinstance(error, Conflict):
-                    lost = error
-                failed |= dict.fromkeys(look.names_in(standing), error)
-        if lost is not None:
-            raise lost
-        return wrote, failed
+        A dry run is the same over a cluster that only remembers. A turn grows Secrets; what is to
+        go, or is no longer where it was, is for the next one, which finds the other in its place.
+        """
+        run = replace(self, cluster=Rehearsal(self.cluster)) if request.dry_run else self
+        progress = _Progress(request)
+        for _ in range(MAX_TURNS):
+            result = self.turns()(run._turn, progress, deadline, fetchers)  # noqa: SLF001 - our own
+            if result is not None:
+                return result
+        raise Transient(Reason.SECRETS_MOVED, f"{request.target} changes again as soon as read.")
 
     def look(
         self,
-        work: ReconcileRequest,
+        request: ReconcileRequest,
         deadline: Deadline,
         fetchers: Executor,
         written: AbstractSet[str] = frozenset(),
@@ -209,98 +182,158 @@ class Reconciler:
 
         `written` are further Secrets that this reconcile has written.
         """
-        holdings = self._stand(work, deadline)
+        vault = self._observe(request, deadline)
         reserved = deadline.earlier(WRITE_RESERVE_SECONDS)
-        reader = VaultReader(
-            self.vaults, self.now, self.rules, self.prune, work.removals, work.refetch
-        )
+        reader = VaultReader(self.vaults, self.now, self.rules, self.prune)
 
         def hints() -> Sequence[Hint]:
-            return (*work.hints, *work.late())
+            return (*request.hints, *request.late())
 
-        if not work.whole and holdings.own.state is not None:
-            homes = {holdings.home(holdings.spelled(hint.secret)) for hint in work.hints}
-            holdings = self._visit(work, holdings, homes, deadline)
-            reading = reader.hinted(holdings, hints, reserved, fetchers)
-            if reading is not None:
-                contents = compose(holdings, reading, prune=self.prune)
-                if not contents.moving and not contents.clashing:  # else a listing has to decide
-                    return Turn(holdings, reading, contents)
-        wanted: AbstractSet[str] = written | holdings.others.keys()
+        if not request.whole and vault.own.state is not None:
+            homes = {home for hint in request.hints for home in vault.home(hint.secret)}
+            vault = self._visit(request, vault, homes, deadline)
+            looked_up = reader.look_up(vault, hints, reserved, fetchers)
+            if not isinstance(looked_up, NeedsListing):
+                turn = self._composed(request, vault, looked_up)
+                if not turn.desired.moving and not turn.desired.clashing:
+                    return turn  # else a listing has to decide
+        wanted: AbstractSet[str] = written | vault.index.keys()
         for _ in range(_VISITS):
-            holdings = self._visit(work, holdings, wanted, deadline)
-            reading = reader.whole(holdings, hints(), reserved, fetchers)
-            if not reading.unvisited:
-                return Turn(holdings, reading, compose(holdings, reading, prune=self.prune))
-            wanted = reading.unvisited
+            vault = self._visit(request, vault, wanted, deadline)
+            survey = reader.survey(vault, hints(), reserved, fetchers, refetch=request.refetch)
+            if not isinstance(survey, Unvisited):
+                return self._composed(request, vault, survey)
+            wanted = survey.secrets
         raise Conflict(
-            Reason.TAGS_CHANGED, f"The tags of vault {work.target.vault} change all the time."
+            Reason.TAGS_CHANGED,
+            f"The tags of vault {request.target.vault} change all the time.",
         )
 
+    def _composed(
+        self, request: ReconcileRequest, vault: ObservedVault, survey: VaultSurvey
+    ) -> Turn:
+        now = self.now()
+        desired = compose(vault, survey, now, prune=self.prune, removals=request.removals)
+        return Turn(vault, survey, desired, self.rules, now)
+
+    def _turn(
+        self, progress: _Progress, deadline: Deadline, fetchers: Executor
+    ) -> ReconcileResult | None:
+        """Look and write; None where the next turn has to go on."""
+        turn = self.look(progress.request, deadline, fetchers, progress.written)
+        refused = turn.desired.refused
+        nothing_is_known = turn.vault.own.actual is None and not turn.survey.fetched
+        if nothing_is_known and any(isinstance(each, Transient) for each in refused.values()):
+            raise first_cause(refused)
+        progress.again = False
+        wrote, failed = self._write_all(turn, progress, deadline)
+        if progress.again or (wrote and turn.desired.moving):
+            progress.request = replace(progress.request, whole=True)
+            return None
+        return ReconcileResult(
+            changes=tuple(sorted(progress.changes.values())),
+            keys=sum(len(desired.entries) for desired in turn.desired.secrets.values()),
+            expired=turn.survey.expired,
+            refused={**turn.desired.waiting, **failed, **refused},
+            warnings=turn.warnings(),
+        )
+
+    def _write_all(
+        self, turn: Turn, progress: _Progress, deadline: Deadline
+    ) -> tuple[bool, dict[SecretName, SyncError]]:
+        """Write each Secret; tell if any was written, and what failed in another than the own."""
+        wrote = False
+        failed: dict[SecretName, SyncError] = {}
+        lost: Conflict | None = None
+        for observed in turn.in_order():
+            try:
+                wrote |= self._write(turn, observed, progress, deadline)
+            except (Permanent, Transient) as error:
+                if observed is turn.vault.own:
+                    raise
+                if isinstance(error, Conflict):
+                    lost = error
+                failed |= dict.fromkeys(turn.names_in(observed), error)
+        if lost is not None:
+            raise lost
+        return wrote, failed
+
     def _write(
-        self, look: Turn, standing: ObservedSecret, progress: _Progress, deadline: Deadline
+        self, turn: Turn, observed: ObservedSecret, progress: _Progress, deadline: Deadline
     ) -> bool:
-        """Write one Secret, where there is anything to write; tell if it was written."""
-        target, actual = standing.target, standing.actual
-        plan = diff(standing, look.contents.secrets[target.secret], moment(self.now()))
-        if plan.apply is None or progress.work.dry_run:
-            progress.note(look, standing, plan.changes)
+        """Write one Secret, where there is anything to write; tell if it was written.
+
+        Keys that others hold by now no apply can remove: they go first, and the next turn goes on.
+        """
+        target, actual = observed.target, observed.actual
+        plan = turn.plan(observed)
+        if plan.apply is None:
             return False
         revision = actual.resource_version if actual else CREATE_ONLY
         progress.written.add(target.secret)
+        changes = plan.changes
         if plan.evict:
             self.cluster.evict(target, plan.evict, revision, deadline)
-            progress.note(look, standing, (Change(key, Action.REMOVE) for key in plan.evict))
-            raise Conflict(Reason.KEYS_EVICTED, f"{target} changes again as soon as read.")
-        self.cluster.apply(target, plan.apply, revision, deadline)
-        progress.note(look, standing, plan.changes)
+            changes = tuple(each for each in changes if each.key in plan.evict)
+            progress.again = True
+        else:
+            self.cluster.apply(target, plan.apply, revision, deadline)
+        progress.note(target, changes)
         return True
 
-    def _stand(self, work: ReconcileRequest, deadline: Deadline) -> ObservedVault:
-        actual = self.cluster.read(work.target, deadline)
-        standing = ObservedSecret.of(work.target, actual)
-        if actual is not None:
+    def _observe(self, request: ReconcileRequest, deadline: Deadline) -> ObservedVault:
+        """Read the vault's own Secret; raises Permanent where it is not to be written."""
+        target = request.target
+        own = ObservedSecret.of(target, self.cluster.read(target, deadline))
+        refuse_newer(own)
+        if own.actual is not None:
             refuse_foreign(
-                work.target, actual, takeover=work.takeover, takeover_from=work.takeover_from
+                target,
+                own.actual,
+                takeover=request.takeover,
+                takeover_from=request.takeover_from,
             )
         reserved = deadline.earlier(WRITE_RESERVE_SECONDS)
-        if standing.state is None and work.contested(work.target, reserved):
+        if own.state is None and request.contested(target, reserved):
             raise Permanent(
                 Reason.TARGET_CONTESTED,
-                f"Secret {work.target} is not created for vault {work.target.vault}: another vault "
-                "leads to it as well. Rename one of the vaults, or tell them apart in "
-                "SYNC_NAMESPACE or SYNC_CLUSTERS.",
+                f"Secret {target} is not created for vault {target.vault}: another vault leads to "
+                "it as well. Rename one of the vaults, or tell them apart in SYNC_NAMESPACE or "
+                "SYNC_CLUSTERS.",
             )
-        return ObservedVault(work.target, {work.target.secret: standing})
+        return ObservedVault(target, {target.secret: own})
 
     def _visit(
         self,
-        work: ReconcileRequest,
-        holdings: ObservedVault,
+        request: ReconcileRequest,
+        vault: ObservedVault,
         secrets: AbstractSet[str],
         deadline: Deadline,
     ) -> ObservedVault:
         """Read further Secrets; one that cannot be had closes itself, and no other."""
-        standings: dict[str, ObservedSecret] = {}
+        found: dict[str, ObservedSecret] = {}
         closed: dict[str, SyncError] = {}
-        for secret in sorted(secrets - holdings.visited):
-            target = replace(work.target, secret=secret)
+        for secret in sorted(secrets - vault.visited):
+            target = replace(request.target, secret=secret)
             try:
-                standing = ObservedSecret.of(target, self.cluster.read(target, deadline))
-                refuse_unmarked(standing, takeover=work.takeover, takeover_from=work.takeover_from)
-                standings[secret] = standing
+                observed = ObservedSecret.of(target, self.cluster.read(target, deadline))
+                refuse_newer(observed)
+                refuse_unmarked(
+                    observed, takeover=request.takeover, takeover_from=request.takeover_from
+                )
+                found[secret] = observed
             except (Permanent, Transient) as error:
                 closed[secret] = error
-        return holdings.with_more(standings, closed)
+        return vault.with_more(found, closed)
 
 
-def first_cause(unread: Mapping[str, SyncError]) -> SyncError:
+def first_cause(refused: Mapping[SecretName, SyncError]) -> SyncError:
     """Sum up why secrets are missing: Transient if any of it may pass."""
-    causes = [unread[name] for name in sorted(unread)]
-    cause = next((cause for cause in causes if isinstance(cause, Transient)), causes[0])
-    if len(causes) == 1:
+    causes = [refused[name] for name in sorted(refused)]
+    cause = next((each for each in causes if isinstance(each, Transient)), causes[0])
+    if all(each is cause for each in causes):
         return cause
-    names = ", ".join(sorted(unread)[:_NAMED]) + (", …" if len(causes) > _NAMED else "")
+    names = ", ".join(sorted(refused)[:_NAMED]) + (", …" if len(causes) > _NAMED else "")
     message = f"{len(causes)} secrets ({names}) could not be brought over: {cause.message}"
     if isinstance(cause, Transient):
         return Transient(cause.reason, message, cause.retry_after)

@@ -1,400 +1,283 @@
-"""Reads a vault: only what changed, never what lags behind; decides what becomes of each secret."""
+"""Reads a vault: lists it and gets what changed, or gets what events name without a listing."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
 
-from sync.core.annotation import Record
+from sync.core.annotation import Refusal
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import Hint, ListedSecret, Unserved, VaultSecret
+from sync.core.model import Hint, ListedSecret, SecretName, Unserved, VaultName, moment
 from sync.core.ports import Deadline, Vaults
-from sync.core.reasons import Reason
-from sync.projection.rules import TAGGED, Excluded, Placement, Rules, latest
+from sync.core.reasons import Group, Reason
+from sync.projection.rules import Excluded, Placement, Rules, latest
+from sync.reconcile.fetching import fetch_all, in_turn
 from sync.reconcile.observed import ObservedVault
-
-SETTLED_SECONDS = 3
-"""How old `updated` must be to be trusted: its second is over, with room for skewed clocks."""
-
-FRESH_SECONDS = 60
-"""How long after a change the vault may still answer with what was before."""
-
-FETCH_WINDOW = 16
-"""How many gets for one target are under way at once."""
+from sync.reconcile.secret_reader import SecretReader, not_served_yet
+from sync.reconcile.survey import (
+    Fetched,
+    NeedsListing,
+    Refused,
+    Unchanged,
+    Unvisited,
+    VaultSurvey,
+    Verdict,
+)
 
 JOINING_ROUNDS = 12
 """How often hints may join a reading: each round is at least a vault's get later than the last."""
 
-FAILURES_TO_STOP = 5
-"""After so many gets that failed for now, the vault is down and the rest is not asked for."""
+_OF_OTHERS = frozenset({Reason.KEY_CLASH, Reason.TYPES_DIFFER})
+"""Refusals of one secret that end with what another one does."""
+
+_DISABLED = "it is disabled"
+_MISSING = "the vault no longer has it"
+
+type _Got = Fetched | Excluded | Refused | Unserved | SyncError
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """A vault secret that was read: where it goes, as which keys, and what to remember of it."""
+class _Reading:
+    """What the gets of one survey have in common; `listed` is empty where no listing was read."""
 
-    name: str
-    placement: Placement
-    values: Mapping[str, bytes] = field(repr=False)
-    record: Record
-
-
-@dataclass(frozen=True, slots=True)
-class VaultSurvey:
-    """What became of each vault secret that was looked at, by name; the rest is as it was.
-
-    `placed` are those that are to be in, read or not, and `gone` those that were in and are not to
-    be. `listed` says that a listing was read, which alone can tell. `unvisited` are Secrets that
-    vault secrets lead to and that have to be read first: then nothing else was looked at.
-    """
-
-    rendered: Mapping[str, Fetched] = field(default_factory=dict)
-    placed: Mapping[str, Placement] = field(default_factory=dict)
-    out: Mapping[str, str] = field(default_factory=dict)
-    gone: frozenset[str] = frozenset()
-    unread: Mapping[str, SyncError] = field(default_factory=dict)
-    expired: tuple[str, ...] = ()
-    unvisited: frozenset[str] = frozenset()
-    listed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Errand:
-    """What the gets of one reading have in common; `listed` are names as a listing spells them."""
-
-    holdings: ObservedVault
-    listed: Collection[str]
+    observed: ObservedVault
+    listed: Mapping[SecretName, ListedSecret]
     deadline: Deadline
     fetchers: Executor
+    reader: SecretReader
 
-    def spelled(self, name: str, secret: VaultSecret) -> str:
-        """Return a secret's name as the listing or we have it, else as it is served."""
-        known = name in self.listed or name in self.holdings.records
-        return name if known else secret.name
+    @property
+    def vault(self) -> VaultName:
+        """The vault that is read."""
+        return self.observed.target.vault
 
-
-type _Fetched = Fetched | Excluded | Unserved | SyncError
+    def spelled(self, name: SecretName) -> SecretName:
+        """Return a name as the listing has it, or we."""
+        listed = self.listed.get(name)
+        return listed.name if listed else self.observed.spelling.get(name, name)
 
 
 @dataclass(frozen=True, slots=True)
 class VaultReader:
-    """Reads vaults by the platform's rules; `now` gives epoch seconds, `prune` if keys may go.
-
-    `removals` lets a listing take away more than an accident may. `refetch` gets every secret, so
-    that nothing of a Secret is taken on trust.
-    """
+    """Reads vaults by the platform's rules; `now` gives epoch seconds, `prune` if keys may go."""
 
     vaults: Vaults
     now: Callable[[], float]
     rules: Rules
     prune: bool
-    removals: bool = False
-    refetch: bool = False
 
-    def whole(
+    def survey(
         self,
-        holdings: ObservedVault,
+        observed: ObservedVault,
         hints: Collection[Hint],
         deadline: Deadline,
         fetchers: Executor,
-    ) -> VaultSurvey:
-        """List the vault and get what moved since it was recorded, and the hinted secrets.
+        *,
+        refetch: bool,
+    ) -> VaultSurvey | Unvisited:
+        """List the vault, and get what is not in as it is listed and what is hinted at.
 
-        Raises Permanent for a listing that would take too much away.
+        A listing alone removes nothing: what it lacks, or shows as disabled, is got by name where
+        a Secret has it. With `refetch` every secret is got, so that nothing is taken on trust.
         """
-        listing = self.vaults.list(holdings.target.vault, deadline)
+        listing = self.vaults.list(observed.target.vault, deadline)
         listed = latest(listing)
-        placed, out, wrong = self._sorted(holdings, listed.values())
-        wrong |= {
-            name: holdings.closed[place.secret]
-            for name, place in placed.items()
-            if place.secret in holdings.closed
+        reading = _Reading(observed, listed, deadline, fetchers, self._reader())
+        verdicts: dict[SecretName, Verdict] = {}
+        wanted: dict[SecretName, Placement] = {}
+        for secret in listed.values():
+            found = self._classify(observed, secret, refetch=refetch)
+            if isinstance(found, Placement):
+                wanted[secret.name] = found
+            else:
+                verdicts[secret.name] = found
+        places = [*wanted.values(), *VaultSurvey(verdicts).placed.values()]
+        if unvisited := {s for place in places for s in place.secrets} - observed.visited:
+            return Unvisited(frozenset(unvisited))
+        missing = observed.records.keys() - listed.keys()
+        verdicts |= dict.fromkeys(missing, Excluded(_MISSING))
+        doubted = {
+            name
+            for name, each in verdicts.items()
+            if self.prune and each in TO_CONFIRM and name in observed.records
         }
-        if unvisited := {place.secret for place in placed.values()} - holdings.visited:
-            return VaultSurvey(unvisited=frozenset(unvisited))
-        if self.prune and not self.removals:
-            holdings.refuse_unsafe(placed, wrong.keys(), listed=len(listing))
-        names = self._worth_reading(holdings, listed, placed, hints) - wrong.keys()
-        errand = _Errand(holdings, placed.keys(), deadline, fetchers)
-        fetched = self._fetch(errand, names, hints)
-        for name, got in fetched.items():
-            if isinstance(got, Unserved) and name in placed:
-                fetched[name] = _not_served_yet(name)
-            elif isinstance(got, Fetched):
-                expected = placed[name].secret if name in placed else holdings.home(got.name)
-                if got.placement.secret != expected:
-                    fetched[name] = _changed_meanwhile(name)
-                elif expected in holdings.closed:
-                    fetched[name] = holdings.closed[expected]
-        unread = {name: got for name, got in fetched.items() if isinstance(got, SyncError)} | wrong
-        rendered = {got.name: got for got in fetched.values() if isinstance(got, Fetched)}
-        absent = {name for name, got in fetched.items() if isinstance(got, Excluded | Unserved)}
+        asked = {reading.spelled(hint.secret) for hint in hints}
+        for name, got in self._fetch(reading, wanted.keys() | doubted | asked, hints).items():
+            verdict = _judged(reading, name, wanted.get(name), verdicts.get(name), got)
+            if verdict is not None:
+                verdicts.pop(name, None)
+                verdicts[name] = verdict
         now = self.now()
-        expired = sorted(n for n in placed if (at := listed[n].expires) is not None and at <= now)
-        placed |= {name: each.placement for name, each in rendered.items()}
-        out |= {name: got.reason for name, got in fetched.items() if isinstance(got, Excluded)}
-        return VaultSurvey(
-            rendered=rendered,
-            placed={n: place for n, place in placed.items() if n not in absent},
-            out=out,
-            gone=self._gone(holdings, placed.keys() - absent, unread),
-            unread=_unknown(hints, holdings, placed, out) | unread,
-            expired=tuple(expired),
-            listed=True,
-        )
+        expired = [
+            each.name
+            for each in listed.values()
+            if each.expires is not None
+            and each.expires <= now
+            and not isinstance(verdicts[each.name], Excluded)
+        ]
+        verdicts |= _unknown(reading, hints, verdicts)
+        return VaultSurvey(verdicts, len(listing), tuple(sorted(expired)))
 
-    def hinted(
+    def look_up(
         self,
-        holdings: ObservedVault,
+        observed: ObservedVault,
         hints: Callable[[], Sequence[Hint]],
         deadline: Deadline,
         fetchers: Executor,
-    ) -> VaultSurvey | None:
+    ) -> VaultSurvey | NeedsListing:
         """Get the hinted secrets and leave the rest as it stands.
 
         `hints` gives those so far; what joins while others are read is read as well, a few times.
-        None when a listing has to decide: the vault no longer serves one that a Secret has, or its
-        tags lead to another Secret.
         """
-        errand = _Errand(holdings, (), deadline, fetchers)
-        fetched: dict[str, _Fetched] = {}
+        reading = _Reading(observed, {}, deadline, fetchers, self._reader())
+        verdicts: dict[SecretName, Verdict] = {}
         asked: Sequence[Hint] = ()
         for _ in range(JOINING_ROUNDS):
             known = len(asked)
             asked = hints()
-            names = {holdings.spelled(hint.secret) for hint in asked[known:]}
-            if any(holdings.home(name) not in holdings.visited for name in names):
-                return None
-            fetched |= self._fetch(errand, names, asked[known:])
+            joined = {reading.spelled(hint.secret): hint for hint in asked[known:]}
+            if any(not observed.home(name) <= observed.visited for name in joined):
+                return NeedsListing.ELSEWHERE
+            for name, got in self._fetch(reading, joined.keys(), asked[known:]).items():
+                if isinstance(got, Excluded | Unserved) and name in observed.records:
+                    return NeedsListing.SERVED_NO_LONGER
+                if isinstance(got, Fetched) and set(got.placement.secrets) != observed.home(name):
+                    return NeedsListing.MOVED
+                verdict = _judged(reading, name, None, None, got)
+                if verdict is not None:
+                    verdicts[name] = verdict
             if len(asked) == known:
                 break
-        rendered = {got.name: got for got in fetched.values() if isinstance(got, Fetched)}
-        if any(each.placement.secret != holdings.home(n) for n, each in rendered.items()):
-            return None
-        absent = {name for name, got in fetched.items() if isinstance(got, Excluded | Unserved)}
-        if not absent.isdisjoint(holdings.records):
-            return None
-        closed = {n for n, each in rendered.items() if each.placement.secret in holdings.closed}
-        unread = {name: got for name, got in fetched.items() if isinstance(got, SyncError)}
-        unread |= {name: holdings.closed[rendered.pop(name).placement.secret] for name in closed}
-        out = {name: got.reason for name, got in fetched.items() if isinstance(got, Excluded)}
-        return VaultSurvey(
-            rendered=rendered,
-            placed={name: each.placement for name, each in rendered.items()},
-            out=out,
-            unread=_unknown(asked, holdings, rendered, out) | unread,
-        )
+        return VaultSurvey({**verdicts, **_unknown(reading, asked, verdicts)})
 
-    def _sorted(
-        self, holdings: ObservedVault, listed: Collection[ListedSecret]
-    ) -> tuple[dict[str, Placement], dict[str, str], dict[str, SyncError]]:
-        """Say of each listed secret where it goes, why it is out, or what is wrong with it."""
-        placed: dict[str, Placement] = {}
-        out: dict[str, str] = {}
-        wrong: dict[str, SyncError] = {}
-        for secret in listed:
+    def _classify(
+        self, observed: ObservedVault, secret: ListedSecret, *, refetch: bool
+    ) -> Verdict | Placement:
+        """Say what becomes of a listed secret; a placement alone says that it has to be fetched."""
+        found = self._placed(observed, secret)
+        if not isinstance(found, Placement) or refetch:
+            return found
+        if observed.in_step(found, secret):
+            return Unchanged(found)
+        before = self._refused_before(observed, secret.name)
+        if before is not None and before.updated == secret.updated:
+            return _again(secret.name, before, found)
+        return found
+
+    def _placed(
+        self, observed: ObservedVault, secret: ListedSecret
+    ) -> Excluded | Refused | Placement:
+        """Find where a listed secret belongs."""
+        try:
             if secret.fault is not None:
-                wrong[secret.name] = secret.fault
-                continue
-            record = holdings.records.get(holdings.spelled(secret.name))
-            if record and secret.updated < record.updated and self._fresh(record.updated):
-                wrong[secret.name] = _older_version(secret.name)
-                continue
+                raise secret.fault
+            self._reader().refuse_older(observed, secret)
             if not secret.enabled:
-                out[secret.name] = "it is disabled"
-                continue
-            try:
-                found = self._place(holdings, secret.name, secret)
-            except Permanent as fault:
-                wrong[secret.name] = fault
-                continue
-            if isinstance(found, Excluded):
-                out[secret.name] = found.reason
-            else:
-                placed[secret.name] = found
-        return placed, out, wrong
+                return Excluded(_DISABLED)
+            found = self.rules.place(observed.target, secret.name, secret.tags, secret.content_type)
+        except (Permanent, Transient) as error:
+            return Refused(error, updated=secret.updated)
+        closed = None if isinstance(found, Excluded) else _closed(observed, found)
+        if closed is not None and isinstance(found, Placement):
+            return Refused(closed, found, secret.updated)
+        return found
 
-    def _place(
-        self, holdings: ObservedVault, name: str, secret: ListedSecret | VaultSecret
-    ) -> Placement | Excluded:
-        return self.rules.place(holdings.target, name, secret.tags, secret.content_type)
+    def _reader(self) -> SecretReader:
+        return SecretReader(self.vaults, self.now, self.rules)
 
-    def _worth_reading(
-        self,
-        holdings: ObservedVault,
-        listed: Mapping[str, ListedSecret],
-        placed: Mapping[str, Placement],
-        hints: Collection[Hint],
-    ) -> set[str]:
-        """Name the secrets that moved or are asked for, and those that a listing may lack yet."""
-        spelling = {name.lower(): name for name in placed}
-        hinted = {spelling.get(hint.secret.lower(), hint.secret) for hint in hints}
-        moved = {
-            n for n, place in placed.items() if self.refetch or holdings.moved(place, listed[n])
-        }
-        known = {name.lower() for name in listed}
-        unlisted = {
-            name
-            for name, record in holdings.records.items()
-            if name.lower() not in known and self._fresh(record.updated)
-        }
-        return hinted | moved | unlisted
-
-    def _gone(
-        self, holdings: ObservedVault, placed: Collection[str], unread: Collection[str]
-    ) -> frozenset[str]:
-        """Name the recorded secrets whose keys go: not what could not be read."""
-        if not self.prune:
-            return frozenset()
-        kept = {name.lower() for name in (*placed, *unread)}
-        return frozenset(name for name in holdings.records if name.lower() not in kept)
+    def _refused_before(self, observed: ObservedVault, name: SecretName) -> Refusal | None:
+        """Return what is remembered of a secret whose value was refused, where that still holds."""
+        state = observed.own.state
+        before = state.refused.get(name) if state else None
+        if state is None or before is None or not before.version:
+            return None
+        reason = before.reason
+        holds = state.rules == self.rules.digest and before.is_still_held(self.now())
+        of_its_own = reason.group is Group.VAULT_SECRET and reason not in _OF_OTHERS
+        return before if holds and of_its_own else None
 
     def _fetch(
-        self, errand: _Errand, names: Collection[str], hints: Collection[Hint]
-    ) -> dict[str, _Fetched]:
-        last = {hint.secret.lower(): hint for hint in sorted(hints, key=lambda h: h.at or 0)}
+        self, reading: _Reading, names: Collection[SecretName], hints: Iterable[Hint]
+    ) -> Mapping[SecretName, _Got]:
+        last = {hint.secret: hint for hint in sorted(hints, key=lambda hint: hint.at or 0)}
+        reader, observed = reading.reader, reading.observed
 
-        def get(name: str) -> _Fetched:
-            try:
-                return self._get(errand, name, last.get(name.lower()))
-            except SyncError as error:
-                return error
+        def get(name: SecretName) -> _Got:
+            hint = last.get(name)
+            before = self._refused_before(observed, name)
+            if before and hint and (hint.version or "").startswith(before.version):
+                return _again(name, before, None)
+            is_listed = name in reading.listed
+            return reader.read(observed, name, hint, reading.deadline, is_listed=is_listed)
 
-        if len(names) == 1:  # the event path: no other thread is worth its while
-            return {name: get(name) for name in names}
-        return _in_window(get, sorted(names), errand.deadline, errand.fetchers)
+        first = [name for name in names if name in last]
+        rest = in_turn(reading.vault.text, self.now(), [n for n in names if n not in last])
+        return fetch_all(get, [*sorted(first), *rest], reading.deadline, reading.fetchers)
 
-    def _get(self, errand: _Errand, name: str, hint: Hint | None) -> Fetched | Excluded | Unserved:
-        holdings = errand.holdings
-        secret = self.vaults.get(holdings.target.vault, name, errand.deadline)
-        if hint is not None:
-            self._refuse_lagging(holdings, hint, secret, errand.deadline)
-        if isinstance(secret, Unserved):
-            return secret
-        record = holdings.records.get(name)
-        if record and secret.updated < record.updated and self._fresh(record.updated):
-            raise _older_version(name)
-        spelled = errand.spelled(name, secret)
-        place = self._place(holdings, spelled, secret)
-        if isinstance(place, Excluded):
-            return place
-        if record and record.version != secret.version and _lost_tags(holdings, spelled, place):
-            raise Permanent(
-                Reason.TAGS_LOST,
-                f"The new version of secret {name!r} has none of the tags by which the former one "
-                "was brought over: give it the same tags (each version has its own), or k8s-sync "
-                "true if it is meant to be a plain one.",
+
+TO_CONFIRM = (Excluded(_DISABLED), Excluded(_MISSING))
+"""What a listing may say wrongly, since it lags or is not whole: a get has to say it too."""
+
+
+def _judged(
+    reading: _Reading,
+    name: SecretName,
+    placement: Placement | None,
+    before: Verdict | None,
+    got: _Got,
+) -> Verdict | None:
+    """Return what a get comes to; `placement` and `before` are what the listing said, if any.
+
+    None is for a secret that is neither in the vault nor known of.
+    """
+    observed, listed = reading.observed, reading.listed.get(name)
+    if isinstance(got, Fetched):
+        if not set(got.placement.secrets) <= observed.visited:
+            got = Transient(
+                Reason.TAGS_CHANGED,
+                f"The tags of secret {name!r} changed while it was read.",
             )
-        values = self.rules.render(place, secret)
-        settled = secret.read_at - secret.updated >= SETTLED_SECONDS
-        if record and record.version != secret.version and record.updated == secret.updated:
-            # Two of one second: while a replica may lag, only the next read tells.
-            settled = settled and not self._fresh(secret.updated)
-        named = tuple(sorted(values)) if place.fingerprint else ()
-        return Fetched(
-            spelled,
-            place,
-            values,
-            Record(secret.version, secret.updated, settled, place.fingerprint, named),
-        )
-
-    def _refuse_lagging(
-        self,
-        holdings: ObservedVault,
-        hint: Hint,
-        secret: VaultSecret | Unserved,
-        deadline: Deadline,
-    ) -> None:
-        """Raise Transient when the vault has not caught up with the event that the hint is from.
-
-        Of two versions made in one second, both known to the vault, the served one is taken: the
-        event may as well be the older one's, come late. As it is not settled, the next pass looks
-        again.
-        """
-        if hint.at is None or not self._fresh(hint.at):
-            return
-        if secret is Unserved.MISSING:
-            raise _not_served_yet(hint.secret)
-        if isinstance(secret, Unserved) or hint.version in {None, secret.version}:
-            return
-        if secret.created > int(hint.at):
-            return
-        announced = self.vaults.get(holdings.target.vault, hint.secret, deadline, hint.version)
-        if announced is Unserved.MISSING:
-            raise _older_version(hint.secret)
-        if isinstance(announced, VaultSecret) and announced.created > secret.created:
-            raise _older_version(hint.secret)
-
-    def _fresh(self, moment: float) -> bool:
-        return abs(self.now() - moment) < FRESH_SECONDS
+        elif closed := _closed(observed, got.placement):
+            return Refused(closed, got.placement, got.record.updated)
+    elif isinstance(got, Unserved):
+        if placement is not None or isinstance(before, Unchanged):
+            got = not_served_yet(name)
+        elif before is not None:
+            return Excluded(_DISABLED if got is Unserved.DISABLED else _MISSING)
+        else:
+            return None
+    if isinstance(got, SyncError):
+        return Refused(got, placement, listed.updated if listed else None)
+    return got
 
 
-def _in_window(
-    get: Callable[[str], _Fetched], names: Sequence[str], deadline: Deadline, fetchers: Executor
-) -> dict[str, _Fetched]:
-    """Get many, a window at a time, so that targets which share the threads take turns."""
-    fetched: dict[str, _Fetched] = {}
-    running: dict[Future[_Fetched], str] = {}
-    queue = iter(names)
-    failures: list[Transient] = []
-    try:
-        while len(failures) < FAILURES_TO_STOP:
-            for name in islice(queue, FETCH_WINDOW - len(running)):
-                running[fetchers.submit(get, name)] = name
-            if not running:
-                break
-            done, _ = wait(running, deadline.remaining(), return_when=FIRST_COMPLETED)
-            for future in [each for each in running if each in done]:
-                got = fetched[running.pop(future)] = future.result()
-                if isinstance(got, Transient):
-                    failures.append(got)
-    except Transient as late:
-        failures.append(late)
-    finally:
-        for future in running:
-            future.cancel()
-    return {name: fetched[name] if name in fetched else failures[-1] for name in names}
+def _again(name: SecretName, before: Refusal, placement: Placement | None) -> Refused:
+    error = Permanent(
+        before.reason,
+        f"Secret {name!r} is refused since {moment(before.since)} and has not changed since. "
+        f"{before.reason.meaning} A resync with refetch reads it again.",
+    )
+    return Refused(error, placement, before.updated, before.version, before)
+
+
+def _closed(observed: ObservedVault, placement: Placement) -> SyncError | None:
+    """Return why none of a secret's places can be had, where that is so."""
+    errors = [observed.closed[secret] for secret in placement.secrets if secret in observed.closed]
+    return errors[0] if len(errors) == len(placement.secrets) else None
 
 
 def _unknown(
-    hints: Collection[Hint],
-    holdings: ObservedVault,
-    found: Collection[str],
-    out: Mapping[str, str],
-) -> dict[str, SyncError]:
-    """Name the secrets an operator asked for that are not to be in, and that we never had."""
-    known = {name.lower() for name in (*holdings.records, *found)}
-    reasons = {name.lower(): reason for name, reason in out.items()}
-    return {
-        hint.secret: Permanent(
-            Reason.NO_SUCH_SECRET,
-            f"Vault {holdings.target.vault} has no enabled secret {hint.secret!r}: check the name."
-            if hint.secret.lower() not in reasons
-            else f"Secret {hint.secret!r} of vault {holdings.target.vault} is in no Secret: "
-            f"{reasons[hint.secret.lower()]}.",
+    reading: _Reading, hints: Iterable[Hint], verdicts: Mapping[SecretName, Verdict]
+) -> Mapping[SecretName, Refused]:
+    """Refuse the secrets an operator asked for that are not to be in, and that we never had."""
+    found: dict[SecretName, Refused] = {}
+    for name in {hint.secret for hint in hints if hint.at is None}:
+        verdict = verdicts.get(name)
+        if name in reading.observed.records or not isinstance(verdict, Excluded | None):
+            continue
+        message = (
+            f"Vault {reading.vault} has no enabled secret {name!r}: check the name."
+            if verdict is None
+            else f"Secret {name!r} of vault {reading.vault} is in no Secret: {verdict.reason}."
         )
-        for hint in hints
-        if hint.at is None and hint.secret.lower() not in known
-    }
-
-
-def _lost_tags(holdings: ObservedVault, name: str, place: Placement) -> bool:
-    """Tell whether a secret is where it is, or as it is, by tags that its placement lacks."""
-    marked = holdings.records[name].fingerprint.startswith(TAGGED)
-    return not place.tagged and (marked or holdings.home(name) != holdings.target.secret)
-
-
-def _not_served_yet(name: str) -> Transient:
-    return Transient(
-        Reason.SECRET_NOT_SERVED_YET, f"The vault does not serve its secret {name!r} yet."
-    )
-
-
-def _changed_meanwhile(name: str) -> Transient:
-    return Transient(Reason.TAGS_CHANGED, f"The tags of secret {name!r} changed while it was read.")
-
-
-def _older_version(name: str) -> Transient:
-    return Transient(
-        Reason.OLDER_VERSION_SERVED, f"The vault still serves an older version of secret {name!r}."
-    )
+        found[name] = Refused(Permanent(Reason.NO_SUCH_SECRET, message))
+    return found

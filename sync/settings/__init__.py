@@ -1,4 +1,4 @@
-"""The environment variables: their names, defaults and how each is read.
+"""The environment variables, in one table: what each means, its default and how it is read.
 
 Imports `adapters` and what lies below it.
 """

@@ -1,29 +1,27 @@
 """The grammar of SYNC_CLUSTERS: a JSON list of clusters, whom each serves and how to get there."""
 
-import base64
 import json
 import re
-import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sync.adapters.kubernetes.address import AddressError, pem_of, server_url
 from sync.adapters.kubernetes.cluster_config import (
     Aks,
     ClusterConfig,
     CredentialRef,
     Entra,
-    KeptKubeconfig,
     KubeconfigFile,
     KubeconfigText,
     Login,
     Reach,
     Server,
+    StoredKubeconfig,
 )
+from sync.adapters.wire.trust import cluster_context
 from sync.core.model import OBJECT_NAME
 from sync.core.vault_names import AZURE_NAME, ClusterMatch
-
-ONE_CLUSTER = (ClusterMatch("default"), ClusterConfig("default"))
 
 _WAYS = ("aks", "server", "kubeconfig", "kubeconfig_secret")
 _COMPANIONS = {
@@ -127,19 +125,19 @@ class _Cluster:
             return KubeconfigText(given, context)
         return KubeconfigFile(given, context)
 
-    def kept_kubeconfig(self) -> Reach:
-        """Read a cluster whose kubeconfig a vault keeps."""
+    def stored_kubeconfig(self) -> Reach:
+        """Read a cluster whose kubeconfig is in a vault."""
         context = self._text("context", _any, "a context's name", None)
-        return KeptKubeconfig(self._kept("kubeconfig_secret"), context)
+        return StoredKubeconfig(self._stored("kubeconfig_secret"), context)
 
     def _login(self) -> Login:
         if "token_secret" in self._item:
-            return self._kept("token_secret")
+            return self._stored("token_secret")
         form = "the application id or URI that tokens are for, without /.default"
         return Entra(self._text("audience", _audience, form, Entra().audience))
 
-    def _kept(self, field: str) -> CredentialRef:
-        return self._text(field, _kept, "VAULT/SECRET", CredentialRef("", ""))
+    def _stored(self, field: str) -> CredentialRef:
+        return self._text(field, _credential, "VAULT/SECRET", CredentialRef("", ""))
 
     def _match(self) -> ClusterMatch:
         match = self._item.get("match", {})
@@ -179,7 +177,7 @@ _READERS: Mapping[str, Callable[[_Cluster], Reach]] = {
     "aks": _Cluster.aks,
     "server": _Cluster.server,
     "kubeconfig": _Cluster.kubeconfig,
-    "kubeconfig_secret": _Cluster.kept_kubeconfig,
+    "kubeconfig_secret": _Cluster.stored_kubeconfig,
 }
 
 
@@ -189,36 +187,24 @@ def _any(text: str) -> str | None:
 
 def _https(text: str) -> str | None:
     try:
-        url = urlsplit(text)
-        port = url.port
-    except ValueError:
+        url = server_url(text)
+    except AddressError:
         return None
-    bare = url.scheme == "https" and url.hostname and url.path in {"", "/"} and port != 0
-    plain = text.isascii() and text.isprintable() and not set("@?#\\ ") & set(text)
-    return text.rstrip("/") if bare and plain else None
+    return url if not urlsplit(url).path else None
 
 
 def _authority(text: str) -> str | Path | None:
-    pem = text if _PEM in text else _decoded(text)
-    if pem is None:
+    pem = text if _PEM in text else pem_of(text)
+    if pem is None or _PEM not in pem:
         return Path(text) if _PATH.fullmatch(text) and ("/" in text or "." in text) else None
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
-    except (ValueError, TypeError, ssl.SSLError):
+        cluster_context(pem)
+    except (OSError, ValueError, TypeError):
         return None
     return pem
 
 
-def _decoded(text: str) -> str | None:
-    """Return the PEM that a text is the base64 of."""
-    try:
-        pem = base64.b64decode("".join(text.split()), validate=True).decode("ascii")
-    except ValueError:
-        return None
-    return pem if _PEM in pem else None
-
-
-def _kept(text: str) -> CredentialRef | None:
+def _credential(text: str) -> CredentialRef | None:
     vault, _, secret = text.partition("/")
     if AZURE_NAME.fullmatch(vault.lower()) and OBJECT_NAME.fullmatch(secret):
         return CredentialRef(vault.lower(), secret)

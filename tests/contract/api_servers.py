@@ -32,7 +32,6 @@ from local.serving import LOOPBACK, Servers
 JSON = "application/json"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
-JSON_PATCH = "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"
 WHY_NO_REAL_SERVER = "neither KUBEBUILDER_ASSETS nor TEST_KUBECONFIG is set"
 _START_SECONDS = 60.0

@@ -17,7 +17,7 @@ from sync.doctor import remedies
 from sync.doctor.secret_checks import NEEDED, Right
 from tests.contract.api_servers import Account, ApiServer
 from tests.contract.test_cluster_port import connect
-from tests.functional.world import wait_until
+from tests.kit.waiting import wait_until
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.scripted import said, soon

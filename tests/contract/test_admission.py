@@ -15,7 +15,7 @@ from sync.core.errors import Permanent, Transient
 from sync.core.model import CREATE_ONLY, Target
 from tests.contract.api_servers import MERGE, Account, ApiServer
 from tests.contract.test_cluster_port import VAULT, connect, desired, encoded
-from tests.functional.world import wait_until
+from tests.kit.waiting import wait_until
 from tests.leaks.dye import PLANTED
 from tests.unit.scripted import said, soon
 

@@ -30,7 +30,7 @@ from sync.adapters.kubernetes.cluster_config import (
     Server,
 )
 from sync.adapters.kubernetes.connection import Call
-from sync.adapters.kubernetes.login.endpoints import Azure
+from sync.adapters.kubernetes.login.factory import Azure
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason

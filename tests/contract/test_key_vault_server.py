@@ -26,6 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.authority import Authority
+from local.faults import Fault
 from local.identity import Identity
 from local.key_vault import (
     KeyVaults,
@@ -500,6 +501,49 @@ def test_throttled_caller_is_told_when_to_return(
         assert caught.value.status_code == 429
     assert "\nRetry-After: 7\n" in curl(stack, "/secrets/a?api-version=7.4", "-i").stdout
     assert client.get_secret("a").value == "1"
+
+
+@pytest.mark.parametrize("fault", [None, Fault(503), Fault(body=b"{}"), Fault(drip=0.001)])
+def test_answers_are_dated_by_the_vaults_clock(
+    stack: Stack, vault: Vault, fault: Fault | None
+) -> None:
+    """The time of day in an answer is the one by which `updated` is counted."""
+    vault.set_secret("a", "1")
+    stack.clock.now = 1_800_000_009.9
+    if fault is not None:
+        vault.faults.plan(fault, None)
+    for authorization in (None, ""):
+        said = curl(stack, "/secrets/a?api-version=7.4", "-i", authorization=authorization)
+        assert "\nDate: Fri, 15 Jan 2027 08:00:09 GMT\n" in said.stdout
+
+
+def test_a_fault_may_have_a_date_of_its_own(stack: Stack, vault: Vault) -> None:
+    """A test may let a vault say whatever it likes of the time."""
+    vault.faults.plan(Fault(headers={"Date": "soon"}))
+    said = curl(stack, "/secrets/a?api-version=7.4", "-i")
+    assert "\nDate: soon\n" in said.stdout
+
+
+def test_a_vault_may_say_odd_things_of_a_secret(vault: Vault, client: SecretClient) -> None:
+    """What is odd replaces the true fields of that secret, listed and gotten, until it ends."""
+    for name in ("a", "b"):
+        vault.set_secret(name, "1", content_type="text/plain")
+    vault.quirks = Quirks(odd={"b": {"contentType": None, "attributes": {"enabled": False}}})
+    a, b = client.list_properties_of_secrets()
+    assert (a.content_type, a.enabled) == ("text/plain", True)
+    assert (b.content_type, b.enabled, b.updated_on) == (None, False, None)
+    assert client.get_secret("B").properties.enabled is False
+    vault.quirks = Quirks()
+    assert client.get_secret("b").properties.enabled is True
+
+
+def test_an_empty_page_may_be_null(stack: Stack, vault: Vault, client: SecretClient) -> None:
+    """A vault says null for an empty list on demand, and no other list becomes null."""
+    vault.quirks = Quirks(null_page=True)
+    said, _, _ = curl(stack, "/secrets?api-version=7.4").stdout.rpartition("\n")
+    assert json.loads(said) == {"value": None, "nextLink": None}
+    vault.set_secret("a", "1")
+    assert len(list(client.list_properties_of_secrets())) == 1
 
 
 def test_window_limits_requests(stack: Stack, vault: Vault, client: SecretClient) -> None:

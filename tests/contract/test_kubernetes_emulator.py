@@ -10,12 +10,11 @@ import pytest
 import urllib3
 
 from local.authority import Authority
-from local.kubernetes import Cluster, Write, kubernetes_app
-from local.kubernetes.documents import Document, child, text
-from local.kubernetes.kinds import SECRET
+from local.kubernetes import Cluster, kubernetes_app
+from local.kubernetes.documents import Json, child, text
 from local.kubernetes.status import ApiError
 from local.serving import LOOPBACK, Servers
-from tests.contract.api_servers import ApiServer, emulator
+from tests.contract.api_servers import STRATEGIC, ApiServer, emulator
 
 _PATH = "/api/v1/namespaces/n/secrets"
 
@@ -98,6 +97,26 @@ def test_unknown_path_says_what_is_missing(server: ApiServer) -> None:
     assert "/api/v1/namespaces/n/pods" in refused.message
 
 
+@pytest.mark.parametrize(
+    ("media", "patch", "named"),
+    [
+        ("application/json-patch+json", [], "Unsupported Media Type"),
+        (STRATEGIC, {"metadata": {"finalizers": ["a.b/c"]}}, "finalizers"),
+        (STRATEGIC, {"data": {"$patch": "replace"}}, "$patch"),
+    ],
+)
+def test_a_patch_of_another_kind_is_refused(
+    cluster: Cluster, server: ApiServer, media: str, patch: Json, named: str
+) -> None:
+    """What this server does not do with a patch it says, and does nothing."""
+    cluster.put_secret("n", "s", {"a": b"one"})
+    before = cluster.secret("n", "s")
+    refused = server.call("PATCH", f"{_PATH}/s", patch, media=media)
+    assert refused.status in {400, 415}
+    assert named in refused.message
+    assert cluster.secret("n", "s") == before
+
+
 def test_tokens_of_an_issuer_are_mapped() -> None:
     """A cluster asks its issuer about tokens it does not know."""
     cluster = Cluster({"fixed": "alice"}, {"issued": "bob"}.get)
@@ -174,28 +193,6 @@ def test_an_old_version_cannot_be_watched(cluster: Cluster) -> None:
     with pytest.raises(ApiError) as refused:
         cluster.watch(1, lambda _: None)
     assert refused.value.code == 410
-
-
-def test_strict_validation_refuses_unknown_fields(server: ApiServer) -> None:
-    """With fieldValidation=Strict an unknown field gives 400, by default a warning (from 1.25)."""
-    body: Document = {"metadata": {"name": "s"}, "foo": "x"}
-    refused = server.call("POST", _PATH, body, query={"fieldValidation": "Strict"})
-    assert refused.status == 400
-    assert refused.message.endswith('strict decoding error: unknown field "foo"')
-    warned = server.call("POST", _PATH, body)
-    assert warned.status == 201
-    assert warned.headers["Warning"] == r'299 - "unknown field \"foo\""'
-
-
-def test_an_empty_map_applied_is_owned(cluster: Cluster) -> None:
-    """An apply that names an empty map owns that map (newer servers than 1.20)."""
-    named: Document = {"name": "s"}
-    config: Document = {"apiVersion": "v1", "kind": "Secret", "metadata": named, "data": {}}
-    written = cluster.patch(SECRET, "n", "s", "apply", config, Write("m"))
-    entries = child(written.stored.document, "metadata")["managedFields"]
-    assert isinstance(entries, list)
-    assert isinstance(entries[0], dict)
-    assert entries[0]["fieldsV1"] == {"f:data": {}}
 
 
 def test_made_up_tokens_are_refused(server: ApiServer) -> None:

@@ -20,6 +20,7 @@ from local.serving import LOOPBACK, Servers
 from sync.adapters.azure.identity import log_in
 from sync.adapters.azure.key_vault import KeyVaults
 from sync.core.model import VaultName, VaultSecret
+from tests.unit.loads import noted_loads
 from tests.unit.scripted import Answer, Request, Scripted, soon
 
 LOGIN = "login.microsoftonline.com"
@@ -86,11 +87,13 @@ def read(
         given = {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT, **environment}
         for name, value in given.items():
             monkeypatch.setenv(name, value)
+        loads = noted_loads(monkeypatch)
         vaults = KeyVaults(log_in(given)(), "vault.azure.net")
         secret = vaults.get(VAULT, "a", soon())
         vaults.close()
         assert isinstance(secret, VaultSecret)
         assert secret.value == "1"
+        assert loads == [{"cafile": ca}]  # one for the log-in's connections and the vault's
         (asked,) = entra.asked
         assert asked["client_id"] == [CLIENT]
         assert asked["scope"][0].startswith(f"{RESOURCE}/.default")

@@ -1,16 +1,18 @@
 """The emulator answers word for word what a real API server answered to the same requests."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.contract.api_servers import ApiServer
 from tests.contract.recording.conversation import held
 from tests.contract.recording.left import compared
-from tests.contract.recording.recorded import SCRIPTS, recorded, recorded_version, version
+from tests.contract.recording.recorded import FILES, record, recorded, recorded_version, version
 
 _RECORDED = {
-    f"{name}: {title}": conversation
-    for name in SCRIPTS
-    for title, conversation in recorded(name).items()
+    f"{path.stem}: {title}": conversation
+    for path in FILES
+    for title, conversation in recorded(path).items()
 }
 
 
@@ -35,9 +37,14 @@ def test_the_recording_is_true(actual_server: ApiServer, title: str) -> None:
         assert compared(now) == compared(then), f"to {request}"
 
 
-def test_what_is_asked_is_what_was_recorded() -> None:
-    """A script that changes is recorded anew: `python -m tests.contract.recording`."""
-    for name, script in SCRIPTS.items():
-        assert {title: [*asked.requests] for title, asked in script.items()} == {
-            title: [*conversation.requests] for title, (conversation, _) in recorded(name).items()
-        }
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_recording_anew_asks_the_same(
+    emulated_server: ApiServer, tmp_path: Path, path: Path
+) -> None:
+    """`python -m tests.contract.recording` changes the answers and never what is asked."""
+    copy = tmp_path / path.name
+    copy.write_bytes(path.read_bytes())
+    record(emulated_server, copy)
+    assert {title: asked for title, (asked, _) in recorded(copy).items()} == {
+        title: asked for title, (asked, _) in recorded(path).items()
+    }

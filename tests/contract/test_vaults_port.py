@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import ManagedIdentityCredential
 
 from local.authority import Authority
@@ -20,7 +21,7 @@ from sync.core.errors import Permanent, Transient
 from sync.core.model import Unserved, VaultName, VaultSecret
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.scripted import said, soon
+from tests.unit.scripted import Moments, said, soon
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 NAME = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
@@ -169,15 +170,114 @@ def test_a_short_illness_is_not_noticed(vault: Vault, vaults: KeyVaults) -> None
 def test_a_long_illness_is_the_caller_s(vault: Vault, vaults: KeyVaults) -> None:
     """A vault that stays ill is Transient, with its own advice when to come back."""
     vault.set_secret("a", PLANTED)
-    vault.faults.throttle(None, retry_after=30)
-    with pytest.raises(Transient) as caught:
-        vaults.get(NAME, "a", soon())
-    assert caught.value.retry_after == 30
-    vault.faults.clear()
     vault.faults.reset(None)
     with pytest.raises(Transient) as broken:
         vaults.list(NAME, soon())
     assert broken.value.reason == "VaultUnreachable"
+    vault.faults.clear()
+    vault.faults.throttle(None, retry_after=30)
+    with pytest.raises(Transient) as caught:
+        vaults.get(NAME, "a", soon())
+    assert caught.value.retry_after == 30
+
+
+def test_a_vault_with_a_small_allowance_is_read_in_time(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred secrets of a vault that serves 30 requests in 10 seconds take half a minute.
+
+    No more requests are spent than one for each time that the allowance ends.
+    """
+    moments = Moments(now=1_800_000_000)
+    monkeypatch.setattr(RequestsTransport, "sleep", lambda _, seconds: moments.sleep(seconds))
+    stack.emulator.clock = moments
+    vault = stack.emulator.create(str(NAME), SUBSCRIPTION)
+    for number in range(100):
+        vault.set_secret(f"s-{number}", str(number))
+    vault.faults.limit(30, 10)
+    with ManagedIdentityCredential(retry_total=0) as credential:
+        vaults = KeyVaults(credential, stack.suffix, clock=moments)
+        deadline = moments.soon(100)
+        names = [each.name for each in vaults.list(NAME, deadline)]
+        values = [got(vaults.get(NAME, name, deadline)).value for name in names]
+        vaults.close()
+    assert sorted(values, key=int) == [str(number) for number in range(100)]
+    assert moments.slept == [10, 10, 10]
+    assert (vault.requests()["list"], vault.requests()["get"]) == (4, 103)
+
+
+def test_threads_wait_together_for_a_small_allowance(vault: Vault, vaults: KeyVaults) -> None:
+    """Sixteen threads read such a vault as well, and spend sixteen requests a time at most."""
+    for number in range(60):
+        vault.set_secret(f"s-{number}", str(number))
+    vaults.list(NAME, soon())
+    vault.faults.limit(20, 1)
+
+    def get(number: int) -> str:
+        return got(vaults.get(NAME, f"s-{number}", soon())).value
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(get, range(60))) == [str(number) for number in range(60)]
+    assert vault.requests()["get"] <= 60 + 16 * 3
+
+
+def test_a_short_wait_does_not_outlast_an_event(
+    vault: Vault, vaults: KeyVaults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the vault's wait is longer than the caller's time nobody sleeps, nor asks again."""
+
+    def never(_transport: RequestsTransport, _seconds: float) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(RequestsTransport, "sleep", never)
+    vault.set_secret("a", PLANTED)
+    vault.faults.limit(0, 30)
+    for _ in range(3):
+        with pytest.raises(Transient) as caught:
+            vaults.get(NAME, "a", soon(5))
+        assert caught.value.reason == "VaultThrottled"
+    assert vault.requests()["get"] == 1
+
+
+def test_one_odd_secret_costs_itself_alone(vault: Vault, vaults: KeyVaults) -> None:
+    """Whatever the vault says of one secret, the others are listed as they are."""
+    for name in ("a", "b", "c"):
+        vault.set_secret(name, "1")
+    vault.quirks = Quirks(odd={"b": {"attributes": None}, "c": {"tags": {"owner": None}}})
+    listed = vaults.list(NAME, soon())
+    assert [(each.name, each.fault is None) for each in listed] == [
+        ("a", True),
+        ("b", False),
+        ("c", True),
+    ]
+    assert got(vaults.get(NAME, "c", soon())).value == "1"
+
+
+def test_a_vault_that_was_never_used_is_empty(vault: Vault, vaults: KeyVaults) -> None:
+    """Its pages may have null for a list, also one that has a next page."""
+    vault.quirks = Quirks(null_page=True)
+    assert vaults.list(NAME, soon()) == []
+    vault.set_secret("a", "1")
+    vault.quirks = Quirks(null_page=True, empty_pages=True)
+    assert [each.name for each in vaults.list(NAME, soon())] == ["a"]
+
+
+@pytest.mark.parametrize("skew", [-3600, -3, 3, 3600])
+def test_the_vaults_own_clock_says_when_it_read(stack: Stack, skew: int) -> None:
+    """However far our clock is from the vault's, a version of this second is not an old one."""
+    moments = Moments(now=1_800_000_000)
+    stack.emulator.clock = moments
+    vault = stack.emulator.create(str(NAME), SUBSCRIPTION)
+    vault.set_secret("a", "1")
+    with ManagedIdentityCredential(retry_total=0) as credential:
+        vaults = KeyVaults(credential, stack.suffix, now=lambda: moments() + skew)
+        fresh = got(vaults.get(NAME, "a", soon()))
+        moments.now += 20
+        old = got(vaults.get(NAME, "a", soon()))
+        vaults.close()
+    assert fresh.read_at - fresh.updated <= 0
+    assert old.read_at - old.updated >= 3
+    assert old.read_at <= moments()
 
 
 def test_a_vault_that_is_gone_is_a_failure(stack: Stack, vault: Vault, vaults: KeyVaults) -> None:

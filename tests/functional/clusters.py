@@ -15,8 +15,7 @@ from local.kubernetes.cluster import ADMIN
 from local.kubernetes.documents import Document, Json, child, items, text, words
 from local.kubernetes.kinds import NAMESPACE, SECRET, Kind
 from local.kubernetes.objects import decoded_data
-from local.kubernetes.patch_bodies import PatchType
-from local.kubernetes.routes import PATCH_TYPES
+from local.kubernetes.patch import PATCH_TYPES, PatchType
 from local.kubernetes.status import ApiError
 from local.stack import Stack, local_stack
 from tests.contract.api_servers import ApiServer, real_server
@@ -107,9 +106,9 @@ class RealCluster(AnyCluster):
         query = {"fieldManager": write.manager, **force}
         return self._ask("PATCH", path, patch, _MEDIA[how], **query)
 
-    def delete(self, kind: Kind, namespace: str, name: str, options: Document) -> object:
+    def delete(self, kind: Kind, namespace: str, name: str) -> object:
         """DELETE an object."""
-        return self._ask("DELETE", kind.path(namespace, name), options)
+        return self._ask("DELETE", kind.path(namespace, name))
 
     def create_namespace(self, name: str) -> None:
         """Make a namespace."""
@@ -119,7 +118,7 @@ class RealCluster(AnyCluster):
     def delete_namespace(self, name: str) -> None:
         """Remove a namespace with its Secrets, and finalize it where no controller would."""
         self._ask("DELETE", SECRET.path(name))
-        self.delete(NAMESPACE, "", name, {})
+        self.delete(NAMESPACE, "", name)
         finalized: Document = {"metadata": {"name": name}, "spec": {"finalizers": []}}
         self._ask("PUT", NAMESPACE.path("", name) + "/finalize", finalized)
         self._namespaces.discard(name)
@@ -145,7 +144,7 @@ class RealCluster(AnyCluster):
     def clear(self) -> None:
         """Remove the namespaces, for the sake of a server that outlives the tests."""
         for name in self._namespaces:
-            self.delete(NAMESPACE, "", name, {})
+            self.delete(NAMESPACE, "", name)
 
     def _ask(
         self,

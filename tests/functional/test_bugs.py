@@ -22,7 +22,7 @@ BUGS = (
         "sync.app.use_cases:parse",
         "sync.app.use_cases:explain",
         "sync.app.registry:VaultRegistry.look",
-        "sync.app.use_cases:status_json",
+        "sync.app.status:SecretStatus.of",
     ),
     *(
         "sync.app.requests:parse_resync",
@@ -39,14 +39,14 @@ BUGS = (
         "sync.reconcile.vault_reader:VaultReader.whole",
         "sync.reconcile.reconciler:diff",
     ),
-    *("sync.projection.rules:Rules.render", "sync.app.serialize:outcome_json"),
+    *("sync.projection.rules:Rules.render", "sync.http_api.convert:outcome_of"),
     *(
         "sync.adapters.azure.key_vault:KeyVaults.list",
         "sync.adapters.azure.key_vault:KeyVaults.get",
     ),
     *(
         "sync.adapters.azure.credential_errors:Credential.get_token",
-        "sync.adapters.kubernetes.login.kubeconfig:endpoint",
+        "sync.adapters.kubernetes.login.kubeconfig:Kubeconfig.connect",
     ),
     *(
         "sync.adapters.kubernetes.connection:Connection.send",
@@ -153,7 +153,7 @@ def test_a_bug_in_any_layer_tells_no_value(acting: World, broken: Broken, bug: s
 BUILT_ONCE = (
     "sync.settings.environment:read",
     "sync.bootstrap:build",
-    "sync.adapters.kubernetes.login.kubeconfig:endpoint",
+    "sync.adapters.kubernetes.login.kubeconfig:Kubeconfig.connect",
 )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -249,3 +250,64 @@ def test_an_inline_kubeconfig(world: World, server: ApiServer) -> None:
             place.vault.set_secret(f"key-{number}", value())
             assert app.resync(place).status == 200
     assert server.data(place.namespace) == place.wanted()
+
+
+def test_plugins_are_the_command_lines_alone(world: World) -> None:
+    """A kubeconfig that runs a program is refused by the app and used by an operator's command."""
+    place = world.place(silent=True)
+    place.vault.set_secret("key", value())
+    text = json.loads(world.stack.app_kubeconfig.read_text())
+    credential = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": text["users"][0]["user"],
+    }
+    run = {
+        "apiVersion": credential["apiVersion"],
+        "command": sys.executable,
+        "args": ["-c", f"print({json.dumps(credential)!r})"],
+        "interactiveMode": "Never",
+    }
+    text["users"][0]["user"] = {"exec": run}
+    kubeconfig = world.stack.folder / "plugin.kubeconfig"
+    kubeconfig.write_text(json.dumps(text))
+    with world.app(place, KUBECONFIG=str(kubeconfig)) as app:
+        refused = app.resync(place)
+    assert (refused.status, outcome(refused)["reason"]) == (422, "ClusterConfig")
+    assert "(exec)" in str(outcome(refused)["message"])
+    done = world.stack.command("resync", place.name, KUBECONFIG=str(kubeconfig))
+    assert done.returncode == 0, done.stderr
+    assert place.data() == place.wanted()
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "words"),
+    [
+        ({"token": "two\nlines"}, {}, "token is not one line"),
+        ({}, {"proxy-url": "socks5://127.0.0.1:1080"}, "proxy-url is no http:// or https://"),
+        ({}, {"server": "https://127.0.0.1:99999"}, "no URL of a host and a port"),
+    ],
+    ids=["token", "proxy", "port"],
+)
+def test_what_no_connection_can_be_made_of_is_told(
+    world: World, user: dict[str, str], cluster: dict[str, str], words: str
+) -> None:
+    """A kubeconfig with a slip is the operator's to correct, and no bug of the app."""
+    place = silent(world)
+    text = json.loads(world.stack.app_kubeconfig.read_text())
+    text["users"][0]["user"] |= user
+    text["clusters"][0]["cluster"] |= cluster
+    with world.app(place, SYNC_CLUSTERS=clusters({"kubeconfig": text})) as app:
+        answer = app.resync(place)
+    assert (answer.status, outcome(answer)["reason"]) == (422, "ClusterConfig")
+    assert words in str(outcome(answer)["message"])
+
+
+def test_public_authorities_are_trusted_as_in_a_deployment(world: World) -> None:
+    """A pass over several vaults is made with a bundle of some 140 authorities, not with one."""
+    places = [world.place(silent=True) for _ in range(4)]
+    for place in places:
+        place.vault.set_secret("key", value())
+    with world.app(*places, **world.stack.public_trust()) as app:
+        assert app.timer == 202
+    assert [place.data() for place in places] == [place.wanted() for place in places]

@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.functional.faults import document, endpoints, matrix, searches
+from tests.functional.faults import document, matrix, processes
 from tests.functional.faults.calls import CALLS, Call
 from tests.functional.faults.case import Case, Seen
 from tests.functional.faults.cell import Trigger
 from tests.functional.faults.expected import fate
 from tests.functional.faults.matrix import Run
 
-_CALLS = (*CALLS, *(audience.call for audience in endpoints.AUDIENCES), searches.SEARCH)
+_CALLS = (*CALLS, *(audience.call for audience in processes.AUDIENCES), processes.SEARCH)
 _STATUS = {
     Trigger.EVENT: {"converged": 202, "permanent": 202, "transient": 500},
     Trigger.RESYNC: {"converged": 200, "permanent": 422, "transient": 503},

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.soak.process import look
+from bench.soak.samples import look
 from tests.functional.world import Place, World
 from tests.leaks.dye import value
 from tests.leaks.search import leaks

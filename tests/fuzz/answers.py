@@ -3,29 +3,37 @@
 import json
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Sequence
-from contextlib import suppress
+from tempfile import NamedTemporaryFile
 
 from azure.identity import ManagedIdentityCredential
 
 from sync.adapters.azure.aks import managed_cluster_endpoint
 from sync.adapters.azure.credential_errors import Credential
 from sync.adapters.azure.resource_graph import ResourceGraph
-from sync.adapters.kubernetes.cluster_config import (
-    ClusterConfig,
-    CredentialRef,
-    KeptKubeconfig,
-    KubeconfigText,
-)
-from sync.adapters.kubernetes.login import kubeconfig
-from sync.adapters.kubernetes.login.stored_credentials import KeptSecrets
+from sync.adapters.kubernetes.cluster_config import CredentialRef
+from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig, KubeconfigEndpoint
+from sync.adapters.kubernetes.login.local_kubeconfig import LocalKubeconfig
+from sync.adapters.kubernetes.login.stored_token import StoredSecret, StoredToken
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
-from sync.app.serialize import http_status, outcome_json, retry_after, status_json
+from sync.app.status import SecretStatus, VaultStatus
 from sync.core.annotation import decode, encode
 from sync.core.errors import SyncError
-from sync.core.model import Actual, Desired, Failed, ListedSecret, Unserved, VaultName, VaultSecret
+from sync.core.model import (
+    Actual,
+    Desired,
+    Failed,
+    ListedSecret,
+    SecretName,
+    Unserved,
+    VaultName,
+    VaultSecret,
+)
 from sync.core.ports import Deadline
+from sync.http_api.convert import outcome_of, status_of
+from sync.http_api.dataclass_json import to_json
+from sync.http_api.http_status import http_status, retry_after
+from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.ownership import claim, taken
-from sync.reconcile.plan import ObservedSecret
 from tests.fuzz.canned import CannedClusters, canned_transport, canned_vaults, resource_manager
 from tests.fuzz.channels import NAMING, SUBSCRIPTION
 from tests.fuzz.target import Target, fields_of, text_of, written
@@ -111,7 +119,7 @@ CLUSTER = (
     f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers"
     "/Microsoft.ContainerService/managedClusters/main"
 )
-KEPT = CredentialRef("weu-ds-akv-shop-dev-1", "kubeconfig")
+STORED = CredentialRef("weu-ds-akv-shop-dev-1", "kubeconfig")
 
 
 def _answered(given: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -123,7 +131,7 @@ def _answered(given: bytes) -> tuple[int, dict[str, str], bytes]:
 
 def _told(error: SyncError) -> object:
     """Return what an operator is told of a failure, as HTTP and the timer put it."""
-    return outcome_json(Failed("v", error)), http_status([error]), retry_after([error])
+    return to_json(outcome_of(Failed("v", error))), http_status([error]), retry_after([error])
 
 
 def _state(given: bytes) -> object:
@@ -132,8 +140,12 @@ def _state(given: bytes) -> object:
     if state is not None:
         again = decode(encode(state))
         assert again == state
-        return status_json(ObservedSecret(PLACE, _actual(text_of(given)), state), {})
+        return _status(ObservedSecret(PLACE, _actual(text_of(given)), state))
     return None
+
+
+def _status(own: ObservedSecret) -> object:
+    return to_json(status_of(VaultStatus(SecretStatus.of(own), {})))
 
 
 def _actual(annotation: str) -> Actual:
@@ -153,7 +165,7 @@ def _secret(given: bytes) -> object:
     found = KubernetesSecrets(CannedClusters(200, {}, given)).read(PLACE, soon())
     assert found is not None
     standing = ObservedSecret.of(PLACE, found)
-    told = status_json(standing, {}), sorted(standing.ours), sorted(found.holders.items())
+    told = _status(standing), sorted(standing.ours), sorted(found.holders.items())
     json.dumps(told)
     claimed = claim(PLACE, found)
     return told, taken(PLACE, claimed).message if claimed else None
@@ -178,16 +190,17 @@ def _refusal(given: bytes) -> object:
 def _listing(given: bytes) -> object:
     listed = canned_vaults(*_answered(given)).list(PLACE.vault, soon())
     for secret in listed:
-        for tag, text in secret.tags.items():
-            tag.strip()
-            text.strip()
-        secret.content_type.strip()
-    return [(each.enabled, each.updated, each.expires) for each in listed]
+        assert all(isinstance(text, str) for text in (*secret.tags, *secret.tags.values()))
+        assert isinstance(secret.content_type, str)
+        assert secret.name.isprintable()
+    faults = [each.fault and (each.name, _told(each.fault)) for each in listed]
+    return [(each.enabled, each.updated, each.expires) for each in listed], faults
 
 
 def _gotten(given: bytes) -> object:
     found = canned_vaults(*_answered(given)).get(PLACE.vault, "db-url", soon())
     if isinstance(found, VaultSecret):
+        assert isinstance(found.read_at, float)
         assert all(isinstance(text, str) for text in (*found.tags, *found.tags.values()))
         assert isinstance(found.content_type, str)
         assert isinstance(found.value, str)
@@ -212,7 +225,7 @@ def _token(given: bytes) -> None:
     Credential(credential).get_token("https://vault.azure.net/.default")
 
 
-class _Kept:
+class _Stored:
     """The port Vaults with one value for every secret."""
 
     def __init__(self, value: str) -> None:
@@ -226,34 +239,32 @@ class _Kept:
         self, _vault: VaultName, _name: str, _deadline: Deadline, _version: str | None = None
     ) -> VaultSecret | Unserved:
         """Return it."""
-        return VaultSecret("kubeconfig", "v1", self._value, 1, 2, 3.0)
+        return VaultSecret(SecretName("kubeconfig"), "v1", self._value, 1, 2, 3.0)
 
 
-def _kept_token(given: bytes) -> object:
-    kept = KeptSecrets(_Kept(text_of(given)), lambda: 1_700_000_000.0)
-    held = kept.header(KEPT)(None, soon())
-    assert isinstance(held.renew_at, int | float)
-    assert isinstance(held.until, int | float)
-    return held
+def _stored_token(given: bytes) -> object:
+    secret = StoredSecret(_Stored(text_of(given)), STORED)
+    token = StoredToken(secret, lambda: 1_700_000_000.0).fetch(soon())
+    assert isinstance(token.renew_at, int | float)
+    assert isinstance(token.expires_at, int | float)
+    return token
 
 
-def _kubeconfig(given: bytes) -> str:
-    config = ClusterConfig("main", KeptKubeconfig(KEPT, None))
-    made = kubeconfig.endpoint(config, text_of(given), 1)
-    with suppress(SyncError):
-        made.authorization(soon())
-    return made.url
+def _kubeconfig(given: bytes) -> object:
+    config = Kubeconfig.in_settings("main", None, text_of(given))
+    return KubeconfigEndpoint(config, 1).fetch(soon())
 
 
-def _oidc(given: bytes) -> str:
-    """Log in by an OpenID token of those claims; its issuer answers nobody."""
+def _oidc(given: bytes) -> object:
+    """Log in by an OpenID token of those claims, on the command line; its issuer is not there."""
     token = f"h.{urlsafe_b64encode(given).decode().rstrip('=')}.s"
     issuer = {"idp-issuer-url": "https://127.0.0.1:9", "client-id": "c", "client-secret": "s"}
     user = {"auth-provider": {"name": "oidc", "config": issuer | {"id-token": token}}}
-    text = json.dumps(KUBECONFIG | {"users": [{"name": "u", "user": user}]})
-    made = kubeconfig.endpoint(ClusterConfig("main", KubeconfigText(text)), text, 1)
-    made.authorization(soon())
-    return made.url
+    with NamedTemporaryFile("w", suffix=".kubeconfig") as file:
+        json.dump(KUBECONFIG | {"users": [{"name": "u", "user": user}]}, file)
+        file.flush()
+        config = Kubeconfig.in_file("main", None, file.name)
+        return LocalKubeconfig(config, 1).fetch(soon())
 
 
 def _json(document: object) -> str:
@@ -314,13 +325,19 @@ TARGETS = (
             written(_json({"value": [ITEM], "nextLink": None})),
             written(_json({"value": [ITEM | {"tags": PLANTED}], "nextLink": f"{URL}/secrets?x"})),
             written(_json({"value": [ITEM | {"tags": {"k8s-key": None}}]})),
+            written(_json({"value": [PLANTED, {"id": PLANTED}, ITEM | {"attributes": PLANTED}]})),
+            written(_json({"value": [ITEM | {"contentType": [PLANTED], "id": f"{URL}/secrets/"}]})),
+            written(_json({"value": None, "nextLink": [PLANTED]})),
             written(
                 _json({"error": {"code": "Forbidden", "message": PLANTED}}),
                 status="403",
             ),
             written("", status="401", **{"WWW-Authenticate": f'Bearer authorization="{PLANTED}"'}),
+            written("", status="401", **{"WWW-Authenticate": PLANTED}),
+            written(PLANTED, status="429", **{"Retry-After": PLANTED}),
         ),
         longest=65_536,
+        quotes=True,
     ),
     Target(
         "gotten",
@@ -328,6 +345,11 @@ TARGETS = (
         (
             written(_json(ITEM | {"value": PLANTED})),
             written(_json(ITEM | {"value": PLANTED, "attributes": {"created": 10**30}})),
+            written(
+                _json(ITEM | {"value": PLANTED, "attributes": ATTRIBUTES | {"enabled": False}})
+            ),
+            written(_json(ITEM | {"value": PLANTED}), Date="Fri, 15 Jan 2027 08:00:09 GMT"),
+            written(_json(ITEM | {"value": PLANTED}), Date=PLANTED),
             written(_json({"error": {"code": "SecretNotFound"}}), status="404"),
         ),
         longest=65_536,
@@ -374,8 +396,8 @@ TARGETS = (
         longest=16_384,
     ),
     Target(
-        "kept-token",
-        _kept_token,
+        "stored-token",
+        _stored_token,
         (
             _jwt({"exp": 1_800_000_000, "iat": 1_700_000_000, "sub": PLANTED}, PLANTED),
             _jwt({"exp": PLANTED}),

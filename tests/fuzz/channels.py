@@ -1,6 +1,7 @@
 """Targets that take what comes in and what configures: events, requests, headers, settings."""
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from sync.core.vault_names import AZURE_NAME
 from sync.http_api.principal import entra_principal
 from sync.settings.clusters import read_clusters
 from sync.settings.environment import NAMES, SettingsError, read
-from tests.fuzz.target import Target, fields_of, text_of
+from tests.fuzz.target import Spilled, Target, fields_of, text_of
 from tests.leaks.dye import PLANTED
 
 SUBSCRIPTION = str(UUID(int=15))
@@ -49,6 +50,9 @@ CLOUD = {
 CALLER = {"x-ms-client-principal-idp": "aad", "x-ms-client-principal-id": SUBSCRIPTION}
 NAMING = read({}).naming
 
+_CLUSTERS = "SYNC_CLUSTERS"
+_HARMLESS = "x" * len(PLANTED)
+
 
 def _event(given: bytes) -> object:
     """Read an event; what is taken from it is a plausible name, whatever came in."""
@@ -82,21 +86,66 @@ def _caller(given: bytes) -> object:
     return UUID(entra_principal(fields))
 
 
-def _settings(given: bytes) -> object:
+def _settings(given: bytes) -> None:
     fields, _ = fields_of(given)
     environment = {
-        name: text.replace("\\n", "\n")
+        name: _named_otherwise(text) if name == _CLUSTERS else text.replace("\\n", "\n")
         for name, text in fields.items()
         if PLANTED not in name  # an unknown setting is named
     }
     settings = read(environment)
     with suppress(NotOurs, Permanent):
         settings.naming.target(settings.naming.vault(VAULT))
-    return settings
+    shown = {
+        name: _without_plain(text) if name == _CLUSTERS else text.replace(PLANTED, _HARMLESS)
+        for name, text in environment.items()
+    }
+    check_hidden("settings", lambda: read(shown))
 
 
-def _clusters(given: bytes) -> object:
-    return read_clusters(text_of(given))
+def _clusters(given: bytes) -> None:
+    text = _named_otherwise(text_of(given))
+    read_clusters(text)
+    check_hidden("clusters", lambda: read_clusters(_without_plain(text)))
+
+
+def check_hidden(target: str, reread: Callable[[], object]) -> None:
+    """Check that what was read shows no value, once it is read again without what it may show.
+
+    What a setting is, as a pattern or a namespace, it shows; a kubeconfig it must not.
+    """
+    with suppress(SettingsError, ValueError):
+        if PLANTED in repr(reread()):
+            raise Spilled(target)
+
+
+def _named_otherwise(text: str) -> str:
+    """Take the value out of the names of clusters, which every refusal tells."""
+    return _changed(text, lambda field, _: field == "name")
+
+
+def _without_plain(text: str) -> str:
+    """Take the value out of a list of clusters but for the kubeconfigs in it."""
+    return _changed(text, lambda field, given: field != "kubeconfig" or _is_path(given))
+
+
+def _is_path(given: object) -> bool:
+    return isinstance(given, str) and "\n" not in given and not given.startswith("{")
+
+
+def _changed(text: str, plain: Callable[[str, object], bool]) -> str:
+    """Replace the value in those fields of a list of clusters, if the text is one."""
+    try:
+        clusters: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if PLANTED not in text or not isinstance(clusters, list):
+        return text
+    for cluster in clusters:
+        for field, given in cluster.items() if isinstance(cluster, dict) else ():
+            if plain(field, given):
+                cluster[field] = json.loads(json.dumps(given).replace(PLANTED, _HARMLESS))
+    return json.dumps(clusters)
 
 
 def _lines(**fields: str) -> bytes:

@@ -8,7 +8,7 @@ import pytest
 
 from sync.core.errors import Permanent
 from sync.projection.formats import members
-from sync.projection.secret_types import typed
+from sync.projection.secret_types import build
 from sync.projection.tags import Format, SecretType
 from tests.leaks.dye import PLANTED
 
@@ -44,15 +44,15 @@ def _dotenv(text: str) -> object:
 
 
 def _docker(text: str) -> object:
-    return typed(NAME, SecretType.DOCKERCONFIGJSON, text.encode("utf-8", "replace"))
+    return build(NAME, SecretType.DOCKERCONFIGJSON, text.encode("utf-8", "replace"))
 
 
 def _basic(text: str) -> object:
-    return typed(NAME, SecretType.BASIC_AUTH, text.encode("utf-8", "replace"))
+    return build(NAME, SecretType.BASIC_AUTH, text.encode("utf-8", "replace"))
 
 
 def _ssh(text: str) -> object:
-    return typed(NAME, SecretType.SSH_AUTH, text.encode("utf-8", "replace"))
+    return build(NAME, SecretType.SSH_AUTH, text.encode("utf-8", "replace"))
 
 
 KEY = f"-----BEGIN PRIVATE KEY-----\n{PLANTED}\n-----END PRIVATE KEY-----\n"

@@ -1,13 +1,15 @@
 """Every target holds up to its corpus, to its seeds, and to what Hypothesis makes of them."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.target import CORPUS, Target, check
+from tests.fuzz.channels import check_hidden
+from tests.fuzz.target import CORPUS, Spilled, Target, check
 from tests.fuzz.targets import TARGETS, ids
 from tests.leaks.dye import PLANTED
 
@@ -54,6 +56,51 @@ def test_any_input_is_read_or_refused(target: Target) -> None:
         check(target, sample)
 
     any_input()
+
+
+def _refused(given: bytes) -> None:
+    raise ValueError(given.decode())
+
+
+@pytest.mark.parametrize(
+    ("target", "told", "spilled"),
+    [
+        (Target("result", bytes.decode, (b"",), quotes=True), f"{PLANTED}{'x' * 99}", False),
+        (Target("result", bytes.decode, (PLANTED.encode(),), quotes=True), PLANTED, True),
+        (Target("result", bytes.decode, (b"",)), PLANTED, True),
+        (Target("refusal", _refused, (b"",), (ValueError,), quotes=True), f"'{PLANTED}'", False),
+        (Target("refusal", _refused, (b"",), (ValueError,), quotes=True), f"a {PLANTED}", True),
+        (
+            Target("refusal", _refused, (b"",), (ValueError,), quotes=True),
+            f"'{PLANTED}{'x' * 99}'",
+            True,
+        ),
+        (TARGETS["settings"], f"SYNC_INCLUDE=tag:{PLANTED}{'x' * 99}=y", False),
+        (TARGETS["settings"], f'SYNC_CLUSTERS=[{{"name": "{PLANTED}"}}]', False),
+        (TARGETS["clusters"], f'[{{"name": "a", "kubeconfig": "{PLANTED}{"x" * 99}"}}]', False),
+    ],
+    ids=[
+        "a name in a result",
+        "a seed's value",
+        "a result without names",
+        "a name in a refusal",
+        "a value in a refusal",
+        "too long for a name",
+        "a pattern",
+        "a cluster's name",
+        "a path",
+    ],
+)
+def test_a_value_may_be_told_as_a_name_alone(target: Target, told: str, *, spilled: bool) -> None:
+    """What chance puts in a name's place is no value that was told; all else is."""
+    with pytest.raises(Spilled) if spilled else nullcontext():
+        check(target, told.encode())
+
+
+def test_a_kubeconfig_that_is_shown_is_found() -> None:
+    """What is read of settings is searched once all that they may show is out of it."""
+    with pytest.raises(Spilled):
+        check_hidden("settings", lambda: f"'{PLANTED}{'x' * 99}'")
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=ids)

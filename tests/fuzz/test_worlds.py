@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from sync.app.registry import VaultRegistry
 from sync.app.requests import parse_resync
-from sync.app.serialize import outcome_json
 from sync.app.use_cases import App
 from sync.app.work_queue import Threads, WorkQueue
 from sync.core.errors import Malformed, NotOurs, SyncError
 from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Converged, VaultName
 from sync.core.ports import Deadline, Known
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from sync.http_api.convert import outcome_of, outcomes_of
+from sync.http_api.dataclass_json import to_json
 from sync.projection.rules import KeyStyle, Rules
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType
 from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult
@@ -103,7 +104,7 @@ def test_an_event_that_is_not_taken_touches_nothing(payload: str) -> None:
     world = World.in_step("db-url")
     (pending,) = app_of(world).event(payload)
     told = pending.outcome.result(timeout=20)
-    json.dumps(outcome_json(told)).encode()
+    json.dumps(to_json(outcome_of(told))).encode()
     if isinstance(told, Converged):
         assert told.target == world.target
     elif told.error.reason != "SecretNotServedYet":
@@ -129,7 +130,7 @@ def test_a_request_that_is_refused_touches_nothing(body: bytes) -> None:
     except (Malformed, NotOurs):
         outcomes = []
         assert not world.wire.calls
-    json.dumps([outcome_json(outcome) for outcome in outcomes]).encode()
+    json.dumps(to_json(outcomes_of(outcomes))).encode()
     assert world.data == {"db-url": "db-url's value"}
 
 
@@ -167,13 +168,13 @@ def test_whatever_is_stored_is_in_or_its_failure_is_told(
         if name.lower() != "good":
             world.vaults.put(world.vault, name, value, tags=wanted)
     done = world.sweep()
-    told = [outcome_json(each) for each in app_of(world).resync(parse_resync(b'{"all": true}'))]
+    told = to_json(outcomes_of(app_of(world).resync(parse_resync(b'{"all": true}'))))
     assert "Bug" not in json.dumps(told)
     assert PLANTED not in json.dumps(told)
     assert ANYWHERE not in unquoted(json.dumps(told))
     good = "GOOD" if style is KeyStyle.ENV else "good"
     assert world.cluster.data(world.target)[good] == b"as it is"  # others may be no text
-    for name, error in done.unread.items():
+    for name, error in done.refused.items():
         assert repr(name) in error.message
         error.message.encode()
     for held in world.cluster.secrets.values():

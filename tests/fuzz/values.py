@@ -5,11 +5,12 @@ import re
 from base64 import b64encode
 
 from sync.core.errors import Permanent
-from sync.core.model import VaultSecret
+from sync.core.model import SecretName, VaultSecret
+from sync.projection.budget import ParseBudget
 from sync.projection.certificates import read_bundle
 from sync.projection.formats import ObjectFormat, decoded, members
 from sync.projection.rules import KeyStyle, Pattern, Placement, Rules, StagePrefixes
-from sync.projection.secret_types import Built, typed
+from sync.projection.secret_types import Built, build
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType, read_tags
 from tests.fuzz.target import Target, fields_of, text_of, written
 from tests.leaks.dye import PLANTED
@@ -77,7 +78,7 @@ def _members(form: ObjectFormat, *seeds: str) -> Target:
 
 def _typed(kind: Built, *seeds: str) -> Target:
     def run(given: bytes) -> None:
-        for key, value in typed(NAME, kind, given).items():
+        for key, value in build(NAME, kind, given).items():
             assert _KEY.fullmatch(key)
             assert isinstance(value, bytes)
 
@@ -86,15 +87,15 @@ def _typed(kind: Built, *seeds: str) -> Target:
 
 def _bundle(given: bytes) -> None:
     fields, body = fields_of(given)
-    read_bundle(NAME, body, fields.get("type", ""), keep_root="keep" in fields)
+    read_bundle(NAME, body, fields.get("type", ""), ParseBudget(), keep_root="keep" in fields)
 
 
 def _pkcs12(given: bytes) -> None:
-    read_bundle(NAME, b64encode(given).decode(), PKCS12, keep_root=True)
+    read_bundle(NAME, b64encode(given).decode(), PKCS12, ParseBudget(), keep_root=True)
 
 
 def _projected(given: bytes) -> object:
-    """Place a secret and render it: the keys are such as Kubernetes takes."""
+    """MemberPath a secret and render it: the keys are such as Kubernetes takes."""
     fields, value = fields_of(given)
     name, content_type = fields.pop("name", NAME), fields.pop("type", "")
     if PLANTED in name:
@@ -104,15 +105,16 @@ def _projected(given: bytes) -> object:
     placement = rules.place(own, name, fields, content_type)
     if not isinstance(placement, Placement):
         return placement
-    assert placement.secret == own.secret or placement.secret.startswith(("web", own.secret + "-"))
-    secret = VaultSecret(name, "v1", value, 1, 2, 3.0, fields, content_type)
-    keys = rules.render(placement, secret)
+    for secret in placement.secrets:
+        assert secret == own.secret or secret.startswith(("web", own.secret + "-"))
+    served = VaultSecret(SecretName(name), "v1", value, 1, 2, 3.0, fields, content_type)
+    keys = rules.render(placement, served, ParseBudget())
     for key in keys:
         if not _KEY.fullmatch(key) or key == "." or key.startswith(".."):
             raise AssertionError("a key that Kubernetes refuses")
     if placement.key is not None:
         assert keys.keys() == {placement.key}
-    return placement.secret, *keys, *rules.warnings(name, keys)
+    return *placement.secrets, *keys, *rules.warnings(name, keys)
 
 
 _OBJECT = json.dumps({"db": {"user": "app", "password": PLANTED, "ports": [1, 2.50, None]}})

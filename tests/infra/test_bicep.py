@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sync.settings.clusters import read_clusters
-from sync.settings.environment import NAMES
+from sync.settings.environment import SETTINGS
 from tests.infra.bicep_files import (
     EVENTS,
     FOLDER,
@@ -140,9 +140,16 @@ def test_limits(option: str, limits: dict[str, list[Value]]) -> None:
 
 
 def test_settings_are_those_of_the_app() -> None:
-    """The settings' type is sealed and has exactly the names that the app takes."""
+    """The settings' type is sealed, and takes the names and the words that the app takes."""
     assert "sealed" in declared(TYPES, "type")["syncSettings"].decorators
-    assert {name for name in declared(TYPES, "property") if name.startswith("SYNC_")} == NAMES
+    properties = declared(TYPES, "property")
+    taken = {name: found.type for name, found in properties.items() if name.startswith("SYNC_")}
+    assert taken == {
+        setting.name: f"({' | '.join(map(repr, map(str, setting.words)))})?"
+        if setting.words
+        else "string?"
+        for setting in SETTINGS
+    }
 
 
 def test_cluster_fields_are_those_of_the_app() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import hcl2
 import pytest
 
-from sync.settings.environment import NAMES
+from sync.settings.environment import SETTINGS
 from tests.infra.bicep_files import MAIN, Expression, declared
 
 TERRAFORM = Path(__file__).parents[2] / "infra" / "terraform"
@@ -78,4 +78,18 @@ def test_every_setting_can_be_given_in_terraform() -> None:
         (TERRAFORM / "variables.tf").read_text(),
         re.DOTALL,
     )
-    assert set(re.findall(r'"(\w+)"', first)) == NAMES
+    assert set(re.findall(r'"(\w+)"', first)) == {setting.name for setting in SETTINGS}
+
+
+def test_terraform_takes_the_words_that_the_app_takes() -> None:
+    """A setting of a few words is checked before anything is made, with the app's own default."""
+    checked = re.findall(
+        r'contains\(\[([^]]+)\], lookup\(var\.settings, "(\w+)", "([^"]+)"\)\)',
+        (TERRAFORM / "variables.tf").read_text(),
+    )
+    found = {name: (re.findall(r'"([^"]+)"', words), default) for words, name, default in checked}
+    assert found == {
+        setting.name: (list(setting.words), setting.words[0])
+        for setting in SETTINGS
+        if setting.words
+    }

@@ -33,7 +33,8 @@ class Actor:
     """An instance at work on one thing; `fates` befall its calls by their numbers from 0."""
 
     fates: dict[int, Fate] = field(default_factory=dict)
-    force: bool = False
+    removals: bool = False
+    takeover: bool = False
     dry_run: bool = False
     calls: int = 0
     seen: dict[str, Seen] = field(default_factory=dict)

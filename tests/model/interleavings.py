@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.model.killers import ORDERS
+from tests.model.killers import MOVED_BACK, ORDERS
 from tests.model.steps import Edit, History, Remove, Retag, Run, Set, Step, Tick, Together
 from tests.unit.schedules import schedules
 
@@ -38,7 +38,10 @@ SMALL = {
 LARGE = {
     "two-events": Scenario(_KNOWN, (Run(event=1), Run(event=1), Set(0, "a"))),
     "event-and-pass": Scenario(_KNOWN, (Run(event=1), Run(), Set(0, "a"))),
-    "pass-and-force": Scenario((Set(0, "a"),), (Run(), Run(force=True), Set(0, "a"))),
+    "pass-and-refetch": Scenario((Set(0, "a"),), (Run(), Run(refetch=True), Set(0, "a"))),
+    "moved-back-meanwhile": Scenario(
+        MOVED_BACK[:-1], (Run(), Run(), Retag(0, "a", (*ORDERS, ("k8s-key", "K"))))
+    ),
     "moved-meanwhile": Scenario(_KNOWN, (Run(), Retag(0, "a", ORDERS), Set(0, "b"))),
 }
 """Those for `make prove`."""

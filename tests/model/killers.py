@@ -66,18 +66,51 @@ LATE_EVENT: Killer = (
     Run(event=0),
 )
 
-VAULT_DOWN: Killer = (*_KNOWN, Tick(70), Outage(0), Run(0, force=True))
+VAULT_DOWN: Killer = (*_KNOWN, Tick(70), Outage(0), Run(0, removals=True))
 
 GET_FAILS: Killer = (
-    *_KNOWN,
     Set(0, "b"),
+    Tick(100),
     Set(0, "a"),
-    Run(0, fates=((2, Fate.FAIL), (3, Fate.FAIL), (4, Fate.FAIL))),
+    Run(0),
+    Run(0, fates=((1, Fate.LAG), (2, Fate.FAIL), (3, Fate.FAIL), (4, Fate.FAIL))),
 )
+"""A listing lacks a secret that is in, and the vault answers no get for it."""
+
+LISTING_LAGS: Killer = (
+    Set(0, "b"),
+    Tick(100),
+    Set(0, "a"),
+    Run(0),
+    Run(0, fates=((1, Fate.LAG),)),
+)
+"""A listing that has not heard of the last minute lacks a secret that is in."""
 
 WRONG_TAG: Killer = (*_KNOWN, Retag(0, "a", (("k8s-sync", "no"),)), Run(0))
 
 MOVE: Killer = (*_KNOWN, Retag(0, "a", ORDERS), Run(0))
+
+_KEY = ("k8s-key", "K")
+_ITS_LAST_WRITE = 8
+
+MOVED_BACK: Killer = (
+    Set(0, "c"),
+    Set(0, "a", tags=(*ORDERS, _KEY)),
+    Set(0, "b", tags=ORDERS),
+    Tick(10),
+    Run(0),
+    Tick(70),
+    Retag(0, "a", (_KEY,)),
+    Tick(10),
+    Run(0, fates=((_ITS_LAST_WRITE, Fate.FAIL),)),
+    Tick(10),
+    Together(
+        (Run(0), Run(0), Retag(0, "a", (*ORDERS, _KEY))),
+        (0, 0, 0, 2, 1, 1, 1, 1, 0, 1, 1, 1, 1),
+    ),
+)
+"""Half a move is done. One instance is about to end it, the tag is taken back, and another one has
+read both Secrets before the first one writes."""
 
 MOVE_WITHOUT_STATE: Killer = (*_KNOWN, Mark(0, "", "state"), Retag(0, "a", ORDERS), Run(0))
 

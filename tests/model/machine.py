@@ -79,7 +79,14 @@ runs = st.one_of(
     st.builds(Run, vault=_vaults, event=_events, fates=_fates),
     st.builds(Run, vault=_vaults, fates=_fates),
     st.builds(Run, vault=_vaults, secret=_names, fates=_fates),
-    st.builds(Run, vault=_vaults, force=st.just(value=True), fates=_fates),
+    st.builds(
+        Run,
+        vault=_vaults,
+        removals=st.booleans(),
+        takeover=st.booleans(),
+        refetch=st.booleans(),
+        fates=_fates,
+    ),
     st.builds(Run, vault=_vaults, dry_run=st.just(value=True), fates=_fates),
 )
 sets = st.sampled_from([Shape.PLAIN, Shape.PLAIN, *Shape]).flatmap(

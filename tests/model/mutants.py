@@ -1,293 +1,383 @@
-"""Breakages of the protocol, each a line of the product rewritten, which the model has to catch."""
+"""Breakages of the protocol, each at a seam that other code uses, which the model has to catch."""
 
-import ast
-import inspect
-import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
-from types import FunctionType, ModuleType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from types import ModuleType
 from unittest import mock
 
-from sync.reconcile import desired as contents
-from sync.reconcile import reconciler as reconcile
-from sync.reconcile import vault_reader as reading
-from sync.reconcile.observed import ObservedVault
-from sync.reconcile.plan import ObservedSecret
-from sync.reconcile.reconciler import Reconciler
-from sync.reconcile.vault_reader import VaultReader
+from sync.adapters.azure.key_vault import KeyVaults
+from sync.adapters.kubernetes.secrets import KubernetesSecrets
+from sync.core.annotation import Record
+from sync.core.errors import Conflict, Permanent, Transient
+from sync.core.model import (
+    CREATE_ONLY,
+    Desired,
+    Hint,
+    ListedSecret,
+    SecretName,
+    Target,
+    Unserved,
+    VaultName,
+    VaultSecret,
+)
+from sync.core.ports import Deadline, Vaults
+from sync.projection.rules import Excluded, Placement, Rules
+from sync.reconcile import desired, members, reconciler, secret_reader, vault_reader
+from sync.reconcile.members import Clash, Members
+from sync.reconcile.observed import ObservedSecret, ObservedVault
+from sync.reconcile.rehearsal import Rehearsal
+from sync.reconcile.secret_reader import SecretReader
+from sync.reconcile.survey import Fetched, Refused, VaultSurvey
 from tests.model import killers
 from tests.model.steps import Step
+
+type Patch = tuple[type | ModuleType, str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A line of a function replaced by another; `breaks` says what that means.
+    """Parts of the product replaced by others; `breaks` says what that means.
 
     `killer` is a history in which it breaks `rule`; the product as it is breaks none in it.
     """
 
     name: str
     breaks: str
-    holder: type | ModuleType
-    function: str
-    line: str
-    instead: str
+    patches: tuple[Patch, ...]
     rule: str
     killer: tuple[Step, ...]
 
     @contextmanager
     def alive(self) -> Iterator[None]:
         """Run the broken code meanwhile."""
-        with mock.patch.object(self.holder, self.function, self._broken()):
+        with ExitStack() as stack:
+            for holder, name, instead in self.patches:
+                stack.enter_context(mock.patch.object(holder, name, instead))
             yield
 
-    def _broken(self) -> object:
-        held = inspect.getattr_static(self.holder, self.function)
-        whole = held.func if isinstance(held, cached_property) else held
-        assert isinstance(whole, FunctionType)
-        source = textwrap.dedent(inspect.getsource(whole))
-        assert source.count(self.line) == 1, f"{self.name}: the line is not there, or twice"
-        start = source[: source.index(self.line)].rpartition("\n")[2]
-        indent = start[: len(start) - len(start.lstrip())]
-        tree = ast.parse(source.replace(self.line, self.instead.replace("\n", f"\n{indent}")))
-        scope = dict(whole.__globals__)
-        exec(compile(tree, f"<{self.name}>", "exec"), scope)  # noqa: S102 - the product's own lines
-        made = scope[whole.__name__]
-        if isinstance(made, cached_property):  # its decorator came along
-            made.__set_name__(type(self), self.function)
-        return made
+
+_APPLY = KubernetesSecrets.apply
+_LIST, _GET = KeyVaults.list, KeyVaults.get
+_PLACE, _READ = Rules.place, SecretReader.read
+_HELD_BACK, _ARRIVED, _LOOSE = Members.held_back, members.has_arrived, desired.loose_keys
+
+type _Write = tuple[KubernetesSecrets, Target, Desired, str, Deadline]
 
 
-_REVISION = "revision = actual.resource_version if actual else CREATE_ONLY"
-_APPLY = "self.cluster.apply(target, plan.apply, revision, deadline)"
-_LISTING = "listing = self.vaults.list(holdings.target.vault, deadline)"
+def _apply(change: Callable[[_Write], None]) -> Patch:
+    """Write to the cluster in another way."""
+
+    def apply(
+        self: KubernetesSecrets,
+        target: Target,
+        wanted: Desired,
+        resource_version: str,
+        deadline: Deadline,
+    ) -> None:
+        change((self, target, wanted, resource_version, deadline))
+
+    return KubernetesSecrets, "apply", apply
+
+
+def _of_now(write: _Write) -> None:
+    self, target, wanted, _, deadline = write
+    actual = self.read(target, deadline)
+    _APPLY(self, target, wanted, actual.resource_version if actual else CREATE_ONLY, deadline)
+
+
+def _unconditional(write: _Write) -> None:
+    self, target, wanted, _, deadline = write
+    _APPLY(self, target, wanted, "", deadline)
+
+
+def _create_anyway(write: _Write) -> None:
+    self, target, wanted, version, deadline = write
+    _APPLY(self, target, wanted, "" if version == CREATE_ONLY else version, deadline)
+
+
+def _whichever(write: _Write) -> None:
+    self, target, wanted, version, deadline = write
+    _APPLY(self, target, replace(wanted, uid=""), version, deadline)
+
+
+def _again(write: _Write) -> None:
+    try:
+        _APPLY(*write)
+    except Conflict:
+        _of_now(write)
+
+
+def _ignore(write: _Write) -> None:
+    try:
+        _APPLY(*write)
+    except Conflict:
+        return
+
+
+def _list_or_nothing(
+    self: KeyVaults, vault: VaultName, deadline: Deadline
+) -> Sequence[ListedSecret]:
+    try:
+        return _LIST(self, vault, deadline)
+    except Transient:
+        return ()
+
+
+def _get_or_nothing(
+    self: KeyVaults, vault: VaultName, name: str, deadline: Deadline, version: str | None = None
+) -> VaultSecret | Unserved:
+    try:
+        return _GET(self, vault, name, deadline, version)
+    except Transient:
+        return Unserved.MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    """A vault that serves the version which an event names."""
+
+    vaults: Vaults
+    hint: Hint
+
+    def list(self, vault: VaultName, deadline: Deadline) -> Sequence[ListedSecret]:
+        return self.vaults.list(vault, deadline)
+
+    def get(
+        self, vault: VaultName, name: str, deadline: Deadline, version: str | None = None
+    ) -> VaultSecret | Unserved:
+        return self.vaults.get(vault, name, deadline, version or self.hint.version)
+
+
+def _read_as_announced(  # noqa: PLR0913 - as the method that it stands for
+    self: SecretReader,
+    observed: ObservedVault,
+    name: SecretName,
+    hint: Hint | None,
+    deadline: Deadline,
+    *,
+    is_listed: bool,
+) -> Fetched | Excluded | Refused | Unserved:
+    reader = self if hint is None else replace(self, vaults=_Announced(self.vaults, hint))
+    return _READ(reader, observed, name, hint, deadline, is_listed=is_listed)
+
+
+def _place_or_leave_out(
+    self: Rules, target: Target, name: str, tags: Mapping[str, str], content_type: str
+) -> Placement | Excluded:
+    try:
+        return _PLACE(self, target, name, tags, content_type)
+    except Permanent:
+        return Excluded("its tags are wrong")
+
+
+def _arrives_as_it_is_written(
+    vault: ObservedVault, survey: VaultSurvey, secret: str, name: SecretName
+) -> bool:
+    return isinstance(survey.verdicts[name], Fetched) or _ARRIVED(vault, survey, secret, name)
+
+
+def _arrived_whenever(
+    vault: ObservedVault, survey: VaultSurvey, secret: str, name: SecretName
+) -> bool:
+    placement = survey.placed.get(name)
+    return placement is not None and vault.holds(secret, placement, name)
+
+
+def _loose_keys_go(
+    vault: ObservedVault,
+    survey: VaultSurvey,
+    settled: members.Settled,
+    now: float,
+    *,
+    prune: bool,
+) -> Mapping[str, desired.Loose]:
+    found = _LOOSE(vault, survey, settled, now, prune=prune)
+    return {secret: replace(each, stay=False) for secret, each in found.items()}
+
+
+def _last_one_wins(self: Members, *, swap: bool) -> Iterator[tuple[SecretName, Clash]]:
+    last = max(self.arriving, default=None)
+    return ((name, clash) for name, clash in _HELD_BACK(self, swap=swap) if name != last)
+
+
+def _recorded(self: ObservedSecret) -> Mapping[SecretName, Record]:
+    return self.state.secrets if self.state else {}
+
 
 MUTANTS = (
     Mutant(
         "vault first",
         "the revision is read after the vault",
-        Reconciler,
-        "_write",
-        _REVISION,
-        "late = self.cluster.read(target, deadline)\n"
-        "revision = late.resource_version if late else CREATE_ONLY",
+        (_apply(_of_now),),
         "newer",
         killers.VAULT_FIRST,
     ),
     Mutant(
         "no precondition",
         "the write goes out without a resourceVersion",
-        Reconciler,
-        "_write",
-        _REVISION,
-        'revision = ""',
+        (_apply(_unconditional),),
         "newer",
         killers.RACE,
     ),
     Mutant(
         "no create-only",
         "what was absent is written whatever is there by then",
-        Reconciler,
-        "_write",
-        "if actual else CREATE_ONLY",
-        'if actual else ""',
+        (_apply(_create_anyway),),
         "newer",
         killers.RACE_TO_CREATE,
     ),
     Mutant(
         "no uid",
         "what was deleted meanwhile is made anew by the old plan",
-        reconcile,
-        "diff",
-        'uid=actual.uid if actual else "",',
-        "",
+        (_apply(_whichever),),
         "planned",
         killers.DELETED,
     ),
     Mutant(
         "old plan again",
         "after a conflict the same plan is written on what is there by then",
-        Reconciler,
-        "_write",
-        _APPLY,
-        f"try:\n    {_APPLY}\nexcept Conflict:\n"
-        "    late = self.cluster.read(target, deadline)\n"
-        "    revision = late.resource_version if late else CREATE_ONLY\n"
-        f"    {_APPLY}",
+        (_apply(_again),),
         "newer",
         killers.RACE,
     ),
     Mutant(
         "conflict ignored",
         "a write that lost its race is taken for done",
-        Reconciler,
-        "_write",
-        _APPLY,
-        f"try:\n    {_APPLY}\nexcept Conflict:\n    pass",
+        (_apply(_ignore),),
         "told",
         killers.LOST_RACE,
     ),
     Mutant(
         "no settled second",
         "`updated` is trusted within its own second",
-        VaultReader,
-        "_get",
-        "settled = secret.read_at - secret.updated >= SETTLED_SECONDS",
-        "settled = True",
+        ((secret_reader, "SETTLED_SECONDS", -60),),
         "told",
         killers.SAME_SECOND,
     ),
     Mutant(
         "no freshness",
         "a lagging vault's older version replaces the one that was written",
-        VaultReader,
-        "_get",
-        "if record and secret.updated < record.updated and self._fresh(record.updated):",
-        "if False:",
+        ((SecretReader, "refuse_older", lambda *_: None),),
         "newer",
         killers.LAG,
     ),
     Mutant(
         "the event's version",
         "what the event names is written, not what the vault serves",
-        VaultReader,
-        "_get",
-        "self.vaults.get(holdings.target.vault, name, errand.deadline)",
-        "self.vaults.get(holdings.target.vault, name, errand.deadline, hint and hint.version)",
+        ((SecretReader, "read", _read_as_announced),),
         "newer",
         killers.LATE_EVENT,
     ),
     Mutant(
         "failed listing is empty",
-        "a vault that cannot be listed is taken to have nothing",
-        VaultReader,
-        "whole",
-        _LISTING,
-        f"try:\n    {_LISTING}\nexcept Transient:\n    listing = ()",
+        "a vault that cannot be listed, or read, is taken to have nothing",
+        ((KeyVaults, "list", _list_or_nothing), (KeyVaults, "get", _get_or_nothing)),
         "present",
         killers.VAULT_DOWN,
     ),
     Mutant(
         "failed get is absence",
-        "a secret that could not be fetched loses its keys",
-        VaultReader,
-        "whole",
-        "now = self.now()",
-        "absent |= {name for name, got in fetched.items() if isinstance(got, Transient)}\n"
-        "unread = dict(wrong)\n"
-        "now = self.now()",
+        "a secret that is not listed and cannot be fetched loses its keys",
+        ((KeyVaults, "get", _get_or_nothing),),
         "present",
         killers.GET_FAILS,
     ),
     Mutant(
+        "listing alone removes",
+        "what a listing lacks loses its keys without a get",
+        ((vault_reader, "TO_CONFIRM", ()),),
+        "present",
+        killers.LISTING_LAGS,
+    ),
+    Mutant(
         "wrong tags are absence",
         "a secret whose tags are wrong loses its keys",
-        VaultReader,
-        "whole",
-        "gone=self._gone(holdings, placed.keys() - absent, unread)",
-        "gone=self._gone(holdings, placed.keys() - absent, ())",
+        ((Rules, "place", _place_or_leave_out),),
         "present",
         killers.WRONG_TAG,
     ),
     Mutant(
         "no way between",
         "what moves leaves its old Secret before the new one has it",
-        contents._Part,  # noqa: SLF001 - the line is there
-        "_sort",
-        "elif not holdings.holds(place, spelled):",
-        "elif False:",
+        ((members, "has_arrived", lambda *_: True),),
         "moved",
         killers.MOVE,
     ),
     Mutant(
+        "arrives as it is written",
+        "what is only now written to the new Secret counts as being there",
+        ((members, "has_arrived", _arrives_as_it_is_written),),
+        "moved",
+        killers.MOVED_BACK,
+    ),
+    Mutant(
+        "arrived whenever",
+        "a key leaves for a place that was written before the tags changed",
+        ((members, "has_arrived", _arrived_whenever),),
+        "moved",
+        killers.MOVED_BACK,
+    ),
+    Mutant(
         "no doubt",
         "keys of a Secret whose state was lost go before what moves is in its new place",
-        contents._Part,  # noqa: SLF001 - likewise
-        "_left",
-        "if self._underway or self._doubtful",
-        "if self._doubtful",
+        ((desired, "loose_keys", _loose_keys_go),),
         "moved",
         killers.MOVE_WITHOUT_STATE,
     ),
     Mutant(
         "no index",
         "the vault's own Secret does not remember the others",
-        contents,
-        "_others",
-        "if secret != holdings.target.secret and records:",
-        "if False:",
+        ((desired, "further_secrets", lambda *_: {}),),
         "agrees",
         killers.LEFT_IN_OTHER,
     ),
     Mutant(
         "last one wins",
         "a key that two secrets claim goes to the later one",
-        contents._Part,  # noqa: SLF001 - likewise
-        "clashes",
-        "if len(names) > 1}",
-        "if len(names) > 2}",
+        ((Members, "held_back", _last_one_wins),),
         "present",
         killers.CLASH,
     ),
     Mutant(
         "drift unseen",
         "keys that somebody else changed are taken for intact",
-        ObservedVault,
-        "holds",
-        "and _is_intact(standing, name)",
-        "",
+        ((ObservedSecret, "intact", property(lambda self: frozenset(self.recorded))),),
         "agrees",
         killers.DRIFT,
     ),
     Mutant(
         "overlay unseen",
         "a key that somebody else applied as stringData is taken for intact",
-        ObservedSecret,
-        "records",
-        "settled=record.settled and sure(record.keys(name))",
-        "settled=record.settled",
+        ((ObservedSecret, "records", property(_recorded)),),
         "agrees",
         killers.OVERLAID,
     ),
     Mutant(
         "no guard",
         "an empty listing takes all away",
-        VaultReader,
-        "whole",
-        "if self.prune and not self.removals:",
-        "if False:",
+        ((desired, "guarded_secrets", lambda *_, **__: frozenset()),),
         "guard",
         killers.EMPTIED,
     ),
     Mutant(
         "foreign taken",
         "a Secret that somebody else claims is taken unasked",
-        Reconciler,
-        "_stand",
-        "if actual is not None:",
-        "if False:",
+        ((reconciler, "refuse_foreign", lambda *_, **__: None),),
         "foreign",
         killers.CLAIMED,
     ),
     Mutant(
         "dry run writes",
         "a dry run is none",
-        Reconciler,
-        "_write",
-        "if plan.apply is None or progress.work.dry_run:",
-        "if plan.apply is None:",
+        ((Rehearsal, "apply", lambda self, *given: self.cluster.apply(*given)),),
         "dry",
         killers.DRY_RUN,
     ),
     Mutant(
         "case matters",
         "two spellings of one name are two secrets",
-        reading,
-        "latest",
-        "found[secret.name.lower()]",
-        "found[secret.name]",
+        ((SecretName, "__eq__", str.__eq__), (SecretName, "__hash__", str.__hash__)),
         "agrees",
         killers.TWO_SPELLINGS,
     ),

@@ -105,7 +105,7 @@ def build(wire: Wire) -> Real:
         mock.patch("sync.adapters.azure.key_vault.azure_transport", _transport(wire.sleep)),
     ):
         clusters = Clusters([ClusterConfig("default", KubeconfigText(text))])
-        key_vaults = KeyVaults(_Credential(), "vault.azure.net", now=wire.now)
+        key_vaults = KeyVaults(_Credential(), "vault.azure.net", now=wire.now, clock=wire.now)
         cluster = KubernetesSecrets(clusters)
         _open(key_vaults, cluster, naming, vaults)
     reconciler = Reconciler(key_vaults, cluster, wire.now, turns=no_wait_turns)

@@ -14,7 +14,7 @@ from local.kubernetes.kinds import SECRET
 from local.kubernetes.status import ApiError
 from sync.app.events import Changed, parse
 from sync.core.errors import SyncError
-from sync.core.model import Converged, Hint, Target
+from sync.core.model import Converged, Hint, SecretName, Target
 from sync.reconcile.reconciler import ReconcileRequest
 from tests.model.actors import Actor, Fate, Killed
 from tests.model.agreement import check
@@ -314,7 +314,9 @@ class Run(Step):
     vault: int = 0
     event: int | None = None
     secret: str | None = None
-    force: bool = False
+    removals: bool = False
+    takeover: bool = False
+    refetch: bool = False
     dry_run: bool = False
     fates: tuple[tuple[int, Fate], ...] = ()
 
@@ -326,7 +328,7 @@ class Run(Step):
 
     def actor(self) -> Actor:
         """Return who it is that runs."""
-        return Actor(dict(self.fates), self.force, self.dry_run)
+        return Actor(dict(self.fates), self.removals, self.takeover, self.dry_run)
 
     def act(self, history: History) -> None:
         """Reconcile."""
@@ -339,7 +341,7 @@ class Run(Step):
             history.tell(done)
             if not self.dry_run and not any(fate is Fate.LAG for _, fate in self.fates):
                 names = None if work.whole else [hint.secret for hint in work.hints]
-                history.watch.told(history.of(work.target), began, names, done.unread)
+                history.watch.told(history.of(work.target), began, names, done.refused)
         except Killed:
             return
         except SyncError as error:
@@ -358,15 +360,15 @@ class Run(Step):
             assert isinstance(event, Changed)
             target = history.app.naming.target(history.app.naming.vault(event.vault))
             return ReconcileRequest(target, (event.hint,), whole=False)
-        hints = () if self.secret is None else (Hint(self.secret),)
+        hints = () if self.secret is None else (Hint(SecretName(self.secret)),)
         target = real.targets[self.vault % len(history.world.kept)]
         return ReconcileRequest(
             target,
             hints,
             not hints,
-            removals=self.force,
-            takeover=self.force,
-            refetch=self.force,
+            removals=self.removals,
+            takeover=self.takeover,
+            refetch=self.refetch,
             dry_run=self.dry_run,
         )
 

@@ -145,6 +145,16 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Sweep(),
         Mark(0, "", "claim"),
     ),
+    # The state was lost, and a listing lagged: the only key of a live secret was taken for a
+    # deleted one's.
+    "lost-state-and-a-lagging-listing": (
+        Set(0, "b"),
+        Tick(100),
+        Set(0, "a"),
+        Run(0),
+        Mark(0, "", "state"),
+        Run(0, fates=((1, Fate.LAG),)),
+    ),
     # The server ignores the resourceVersion of a Secret that is gone: a plan for what was there
     # made it anew.
     "deleted-between-read-and-write": (

@@ -173,7 +173,7 @@ class Watch:
             if old != new:
                 yield "foreign", f"{part} of {write.secret} become {sorted(new)}"
         manager = texts(child(write.before, "metadata"), "labels").get(_OURS[0], _MANAGER)
-        if manager != _MANAGER and not write.actor.force:
+        if manager != _MANAGER and not write.actor.takeover:
             yield "foreign", f"{write.secret} is {manager}'s and is written"
         for key, value in write.old.items():
             if key.startswith("foreign") and write.new.get(key) != value:
@@ -279,7 +279,7 @@ class Watch:
     def _guard(self, write: Write) -> Iterator[tuple[str, str]]:
         lost = {k for k, v in write.old.items() if self._world.values.found(v)} - write.new.keys()
         seen = write.actor.seen.get(write.path)
-        if not lost or write.actor.force or seen is None:
+        if not lost or write.actor.removals or seen is None:
             return
         if not any(self._world.since(write.kept, seen.moment)):
             yield "guard", f"{sorted(lost)} of {write.secret} go with an empty listing"

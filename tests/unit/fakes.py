@@ -15,6 +15,7 @@ from sync.core.model import (
     Actual,
     Desired,
     ListedSecret,
+    SecretName,
     Target,
     Unserved,
     VaultName,
@@ -181,7 +182,7 @@ class FakeVaults:
         self._wire.pass_on(Call("list"))
         return [
             ListedSecret(
-                kept.name,
+                SecretName(kept.name),
                 served.enabled,
                 served.updated,
                 served.expires,
@@ -208,7 +209,7 @@ class FakeVaults:
             return Unserved.DISABLED
         last = found[-1]
         return VaultSecret(
-            kept.name,
+            SecretName(kept.name),
             last.version,
             last.value,
             last.created,

@@ -97,6 +97,27 @@ async def _turns() -> None:
         await asyncio.sleep(0)
 
 
+@dataclass(slots=True)
+class Moments:
+    """A monotonic clock that goes on only while somebody sleeps; it keeps how long each time."""
+
+    now: float = 0.0
+    slept: list[float] = field(default_factory=list)
+
+    def __call__(self) -> float:
+        """Return seconds."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let that much time pass."""
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def soon(self, seconds: float = 20.0) -> Deadline:
+        """Return a deadline on this clock."""
+        return Deadline.after(seconds, self)
+
+
 def soon(seconds: float = 20.0) -> Deadline:
     """Return a deadline that no test should meet."""
     return Deadline.after(seconds, time.monotonic)

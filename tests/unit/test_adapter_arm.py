@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from azure.core.credentials import AccessToken
+from azure.core.pipeline.transport import RequestsTransport
 
 from local.authority import Authority
 from local.proxy import Proxy
@@ -200,13 +201,35 @@ def test_a_refusal_has_the_questions_own_remedy(server: Scripted, arm: ResourceM
     ids=["seconds", "quota", "nonsense", "none"],
 )
 def test_throttling_hands_on_when_to_return(
-    server: Scripted, arm: ResourceManager, headers: dict[str, str], seconds: float | None
+    server: Scripted,
+    arm: ResourceManager,
+    headers: dict[str, str],
+    seconds: float | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Resource Graph may tell in a header of its own when its quota is there again."""
+    monkeypatch.setattr(RequestsTransport, "sleep", lambda *_: None)
     server.answers = [refused(429, **headers)]
     error = failure(arm)
     assert isinstance(error, Transient)
     assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Retry_After": "7"}, {"x_ms_user_quota_resets_after": "00:00:07"}], ids=range(2)
+)
+def test_throttling_that_ends_in_time_is_waited_out(
+    server: Scripted,
+    arm: ResourceManager,
+    headers: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A wait that ends within the caller's time is kept to, in whichever header it comes."""
+    slept: list[float] = []
+    monkeypatch.setattr(RequestsTransport, "sleep", lambda _, seconds: slept.append(seconds))
+    server.answers = [refused(429, **headers), Answer(body={"a": 1})]
+    assert arm.ask(QUESTION, soon()) == {"a": 1}
+    assert [round(each) for each in slept] == [7]
 
 
 def test_a_redirect_is_not_followed(server: Scripted, arm: ResourceManager) -> None:

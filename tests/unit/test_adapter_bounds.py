@@ -1,6 +1,8 @@
 """What an answer may take of time and memory, whoever sends it, and what Retry-After may say."""
 
+import asyncio
 import gzip
+import logging
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -8,6 +10,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
+import urllib3
 from aiohttp import web
 
 from local.authority import Authority
@@ -22,6 +25,8 @@ from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.adapters.wire import bounded_body as body
 from sync.adapters.wire.retry_after import retry_after
 from sync.core.errors import SyncError, Transient
+from sync.telemetry import quiet_sdks
+from tests.leaks.dye import PLANTED
 from tests.unit.scripted import soon
 from tests.unit.test_adapter_key_vault import BUNDLE, VAULT, Token, challenge
 from tests.unit.test_adapter_kubernetes import TARGET
@@ -109,6 +114,22 @@ def test_an_answer_that_unfolds_does_not_fill_the_memory(ask: Ask) -> None:
     assert isinstance(error, Transient)
     assert error.reason in {"VaultAnswerBroken", "ClusterAnswerBroken"}
     assert peak < 8 * body.LARGEST_BYTES
+
+
+def test_no_library_logs_a_damaged_head(servers: Servers, caplog: pytest.LogCaptureFixture) -> None:
+    """Of an answer whose head cannot be read no part gets into the log."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{PLANTED}\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    quiet_sdks()
+    port = servers.listen(answer)
+    assert urllib3.request("GET", f"http://{LOOPBACK}:{port}/", retries=False).status == 200
+    servers.stop(port)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 @pytest.mark.parametrize(

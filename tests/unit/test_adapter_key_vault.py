@@ -2,6 +2,7 @@
 
 import gc
 import json
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -10,17 +11,20 @@ from pathlib import Path
 
 import pytest
 from azure.core.credentials import AccessToken
+from azure.core.pipeline.transport import RequestsTransport
 from azure.keyvault.secrets import SecretClient
 
 from local.authority import Authority
 from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
 from sync.adapters.azure.key_vault import KeyVaults
+from sync.adapters.azure.key_vault_answers import Bounds
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import ListedSecret, Unserved, VaultName
+from sync.core.model import ListedSecret, SecretName, Unserved, VaultName
+from sync.telemetry import quiet_sdks
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.scripted import Answer, Request, Scripted, said, soon
+from tests.unit.scripted import Answer, Moments, Request, Scripted, said, soon
 
 VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
 OTHER = VaultName("weu-ds-akv-shop-dev-2", "weu", "shop", "dev", 2)
@@ -100,6 +104,22 @@ def vaults() -> Iterator[KeyVaults]:
     vaults.close()
 
 
+@pytest.fixture
+def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
+    """Make a clock, and let the Azure SDK's transports sleep by it."""
+    moments = Moments()
+    monkeypatch.setattr(RequestsTransport, "sleep", lambda _, seconds: moments.sleep(seconds))
+    return moments
+
+
+@pytest.fixture
+def patient(moments: Moments) -> Iterator[KeyVaults]:
+    """Make the adapter on that clock."""
+    vaults = KeyVaults(Token(), "vault.azure.net", clock=moments)
+    yield vaults
+    vaults.close()
+
+
 def answering(server: Scripted, *answers: Answer) -> None:
     """Script the answers to callers with a token; those without get the challenge."""
     rest = list(answers)
@@ -126,16 +146,52 @@ def failure(vaults: KeyVaults, vault: VaultName = VAULT, seconds: float = 20.0) 
 
 
 def test_get_returns_the_version_served(server: Scripted, vaults: KeyVaults) -> None:
-    """Name and version are those of the answer's id, and the time is that before the request."""
+    """Name and version are those of the answer's id."""
     answering(server, Answer(body=BUNDLE))
     secret = vaults.get(VAULT, "db-url", soon())
     assert not isinstance(secret, Unserved)
     assert (secret.name, secret.version, secret.value) == ("Db-Url", "0a1b", PLANTED)
     assert (secret.created, secret.updated) == (1_700_000_000, 1_700_000_001)
-    assert secret.read_at == 1_800_000_000.5
     assert asked(server) == ["/secrets/db-url/?api-version=7.4"]
     vaults.get(VAULT, "db-url", soon(), version="0a1b")
     assert asked(server)[1] == "/secrets/db-url/0a1b?api-version=7.4"
+
+
+@pytest.mark.parametrize(
+    ("date", "seconds", "read_at"),
+    [
+        ("Fri, 15 Jan 2027 08:00:09 GMT", 0.0, 1_800_000_009.0),
+        ("Fri, 15 Jan 2027 08:00:09 GMT", 0.5, 1_800_000_008.0),
+        ("Fri, 15 Jan 2027 08:00:09 GMT", 2.0, 1_800_000_007.0),
+        ("Friday, 15-Jan-27 08:00:09 GMT", 0.0, 1_800_000_009.0),
+        ("Fri Jan 15 08:00:09 2027", 0.0, 1_800_000_009.0),
+        ("Fri, 15 Jan 2027 08:00:09 -0000", 0.0, 1_800_000_009.0),
+        ("", 2.0, 1_700_000_000.5),
+        ("soon", 2.0, 1_700_000_000.5),
+        ("Fri, 15 Jan 99999 08:00:09 GMT", 2.0, 1_700_000_000.5),
+        ("Fri, 32 Jan 2027 08:00:09 GMT", 2.0, 1_700_000_000.5),
+    ],
+)
+def test_the_vault_says_when_it_read(
+    server: Scripted, date: str, seconds: float, read_at: float
+) -> None:
+    """That is the answer's date less what the call took; without one it is when we asked."""
+    moments = Moments()
+    vaults = KeyVaults(
+        Token(), "vault.azure.net", now=lambda: 1_700_000_000.5 + moments.now, clock=moments
+    )
+
+    def script(request: Request) -> Answer:
+        if "Authorization" not in request.headers:
+            return challenge()
+        moments.now += seconds
+        return Answer(body=BUNDLE, headers={"Date": date})
+
+    server.answers = [script]
+    secret = vaults.get(VAULT, "db-url", soon())
+    vaults.close()
+    assert not isinstance(secret, Unserved)
+    assert secret.read_at == read_at
 
 
 @pytest.mark.parametrize("value", ["", "ä\u2028\0", "\ud800", " \n", "x" * 25_600], ids=range(5))
@@ -180,12 +236,12 @@ def test_an_impossible_name_is_not_asked_for(
         (refused(403, "Forbidden", "ForbiddenByFirewall"), Permanent, "VaultFirewalled", 1),
         (Answer(403, f"<html>{PLANTED}"), Permanent, "VaultForbidden", 1),
         (refused(401, "Unauthorized"), Permanent, "VaultUnauthorized", 1),
+        (challenge(), Permanent, "VaultUnauthorized", 1),
         (refused(400, "BadParameter"), Permanent, "VaultRefused", 1),
         (refused(404, "VaultNotFound"), Transient, "VaultUnavailable", 1),
         (Answer(404, f"<html>{PLANTED}", content_type="text/html"), Transient, None, 1),
         (Answer(404, PLANTED, content_type="image/png"), Transient, None, 1),
         (refused(409, "Conflict"), Transient, "VaultUnavailable", 1),
-        (refused(429, "Throttled"), Transient, "VaultThrottled", 3),
         (refused(500, "InternalError"), Transient, "VaultUnavailable", 3),
         (Answer(503, f"<html>{PLANTED}"), Transient, None, 3),
         (Answer(302, "", {"Location": "https://elsewhere.example/"}), Transient, None, 1),
@@ -225,33 +281,136 @@ def test_forbidden_names_the_role(server: Scripted, vaults: KeyVaults) -> None:
     assert 'az role assignment create --role "Key Vault Secrets User"' in failure(vaults).message
 
 
-def test_a_short_wait_is_waited(server: Scripted, vaults: KeyVaults) -> None:
-    """A Retry-After that fits into the call is kept to."""
-    answering(server, refused(429, "Throttled", Retry_After="1"), Answer(body=BUNDLE))
-    before = time.monotonic()
-    assert not isinstance(vaults.get(VAULT, "db-url", soon()), Unserved)
-    assert time.monotonic() - before >= 1
+def throttled(wait: str | None = None) -> Answer:
+    """Return a 429."""
+    return refused(429, "Throttled", **({} if wait is None else {"Retry_After": wait}))
 
 
-@pytest.mark.parametrize(("wait", "seconds"), [("6", 20.0), ("4", 3.0), ("3600", 20.0)])
-def test_a_long_wait_is_the_caller_s(
-    server: Scripted, vaults: KeyVaults, wait: str, seconds: float
+def unserved(vaults: KeyVaults, moments: Moments, seconds: float = 20.0) -> Transient:
+    """Return what a get ends in."""
+    with pytest.raises(Transient) as caught:
+        vaults.get(VAULT, "db-url", moments.soon(seconds))
+    return caught.value
+
+
+@pytest.mark.parametrize("wait", [1.0, 6.0, 17.0, 100.0])
+@pytest.mark.parametrize("status", [429, 503, 500])
+def test_a_wait_that_fits_is_waited_out(
+    server: Scripted, patient: KeyVaults, moments: Moments, wait: float, status: int
 ) -> None:
-    """A Retry-After beyond five seconds or beyond the deadline is handed on, not slept."""
-    answering(server, refused(429, "Throttled", Retry_After=wait))
-    error = failure(vaults, seconds=seconds)
-    assert isinstance(error, Transient)
-    assert error.retry_after == float(wait)
+    """A Retry-After that ends within the caller's time is kept to, however long it is."""
+    answering(server, refused(status, "Busy", Retry_After=f"{wait:.0f}"), Answer(body=BUNDLE))
+    assert not isinstance(patient.get(VAULT, "db-url", moments.soon(wait + 3)), Unserved)
+    assert moments.slept == [wait]
+    assert len(asked(server)) == 2
+
+
+@pytest.mark.parametrize("wait", ["20", "21", "3600"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_wait_that_does_not_fit_is_the_caller_s(
+    server: Scripted, patient: KeyVaults, moments: Moments, status: int, wait: str
+) -> None:
+    """A Retry-After that ends after the caller's time is handed on at once."""
+    answering(server, refused(status, "Busy", Retry_After=wait))
+    assert unserved(patient, moments).retry_after == float(wait)
     assert len(asked(server)) == 1
+    assert not moments.slept
 
 
-@pytest.mark.parametrize("wait", ["soon", "-5", "9" * 400, "nan"])
-def test_a_wait_that_is_no_time_may_pass(server: Scripted, vaults: KeyVaults, wait: str) -> None:
+def test_a_vault_that_does_not_say_how_long_is_asked_ever_later(
+    server: Scripted, patient: KeyVaults, moments: Moments
+) -> None:
+    """Key Vault says 429 without a Retry-After: the waits are those of its guidance.
+
+    https://github.com/vcsjones/AzureSignTool/issues/219 shows such an answer.
+    """
+    answering(server, throttled())
+    error = unserved(patient, moments, 100)
+    assert (error.reason, error.retry_after) == ("VaultThrottled", None)
+    assert moments.slept == [1, 2, 4, 8]
+    assert len(asked(server)) == 5
+
+
+def test_a_vault_that_throttles_again_and_again_is_given_up(
+    server: Scripted, patient: KeyVaults, moments: Moments
+) -> None:
+    """After five refusals in a row, each after the wait that was asked for, the call fails."""
+    answering(server, throttled("3"))
+    assert unserved(patient, moments, 100).retry_after == 3
+    assert moments.slept == [3, 3, 3, 3]
+
+
+@pytest.mark.parametrize("wait", ["soon", "-5", "nan", ""])
+def test_a_wait_that_is_no_time_is_none(
+    server: Scripted, patient: KeyVaults, moments: Moments, wait: str
+) -> None:
     """Whatever Retry-After says, too many requests are too many for now."""
-    answering(server, refused(429, "Throttled", Retry_After=wait))
-    error = failure(vaults)
-    assert isinstance(error, Transient)
-    assert error.reason == "VaultThrottled"
+    answering(server, throttled(wait), Answer(body=BUNDLE))
+    assert not isinstance(patient.get(VAULT, "db-url", moments.soon()), Unserved)
+    assert moments.slept == [1]
+
+
+def test_who_comes_while_a_vault_throttles_spends_no_call(
+    server: Scripted, patient: KeyVaults, moments: Moments
+) -> None:
+    """The moment before which a vault is not to be asked is the same for every caller.
+
+    Who cannot wait for it is told at once when to come back, and of another vault nothing is held
+    up.
+    """
+    answering(server, throttled("30"))
+    assert unserved(patient, moments).retry_after == 30
+    moments.now += 4
+    error = unserved(patient, moments, 7)
+    assert (error.reason, error.retry_after) == ("VaultThrottled", 6)
+    with pytest.raises(Transient, match="throttles this app"):
+        patient.list(VAULT, moments.soon(7))
+    assert len(asked(server)) == 1
+    answering(server, Answer(body=bundle(OTHER)))
+    assert not isinstance(patient.get(OTHER, "db-url", moments.soon(7)), Unserved)
+    answering(server, Answer(body=BUNDLE))
+    assert not isinstance(patient.get(VAULT, "db-url", moments.soon(8)), Unserved)
+    assert moments.slept == [6]
+
+
+def test_a_vault_that_throttles_the_first_request_is_waited_for(
+    server: Scripted, patient: KeyVaults, moments: Moments
+) -> None:
+    """So it is where the vault has not even said whom it wants a token of."""
+    vault = VaultName("weu-ds-akv-first-dev-1", "weu", "first", "dev", 1)
+    first = iter([throttled("7")])
+
+    def script(request: Request) -> Answer:
+        refusal = next(first, None)
+        if refusal is not None:
+            return refusal
+        if "Authorization" not in request.headers:
+            return challenge()
+        return Answer(body=bundle(vault))
+
+    server.answers = [script]
+    assert not isinstance(patient.get(vault, "db-url", moments.soon()), Unserved)
+    assert moments.slept == [7]
+
+
+def test_a_short_illness_is_tried_three_times(
+    server: Scripted, patient: KeyVaults, moments: Moments
+) -> None:
+    """A vault that is ill is asked again at once, and once more a little later."""
+    answering(server, refused(503, "Busy"))
+    assert unserved(patient, moments).reason == "VaultUnavailable"
+    assert moments.slept == [0.8]
+    assert len(asked(server)) == 3
+
+
+def test_no_wait_outlasts_the_caller(
+    server: Scripted, patient: KeyVaults, moments: Moments
+) -> None:
+    """Of several waits the one that would end after the caller's time is not begun."""
+    answering(server, throttled("8"))
+    assert unserved(patient, moments).retry_after == 8
+    assert moments.slept == [8, 8]
+    assert moments.now == 16
 
 
 def test_retry_after_alone_repeats_nothing(server: Scripted, vaults: KeyVaults) -> None:
@@ -271,9 +430,9 @@ def test_list_follows_all_pages(server: Scripted, vaults: KeyVaults) -> None:
         page("c", enabled=False, exp=1_900_000_000, link=""),
     )
     assert vaults.list(VAULT, soon()) == [
-        ListedSecret("a", enabled=True, updated=1_700_000_001),
-        ListedSecret("B", enabled=True, updated=1_700_000_001),
-        ListedSecret("c", enabled=False, updated=1_700_000_001, expires=1_900_000_000),
+        ListedSecret(SecretName("a"), enabled=True, updated=1_700_000_001),
+        ListedSecret(SecretName("B"), enabled=True, updated=1_700_000_001),
+        ListedSecret(SecretName("c"), enabled=False, updated=1_700_000_001, expires=1_900_000_000),
     ]
     assert [path.partition("skiptoken=")[2] for path in asked(server)] == ["", "1", "2"]
 
@@ -336,7 +495,7 @@ def test_a_vault_that_is_too_large_is_refused(server: Scripted) -> None:
         return page(*(f"s{number}-{n}" for n in range(25)), link=f"{URL}/secrets?skip={number}")
 
     server.answers = [script]
-    vaults = KeyVaults(Token(), "vault.azure.net", most_secrets=100)
+    vaults = KeyVaults(Token(), "vault.azure.net", bounds=Bounds(100, 1 << 20))
     with pytest.raises(Permanent, match="more than 100 secrets"):
         vaults.list(VAULT, soon())
     assert next(pages) == 5
@@ -351,9 +510,7 @@ def test_a_list_that_never_ends_is_broken(server: Scripted, vaults: KeyVaults) -
     assert len(asked(server)) == 2
 
 
-@pytest.mark.parametrize(
-    "body", [{"message": "hello"}, {"value": None}, {"value": {}}, [], None, "text"]
-)
+@pytest.mark.parametrize("body", [{"message": "hello"}, {"value": {}}, [], None, "text"])
 def test_a_page_that_is_none_is_no_empty_one(
     server: Scripted, vaults: KeyVaults, body: object
 ) -> None:
@@ -410,6 +567,74 @@ def test_a_foreign_challenge_gets_no_token(server: Scripted, vaults: KeyVaults) 
     error = failure(vaults, VaultName("weu-ds-akv-odd-dev-1", "weu", "odd", "dev", 1))
     assert (type(error), error.reason) == (Permanent, "VaultUntrusted")
     assert not asked(server)
+
+
+CHALLENGES = (
+    None,
+    "",
+    "Bearer",
+    "Basic realm=proxy",
+    'Basic realm="proxy", charset="UTF-8"',
+    "Negotiate",
+    "Bearer error=invalid_token",
+    'Bearer authorization="https://login.example/tenant',
+    "Bearer =,=,,",
+)
+
+
+@pytest.mark.parametrize("header", CHALLENGES)
+def test_a_challenge_that_is_none_gets_no_token(
+    server: Scripted, vaults: KeyVaults, header: str | None
+) -> None:
+    """Who asks for a log-in in another way than Key Vault does is not it, and gets no token."""
+    headers = {} if header is None else {"WWW-Authenticate": header}
+    server.answers = [Answer(401, f"<html>{PLANTED}", headers, content_type="text/html")]
+    error = failure(vaults, VaultName("weu-ds-akv-odd-dev-2", "weu", "odd", "dev", 2))
+    assert (type(error), error.reason) == (Permanent, "VaultUntrusted")
+    assert not asked(server)
+    assert "accept the token" not in error.message
+
+
+def test_a_token_that_was_sent_is_told_so(server: Scripted, vaults: KeyVaults) -> None:
+    """A 401 after a token was sent is about that, whatever challenge comes with it."""
+    answering(server, Answer(body=BUNDLE))
+    vaults.get(VAULT, "db-url", soon())
+    answering(server, Answer(401, "", {"WWW-Authenticate": "Negotiate"}))
+    assert failure(vaults).reason == "VaultUnauthorized"
+
+
+LOGGED = pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(503, f"<html>{PLANTED}", content_type="text/html"),
+        Answer(503, f"<html>{PLANTED}"),
+        Answer(503, f"<html>{PLANTED}", content_type="application/xml"),
+        Answer(503, PLANTED, content_type="image/png"),
+        Answer(403, f"<html>{PLANTED}", content_type="text/html"),
+        Answer(404, ""),
+        # https://github.com/Azure/azure-cli/issues/30709
+        Answer(200, f"<html>{PLANTED}", {"Server": "BigIP"}, content_type="text/html"),
+        Answer(200, f"<html>{PLANTED}", content_type="text/xml"),
+        Answer(200, BUNDLE, cut=True),
+    ],
+    ids=range(9),
+)
+
+
+@LOGGED
+def test_no_library_logs_an_answer(
+    server: Scripted, vaults: KeyVaults, answer: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What cannot be read is an error of ours, and no traceback in the log nor a part of it."""
+    quiet_sdks()
+    answering(server, answer)
+    failure(vaults)
+    with pytest.raises(SyncError):
+        vaults.list(VAULT, soon())
+    spoken = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert not [record for record in spoken if record.exc_info]
+    assert not [record for record in spoken if record.name.startswith("azure.keyvault")]
+    assert PLANTED not in "".join(record.getMessage() for record in spoken)
 
 
 def test_an_unknown_authority_is_refused(

@@ -11,6 +11,7 @@ import pytest
 
 from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
+from sync.app.status import SecretStatus, VaultStatus
 from sync.app.use_cases import DISCOVERY, REQUEST, App
 from sync.app.work_queue import Threads, WorkQueue
 from sync.core.errors import (
@@ -22,10 +23,22 @@ from sync.core.errors import (
     Unattended,
     Unexpected,
 )
-from sync.core.model import Actual, Converged, Desired, Failed, Hint, Ignored, Outcome, Target
+from sync.core.model import (
+    Actual,
+    Converged,
+    Desired,
+    Failed,
+    Hint,
+    Ignored,
+    Outcome,
+    SecretName,
+    Target,
+)
 from sync.core.ports import Cluster, Deadline, Known
 from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from sync.http_api.convert import status_of
+from sync.http_api.dataclass_json import to_json
 from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult
 from tests.unit.world import World
 
@@ -182,7 +195,7 @@ def test_an_event_brings_its_secret_over() -> None:
     outcome = taken(stage.app(), event(KNOWN[0].upper(), Version=version))
     assert isinstance(outcome, Converged)
     assert stage.world.data == {"a": "new"}
-    assert stage.works[0].hints == (Hint("a", version, stage.world.clock()),)
+    assert stage.works[0].hints == (Hint(SecretName("a"), version, stage.world.clock()),)
     assert not stage.works[0].whole
 
 
@@ -306,7 +319,10 @@ def test_a_resync_hands_its_options_on() -> None:
     stage = Stage(gone=frozenset({KNOWN[2]}))
     app, target = stage.app(), Naming(PATTERN).target(Naming(PATTERN).vault(KNOWN[0]))
     for request, work in (
-        (Resync(KNOWN[0], secret="a"), ReconcileRequest(target, (Hint("a"),), whole=False)),
+        (
+            Resync(KNOWN[0], secret="a"),
+            ReconcileRequest(target, (Hint(SecretName("a")),), whole=False),
+        ),
         (Resync(KNOWN[0], dry_run=True), ReconcileRequest(target, dry_run=True)),
         (Resync(KNOWN[0], removals=True), ReconcileRequest(target, removals=True)),
         (Resync(KNOWN[0], takeover=True), ReconcileRequest(target, takeover=True)),
@@ -449,8 +465,8 @@ def test_a_failed_search_is_told_and_every_known_vault_is_done(fault: SyncError)
         assert [of(outcome) for outcome in outcomes[1:]] == [None] * (len(outcomes) - 1)
         assert len(outcomes) > 1
     told = list(app.status(app.select(Resync())))
-    assert [entry["vault"] for entry, _ in told] == [DISCOVERY, *KNOWN]
-    assert [error for _, error in told] == [fault, None, None, None]
+    assert [status_of(each).vault for each in told] == [DISCOVERY, *KNOWN]
+    assert [each.error for each in told] == [fault, None, None, None]
 
 
 def test_a_project_that_a_failed_search_may_have_missed_is_not_called_unknown() -> None:
@@ -554,17 +570,19 @@ def test_the_status_tells_every_secret_and_every_failure() -> None:
     app = stage.app()
     list(app.resync(Resync(vault=KNOWN[0])))
     told = list(app.status(app.select(Resync())))
-    assert [entry["state"] for entry, _ in told] == ["unknown", "converged", "absent", "absent"]
-    assert [error.reason if error else None for _, error in told] == [
+    states = [status_of(each).state for each in told]
+    assert states == ["unknown", "converged", "absent", "absent"]
+    assert [each.error.reason if each.error else None for each in told] == [
         "NamespaceProtected",
         None,
         None,
         None,
     ]
     stage.world.wire.fail("read", Transient(Reason.CLUSTER_UNREACHABLE, "Down."), times=1)
-    told = list(app.status(app.select(Resync(vault=KNOWN[0]))))
-    assert told[0][0]["reason"] == "ClusterUnreachable"
-    assert "pl4nted" not in json.dumps([entry for entry, _ in told])
+    told += app.status(app.select(Resync(vault=KNOWN[0])))
+    assert told[-1].error
+    assert told[-1].error.reason == "ClusterUnreachable"
+    assert "pl4nted" not in repr(told) + json.dumps(to_json(list(map(status_of, told))))
 
 
 def web(stage: Stage) -> Target:
@@ -581,12 +599,13 @@ def test_the_status_follows_the_index_to_the_other_secrets() -> None:
     stage.put(KNOWN[0], "a", "pl4nted")
     other = web(stage)
     stage.world.cluster.edit(other, {("data", "cert"): b"x"})
-    ((told, error),) = stage.app().status(Known((other.vault,)))
-    assert (told["state"], error) == ("drifted", None)
-    (part,) = json.loads(json.dumps(told["others"]))
-    assert part["target"]["secret"] == other.secret
-    assert part["out_of_step"] == ["cert"]
-    assert "pl4nted" not in json.dumps(told)
+    (told,) = stage.app().status(Known((other.vault,)))
+    assert isinstance(told, VaultStatus)
+    assert (told.state, told.error) == ("drifted", None)
+    part = told.others[other.secret]
+    assert isinstance(part, SecretStatus)
+    assert part.drifted == {"cert"}
+    assert "pl4nted" not in repr(told) + json.dumps(to_json(status_of(told)))
 
 
 def test_another_secret_that_cannot_be_read_hides_no_other() -> None:
@@ -596,10 +615,11 @@ def test_another_secret_that_cannot_be_read_hides_no_other() -> None:
     other = web(stage)
     refused = Permanent(Reason.CLUSTER_FORBIDDEN, "The Role lacks it.")
     app = replace(stage.app(), cluster=Barred(stage.world.cluster, other, refused))
-    ((told, error),) = app.status(Known((other.vault,)))
-    assert error is refused
-    assert told["state"] == "unknown"
-    assert [each["name"] for each in json.loads(json.dumps(told["secrets"]))] == ["a"]
+    (told,) = app.status(Known((other.vault,)))
+    assert isinstance(told, VaultStatus)
+    assert told.error is refused
+    assert told.state == "unknown"
+    assert list(told.own.secret.records) == ["a"]
 
 
 def test_an_explanation_is_of_the_whole_vault_or_of_one_secret() -> None:
@@ -643,7 +663,7 @@ def test_the_status_of_many_vaults_ends_in_time() -> None:
         stage.world.clock.now += 150
 
     told = list(replace(app, cluster=Scarce(read)).status(app.select(Resync())))
-    assert [error.reason if error else None for _, error in told] == [
+    assert [each.error.reason if each.error else None for each in told] == [
         None,
         None,
         "DeadlineExceeded",
@@ -660,5 +680,5 @@ def test_a_bug_in_one_status_stays_with_its_vault() -> None:
             raise ZeroDivisionError("pl4nted")
 
     told = list(replace(app, cluster=Scarce(read)).status(app.select(Resync())))
-    assert [type(error) for _, error in told] == [type(None), Unexpected, type(None)]
-    assert "pl4nted" not in json.dumps([entry for entry, _ in told])
+    assert [type(each.error) for each in told] == [type(None), Unexpected, type(None)]
+    assert "pl4nted" not in repr(told) + json.dumps(to_json(list(map(status_of, told))))

@@ -6,12 +6,17 @@ import traceback
 from base64 import b64decode
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
+from math import gcd
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import (
+    RSAPrivateKey,
+    RSAPrivateNumbers,
+    RSAPublicNumbers,
+)
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -26,10 +31,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.core.errors import Permanent
+from sync.projection.budget import CHEAP_ROUNDS, ParseBudget
 from sync.projection.certificates import Bundle, read_bundle
 from tests.unit.chains import (
     PEM,
     PKCS12,
+    Chain,
     Key,
     bare_pfx,
     certify,
@@ -63,7 +70,7 @@ warned_of_odd_input = pytest.mark.filterwarnings("ignore::UserWarning")
 
 def read(text: str, content_type: str = "", *, keep_root: bool = True) -> Bundle:
     """Read it under some name."""
-    return read_bundle("shop-tls", text, content_type, keep_root=keep_root)
+    return read_bundle("shop-tls", text, content_type, ParseBudget(), keep_root=keep_root)
 
 
 def outcome(text: str, content_type: str = "") -> Bundle | Permanent:
@@ -471,6 +478,45 @@ def test_a_crowd_of_certificates_is_refused() -> None:
     assert refusal(pem_bundle(chain.key, crowd)) == "CertificateUnreadable"
 
 
+@pytest.mark.parametrize(("length", "is_read"), [(6, True), (7, False)])
+def test_certificates_of_one_name_are_not_compared_without_end(
+    length: int, *, is_read: bool
+) -> None:
+    """Each may have issued each: a check of a signature takes up to 1.3 ms, 1,024 take a second."""
+    keys = [key_of("P-256", number) for number in range(length)]
+    chain = [certify("one", key, "one", by) for key, by in pairwise([*keys, keys[-1]])]
+    text = pem_bundle(keys[0], chain)
+    if is_read:
+        assert served(read(text)) == chain
+    else:
+        assert refusal(text) == "CertificateUnreadable"
+
+
+def with_exponent(e: int) -> RSAPrivateKey:
+    """Make an RSA key whose public exponent is given."""
+    held = key_of("RSA-2048")
+    assert isinstance(held, RSAPrivateKey)
+    p, q = held.private_numbers().p, held.private_numbers().q
+    while gcd(e, (p - 1) * (q - 1)) > 1:
+        e += 2
+    d = pow(e, -1, (p - 1) * (q - 1))
+    others = (d % (p - 1), d % (q - 1), pow(q, -1, p))
+    numbers = RSAPrivateNumbers(p, q, d, *others, RSAPublicNumbers(e, p * q))
+    return numbers.private_key(unsafe_skip_rsa_key_validation=True)
+
+
+def test_an_rsa_key_with_a_long_exponent_is_none() -> None:
+    """To check its signatures takes 10 ms each; neither is it read nor has it issued anything."""
+    key = key_of("P-256")
+    for each, is_one in ((with_exponent(2**63 + 1), True), (with_exponent(2**1000 + 1), False)):
+        own = certify("root", each, "root", each)
+        found = outcome(pem_bundle(each, [own]))
+        assert isinstance(found, Bundle) or reason_of(found, "") == "CertificateUnreadable"
+        assert isinstance(found, Bundle) is is_one
+        below = read(pem_bundle(key, [certify("leaf", key, "root", each), own]))
+        assert (below.authority is not None) is is_one
+
+
 def test_a_bundle_does_not_show_its_key() -> None:
     """A bundle in a log or a failed assertion shows no key."""
     chain = chain_of("P-256", 1)
@@ -548,6 +594,14 @@ def openssl(*arguments: str | Path) -> str:
     return done.stdout
 
 
+def exported(chain: Chain, folder: Path, *options: str) -> str:
+    """Make openssl write a PKCS#12 without a password."""
+    source, made = folder / "in.pem", folder / "made.pfx"
+    source.write_text(pem_bundle(chain.key, (chain.certificates[0], *chain.certificates[:0:-1])))
+    openssl("pkcs12", "-export", "-in", source, "-out", made, "-passout", "pass:", *options)
+    return text_of(made.read_bytes())
+
+
 @needs_openssl
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("kind", KINDS)
@@ -584,14 +638,40 @@ def test_openssl_verifies_the_chain(kind: str, length: int, tmp_path: Path) -> N
 def test_bundles_of_openssl_are_read(kind: str, options: list[str], tmp_path: Path) -> None:
     """Ours and theirs agree on PKCS#12 of every make, and on the PEM they turn it into."""
     chain = chain_of(kind, 4)
-    source, made = tmp_path / "in.pem", tmp_path / "made.pfx"
-    source.write_text(pem_bundle(chain.key, (chain.certificates[0], *chain.certificates[:0:-1])))
-    openssl("pkcs12", "-export", "-in", source, "-out", made, "-passout", "pass:", *options)
-    expected = read(source.read_text(), PEM)
-    assert read(text_of(made.read_bytes()), PKCS12) == expected
+    expected = read(pem_bundle(chain.key, chain.certificates), PEM)
+    assert read(exported(chain, tmp_path, *options), PKCS12) == expected
     legacy = [option for option in options if option == "-legacy"]
+    made = tmp_path / "made.pfx"
     unpacked = openssl("pkcs12", "-in", made, "-nodes", "-passin", "pass:", *legacy)
     assert read(unpacked, PEM) == expected
+
+
+@needs_openssl
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["-legacy"],
+        ["-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1"],
+        ["-iter", "10000"],
+    ],
+    ids=["OpenSSL", "OpenSSL of old", "Windows", "Java"],
+)
+def test_bundles_of_the_usual_tools_wait_for_none(options: list[str], tmp_path: Path) -> None:
+    """What they ask for by default is cheap, so that no dear bundle takes its share."""
+    chain = chain_of("P-256", 2)
+    budget = ParseBudget(CHEAP_ROUNDS, dear_rounds=0)
+    text = exported(chain, tmp_path, *options)
+    found = read_bundle("shop-tls", text, PKCS12, budget, keep_root=True)
+    assert served(found) == [*chain.certificates]
+
+
+@needs_openssl
+def test_a_bundle_of_the_most_rounds_anybody_writes_is_read(tmp_path: Path) -> None:
+    """The number that is advised for passwords, for seal, certificates and key."""
+    chain = chain_of("P-256", 2)
+    text = exported(chain, tmp_path, "-iter", "600000")
+    assert served(read(text, PKCS12)) == [*chain.certificates]
 
 
 @needs_openssl

@@ -2,41 +2,68 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pytest
+
 from sync.cli.arguments import parse
-from sync.core.reasons import Reason
-from sync.core.vault_names import DEFAULT_NAMESPACE
-from sync.settings.environment import DEFAULT_DNS_SUFFIX, DEFAULT_SCHEDULE, NAMES, read
+from sync.core.errors import (
+    Conflict,
+    Malformed,
+    NotOurs,
+    Permanent,
+    SyncError,
+    Transient,
+    Unexpected,
+)
+from sync.core.reasons import Group, Reason
+from sync.http_api.principal import UnknownCaller
+from sync.settings.environment import SETTINGS, Setting, SettingsError, read
+from tests.docs.pages import PAGES, rewritten
 
 ROOT = Path(__file__).parents[2]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+CLASSES: Mapping[Group, set[type[SyncError]]] = {
+    Group.TARGET: {Permanent},
+    Group.VAULT_SECRET: {Permanent},
+    Group.TRANSIENT: {Transient, Conflict},
+    Group.ADOPTION: {Permanent, Conflict},
+    Group.MALFORMED: {Malformed, SettingsError},
+    Group.IGNORED: {NotOurs, UnknownCaller},
+    Group.BUG: {Unexpected},
+}
+"""The errors that the reasons of a group are raised with."""
 
 
-def rows(document: str) -> Iterator[list[str]]:
-    """Return the cells of each table row."""
-    for line in (ROOT / document).read_text().splitlines():
-        if line.startswith("|"):
-            yield [cell.strip() for cell in line.strip("|").split("|")]
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_is_stale(page: str) -> None:
+    """What `make docs` writes is what is there."""
+    assert (ROOT / page).read_text() == rewritten(page), "stale: make docs"
 
 
-def test_readme_has_every_setting_and_its_default() -> None:
-    """The settings table of README is the settings' own list, with the defaults in force."""
-    table = {row[0].strip("`"): row[-1] for row in rows("README.md") if "`SYNC_" in row[0]}
-    assert table.keys() == NAMES
-    said = {name: re.findall("`([^`]+)`", default) for name, default in table.items()}
-    assert said["SYNC_VAULT_DNS_SUFFIX"] == [DEFAULT_DNS_SUFFIX]
-    assert said["SYNC_NAMESPACE"] == [DEFAULT_NAMESPACE]
-    assert said["SYNC_SCHEDULE"] == [DEFAULT_SCHEDULE]
-    assert said["SYNC_PRUNE"] == ["owned"]
-    assert said["SYNC_DISCOVERY"] == ["none"]
-    assert said["SYNC_KEY_STYLE"] == ["verbatim"]
-    assert said["SYNC_STAGE_PREFIXES"] == ["none"]
-    assert said["SYNC_CHAIN_ROOT"] == ["drop"]
-    stated = {
-        name: values[0] for name, values in said.items() if name != "SYNC_CLUSTERS" and values
-    }
-    assert read(stated) == read({})
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_a_setting_has_the_default_that_the_readme_shows(setting: Setting) -> None:
+    """A default that is shown as a value is the one in force, and the row is a line of a screen."""
+    for value in re.findall("^`([^`]+)`$", setting.default):
+        assert read({setting.name: value}) == read({})
+    (row,) = re.findall(
+        rf"^\| `{setting.name}` .*$", (ROOT / "README.md").read_text(), re.MULTILINE
+    )
+    assert len(row) <= 100
+
+
+def errors_by_reason() -> Iterator[tuple[Reason, str]]:
+    """Return the reasons that the code gives to calls, with the names of what it calls."""
+    for path in (ROOT / "sync").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Name(id=called),
+                    args=[ast.Attribute(value=ast.Name(id="Reason"), attr=name), *_],
+                ):
+                    yield Reason[name], called
 
 
 def reasons() -> set[Reason]:
@@ -56,10 +83,19 @@ def test_every_reason_is_used() -> None:
     assert reasons() == set(Reason)
 
 
-def test_every_reason_is_explained() -> None:
-    """Each reason in the code has its row in docs/outcomes.md."""
-    told = {word for row in rows("docs/outcomes.md") for word in re.findall("`(\\w+)`", row[0])}
-    assert sorted({*Reason} - told) == []
+def test_a_reason_is_raised_as_its_group_says() -> None:
+    """Who reads under which heading a reason stands knows whether trying again may help."""
+    known = {each.__name__ for classes in CLASSES.values() for each in classes}
+    found = [(reason, called) for reason, called in errors_by_reason() if called in known]
+    assert len({reason for reason, _ in found}) > 60
+    for reason, called in found:
+        assert called in {each.__name__ for each in CLASSES[reason.group]}, reason
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_reason_is_told_in_sentences(reason: Reason) -> None:
+    """What a reason means begins and ends as a sentence does."""
+    assert re.fullmatch(r"[A-Z`].*\.", reason.meaning)
 
 
 def test_commands_of_the_readme_parse() -> None:
@@ -74,11 +110,32 @@ def test_commands_of_the_readme_parse() -> None:
         parse(plain.split())
 
 
+def anchors(document: Path) -> set[str]:
+    """Return the anchors of a document's headings, which GitHub makes of their words."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    counts = Counter(
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings
+    )
+    return {anchor for anchor, count in counts.items() if count == 1}
+
+
+def links() -> Iterator[tuple[Path, Path, str]]:
+    """Return each link inside the project: the document, the file that it names, and the anchor."""
+    for document in DOCUMENTS:
+        for file, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", document.read_text()):
+            yield document, document.parent / file if file else document, anchor
+
+
 def test_links_lead_somewhere() -> None:
-    """Every relative link of the documents names a file of the project."""
-    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
-        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
-            assert (document.parent / link).exists(), f"{document.name}: {link}"
+    """Every link inside the project names a file of it, and a heading that there is once."""
+    for document, file, anchor in links():
+        assert file.exists(), f"{document.name}: {file.name}"
+        assert not anchor or anchor in anchors(file), f"{document.name}: {file.name}#{anchor}"
+
+
+def test_every_reason_can_be_linked_to() -> None:
+    """A reason's heading is its word alone, so that its anchor stays."""
+    assert anchors(ROOT / "docs/outcomes.md") >= {reason.lower() for reason in Reason}
 
 
 def test_prose_is_at_most_100_columns_wide() -> None:

@@ -11,13 +11,14 @@ from sync.app.requests import Resync
 from sync.app.use_cases import App
 from sync.app.work_queue import Threads, WorkQueue
 from sync.cli.arguments import parse
+from sync.cli.documents import checks_json
 from sync.cli.tables import checks_text
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient
 from sync.core.model import Converged, Target, VaultName
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_PATTERN, ClusterMatch, Naming
-from sync.doctor.checks import Check, Verdict, checks_json
+from sync.doctor.checks import Check, Verdict
 from sync.doctor.doctor import GROUP_SECONDS, Doctor, unparsed
 from sync.doctor.secret_checks import NEEDED, Right, Server
 from sync.reconcile.reconciler import Reconciler
@@ -409,8 +410,8 @@ def test_the_lines_fit_the_terminal_and_the_commands_are_whole() -> None:
 
 def test_json_has_a_field_for_everything() -> None:
     """Each check is an object of five fields; a remedy that there is not is null."""
-    (told, *_) = checks_json(unparsed(["SYNC_PRUNE is wrong."]))
-    assert told == {
+    told = checks_json(unparsed(["SYNC_PRUNE is wrong."]))
+    assert told[0] == {
         "about": "settings",
         "check": "parse",
         "result": "failed",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sync.app.events import EXPIRY, MAX_EVENT_LENGTH, NEW_VERSION, Changed, Expiring, parse
 from sync.core.errors import Malformed, NotOurs
-from sync.core.model import Hint
+from sync.core.model import Hint, SecretName
 from tests.unit.fakes import NOON
 
 SUBSCRIPTION = "8d2f3c1a-0000-4000-8000-00000000000f"
@@ -64,7 +64,9 @@ def read(event: object) -> Changed | Expiring:
     return parse(json.dumps(event), ALLOWED)
 
 
-CHANGED = Changed(VAULT, Hint("db-Password", "ee059b2bb5bc48398a53b168c6cdcb10", NOON + 0.123456))
+CHANGED = Changed(
+    VAULT, Hint(SecretName("db-Password"), "ee059b2bb5bc48398a53b168c6cdcb10", NOON + 0.123456)
+)
 
 
 @pytest.mark.parametrize("event", [grid(), cloud()], ids=["event-grid", "cloud-events"])

@@ -13,16 +13,18 @@ from hypothesis import strategies as st
 
 from sync.core.errors import Permanent
 from sync.projection.formats import (
-    MAX_DEPTH,
     MAX_MEMBERS,
+    MAX_STATEMENTS,
+    MemberPath,
     ObjectFormat,
-    Place,
     as_text,
     decoded,
     joined,
     members,
 )
 from sync.projection.tags import Encoding, Format
+from sync.projection.trees import MAX_DEPTH
+from sync.projection.yaml_trees import MAX_NODES
 
 MARKER = "Planted7Marker"
 FORMATS: tuple[ObjectFormat, ...] = (Format.JSON, Format.YAML, Format.DOTENV)
@@ -237,7 +239,7 @@ NESTED = '{"db": {"primary": {"user": "u", "hosts": ["a", {"x": 1}]}, "a.b": "d"
         ("db.\\", {("",): "2"}),
     ],
 )
-def test_a_path_takes_a_part(form: ObjectFormat, path: str, found: dict[Place, str]) -> None:
+def test_a_path_takes_a_part(form: ObjectFormat, path: str, found: dict[MemberPath, str]) -> None:
     r"""A path goes by names and list numbers; `\.` is a dot and `\\` a backslash in a name."""
     assert members("x", NESTED, form, path) == found
 
@@ -307,7 +309,7 @@ def test_a_path_that_leads_nowhere_is_refused(path: str, part: str) -> None:
         (Format.DOTENV, f"A='{MARKER}' b", "no dotenv in line 1"),
         (Format.DOTENV, f"={MARKER}", "no dotenv in line 1"),
         (Format.DOTENV, f"A=-----BEGIN\n{MARKER}\n", "no dotenv in line 2"),
-        (Format.DOTENV, f"A={MARKER}{' ' * 256}x", "256 blanks in a row"),
+        (Format.DOTENV, f"A={MARKER}{' ' * 100}x", "100 blanks in a row"),
         (Format.DOTENV, f"A={MARKER}\ud800", "UTF-8 cannot encode"),
     ],
 )
@@ -361,6 +363,28 @@ def test_members_have_a_bound(form: ObjectFormat) -> None:
     assert refusal(wide(MAX_MEMBERS + 1), form).reason == "TooManyMembers"
 
 
+def test_what_yaml_holds_has_a_bound() -> None:
+    """Names, values and items count alike: to read 25,000 of them takes 80 ms."""
+
+    def listed(count: int) -> str:
+        return f"a: [{'0,' * (count - 3)}]"
+
+    assert len(members("x", listed(MAX_NODES), Format.YAML, None)) == 1
+    assert "10,000 names and values" in refusal(listed(MAX_NODES + 1), Format.YAML).message
+    assert refusal("{" + "0," * MAX_NODES + "}", Format.YAML).reason == "ValueNotOfFormat"
+
+
+def test_what_dotenv_states_has_a_bound() -> None:
+    """Comments count: to read 12,000 takes 250 ms."""
+
+    def commented(count: int) -> str:
+        return "A=x\n" + "#\n" * (count - 1)
+
+    assert members("x", commented(MAX_STATEMENTS), Format.DOTENV, None) == {("A",): "x"}
+    fault = refusal(commented(MAX_STATEMENTS + 1), Format.DOTENV)
+    assert "2,000 members and comments" in fault.message
+
+
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize(
     "text",
@@ -397,7 +421,7 @@ def trees(leaf: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Tree]]:
     return st.dictionaries(leaf, st.recursive(leaf, deeper, max_leaves=12), max_size=4)
 
 
-def leaves(tree: Tree, *place: str) -> dict[Place, str]:
+def leaves(tree: Tree, *place: str) -> dict[MemberPath, str]:
     """Return what an object's members must be."""
     if not isinstance(tree, dict):
         return {place: str(tree)}

@@ -1,15 +1,17 @@
 """The explanation of a vault: each secret in, on its way, out or failed, where, and why."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.app.explain import Explained, Progress, explain, explanation_json
+from sync.app.explain import Explained, Progress, explain
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.reasons import Reason
+from sync.http_api.convert import explanation_of
+from sync.http_api.dataclass_json import to_json
 from sync.projection.rules import Pattern, Rules, StagePrefixes
 from sync.reconcile.reconciler import ReconcileRequest
 from tests.described import named
@@ -29,11 +31,16 @@ def told(world: World) -> Mapping[str, Explained]:
         world.reconciler.look(ReconcileRequest(world.target), world.deadline(), Inline())
     )
     assert world.wire.count("apply") == writes
-    document = json.loads(json.dumps(explanation_json(found)))
+    document = explained_json(found)
     named("Explanation").validate(document)
     assert leaks(repr(found) + json.dumps(document)) == []
     assert len({each.name for each in found}) == len(found)
     return {each.name: each for each in found}
+
+
+def explained_json(told: Iterable[Explained] | SyncError) -> object:
+    """Return an explanation as it is answered."""
+    return json.loads(json.dumps(to_json(explanation_of(told))))
 
 
 def reason(each: Explained) -> str:
@@ -49,7 +56,7 @@ def test_what_is_in_is_told_with_its_place_and_its_version() -> None:
     version = world.put("db-password", PLANTED)
     world.settle()
     assert told(world)["db-password"] == Explained(
-        "db-password", Progress.IN_STEP, OWN, ("db-password",), version=version
+        "db-password", Progress.IN_STEP, (OWN,), ("db-password",), version=version
     )
 
 
@@ -60,7 +67,7 @@ def test_an_object_is_told_by_its_members() -> None:
     world.settle()
     keys = ("POSTGRES_password", "POSTGRES_username")
     assert told(world)["postgres"] == Explained(
-        "postgres", Progress.IN_STEP, OWN, keys, version=version
+        "postgres", Progress.IN_STEP, (OWN,), keys, version=version
     )
 
 
@@ -71,7 +78,7 @@ def test_a_typed_secret_is_told_with_its_type() -> None:
     assert told(world)["git"].type == "kubernetes.io/basic-auth"
     world.settle()
     found = told(world)["git"]
-    assert (found.progress, found.secret) == (Progress.IN_STEP, f"{OWN}-git")
+    assert (found.progress, found.secrets) == (Progress.IN_STEP, (f"{OWN}-git",))
     assert (found.keys, found.type) == (("password", "username"), "kubernetes.io/basic-auth")
     world.put("beside", PLANTED, secret="git")
     assert told(world)["beside"].type == "kubernetes.io/basic-auth"
@@ -119,7 +126,7 @@ def test_keys_that_only_a_value_can_tell_are_not_guessed() -> None:
     found = told(world)
     assert (reason(found["object"]), found["object"].keys) == ("VaultUnavailable", None)
     assert (reason(found["plain"]), found["plain"].keys) == ("VaultUnavailable", ("plain",))
-    assert found["object"].secret == found["plain"].secret == OWN
+    assert found["object"].secrets == found["plain"].secrets == (OWN,)
 
 
 def test_keys_that_are_to_change_are_not_told_as_they_were() -> None:
@@ -163,9 +170,9 @@ def test_what_is_out_is_told_why() -> None:
         "prod-a": "it is of stage prod, not dev",
     }
     for each in found.values():
-        assert (each.progress, each.secret, each.keys, each.version) == (
+        assert (each.progress, each.secrets, each.keys, each.version) == (
             Progress.OUT,
-            None,
+            (),
             (),
             None,
         )
@@ -182,7 +189,7 @@ def test_what_is_to_go_is_told_where_it_still_is(*, prune: bool) -> None:
     progress = Progress.WAITING if prune else Progress.OUT
     for name, why in (("deleted", "the vault no longer has it"), ("disabled", "it is disabled")):
         assert told(world)[name] == Explained(
-            name, progress, OWN, (name,), version=versions[name], why=why
+            name, progress, (OWN,), (name,), version=versions[name], why=why
         )
     world.settle()
     assert ("deleted" in told(world)) is not prune
@@ -197,8 +204,8 @@ def test_wrong_tags_are_told_and_what_is_in_stays() -> None:
     world.put("b", PLANTED, foo="x")
     found = told(world)
     assert reason(found["a"]) == reason(found["b"]) == "TagUnknown"
-    assert (found["a"].secret, found["a"].keys, found["a"].version) == (OWN, ("a",), version)
-    assert (found["b"].secret, found["b"].keys, found["b"].version) == (None, None, None)
+    assert (found["a"].secrets, found["a"].keys, found["a"].version) == ((OWN,), ("a",), version)
+    assert (found["b"].secrets, found["b"].keys, found["b"].version) == ((), None, None)
 
 
 def test_a_value_that_is_no_object_is_told() -> None:
@@ -230,10 +237,10 @@ def test_a_move_waits_for_its_new_place() -> None:
     world.settle()
     world.tag("a", secret="web")
     found = told(world)["a"]
-    assert (found.progress, found.secret) == (Progress.WAITING, f"{OWN}-web")
+    assert (found.progress, found.secrets) == (Progress.WAITING, (f"{OWN}-web",))
     world.settle()
     found = told(world)["a"]
-    assert (found.progress, found.secret) == (Progress.IN_STEP, f"{OWN}-web")
+    assert (found.progress, found.secrets) == (Progress.IN_STEP, (f"{OWN}-web",))
     assert world.cluster.data(world.target).keys() == {"b"}
 
 
@@ -246,11 +253,11 @@ def test_a_key_that_is_not_free_yet_is_waited_for() -> None:
     world.tag("a", secret="web")
     world.put("b", PLANTED, key="a")
     found = told(world)["b"]
-    assert (found.progress, found.secret, found.keys) == (Progress.WAITING, OWN, ("a",))
+    assert (found.progress, found.secrets, found.keys) == (Progress.WAITING, (OWN,), ("a",))
 
 
-def test_a_new_secret_is_whole() -> None:
-    """A further Secret is not made while one of its secrets cannot be read, and that is told."""
+def test_one_that_cannot_be_read_holds_back_no_other_of_a_new_secret() -> None:
+    """A further Secret is made of what can be read, and the rest is told."""
     world = World.new()
     world.put("a", PLANTED)
     world.settle()
@@ -258,7 +265,8 @@ def test_a_new_secret_is_whole() -> None:
         world.put(name, PLANTED, secret="web")
     world.wire.fail("get", Transient(Reason.VAULT_UNAVAILABLE, "Down."), "c")
     found = told(world)
-    assert reason(found["b"]) == reason(found["c"]) == "VaultUnavailable"
+    assert reason(found["c"]) == "VaultUnavailable"
+    assert found["b"].progress is Progress.WAITING
     assert found["a"].progress is Progress.IN_STEP
 
 
@@ -279,7 +287,7 @@ def test_a_secret_of_somebody_else_fails_those_that_ask_for_it() -> None:
     world.cluster.edit(world.other("web"), {("data", "theirs"): b"x"})
     found = told(world)
     assert reason(found["b"]) == "TargetTaken"
-    assert (found["b"].secret, found["b"].keys) == (f"{OWN}-web", ("b",))
+    assert (found["b"].secrets, found["b"].keys) == ((f"{OWN}-web",), ("b",))
     assert found["a"].progress is Progress.WAITING
 
 
@@ -297,7 +305,7 @@ def test_a_secret_that_cannot_be_read_hides_nothing_of_what_was_in_it() -> None:
     )
     found = told(world)
     assert reason(found["kept"]) == reason(found["deleted"]) == "ClusterForbidden"
-    assert found["deleted"].secret == f"{OWN}-web"
+    assert found["deleted"].secrets == (f"{OWN}-web",)
     assert found["a"].progress is Progress.IN_STEP
 
 
@@ -339,16 +347,16 @@ def test_without_the_vaults_own_secret_nothing_new_is_written() -> None:
 def test_json_has_every_field_of_every_secret() -> None:
     """A reason is a word for what failed and a sentence for what is out; the rest has none."""
     found = [
-        Explained("a", Progress.IN_STEP, OWN, ("a",), "kubernetes.io/tls", "v1"),
+        Explained("a", Progress.IN_STEP, (OWN,), ("a",), "kubernetes.io/tls", "v1"),
         Explained("b", Progress.OUT, keys=(), why="it is disabled"),
         Explained("c", Progress.FAILED, why=Permanent(Reason.TAG_UNKNOWN, "Correct it.")),
     ]
-    assert explanation_json(found) == {
+    assert explained_json(found) == {
         "secrets": [
             {
                 "name": "a",
                 "state": "in step",
-                "secret": OWN,
+                "secrets": [OWN],
                 "keys": ["a"],
                 "type": "kubernetes.io/tls",
                 "version": "v1",
@@ -358,7 +366,7 @@ def test_json_has_every_field_of_every_secret() -> None:
             {
                 "name": "b",
                 "state": "out",
-                "secret": None,
+                "secrets": [],
                 "keys": [],
                 "type": None,
                 "version": None,
@@ -368,7 +376,7 @@ def test_json_has_every_field_of_every_secret() -> None:
             {
                 "name": "c",
                 "state": "failed",
-                "secret": None,
+                "secrets": [],
                 "keys": None,
                 "type": None,
                 "version": None,
@@ -377,7 +385,7 @@ def test_json_has_every_field_of_every_secret() -> None:
             },
         ]
     }
-    assert explanation_json(Transient(Reason.VAULT_THROTTLED, "Wait.")) == {
+    assert explained_json(Transient(Reason.VAULT_THROTTLED, "Wait.")) == {
         "reason": "VaultThrottled",
         "message": "Wait.",
         "transient": True,
@@ -417,7 +425,7 @@ def test_what_waits_is_what_the_next_pass_writes(
         world.clock.tick(100)
         done = world.sweep(removals=True)
         failed = {name for name, each in found.items() if each.progress is Progress.FAILED}
-        assert failed <= done.unread.keys() | found.keys() - told(world).keys()
+        assert failed <= done.refused.keys() | found.keys() - told(world).keys()
         if not waiting and not failed:
             assert done.changes == ()
         world.clock.tick(100)

@@ -10,7 +10,7 @@ import pytest
 
 from sync.app.work_queue import Threads, WorkQueue
 from sync.core.errors import Permanent, SyncError, Transient, Unexpected
-from sync.core.model import Action, Change, Converged, Failed, Hint, Outcome, Target
+from sync.core.model import Action, Change, Converged, Failed, Hint, Outcome, SecretName, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult
@@ -23,7 +23,7 @@ QUIET = ReconcileResult((), 0, (), {})
 
 def work(number: int = 1, *secrets: str, whole: bool = False) -> ReconcileRequest:
     """Return work for a vault."""
-    hints = tuple(Hint(secret) for secret in secrets)
+    hints = tuple(Hint(SecretName(secret)) for secret in secrets)
     return ReconcileRequest(target_of(vault_name(f"weu-ds-akv-s-dev-{number}")), hints, whole=whole)
 
 
@@ -151,7 +151,7 @@ def test_each_waiter_gets_its_own_outcome() -> None:
     """A secret that could not be read fails those who asked for it, and those who want all."""
     lost = Transient(Reason.VAULT_THROTTLED, "Throttled.")
     change = Change("a", Action.UPDATE, "v2")
-    desk = Desk(lambda _: ReconcileResult((change,), 2, (), {"Bad": lost}))
+    desk = Desk(lambda _: ReconcileResult((change,), 2, (), {SecretName("Bad"): lost}))
     under_test = fleet(desk)
     futures = [under_test.submit(work(1, "first"), 5)]
     assert desk.entered.wait(SECONDS)
@@ -204,7 +204,7 @@ def test_whatever_ends_a_reconcile_leaves_nobody_waiting(end: type[BaseException
     """All who share it are told of a bug, those who came later are served, and so is the next."""
 
     def done(work: ReconcileRequest) -> ReconcileResult:
-        if work.hints == (Hint("first"),):
+        if work.hints == (Hint(SecretName("first")),):
             raise end("pl4nted")
         return QUIET
 
@@ -245,7 +245,8 @@ def test_of_several_causes_one_that_may_pass_is_told() -> None:
     """Where one secret is refused for good and another one may come, the whole is tried again."""
     refused = Permanent(Reason.VALUE_NOT_UNICODE, "It is no text.")
     late = Transient(Reason.VAULT_THROTTLED, "Later.", 7.0)
-    desk = Desk(lambda _: ReconcileResult((), 0, (), {"a": refused, "b": late, "c": refused}))
+    causes = {SecretName("a"): refused, SecretName("b"): late, SecretName("c"): refused}
+    desk = Desk(lambda _: ReconcileResult((), 0, (), causes))
     outcome = fleet(desk.opened()).submit(work(1, whole=True), 5).result(SECONDS)
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, Transient)
@@ -264,7 +265,7 @@ def test_those_who_no_longer_wait_are_left_out() -> None:
     assert not first.cancel()
     desk.gate.set()
     results([first, stays])
-    assert desk.works[1].hints == (Hint("stays"),)
+    assert desk.works[1].hints == (Hint(SecretName("stays")),)
     last = under_test.submit(work(1, "last"), 5)
     assert isinstance(last.result(SECONDS), Converged)
 
@@ -368,7 +369,8 @@ def test_an_event_beside_an_unsafe_pass_still_brings_its_secret() -> None:
         return world.reconciler.reconcile(work, deadline, fetchers)
 
     under_test = WorkQueue(reconcile, world.clock, Threads(lanes=2, passes=1, fetchers=1))
-    futures = [under_test.submit(ReconcileRequest(world.target, (Hint("key09"),), whole=False), 24)]
+    hints = (Hint(SecretName("key09")),)
+    futures = [under_test.submit(ReconcileRequest(world.target, hints, whole=False), 24)]
     assert entered.wait(SECONDS)
     version = world.put("key08", "new")
     event = ReconcileRequest(world.target, (world.hint("key08", version),), whole=False)

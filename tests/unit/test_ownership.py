@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from sync.core.annotation import Record, State, encode
-from sync.core.model import FIELD_MANAGER, MANAGED_BY_LABEL, STATE_ANNOTATION, Actual
+from sync.core.model import FIELD_MANAGER, MANAGED_BY_LABEL, STATE_ANNOTATION, Actual, SecretName
 from sync.reconcile.ownership import Claim, claim, taken
 from tests.unit.fakes import target_of, vault_name
 
@@ -121,7 +121,7 @@ STANDING = {
     "another-vault": Former(
         "vault 'neu-ds-akv-shop-dev-1'",
         "--takeover-from neu-ds-akv-shop-dev-1",
-        notes={STATE_ANNOTATION: encode(State("neu-ds-akv-shop-dev-1", "", {}))},
+        notes={STATE_ANNOTATION: encode(State("neu-ds-akv-shop-dev-1", 0, {}))},
     ),
 }
 
@@ -147,8 +147,8 @@ def found(actual: Actual) -> Claim:
 
 def ours(*keys: str, overruled: tuple[str, ...] = ()) -> Mapping[str, str]:
     """Return our state annotation."""
-    records = {key: Record("v1", 1, settled=True) for key in keys}
-    return {STATE_ANNOTATION: encode(State(VAULT.text, "", records, overruled))}
+    records = {SecretName(key): Record("v1", 1, settled=True, keys=(key,)) for key in keys}
+    return {STATE_ANNOTATION: encode(State(VAULT.text, 0, records, overruled=overruled))}
 
 
 @pytest.mark.parametrize("name", STANDING)
@@ -190,7 +190,6 @@ def test_what_anybody_may_write_is_in_no_command(text: str) -> None:
                 "argocd.argoproj.io/tracking-id": f"{text}:/Secret:shop-dev/keyvault-project"
             },
         ),
-        replace(BARE, annotations={STATE_ANNOTATION: encode(State(f"other {text}", "", {}))}),
         replace(
             BARE,
             labels={"reconcile.external-secrets.io/managed": "true"},

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -10,27 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.core.annotation import Record, State, decode, encode
+from sync.core.annotation import Record, State, encode
 from sync.core.errors import Permanent
-from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Action, Actual, Plan
+from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Action, Actual, Plan, SecretName
 from sync.core.ports import Deadline
-from sync.projection.rules import Placement, Rules
-from sync.reconcile.observed import ObservedVault
-from sync.reconcile.plan import (
+from sync.reconcile.desired import DesiredSecret, Entry
+from sync.reconcile.guards import (
     MAX_DATA_BYTES,
     MAX_KEYS,
-    DesiredSecret,
-    Entry,
-    ObservedSecret,
-    diff,
-    labels,
+    Loss,
+    guarded_secrets,
     refuse_foreign,
 )
-from tests.unit.fakes import Clock, FakeCluster, Wire, names, target_of, vault_name
+from sync.reconcile.observed import ObservedSecret, labels
+from sync.reconcile.plan import diff
+from tests.unit.fakes import NOON, Clock, FakeCluster, Wire, target_of, vault_name
 
 VAULT = vault_name()
 TARGET = target_of(VAULT)
-NOW = "2026-01-01T12:00:00+00:00"
+RULES = "0123abcd"
+LATER = NOON + 31_536_000
 KEYS = ("a", "b", "c", "D")
 
 
@@ -44,42 +42,43 @@ class Written:
     """One key of its vault secret's name, and what is remembered of it."""
 
     value: bytes
-    record: Record
+    version: str
+    settled: bool = True
+
+    def record(self, name: str) -> Record:
+        """Return what is remembered of the vault secret of that name."""
+        return Record(self.version, 1_767_268_800, self.settled, (name,))
 
 
 def entry(value: str, version: str = "v1", *, settled: bool = True) -> Written:
     """Return a key as it is written."""
-    return Written(value.encode(), Record(version, 1_767_268_800, settled))
+    return Written(value.encode(), version, settled)
 
 
 def content(
-    entries: Mapping[str, Written], carried: Mapping[str, Record] = MappingProxyType({})
+    entries: Mapping[str, Written], carried: Mapping[SecretName, Record] = MappingProxyType({})
 ) -> DesiredSecret:
     """Return what the Secret shall hold: these keys, and records of what is left as it is."""
-    records = {key: each.record for key, each in entries.items()}
     return DesiredSecret(
-        {key: Entry(each.value, each.record.version) for key, each in entries.items()},
-        {**carried, **records},
+        {key: Entry(each.value, each.version) for key, each in entries.items()},
+        {**carried, **records_of(entries)},
     )
 
 
-def refuse_unsafe(before: ObservedSecret, names: AbstractSet[str], *, listed: int) -> None:
-    """Refuse what a listing with these names would take."""
-    placed = {name: plain(name) for name in names}
-    ObservedVault(TARGET, {TARGET.secret: before}).refuse_unsafe(placed, (), listed=listed)
+def records_of(entries: Mapping[str, Written]) -> dict[SecretName, Record]:
+    """Return what is remembered of keys."""
+    return {SecretName(name): each.record(name) for name, each in entries.items()}
 
 
-def plain(name: str) -> Placement:
-    """Return where an untagged secret goes by the platform's default rules."""
-    place = Rules().place(TARGET, name, {}, "")
-    assert isinstance(place, Placement)
-    return place
+def plan_for(before: ObservedSecret, desired: DesiredSecret, now: float = NOON) -> Plan:
+    """Plan under the settings of now."""
+    return diff(before, desired, now, RULES)
 
 
 def cluster_with(entries: Mapping[str, Written], version: str = "1") -> FakeCluster:
     """Return a cluster whose Secret was written from entries."""
     cluster = FakeCluster(Wire())
-    plan = diff(ObservedSecret(TARGET, None, None), content(entries), NOW)
+    plan = plan_for(ObservedSecret(TARGET, None, None), content(entries))
     if plan.apply is not None:
         cluster.apply(TARGET, plan.apply, version, deadline())
     return cluster
@@ -149,14 +148,14 @@ def test_a_plan_carried_out_gives_exactly_the_entries(
     meddling.do(cluster)
     before = standing(cluster)
     theirs = {k: v for k, v in before.data.items() if k not in before.ours | entries.keys()}
-    plan = diff(before, content(entries), NOW)
+    plan = plan_for(before, content(entries))
     carry_out(cluster, plan)
     after = {key: each.value for key, each in entries.items()}
     assert cluster.data(TARGET) == theirs | after
     kept = standing(cluster)
-    assert not kept.drifted()
+    assert not kept.drifted
     if plan or entries:
-        assert kept.records == {key: each.record for key, each in entries.items()}
+        assert kept.records == records_of(entries)
 
 
 @given(ENTRIES, MEDDLING, ENTRIES)
@@ -167,12 +166,12 @@ def test_a_plan_is_empty_exactly_when_in_step(
     cluster = cluster_with(written)
     meddling.do(cluster)
     before = standing(cluster)
-    plan = diff(before, content(entries), NOW)
+    plan = plan_for(before, content(entries))
     if not plan:
         assert before.ours == entries.keys()
         assert all(before.data[key] == each.value for key, each in entries.items())
     carry_out(cluster, plan)
-    again = diff(standing(cluster), content(entries), "2027-01-01T12:00:00+00:00")
+    again = plan_for(standing(cluster), content(entries), LATER)
     assert not again
     assert again == Plan()
 
@@ -185,7 +184,7 @@ def test_changes_tell_what_happens_to_each_key(
     cluster = cluster_with(written)
     meddling.do(cluster)
     before = dict(cluster.data(TARGET))
-    plan = diff(standing(cluster), content(entries), NOW)
+    plan = plan_for(standing(cluster), content(entries))
     acts = {change.key: change.action for change in plan.changes}
     carry_out(cluster, plan)
     after = cluster.data(TARGET)
@@ -208,29 +207,29 @@ def test_a_plan_depends_on_nothing_but_its_input(
     meddling.do(cluster)
     turned = dict(reversed(list(entries.items())))
     before = standing(cluster)
-    assert diff(before, content(entries), NOW) == diff(before, content(turned), NOW)
+    assert plan_for(before, content(entries)) == plan_for(before, content(turned))
 
 
 def test_carried_records_are_kept_and_their_keys_left_alone() -> None:
     """A key that was not looked at keeps its record, and whatever is there of it stays."""
     cluster = cluster_with({"a": entry("x"), "b": entry("y")})
     cluster.edit(TARGET, {("data", "b"): b"tampered"})
-    carried = {"b": entry("y").record}
-    carry_out(cluster, diff(standing(cluster), content({"a": entry("new", "v2")}, carried), NOW))
+    carried = records_of({"b": entry("y")})
+    carry_out(cluster, plan_for(standing(cluster), content({"a": entry("new", "v2")}, carried)))
     assert cluster.data(TARGET) == {"a": b"new", "b": b"tampered"}
-    assert standing(cluster).drifted() == {"b"}
+    assert standing(cluster).drifted == {"b"}
 
 
 def test_written_moves_with_the_data_only() -> None:
     """A record that settles is written down and does not move the time of the last change."""
     cluster = cluster_with({"a": entry("x", settled=False)})
-    plan = diff(standing(cluster), content({"a": entry("x")}), "2027-01-01T12:00:00+00:00")
+    plan = plan_for(standing(cluster), content({"a": entry("x")}), LATER)
     assert plan
     assert plan.changes == ()
     carry_out(cluster, plan)
     state = standing(cluster).state
     assert state is not None
-    assert state.written == NOW
+    assert state.written == NOON
 
 
 @pytest.mark.parametrize("label", sorted(labels(TARGET)))
@@ -238,7 +237,7 @@ def test_labels_are_repaired(label: str) -> None:
     """A label that was changed or removed is written again, and foreign labels stay."""
     cluster = cluster_with({"a": entry("x")})
     cluster.edit(TARGET, {("label", label): None, ("label", "team"): b"shop"})
-    plan = diff(standing(cluster), content({"a": entry("x")}), NOW)
+    plan = plan_for(standing(cluster), content({"a": entry("x")}))
     assert plan
     carry_out(cluster, plan)
     actual = cluster.read(TARGET, deadline())
@@ -254,25 +253,25 @@ def full(size: int) -> Mapping[str, Written]:
 def test_a_secret_holds_a_mebibyte_of_values() -> None:
     """The limit is on all values together, foreign ones included, and removed ones not."""
     absent = ObservedSecret(TARGET, None, None)
-    assert diff(absent, content(full(MAX_DATA_BYTES)), NOW)
+    assert plan_for(absent, content(full(MAX_DATA_BYTES)))
     with pytest.raises(Permanent) as refused:
-        diff(absent, content(full(MAX_DATA_BYTES + 1)), NOW)
+        plan_for(absent, content(full(MAX_DATA_BYTES + 1)))
     assert refused.value.reason == "SecretTooLarge"
     cluster = cluster_with({"gone": entry("x" * 1000)})
-    assert diff(standing(cluster), content(full(MAX_DATA_BYTES)), NOW)
+    assert plan_for(standing(cluster), content(full(MAX_DATA_BYTES)))
     cluster.edit(TARGET, {("data", "theirs"): b"x"})
     with pytest.raises(Permanent):
-        diff(standing(cluster), content(full(MAX_DATA_BYTES)), NOW)
+        plan_for(standing(cluster), content(full(MAX_DATA_BYTES)))
 
 
 def test_a_secret_has_room_for_so_many_keys() -> None:
     """The keys of others count, and those that go do not."""
     entries = {f"k{number}": Entry(b"") for number in range(MAX_KEYS)}
     cluster = cluster_with({"gone": entry("x")})
-    assert diff(standing(cluster), DesiredSecret(entries, {}), NOW)
+    assert plan_for(standing(cluster), DesiredSecret(entries, {}))
     cluster.edit(TARGET, {("data", "theirs"): b"x"})
     with pytest.raises(Permanent) as refused:
-        diff(standing(cluster), DesiredSecret(entries, {}), NOW)
+        plan_for(standing(cluster), DesiredSecret(entries, {}))
     assert refused.value.reason == "TooManyKeys"
 
 
@@ -281,9 +280,7 @@ def test_what_is_left_stays_whoever_has_it() -> None:
     cluster = cluster_with({"a": entry("x"), "b": entry("y")})
     cluster.edit(TARGET, {("data", "b"): b"theirs"})
     before = standing(cluster)
-    plan = diff(
-        before, DesiredSecret({"a": before.entry("a")}, {}, left=frozenset({"a", "b"})), NOW
-    )
+    plan = plan_for(before, DesiredSecret({"a": Entry(b"x", "v1")}, {}, left=frozenset({"a", "b"})))
     carry_out(cluster, plan)
     assert cluster.data(TARGET) == {"a": b"x", "b": b"theirs"}
 
@@ -291,11 +288,11 @@ def test_what_is_left_stays_whoever_has_it() -> None:
 def test_annotations_are_limited_together_with_foreign_ones() -> None:
     """Past 256 KiB of annotations there is a clear error and no half-written Secret."""
     many = {f"{number:04}{'k' * 60}": entry("x", "f" * 32) for number in range(2000)}
-    assert diff(ObservedSecret(TARGET, None, None), content(many), NOW)
+    assert plan_for(ObservedSecret(TARGET, None, None), content(many))
     cluster = cluster_with({"a": entry("x")})
     cluster.edit(TARGET, {("annotation", "notes"): b"x" * 100 * 1024})
     with pytest.raises(Permanent) as refused:
-        diff(standing(cluster), content(many), NOW)
+        plan_for(standing(cluster), content(many))
     assert refused.value.reason == "TooManyKeys"
 
 
@@ -312,14 +309,14 @@ def test_what_the_server_would_refuse_is_refused(how: dict[str, bool | str], rea
     stored = cluster.secrets[TARGET.place]
     stored.type = str(how.get("type", stored.type))
     stored.immutable = bool(how.get("immutable"))
-    assert not diff(standing(cluster), content({"a": entry("x")}), NOW)
+    assert not plan_for(standing(cluster), content({"a": entry("x")}))
     with pytest.raises(Permanent) as refused:
-        diff(standing(cluster), content({"a": entry("y", "v2")}), NOW)
+        plan_for(standing(cluster), content({"a": entry("y", "v2")}))
     assert refused.value.reason == reason
 
 
 @pytest.mark.parametrize(
-    ("owned", "gone", "refused"),
+    ("ours", "gone", "unsafe"),
     [
         (9, 8, False),
         (10, 3, False),
@@ -330,42 +327,25 @@ def test_what_the_server_would_refuse_is_refused(how: dict[str, bool | str], rea
         (11, 4, True),
     ],
 )
-def test_the_guard_at_its_bounds(owned: int, gone: int, *, refused: bool) -> None:
-    """From ten owned keys on, more than 30 % of them do not go at once; nine keys may."""
-    before = standing(cluster_with({name: entry("x") for name in names("k", owned)}))
-    left = frozenset(names("k", owned)) - frozenset(names("k", gone))
-    if not refused:
-        refuse_unsafe(before, left, listed=len(left))
-        return
-    with pytest.raises(Permanent) as error:
-        refuse_unsafe(before, left, listed=len(left))
-    assert error.value.reason == "UnsafePlan"
-
-
-def test_the_guard_counts_names_without_their_case() -> None:
-    """A secret that is listed in another case is not gone."""
-    before = standing(cluster_with({name: entry("x") for name in names("Key", 12)}))
-    refuse_unsafe(before, frozenset(names("kEY", 12)), listed=12)
+def test_the_guard_at_its_bounds(ours: int, gone: int, *, unsafe: bool) -> None:
+    """From ten keys of ours on, more than 30 % of them do not go at once; of nine any may."""
+    guarded = guarded_secrets({"own": Loss(ours, gone, ())}, listed=1)
+    assert guarded == ({"own"} if unsafe else set())
 
 
 def test_the_guard_takes_an_empty_listing_for_an_accident() -> None:
-    """An empty listing takes not even one key; a listing of disabled secrets is not empty."""
-    before = standing(cluster_with({"a": entry("x")}))
-    with pytest.raises(Permanent):
-        refuse_unsafe(before, frozenset(), listed=0)
-    refuse_unsafe(before, frozenset(), listed=1)
-    refuse_unsafe(ObservedSecret(TARGET, None, None), frozenset(), listed=0)
+    """An empty listing takes not even one key."""
+    losses = {"own": Loss(3, 1, ()), "other": Loss(3, 0, ())}
+    assert guarded_secrets(losses, listed=0) == {"own"}
+    assert guarded_secrets(losses, listed=1) == set()
 
 
-def test_the_guard_counts_owned_keys_without_state_too() -> None:
-    """Losing the state annotation opens no way around the guard, and foreign keys do not count."""
-    cluster = cluster_with({name: entry("x") for name in names("k", 10)})
-    cluster.edit(TARGET, {("annotation", STATE_ANNOTATION): None})
-    with pytest.raises(Permanent):
-        refuse_unsafe(standing(cluster), frozenset(names("k", 6)), listed=6)
-    theirs = FakeCluster(Wire())
-    theirs.edit(TARGET, {("data", name): b"x" for name in names("k", 20)})
-    refuse_unsafe(standing(theirs), frozenset(), listed=0)
+def test_the_guard_looks_at_each_secret_and_at_all_of_them() -> None:
+    """One Secret that empties is guarded alone; small losses that are much together all are."""
+    emptied = {"own": Loss(100, 1, ()), "other": Loss(30, 30, ())}
+    assert guarded_secrets(emptied, listed=99) == {"other"}
+    together = {"own": Loss(9, 3, ()), "a": Loss(5, 2, ()), "b": Loss(1, 0, ())}
+    assert guarded_secrets(together, listed=99) == {"own", "a"}
 
 
 BARE = Actual("7", "Opaque", immutable=False, data={}, labels={}, annotations={})
@@ -373,7 +353,7 @@ BARE = Actual("7", "Opaque", immutable=False, data={}, labels={}, annotations={}
 
 def annotated(vault: str) -> Mapping[str, str]:
     """Return the state annotation of a vault."""
-    return {STATE_ANNOTATION: encode(State(vault, NOW, {}))}
+    return {STATE_ANNOTATION: encode(State(vault, int(NOON), {}))}
 
 
 @pytest.mark.parametrize(
@@ -407,13 +387,14 @@ def test_secrets_that_nobody_has_are_adopted(actual: Actual) -> None:
     refuse_foreign(TARGET, actual)
 
 
-def test_the_state_of_another_manager_is_not_believed() -> None:
-    """An annotation that somebody else wrote last is not read as our state."""
+def test_the_state_that_another_manager_wrote_is_unsettled() -> None:
+    """A state that somebody else wrote last is ours by its labels, and each value read anew."""
     cluster = cluster_with({"a": entry("x")})
     text = cluster.secrets[TARGET.place].part("annotation")[STATE_ANNOTATION]
-    forged = text.replace(b"v1", b"v9")
-    cluster.edit(TARGET, {("annotation", STATE_ANNOTATION): forged})
-    assert decode(forged.decode()) is not None
+    cluster.edit(TARGET, {("annotation", STATE_ANNOTATION): text.replace(b"v1", b"v9")})
+    assert [each.settled for each in standing(cluster).records.values()] == [False]
+    label = ("label", "keyvault-sync/stage")
+    cluster.edit(TARGET, {label: b"prod"})
     assert standing(cluster).state is None
 
 
@@ -423,7 +404,7 @@ def test_no_repr_shows_a_value() -> None:
     cluster = cluster_with({"a": entry(planted)})
     cluster.edit(TARGET, {("annotation", "note"): planted.encode()})
     before = standing(cluster)
-    plan = diff(before, content({"a": entry(planted), "b": entry(planted)}), NOW)
+    plan = plan_for(before, content({"a": entry(planted), "b": entry(planted)}))
     shown = f"{before!r} {plan!r} {content({'a': entry(planted)})!r} {before.actual!r}"
     assert planted not in shown
     assert base64.b64encode(planted.encode()).decode() not in shown

@@ -1,17 +1,20 @@
 """Where vault secrets go by the platform's rules and their tags, alone and as a whole vault."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sync.core.errors import Permanent, SyncError
-from sync.core.model import ListedSecret, VaultSecret
+from sync.core.model import ListedSecret, SecretName, VaultSecret
+from sync.projection.budget import ParseBudget
 from sync.projection.rules import (
     Excluded,
     KeyStyle,
@@ -21,6 +24,10 @@ from sync.projection.rules import (
     StagePrefixes,
     latest,
 )
+from sync.projection.tags import TagOptions
+from sync.projection.turns import PARSING
+from tests.unit.bundles import LEAF, bundle, certificate, plain, shrouded
+from tests.unit.chains import chain_of, key_pem, pem, text_of
 from tests.unit.fakes import Call, target_of, vault_name
 from tests.unit.world import World
 
@@ -45,8 +52,8 @@ def out(rules: Rules, name: str, tags: Tags | None = None) -> str:
 
 def rendered(rules: Rules, name: str, value: str, tags: Tags) -> Mapping[str, bytes]:
     """Return the keys that a value becomes."""
-    secret = VaultSecret(name, "v1", value, 0, 0, 0.0, tags)
-    return rules.render(placed(rules, name, tags), secret)
+    secret = VaultSecret(SecretName(name), "v1", value, 0, 0, 0.0, tags)
+    return rules.render(placed(rules, name, tags), secret, ParseBudget())
 
 
 def refused(rules: Rules, name: str, tags: Tags) -> Permanent:
@@ -158,7 +165,7 @@ def test_a_secret_is_named_by_rule_or_as_the_platform_allows(
     names: tuple[str, ...], tags: Tags, secret: str
 ) -> None:
     """A typed one without a name of its own has the vault secret's, in lower case."""
-    assert placed(Rules(names=names), "Login", tags).secret == secret
+    assert placed(Rules(names=names), "Login", tags).secrets == (secret,)
 
 
 @pytest.mark.parametrize("names", [(), ("*",)])
@@ -172,7 +179,8 @@ def test_no_tag_leads_to_a_vaults_own_secret(names: tuple[str, ...], word: str) 
 def test_a_name_that_no_secret_can_have_is_told(name: str) -> None:
     """A vault secret's name may end in a hyphen, a Secret's may not: another is to be named."""
     assert "k8s-secret" in refused(Rules(), name, {"k8s-type": "basic-auth"}).message
-    assert placed(Rules(), name, {"k8s-type": "basic-auth", "k8s-secret": "x"}).secret.endswith("x")
+    placement = placed(Rules(), name, {"k8s-type": "basic-auth", "k8s-secret": "x"})
+    assert placement.secrets == ("keyvault-project-x",)
 
 
 @pytest.mark.parametrize(
@@ -191,8 +199,8 @@ def test_an_object_becomes_a_key_a_member(
 ) -> None:
     """Nested names are joined, a path takes a part, and k8s-key is what the names start with."""
     value = '{"host":"h","login":{"user":"u"}}'
-    wish = {"k8s-expand": "json", **tags}
-    assert rendered(Rules(style=KeyStyle(style)), "postgres-credentials", value, wish) == keys
+    asked = {"k8s-expand": "json", **tags}
+    assert rendered(Rules(style=KeyStyle(style)), "postgres-credentials", value, asked) == keys
 
 
 @pytest.mark.parametrize("member", ["a b", "ü", "", "x" * 254, ".."])
@@ -204,9 +212,9 @@ def test_a_member_that_is_no_key_is_refused(member: str) -> None:
     assert "pl4nted" not in wrong.value.message
 
 
-def test_an_untagged_secret_has_no_mark_and_every_other_rule_changes_it() -> None:
-    """A plain key is remembered as ever; what changes the keys or bytes is seen by the mark."""
-    marks = [
+def test_an_untagged_secret_has_no_fingerprint_and_every_other_rule_changes_it() -> None:
+    """A plain key needs none; what changes the keys or bytes is seen by the fingerprint."""
+    seen = [
         placed(Rules(), "a-b").fingerprint,
         placed(Rules(style=KeyStyle.ENV), "a-b").fingerprint,
         placed(Rules(), "a-b", {"k8s-key": "K"}).fingerprint,
@@ -217,14 +225,115 @@ def test_an_untagged_secret_has_no_mark_and_every_other_rule_changes_it() -> Non
         placed(Rules(), "a-b", {"k8s-type": "tls"}).fingerprint,
         placed(Rules(keep_root=True), "a-b", {"k8s-type": "tls"}).fingerprint,
     ]
-    assert marks[0] == placed(Rules(), "a-b", {"k8s-secret": "x"}).fingerprint == ""
-    assert len(set(marks)) == len(marks)
+    assert seen[0] == placed(Rules(), "a-b", {"k8s-secret": "x"}).fingerprint == ""
+    assert len(set(seen)) == len(seen)
+
+
+SHAPING: Mapping[str, tuple[Tags, Tags]] = {
+    "key": ({"k8s-key": "K"}, {"k8s-key": "L"}),
+    "expand": ({"k8s-expand": "json"}, {"k8s-expand": "dotenv"}),
+    "path": ({"k8s-expand": "json"}, {"k8s-expand": "json", "k8s-path": "p"}),
+    "encoding": ({"k8s-encoding": "hex"}, {"k8s-encoding": "base64"}),
+    "type": ({"k8s-type": "basic-auth"}, {"k8s-type": "ssh-auth"}),
+}
+CHOOSING = {"sync", "secret"}
+"""Tags that say whether a secret is in, and in which Secret."""
+
+
+def test_each_tag_that_shapes_keys_or_bytes_changes_the_fingerprint() -> None:
+    """A tag that is new has to be on one of the two lists."""
+    assert {*SHAPING, *CHOOSING} == {each.name for each in fields(TagOptions)}
+    for pair in SHAPING.values():
+        seen = {placed(Rules(), "a", tags).fingerprint for tags in pair}
+        assert len(seen - {""}) == 2
+    here = placed(Rules(), "a", {"k8s-key": "K"})
+    there = placed(Rules(), "a", {"k8s-key": "K", "k8s-secret": "x"})
+    assert here.fingerprint == there.fingerprint
+
+
+SETTINGS: Mapping[str, Rules] = {
+    "style": Rules(style=KeyStyle.ENV),
+    "include": Rules(include=(Pattern("*"),)),
+    "exclude": Rules(exclude=(Pattern("b"),)),
+    "stages": Rules(stages=StagePrefixes.STRIP),
+    "names": Rules(names=("x",)),
+    "keep_root": Rules(keep_root=True),
+}
+SELECTING = {"include", "exclude", "names"}
+"""Settings that say which secrets are in, and in which Secret."""
+
+
+def test_each_setting_that_shapes_keys_or_bytes_changes_the_fingerprint() -> None:
+    """A setting that is new has to be on the list."""
+    assert SETTINGS.keys() == {each.name for each in fields(Rules)}
+    for tags in ({"k8s-type": "tls"}, {"k8s-expand": "certificate"}, {"k8s-encoding": "hex"}):
+        usual = placed(Rules(), "dev-a", tags).fingerprint
+        for setting, rules in SETTINGS.items():
+            changed = placed(rules, "dev-a", tags).fingerprint
+            assert (changed == usual) is (setting in SELECTING)
+
+
+def test_the_content_type_of_a_certificate_changes_the_fingerprint() -> None:
+    """It says how the value is read; of a plain value it says nothing."""
+    for tags, matters in (({"k8s-type": "tls"}, True), ({"k8s-key": "K"}, False)):
+        seen = set[str]()
+        for content_type in ("application/x-pkcs12", "application/x-pem-file"):
+            place = Rules().place(TARGET, "a", tags, content_type)
+            assert isinstance(place, Placement)
+            seen.add(place.fingerprint)
+        assert (len(seen) == 2) is matters
+
+
+def test_rules_that_differ_have_another_digest() -> None:
+    """Each setting counts, the order of patterns does not, and another process has the same."""
+    digests = {Rules().digest, *(rules.digest for rules in SETTINGS.values())}
+    assert len(digests) == len(SETTINGS) + 1
+    assert all(re.fullmatch("[0-9a-f]{8}", digest) for digest in digests)
+    one, two = Pattern("a"), Pattern("b", "team")
+    assert Rules(include=(one, two)).digest == Rules(include=(two, one, one)).digest
+    assert Rules(include=(one,)).digest != Rules(include=(Pattern("*", "a"),)).digest
+    assert Rules().digest == "10c868e6"
+
+
+def test_values_are_parsed_one_at_a_time() -> None:
+    """Whatever takes long to read waits for its turn; a plain value does not."""
+    chain = chain_of("P-256", 2)
+    pair = key_pem(chain.key) + pem(*chain.certificates)
+    asked = [
+        ('{"a": "b"}', {"k8s-expand": "json"}),
+        ("a: b", {"k8s-expand": "yaml"}),
+        ("a=b", {"k8s-expand": "dotenv"}),
+        ("user:password", {"k8s-type": "basic-auth"}),
+        (pair, {"k8s-type": "tls"}),
+        (pair, {"k8s-expand": "certificate"}),
+    ]
+    with ThreadPoolExecutor(len(asked)) as pool:
+        with PARSING:
+            reading = [pool.submit(rendered, Rules(), "a", *each) for each in asked]
+            assert rendered(Rules(), "a", "b", {}) == {"a": b"b"}
+            assert not wait(reading, 0.2, FIRST_COMPLETED).done
+        assert all(each.result() for each in reading)
+
+
+def test_a_survey_pays_for_its_certificates() -> None:
+    """A value that asks for more than the survey has left is refused for now."""
+    made = text_of(bundle(plain(shrouded(60_000), certificate(LEAF))))
+    for tags in ({"k8s-type": "tls"}, {"k8s-expand": "certificate"}):
+        place, secret = (
+            placed(Rules(), "a", tags),
+            VaultSecret(SecretName("a"), "v1", made, 0, 0, 0.0, tags),
+        )
+        budget = ParseBudget(dear_rounds=100_000)
+        assert Rules().render(place, secret, budget)
+        with pytest.raises(Permanent) as wrong:
+            Rules().render(place, secret, budget)
+        assert wrong.value.reason == "CertificatePostponed"
 
 
 NAMES = ("a", "b", "B", "dev-c", "prod-d")
 WORDS = st.sampled_from(["x", "y", "app"])
 KEYS = st.sampled_from(["K", "L", "a"])
-WISHES = st.one_of(
+TAGS = st.one_of(
     st.just({}),
     st.fixed_dictionaries({"k8s-secret": WORDS}, optional={"k8s-key": KEYS}),
     st.fixed_dictionaries({"k8s-key": KEYS}),
@@ -268,7 +377,7 @@ class Kept:
 
 VAULTS = st.lists(
     st.builds(
-        Kept, st.sampled_from(NAMES), VALUES, WISHES, st.sampled_from([True, True, True, False])
+        Kept, st.sampled_from(NAMES), VALUES, TAGS, st.sampled_from([True, True, True, False])
     ),
     min_size=3,
     max_size=8,
@@ -276,21 +385,22 @@ VAULTS = st.lists(
 )
 
 
-@given(RULES, st.text(max_size=20), VALUES, WISHES, st.text(max_size=20))
+@given(RULES, st.text(max_size=20), VALUES, TAGS, st.text(max_size=20))
 def test_every_secret_is_in_out_or_failed(
     rules: Rules, name: str, value: str, tags: Tags, content_type: str
 ) -> None:
     """Whatever a secret is called, holds and is tagged with, nothing but a Permanent is raised."""
-    secret = VaultSecret(name, "v1", value, 0, 0, 0.0, tags, content_type)
+    secret = VaultSecret(SecretName(name), "v1", value, 0, 0, 0.0, tags, content_type)
     with suppress(Permanent):
         place = rules.place(TARGET, name, tags, content_type)
         if isinstance(place, Excluded):
             assert place.reason
             return
-        keys = rules.render(place, secret)
+        keys = rules.render(place, secret, ParseBudget())
         assert keys
         assert place.key is None or keys.keys() == {place.key}
-        assert keys == rules.render(rules_again(rules, name, tags, content_type), secret)
+        again = rules_again(rules, name, tags, content_type)
+        assert keys == rules.render(again, secret, ParseBudget())
 
 
 def rules_again(rules: Rules, name: str, tags: Tags, content_type: str) -> Placement:
@@ -319,11 +429,11 @@ def fate(rules: Rules, kept: Kept) -> Mapping[tuple[str, str], bytes] | SyncErro
         place = rules.place(TARGET, kept.name, kept.tags, "")
         if isinstance(place, Excluded):
             return None
-        secret = VaultSecret(kept.name, "", kept.value, 0, 0, 0.0, kept.tags)
-        keys = rules.render(place, secret)
+        served = VaultSecret(SecretName(kept.name), "", kept.value, 0, 0, 0.0, kept.tags)
+        keys = rules.render(place, served, ParseBudget())
     except Permanent as error:
         return error
-    return {(place.secret, key): value for key, value in keys.items()}
+    return {(secret, key): value for secret in place.secrets for key, value in keys.items()}
 
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
@@ -335,29 +445,29 @@ def test_a_vault_is_brought_over_as_its_secrets_say(rules: Rules, vault: Sequenc
     """
     world = brought(rules, vault)
     claims: defaultdict[tuple[str, str], dict[str, bytes]] = defaultdict(dict)
-    told = world.sweep().unread
+    told = world.sweep().refused
     for kept in vault:
         what = fate(rules, kept)
         if isinstance(what, SyncError):
-            assert told[kept.name].reason == what.reason
+            assert told[SecretName(kept.name)].reason == what.reason
         elif what is None:
-            assert kept.name not in told
+            assert SecretName(kept.name) not in told
         else:
             for at, value in what.items():
                 claims[at][kept.name] = value
     clashing = {name for names in claims.values() if len(names) > 1 for name in names}
     reasons = {name: error.reason for name, error in told.items()}
-    assert all(name in reasons for name in clashing)
+    assert all(SecretName(name) in reasons for name in clashing)
     held: dict[tuple[str, str], bytes] = {}
     for _, _, secret in world.cluster.secrets:
         data = world.cluster.data(replace(world.target, secret=secret))
         held |= {(secret, key): value for key, value in data.items()}
-    typed = {"TypesDiffer", "SecretTypeMismatch", "SecretInvalid"}
+    typed = {"TypesDiffer", "SecretTypeMismatch", "SecretRefused"}
     for at, values in claims.items():
         ((name, value), *more) = values.items()
         if more:
             assert at not in held
-        elif reasons.get(name) not in typed:
+        elif reasons.get(SecretName(name)) not in typed:
             assert held[at] == value
     assert held.keys() <= claims.keys()
     assert {Call("apply")} & set(world.wire.calls) == set()
@@ -373,8 +483,8 @@ def test_the_order_of_a_vault_leaves_no_trace(rules: Rules, data: st.DataObject)
     one, other = brought(rules, vault), brought(rules, turned)
     assert one.secrets == other.secrets
     first, second = one.sweep(), other.sweep()
-    assert {n: e.args for n, e in first.unread.items()} == {
-        n: e.args for n, e in second.unread.items()
+    assert {n: e.args for n, e in first.refused.items()} == {
+        n: e.args for n, e in second.refused.items()
     }
     assert first.warnings == second.warnings
 
@@ -382,5 +492,7 @@ def test_the_order_of_a_vault_leaves_no_trace(rules: Rules, data: st.DataObject)
 @given(st.permutations([("Key", 1), ("KEY", 3), ("key", 2), ("b", 1)]))
 def test_names_that_differ_only_in_case_are_one(listing: Sequence[tuple[str, int]]) -> None:
     """The latest spelling counts, wherever the listing has it."""
-    listed = [ListedSecret(name, enabled=True, updated=updated) for name, updated in listing]
-    assert latest(listed).keys() == {"KEY", "b"}
+    listed = [
+        ListedSecret(SecretName(name), enabled=True, updated=updated) for name, updated in listing
+    ]
+    assert sorted(map(str, latest(listed))) == ["KEY", "b"]

@@ -9,8 +9,10 @@ import pytest
 
 from sync.core.annotation import Record
 from sync.core.errors import Conflict
-from sync.core.model import Hint, VaultSecret
-from sync.reconcile.plan import DesiredSecret, Entry, ObservedSecret, diff
+from sync.core.model import Hint, SecretName, VaultSecret
+from sync.reconcile.desired import DesiredSecret, Entry
+from sync.reconcile.observed import ObservedSecret
+from sync.reconcile.plan import diff
 from tests.unit.fakes import Call
 from tests.unit.schedules import Schedule, schedules
 from tests.unit.world import World
@@ -22,7 +24,7 @@ type Reconcile = Callable[[World], object]
 
 def hinted(world: World) -> object:
     """Reconcile as an event does."""
-    return world.event(Hint("a"))
+    return world.event(Hint(SecretName("a")))
 
 
 def whole(world: World) -> object:
@@ -37,8 +39,10 @@ def forced(world: World) -> object:
 
 def content(secret: VaultSecret) -> DesiredSecret:
     """Return a Secret's content that is this one vault secret."""
-    record = Record(secret.version, secret.updated, settled=True)
-    return DesiredSecret({"a": Entry(secret.value.encode(), secret.version)}, {"a": record})
+    record = Record(secret.version, secret.updated, settled=True, keys=("a",))
+    return DesiredSecret(
+        {"a": Entry(secret.value.encode(), secret.version)}, {SecretName("a"): record}
+    )
 
 
 def vault_first(world: World) -> None:
@@ -48,7 +52,7 @@ def vault_first(world: World) -> None:
         assert isinstance(secret, VaultSecret)
         actual = world.cluster.read(world.target, world.deadline())
         assert actual is not None
-        plan = diff(ObservedSecret.of(world.target, actual), content(secret), "now")
+        plan = diff(ObservedSecret.of(world.target, actual), content(secret), world.clock(), "")
         if plan.apply is None:
             return
         try:
@@ -64,7 +68,7 @@ def unconditional(world: World) -> None:
     secret = world.vaults.get(world.vault, "a", world.deadline())
     assert actual is not None
     assert isinstance(secret, VaultSecret)
-    plan = diff(ObservedSecret.of(world.target, actual), content(secret), "now")
+    plan = diff(ObservedSecret.of(world.target, actual), content(secret), world.clock(), "")
     if plan.apply is not None:
         while True:
             revision = str(world.cluster.secrets[world.target.place].revision)

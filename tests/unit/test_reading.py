@@ -7,13 +7,14 @@ from threading import Barrier, Lock
 import pytest
 
 from sync.core.errors import Transient
-from sync.core.model import ListedSecret
+from sync.core.model import ListedSecret, SecretName
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.projection.rules import Rules, latest
-from sync.reconcile.observed import ObservedVault
-from sync.reconcile.plan import ObservedSecret
-from sync.reconcile.vault_reader import FETCH_WINDOW, VaultReader
+from sync.reconcile.fetching import FETCH_WINDOW
+from sync.reconcile.observed import ObservedSecret, ObservedVault
+from sync.reconcile.survey import VaultSurvey
+from sync.reconcile.vault_reader import VaultReader
 from tests.unit.fakes import Call, Inline, names
 from tests.unit.world import World
 
@@ -53,10 +54,11 @@ def test_gets_of_one_target_stay_within_their_window(fetchers: ThreadPoolExecuto
             running -= 1
 
     world.wire.before = count
-    reading = VaultReader(world.vaults, world.clock, Rules(), prune=True).whole(
-        nothing(world), (), world.deadline(), fetchers
+    reading = VaultReader(world.vaults, world.clock, Rules(), prune=True).survey(
+        nothing(world), (), world.deadline(), fetchers, refetch=False
     )
-    assert reading.rendered.keys() == set(names("key", 99))
+    assert isinstance(reading, VaultSurvey)
+    assert reading.fetched.keys() == set(names("key", 99))
     assert most == FETCH_WINDOW == 16
 
 
@@ -71,28 +73,31 @@ def test_a_deadline_that_runs_out_leaves_the_rest_unread() -> None:
             world.clock.tick(0.3)
 
     world.wire.before = pass_time
-    reading = VaultReader(world.vaults, world.clock, Rules(), prune=True).whole(
+    reading = VaultReader(world.vaults, world.clock, Rules(), prune=True).survey(
         nothing(world),
         (),
         Deadline.after(10.5, world.clock),
         Inline(),
+        refetch=False,
     )
-    assert 0 < len(reading.rendered) < 60
-    assert len(reading.rendered) + len(reading.unread) == 60
-    assert all(isinstance(error, Transient) for error in reading.unread.values())
+    assert isinstance(reading, VaultSurvey)
+    assert 0 < len(reading.fetched) < 60
+    assert len(reading.fetched) + len(reading.refused) == 60
+    assert all(isinstance(error, Transient) for error in reading.refused.values())
 
 
 def test_a_few_failures_stop_nothing(fetchers: ThreadPoolExecutor) -> None:
-    """Four failures do not say yet that the vault is down: all other secrets are read."""
+    """Failures of single secrets do not say that the vault is down: all others are read."""
     world = World.new()
     for name in names("key", 60):
         world.put(name, name)
     for name in names("key", 4):
         world.wire.fail("get", Transient(Reason.VAULT_THROTTLED, "Throttled."), name)
-    reading = VaultReader(world.vaults, world.clock, Rules(), prune=True).whole(
-        nothing(world), (), world.deadline(), fetchers
+    reading = VaultReader(world.vaults, world.clock, Rules(), prune=True).survey(
+        nothing(world), (), world.deadline(), fetchers, refetch=False
     )
-    assert len(reading.rendered) == 56
+    assert isinstance(reading, VaultSurvey)
+    assert len(reading.fetched) == 56
 
 
 def test_a_bug_in_a_get_is_not_taken_for_a_failure_of_the_vault() -> None:
@@ -114,11 +119,11 @@ def test_a_bug_in_a_get_is_not_taken_for_a_failure_of_the_vault() -> None:
 def test_names_that_differ_by_case_are_one_secret(turn: int) -> None:
     """The latest spelling of a listing counts, in whatever order the listing has them."""
     listing = [
-        ListedSecret("Key", enabled=True, updated=1),
-        ListedSecret("KEY", enabled=True, updated=3),
-        ListedSecret("key", enabled=True, updated=2),
-        ListedSecret("Other", enabled=True, updated=1),
-        ListedSecret("OTHER", enabled=False, updated=2),
+        ListedSecret(SecretName("Key"), enabled=True, updated=1),
+        ListedSecret(SecretName("KEY"), enabled=True, updated=3),
+        ListedSecret(SecretName("key"), enabled=True, updated=2),
+        ListedSecret(SecretName("Other"), enabled=True, updated=1),
+        ListedSecret(SecretName("OTHER"), enabled=False, updated=2),
     ]
     found = latest(listing[::turn])
     assert [name for name, secret in found.items() if secret.enabled] == ["KEY"]
@@ -135,7 +140,7 @@ def test_a_secret_that_vanishes_between_list_and_get_is_waited_for() -> None:
             world.wire.before = lambda _: None
 
     world.wire.before = vanish
-    assert isinstance(world.sweep().unread["a"], Transient)
+    assert isinstance(world.sweep().refused[SecretName("a")], Transient)
     assert world.data == {"a": "a's value", "b": "b's value"}
     world.sweep()
     assert world.data == {"b": "b's value"}

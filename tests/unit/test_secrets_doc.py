@@ -12,12 +12,14 @@ from cryptography.hazmat.primitives.serialization import PrivateFormat
 
 from sync.core.annotation import Record, State, encode
 from sync.core.errors import Permanent
-from sync.core.model import VaultSecret
+from sync.core.model import SecretName, VaultSecret
 from sync.core.reasons import Reason
-from sync.projection.formats import MAX_DEPTH, MAX_MEMBERS
+from sync.projection.budget import ParseBudget
+from sync.projection.formats import MAX_MEMBERS
 from sync.projection.rules import Excluded
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType
-from sync.reconcile.plan import MAX_ANNOTATION_BYTES, MAX_DATA_BYTES, MAX_KEYS
+from sync.projection.trees import MAX_DEPTH
+from sync.reconcile.guards import MAX_ANNOTATION_BYTES, MAX_DATA_BYTES, MAX_KEYS
 from sync.settings.environment import read
 from tests.unit import chains
 
@@ -159,7 +161,7 @@ def outcome(example: Example) -> tuple[str, str, Mapping[str, bytes]]:
     if isinstance(place, Excluded):
         raise Permanent(Reason.VAULT_NAME_OFF_PATTERN, place.reason)  # no placement raises it
     secret = VaultSecret(
-        name=example.name,
+        name=SecretName(example.name),
         version="1",
         value=example.value,
         created=0,
@@ -168,7 +170,8 @@ def outcome(example: Example) -> tuple[str, str, Mapping[str, bytes]]:
         tags=example.tags,
         content_type=example.content_type,
     )
-    return place.secret, place.type or "", settings.rules.render(place, secret)
+    keys = settings.rules.render(place, secret, ParseBudget())
+    return ", ".join(place.secrets), place.type or "", keys
 
 
 @pytest.mark.parametrize("example", [each for each in EXAMPLES if not each.fate], ids=str)
@@ -258,10 +261,11 @@ def test_limits_are_told() -> None:
     assert f"{MAX_DATA_BYTES // 1024**2} MiB of values" in told
     assert f"{MAX_KEYS:,} keys" in told
     assert f"{MAX_ANNOTATION_BYTES // 1024} KiB of annotations" in told
-    plain = Record("0" * 32, 1_700_000_000, settled=True)
-    tagged = replace(plain, fingerprint="0" * 8, named=("KEY",))
+    plain = Record("0" * 32, 1_700_000_000, settled=True, keys=("name",))
+    tagged = replace(plain, fingerprint="0" * 8, keys=("KEY",))
     empty, bare, shaped = (
-        len(encode(State("v", "w", records))) for records in ({}, {"name": plain}, {"name": tagged})
+        len(encode(State("v", 0, records)))
+        for records in ({}, {SecretName("name"): plain}, {SecretName("name"): tagged})
     )
     assert bare - empty - len("name") == pytest.approx(50, abs=3)
     assert "about 50 bytes and its name" in told

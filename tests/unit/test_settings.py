@@ -16,13 +16,13 @@ from sync.adapters.kubernetes.cluster_config import (
     ClusterConfig,
     CredentialRef,
     Entra,
-    KeptKubeconfig,
     KubeconfigFile,
     KubeconfigText,
     Reach,
     Server,
+    StoredKubeconfig,
 )
-from sync.settings.environment import DEFAULT_SCHEDULE, NAMES, SettingsError, read
+from sync.settings.environment import NAMES, SettingsError, read
 from tests.unit.fakes import vault_name
 
 SUBSCRIPTION = "8D2F3C1A-0000-4000-8000-00000000000F"
@@ -51,7 +51,7 @@ def test_all_has_a_default(environment: Mapping[str, str]) -> None:
     assert settings.vaults == ()
     assert settings.subscriptions == frozenset()
     assert settings.dns_suffix == "vault.azure.net"
-    assert settings.schedule == DEFAULT_SCHEDULE
+    assert settings.schedule == "0 */5 * * * *"
     assert settings.prune
     assert [config.name for config in settings.clusters] == ["default"]
     target = settings.naming.target(settings.naming.vault("weu-ds-akv-shop-dev-2"))
@@ -269,7 +269,7 @@ def test_faults_do_not_echo_the_clusters(clusters: str) -> None:
         ({"kubeconfig": {"a": 1}}, KubeconfigText('{"a": 1}')),
         (
             {"kubeconfig_secret": "kv-x/k", "context": "x"},
-            KeptKubeconfig(CredentialRef("kv-x", "k"), "x"),
+            StoredKubeconfig(CredentialRef("kv-x", "k"), "x"),
         ),
     ],
     ids=range(13),

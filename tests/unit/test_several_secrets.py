@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.core.errors import Conflict, Permanent, Transient
-from sync.core.model import STATE_ANNOTATION, Action, Hint
+from sync.core.model import STATE_ANNOTATION, Action, Hint, SecretName
 from sync.core.reasons import Reason
-from sync.reconcile.plan import MAX_DATA_BYTES, MAX_KEYS
+from sync.reconcile.guards import MAX_DATA_BYTES, MAX_KEYS
 from sync.reconcile.reconciler import ReconcileRequest
 from tests.unit.fakes import Call
 from tests.unit.schedules import Choices, Schedule
@@ -182,7 +182,7 @@ def test_what_moves_is_never_missing(which: str) -> None:
         assert live <= values(world)
 
     world.wire.before = look
-    assert world.sweep().unread == {}
+    assert world.sweep().refused == {}
     assert filled(world) == expected(after)
     assert_quiet(world)
 
@@ -215,7 +215,7 @@ def test_a_crash_in_a_move_is_made_good(which: str) -> None:
         if not broken_off(world, steps):
             break
         assert live <= values(world)
-        assert world.sweep().unread == {}
+        assert world.sweep().refused == {}
         assert filled(world) == expected(after)
         assert_quiet(world)
     assert steps > 3
@@ -233,7 +233,7 @@ def test_an_event_in_a_half_finished_move_does_no_harm(which: str) -> None:
         if not broken_off(world, steps):
             break
         for name in after:
-            assert world.event(world.hint(name)).unread == {}
+            assert world.event(world.hint(name)).refused == {}
             assert live <= values(world)
 
 
@@ -244,7 +244,7 @@ def test_a_dry_run_of_a_move_tells_all_of_it(which: str) -> None:
     before = world.secrets
     planned = world.sweep(dry_run=True)
     assert world.secrets == before
-    assert planned.unread == {}
+    assert planned.refused == {}
     assert set(planned.changes) == set(world.sweep().changes)
 
 
@@ -254,7 +254,7 @@ def test_two_that_swap_one_key_both_arrive() -> None:
     world.tag("a", key="K", secret="x")
     world.tag("b", key="K")
     world.clock.tick(100)
-    assert world.sweep().unread == {}
+    assert world.sweep().refused == {}
     assert world.secrets == {"": {"K": "b's value"}, "x": {"K": "a's value"}}
     assert_quiet(world)
 
@@ -266,13 +266,13 @@ def test_whose_key_is_not_free_is_told() -> None:
     world.tag("b", key="K")
     world.clock.tick(100)
     world.wire.fail("apply", FORBIDDEN, X)
-    told = world.sweep().unread
-    assert told["a"] is FORBIDDEN
-    assert told["b"].reason == "KeyClash"
-    assert "'a'" in told["b"].message
+    told = world.sweep().refused
+    assert told[SecretName("a")] is FORBIDDEN
+    assert told[SecretName("b")].reason == "KeyClash"
+    assert "'a'" in told[SecretName("b")].message
     assert world.data == {"K": "a's value", "b": "b's value"}
     world.wire.recover()
-    assert world.sweep().unread == {}
+    assert world.sweep().refused == {}
     assert world.secrets == {"": {"K": "b's value"}, "x": {"K": "a's value"}}
 
 
@@ -283,7 +283,7 @@ def test_who_never_had_a_key_keeps_nobody_waiting() -> None:
     world.tag("b", key="L", secret="x")
     world.put("c", "new", key="K")
     world.clock.tick(100)
-    assert world.sweep().unread.keys() == {"a", "b"}
+    assert world.sweep().refused.keys() == {"a", "b"}
     assert world.data == {"anchor": "anchor's value", "K": "new"}
 
 
@@ -307,8 +307,10 @@ def test_a_hint_that_joins_for_another_secret_is_read_too() -> None:
     world = world_of({"a": {}, "b": {"secret": "x"}})
     world.put("a", "new")
     world.put("b", "new", secret="x")
-    work = ReconcileRequest(world.target, (Hint("a"),), whole=False, late=lambda: (Hint("b"),))
-    assert world.run(work).unread == {}
+    work = ReconcileRequest(
+        world.target, (Hint(SecretName("a")),), whole=False, late=lambda: (Hint(SecretName("b")),)
+    )
+    assert world.run(work).refused == {}
     assert world.secrets == {"": {"a": "new"}, "x": {"b": "new"}}
 
 
@@ -320,11 +322,11 @@ def test_a_secret_that_is_refused_holds_no_other_back(verb: str) -> None:
         world.put(name, "new", **tags)
     world.clock.tick(100)
     world.wire.fail(verb, FORBIDDEN, X)
-    assert world.sweep().unread == {"b": FORBIDDEN}
+    assert world.sweep().refused == {"b": FORBIDDEN}
     assert world.secrets == {"": {"a": "new"}, "x": {"b": "b's value"}, "y": {"c": "new"}}
-    assert world.event(world.hint("b")).unread == {"b": FORBIDDEN}
+    assert world.event(world.hint("b")).refused == {"b": FORBIDDEN}
     world.wire.recover()
-    assert world.sweep().unread == {}
+    assert world.sweep().refused == {}
     assert world.secrets["x"] == {"b": "new"}
 
 
@@ -335,10 +337,10 @@ def test_what_stays_behind_in_a_closed_secret_is_told() -> None:
     world.clock.tick(100)
     world.wire.fail("read", FORBIDDEN, X)
     for _ in range(2):
-        assert world.sweep().unread == {"b": FORBIDDEN}
+        assert world.sweep().refused == {"b": FORBIDDEN}
         assert world.secrets == {"": {"a": "a's value", "b": "b's value"}, "x": {"b": "b's value"}}
     world.wire.recover()
-    assert world.sweep().unread == {}
+    assert world.sweep().refused == {}
     assert filled(world) == {"": {"a": "a's value", "b": "b's value"}}
     assert_quiet(world)
 
@@ -356,7 +358,7 @@ def test_a_stale_copy_left_behind_replaces_nothing_newer(left: str, new: str) ->
     world.wire.recover()
     world.wire.fail("apply", FORBIDDEN, closed)
     world.vaults.lag(world.vault, "b", 1)
-    assert isinstance(world.sweep().unread["b"], Transient)
+    assert isinstance(world.sweep().refused[SecretName("b")], Transient)
     assert world.secrets[new]["b"] == "new"
 
 
@@ -387,15 +389,15 @@ def test_a_deleted_secret_is_made_again() -> None:
     assert_quiet(world)
 
 
-def test_a_new_secret_is_made_whole() -> None:
-    """A further Secret is not made of half of what is declared for it; the rest goes on."""
+def test_a_new_secret_is_made_of_what_can_be_read() -> None:
+    """A further Secret waits for no member that cannot be read, which is named."""
     world = world_of({"a": {}})
     world.put("a", "new")
     for name in ("b", "c"):
         world.put(name, "new", secret="x")
     world.wire.fail("get", THROTTLED, "c")
-    assert world.sweep().unread == {"b": THROTTLED, "c": THROTTLED}
-    assert world.secrets == {"": {"a": "new"}}
+    assert world.sweep().refused == {"c": THROTTLED}
+    assert world.secrets == {"": {"a": "new"}, "x": {"b": "new"}}
     world.wire.recover()
     world.sweep()
     assert world.held(X) == {"b": "new", "c": "new"}
@@ -417,15 +419,15 @@ def test_a_secret_that_was_there_is_not_taken(how: str) -> None:
     world.put("a", "new")
     world.put("b", "new", secret="x")
     for _ in range(2):
-        told = world.sweep().unread
-        assert told["b"].reason == "TargetTaken"
+        told = world.sweep().refused
+        assert told[SecretName("b")].reason == "TargetTaken"
         assert world.secrets == {"": {"a": "new"}, "x": {"theirs": "x"}}
-    told = world.sweep(takeover=True).unread
+    told = world.sweep(takeover=True).refused
     if how == "vault":
-        assert told["b"].reason == "TargetTaken"
+        assert told[SecretName("b")].reason == "TargetTaken"
         assert world.held(X) == {"theirs": "x"}
         former = world.rival().vault.text
-        assert not world.run(ReconcileRequest(world.target, takeover_from=former)).unread
+        assert not world.run(ReconcileRequest(world.target, takeover_from=former)).refused
     assert world.held(X)["b"] == "new"
 
 
@@ -435,7 +437,7 @@ def test_a_secret_that_somebody_took_over_is_left_to_them() -> None:
     label = ("label", "app.kubernetes.io/managed-by")
     world.cluster.edit(world.other("x"), {label: b"Helm"})
     world.put("b", "new", secret="x")
-    assert world.sweep().unread["b"].reason == "TargetTaken"
+    assert world.sweep().refused[SecretName("b")].reason == "TargetTaken"
     assert world.held(X) == {"b": "b's value"}
 
 
@@ -445,7 +447,7 @@ def test_an_immutable_secret_fails_alone() -> None:
     world.cluster.secrets[world.other("x").place].immutable = True
     world.put("a", "new")
     world.put("b", "new", secret="x")
-    assert world.sweep().unread["b"].reason == "SecretImmutable"
+    assert world.sweep().refused[SecretName("b")].reason == "SecretImmutable"
     assert world.secrets == {"": {"a": "new"}, "x": {"b": "b's value"}}
 
 
@@ -454,7 +456,9 @@ def test_a_type_that_a_secret_does_not_have_fails_alone() -> None:
     world = world_of({"a": {}, "b": {"secret": "x"}})
     world.put("b", "new", secret="x")
     world.put("login", "user:password", secret="x", type="basic-auth")
-    assert {n: e.reason for n, e in world.sweep().unread.items()} == {"login": "SecretTypeMismatch"}
+    assert {n: e.reason for n, e in world.sweep().refused.items()} == {
+        "login": "SecretTypeMismatch"
+    }
     assert world.held(X) == {"b": "new"}
 
 
@@ -468,7 +472,7 @@ def test_two_types_for_one_new_secret_are_both_refused() -> None:
         secret="x",
         type="dockerconfigjson",
     )
-    told = world.sweep().unread
+    told = world.sweep().refused
     assert {n: e.reason for n, e in told.items()} == {"login": "TypesDiffer", "pull": "TypesDiffer"}
     assert world.secrets == {"": {"a": "a's value"}}
 
@@ -501,7 +505,7 @@ def test_a_typed_secret_that_is_emptied_is_blanked_and_filled_again() -> None:
     assert world.held("keyvault-project-login") == {"username": "", "password": ""}
     assert_quiet(world)
     world.put("login", "user:another", type="basic-auth")
-    assert world.sweep().unread == {}
+    assert world.sweep().refused == {}
     assert world.held("keyvault-project-login") == {"username": "user", "password": "another"}
 
 
@@ -512,7 +516,7 @@ def test_a_typed_secret_keeps_its_type_for_what_else_is_in_it() -> None:
     world.put("b", "value", secret="x")
     world.settle()
     world.vaults.delete(world.vault, "login")
-    assert world.sweep().unread == {}
+    assert world.sweep().refused == {}
     assert world.held(X) == {"username": "", "password": "", "b": "value"}
     assert_quiet(world)
 
@@ -536,7 +540,7 @@ def test_without_pruning_a_gone_secret_claims_no_key() -> None:
     world.sweep()
     assert world.data["a"] == "a's value"
     world.put("c", "new", key="a")
-    assert world.sweep().unread == {}
+    assert world.sweep().refused == {}
     assert world.data == {"a": "new", "b": "b's value"}
     assert json.loads(state(world))["secrets"].keys() == {"b", "c"}
     assert_quiet(world)
@@ -561,20 +565,20 @@ def test_a_new_version_that_lost_its_tags_is_refused(tags: Tags, *, by_event: bo
     before = world.secrets
     version = world.put("a", "2")
     done = world.event(world.hint("a", version)) if by_event else world.sweep()
-    assert [error.reason for error in done.unread.values()] == ["TagsLost"]
+    assert [error.reason for error in done.refused.values()] == ["TagsLost"]
     assert world.secrets == before
     world.clock.tick(10)
     world.tag("a", sync="true")
-    assert not world.sweep().unread
+    assert not world.sweep().refused
     assert filled(world) == {"": {"a": "2"}}
 
 
 def test_tags_lost_in_a_clash_are_missed_too() -> None:
     """One whose key clashes is still known to be tagged."""
     world = world_of({"anchor": {}, "a": {"key": "K"}, "b": {"key": "K"}})
-    assert {error.reason for error in world.sweep().unread.values()} == {"KeyClash"}
+    assert {error.reason for error in world.sweep().refused.values()} == {"KeyClash"}
     world.put("b", "2")
-    assert world.sweep().unread["b"].reason == "TagsLost"
+    assert world.sweep().refused[SecretName("b")].reason == "TagsLost"
     assert "b" not in filled(world)[""]
 
 
@@ -585,7 +589,7 @@ def test_tags_may_be_taken_from_the_version_that_is_in(tags: Tags) -> None:
     world.put("a", "1", **tags)
     world.settle()
     world.tag("a")
-    assert not world.sweep().unread
+    assert not world.sweep().refused
     assert filled(world) == {"": {"a": "1"}}
 
 
@@ -620,7 +624,7 @@ def test_an_older_value_never_replaces_a_newer_one_in_any_secret(
 
     def bring(*, by_event: bool) -> None:
         if by_event:
-            world.event(Hint("a"))
+            world.event(Hint(SecretName("a")))
         else:
             world.sweep()
 
@@ -660,7 +664,7 @@ def test_a_secret_that_is_made_too_late_is_emptied(*, by_event: bool) -> None:
 
     world.wire.before = overtake
     if by_event:
-        world.event(Hint("a"))
+        world.event(Hint(SecretName("a")))
     else:
         world.sweep()
     assert filled(world) == {"": {"anchor": "anchor's value", "a": "2"}}
@@ -673,40 +677,41 @@ CLASHES: Mapping[str, tuple[Mapping[str, Tags], str, Tags, str, Mapping[str, str
         "b",
         {"key": "K"},
         "new",
-        {"K": "a's value", "free": "new"},
+        {"K": "a's newer value", "free": "new"},
     ),
     "member": (
         {"a": {"key": "DB_K"}, "free": {}},
         "b",
         {"key": "DB", "expand": "json"},
         '{"K":"member","L":"other"}',
-        {"DB_K": "a's value", "DB_L": "other", "free": "new"},
+        {"DB_K": "a's newer value", "free": "new"},
     ),
     "moved": (
         {"a": {"key": "K"}, "b": {"key": "L"}, "free": {}},
         "b",
         {"key": "K"},
         "new",
-        {"K": "a's value", "L": "b's value", "free": "new"},
+        {"K": "a's newer value", "L": "b's value", "free": "new"},
     ),
 }
 
 
 @pytest.mark.parametrize("by_event", [True, False])
 @pytest.mark.parametrize("which", CLASHES)
-def test_two_sources_for_one_key_are_both_named(which: str, *, by_event: bool) -> None:
-    """The last good value stays, all other keys go on, and nothing flaps until one gives way."""
+def test_who_has_a_key_keeps_it_and_rotates_it(which: str, *, by_event: bool) -> None:
+    """The newcomer is refused by name; the holder's rotations and all other keys go on."""
     before, name, tags, value, after = CLASHES[which]
     world = world_of(before)
     world.put("free", "new")
+    rotated = world.put("a", "a's newer value", **before["a"])
     version = world.put(name, value, **tags)
     if by_event:
-        world.event(world.hint("free"))
+        world.event(world.hint("free"), world.hint("a", rotated))
     for _ in range(3):
         world.clock.tick(10)
-        told = world.event(Hint(name, version)) if by_event else world.sweep()
-        assert {n: e.reason for n, e in told.unread.items()} == {"a": "KeyClash", name: "KeyClash"}
-        assert all("'a'" in e.message and "'b'" in e.message for e in told.unread.values())
+        told = world.event(Hint(SecretName(name), version)) if by_event else world.sweep()
+        assert {n: e.reason for n, e in told.refused.items()} == {name: "KeyClash"}
+        assert all("'a'" in e.message and "'b'" in e.message for e in told.refused.values())
         assert world.data == after
     world.settle()
     assert world.sweep().changes == ()
@@ -715,8 +720,8 @@ def test_two_sources_for_one_key_are_both_named(which: str, *, by_event: bool) -
 
 @pytest.mark.parametrize("how", ["delete", "retag"])
 @pytest.mark.parametrize("which", CLASHES)
-def test_a_clash_ends_when_one_gives_way(which: str, how: str) -> None:
-    """Once only one claims the key, it has it, in its latest version, and all is quiet."""
+def test_a_clash_ends_when_the_newcomer_gives_way(which: str, how: str) -> None:
+    """Once only one claims the key nothing is refused any more, and all is quiet."""
     before, name, tags, value, _ = CLASHES[which]
     world = world_of(before)
     world.put(name, value, **tags)
@@ -724,16 +729,33 @@ def test_a_clash_ends_when_one_gives_way(which: str, how: str) -> None:
     world.put("a", "newer", **before["a"])
     world.clock.tick(10)
     world.sweep()
-    assert world.data[before["a"]["key"]] == "a's value"
+    assert world.data[before["a"]["key"]] == "newer"
     if how == "delete":
         world.vaults.delete(world.vault, name)
     else:
         world.tag(name, key="OWN")
     world.clock.tick(10)
-    assert world.sweep().unread == {}
+    assert world.sweep().refused == {}
     assert world.data == {before["a"]["key"]: "newer", "free": "free's value"} | (
         {"OWN": value} if how == "retag" else {}
     )
+    assert_quiet(world)
+
+
+@pytest.mark.parametrize("how", ["delete", "retag"])
+def test_a_key_that_its_holder_gives_up_goes_to_who_asks_for_it(how: str) -> None:
+    """A newcomer that was refused has the key one pass after its holder lets go of it."""
+    world = world_of({"a": {"key": "K"}, "anchor": {}})
+    world.put("b", "new", key="K")
+    world.clock.tick(10)
+    assert world.sweep().refused.keys() == {"b"}
+    if how == "delete":
+        world.vaults.delete(world.vault, "a")
+    else:
+        world.tag("a", key="OWN")
+    world.clock.tick(10)
+    assert world.sweep().refused == {}
+    assert world.data["K"] == "new"
     assert_quiet(world)
 
 
@@ -743,7 +765,7 @@ def test_two_new_sources_for_one_key_are_none() -> None:
     for name in ("b", "c"):
         world.put(name, "new", key="K", secret="x")
     for _ in range(2):
-        assert {e.reason for e in world.sweep().unread.values()} == {"KeyClash"}
+        assert {e.reason for e in world.sweep().refused.values()} == {"KeyClash"}
         assert world.secrets == {"": {"a": "a's value"}}
 
 
@@ -754,7 +776,7 @@ def test_one_secret_that_becomes_a_key_twice_fails_alone() -> None:
     world.settle()
     world.put("b", '{"d":{"e":"x"},"d_e":"y"}', expand="json")
     world.put("a", "new")
-    assert world.sweep().unread["b"].reason == "KeyTwice"
+    assert world.sweep().refused[SecretName("b")].reason == "KeyTwice"
     assert world.data == {"a": "new", "K": "x"}
 
 
@@ -764,7 +786,7 @@ def test_an_object_that_has_lost_all_its_members_keeps_its_keys() -> None:
     world.put("b", '{"K":"x"}', expand="json")
     world.settle()
     world.put("b", "{}", expand="json")
-    assert world.sweep().unread["b"].reason == "ValueNotOfFormat"
+    assert world.sweep().refused[SecretName("b")].reason == "ValueNotOfFormat"
     assert world.data == {"a": "a's value", "K": "x"}
 
 
@@ -802,7 +824,7 @@ def test_each_secret_has_its_own_limits(want: Callable[[World], None], reason: s
     world.put("a", "new")
     world.put("y", "new", secret="y")
     want(world)
-    told = world.sweep().unread
+    told = world.sweep().refused
     assert {error.reason for error in told.values()} == {reason}
     assert all("additional vault" in error.message for error in told.values())
     assert world.secrets == {"": {"a": "new"}, "y": {"y": "new"}}
@@ -816,7 +838,7 @@ def test_a_loss_of_state_does_not_look_like_a_loss_of_secrets() -> None:
     world.settle()
     before = world.data
     world.cluster.edit(world.target, {("annotation", STATE_ANNOTATION): None})
-    assert world.sweep().unread == {}
+    assert world.sweep().refused == {}
     assert world.data == before
 
 
@@ -839,5 +861,7 @@ def test_an_operator_is_told_why_a_secret_is_out() -> None:
     """Who asks for a secret that its tags leave out learns the reason, not a wrong name."""
     world = world_of({"a": {}, "b": {"sync": "false"}})
     for whole in (True, False):
-        told = world.run(ReconcileRequest(world.target, (Hint("b"),), whole=whole)).unread
-        assert "k8s-sync" in told["b"].message
+        told = world.run(
+            ReconcileRequest(world.target, (Hint(SecretName("b")),), whole=whole)
+        ).refused
+        assert "k8s-sync" in told[SecretName("b")].message

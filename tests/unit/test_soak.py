@@ -9,22 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from bench.soak import changes, shapes
-from bench.soak.estate import EVENT, Plot
-from bench.soak.told import Told
-from bench.soak.verdicts import (
+from bench.soak import values
+from bench.soak.checks import (
     MEMORY_MEBIBYTES,
-    Series,
     Verdict,
     back,
     few,
     flat,
     nothing,
     percentiles,
+    under_load,
     within,
 )
+from bench.soak.plots import EVENT, Plot
+from bench.soak.run import REST, Moment
+from bench.soak.samples import Log, Sample
 from local.key_vault import KeyVaults
 from local.kubernetes import Cluster
+from sync.core.errors import SyncError
 
 SECONDS = 200
 SEED = 7
@@ -33,8 +35,8 @@ SEED = 7
 def memory(shape: Callable[[float], float], noise: float = 0.0) -> Verdict:
     """Judge a series of mebibytes, `shape` of the time from 0 to 1, with that much noise."""
     made = random.Random(SEED)  # noqa: S311 - noise
-    values = [90 + shape(at / SECONDS) + made.gauss(0, noise) for at in range(SECONDS)]
-    return flat("memory", Series(values), MEMORY_MEBIBYTES)
+    series = [90 + shape(at / SECONDS) + made.gauss(0, noise) for at in range(SECONDS)]
+    return flat("memory", series, MEMORY_MEBIBYTES)
 
 
 def saw(at: float) -> float:
@@ -77,16 +79,18 @@ def test_what_grows_on_is_a_leak(shape: Callable[[float], float], noise: float) 
     assert not memory(shape, noise).held
 
 
-def test_the_warm_up_is_left_out() -> None:
-    """What grows until the warm-up is over, and then stays, is flat."""
-    points = [(float(at), min(at, 50.0)) for at in range(SECONDS)]
-    assert flat("threads", Series.after(50, points), 1).held
-    assert not flat("threads", Series.after(0, points[:60]), 1).held
+def test_the_warm_up_and_the_rests_are_left_out() -> None:
+    """A trend is of what was seen under load, once that was warm."""
+    moments = [
+        Moment(float(at), Sample(0, 0, {}, at), 0.0, REST if at == 7 else "calm")
+        for at in range(10)
+    ]
+    assert [seen.threads for seen in under_load(moments, 5.0)] == [5, 6, 8, 9]
 
 
 def test_too_few_samples_are_no_verdict() -> None:
     """A run too short to tell says so instead of passing."""
-    verdict = flat("memory", Series([3, 3]), 1)
+    verdict = flat("memory", [3, 3], 1)
     assert not verdict.held
     assert "2 samples are too few" in verdict.told
 
@@ -131,8 +135,8 @@ def plot() -> Plot:
     cluster = Cluster()
     cluster.create_namespace("shop-dev")
     vault = KeyVaults().create("weu-DS-AKV-shop-dev-1", "s")
-    plot = Plot(vault, cluster, "shop-dev", "keyvault-project", {"note": b"theirs"})
-    changes.new_version(plot, "plain-01", calm=True)
+    plot = Plot(vault=vault, cluster=cluster, namespace="shop-dev", foreign={"note": b"theirs"})
+    plot.new_version("plain-01", calm=True)
     wanted = vault.get_secret("plain-01").value.encode()
     cluster.put_secret("shop-dev", "keyvault-project", {"plain-01": wanted, "note": b"theirs"})
     return plot
@@ -143,7 +147,7 @@ def test_a_secret_that_has_arrived_is_told_once(plot: Plot) -> None:
     (first,) = plot.arrivals(calm=True)
     assert (first.means, first.calm) == (EVENT, True)
     assert plot.arrivals(calm=True) == []
-    changes.new_version(plot, "plain-01", calm=True)
+    plot.new_version("plain-01", calm=True)
     assert plot.arrivals(calm=False) == []
     assert plot.oldest() > 0
     wanted = plot.vault.get_secret("plain-01").value.encode()
@@ -170,15 +174,15 @@ def test_a_key_that_is_not_as_it_should_be_is_named(
     assert plot.differences() == [f"shop-dev/keyvault-project {key}" for key in named]
 
 
-@pytest.mark.parametrize("name", shapes.NAMES)
+@pytest.mark.parametrize("name", values.NAMES)
 def test_a_value_of_each_shape_is_found_when_it_is_told(name: str) -> None:
     """Whatever is planted is seen in a text, by itself and in base64 at any offset."""
-    planted = shapes.value(name)
-    assert shapes.leaks(f"a log line with {planted} in it")
-    if name != shapes.SITE:
+    planted = values.value(name)
+    assert values.leaks(f"a log line with {planted} in it")
+    if name != values.SITE:
         for before in ("", "x", "xx"):
-            assert shapes.leaks(base64.b64encode(f"{before}{planted}".encode()).decode())
-    assert not shapes.leaks("a log line without")
+            assert values.leaks(base64.b64encode(f"{before}{planted}".encode()).decode())
+    assert not values.leaks("a log line without")
 
 
 @pytest.fixture
@@ -191,7 +195,7 @@ def log(tmp_path: Path) -> Path:
 
 def test_the_log_is_read_as_it_grows(log: Path) -> None:
     """Reasons are counted once each, a line that is half written when it is whole."""
-    told = Told(log)
+    told = Log(log)
     line = "2026-01-01 00:00:00,000 WARNING [f i] keyvault-sync: event: v: VaultThrottled: Slow.\n"
     log.write_text(line + line[:50])
     told.read()
@@ -204,12 +208,13 @@ def test_the_log_is_read_as_it_grows(log: Path) -> None:
 
 def test_bugs_and_values_are_found(log: Path) -> None:
     """Bugs are seen by their outcome and by their traceback, values wherever they stand."""
-    told = Told(log)
+    told = Log(log)
     head = "2026-01-01 00:00:00,000 ERROR [f i] keyvault-sync: event: v"
     log.write_text(
         f"{head}: Bug: KeyError at plan.py:1.\n"
         "Traceback (most recent call last):\n  plnt3dvalue2 is not known\nKeyError: 'x'\n"
-        "Traceback (most recent call last):\nsync.errors.SyncError: event: 1 failed: Slow.\n"
+        "Traceback (most recent call last):\n"
+        f"{SyncError.__module__}.SyncError: event: 1 failed: Slow.\n"
     )
     told.read()
     assert len(told.bugs) == 2

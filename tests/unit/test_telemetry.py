@@ -14,7 +14,7 @@ from sync.core.errors import (
     Unattended,
     Unexpected,
 )
-from sync.core.model import Action, Change, Converged, Failed, Hint, Ignored
+from sync.core.model import Action, Change, Converged, Failed, Hint, Ignored, SecretName
 from sync.core.reasons import Reason
 from sync.telemetry import Failures, log_outcome, log_pass, log_settings_fault, log_status
 from tests.unit.fakes import target_of, vault_name
@@ -150,12 +150,12 @@ def test_no_value_is_logged(log: pytest.LogCaptureFixture) -> None:
     """Whatever happens to a secret, its value is in no line."""
     world = World.new()
     world.put("a", "pl4nted")
-    for refetch in (False, True):
-        done = world.sweep(refetch=refetch)
+    for again in (False, True):
+        done = world.sweep(refetch=again)
         log_outcome("timer", Converged(world.target, done.changes, done.keys, done.expired))
-        world.put("a", "pl4nted\ud800" if refetch else "pl4nted too")
-    done = world.event(Hint("a"))
-    log_outcome("event", Failed("v", done.unread["a"], world.target))
+        world.put("a", "pl4nted\ud800" if again else "pl4nted too")
+    done = world.event(Hint(SecretName("a")))
+    log_outcome("event", Failed("v", done.refused[SecretName("a")], world.target))
     assert len(log.records) == 3
     assert "pl4nted" not in log.text
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.core.errors import Permanent
-from sync.projection.secret_types import Built, blank, typed
+from sync.projection.secret_types import Built, blank, build
 from sync.projection.tags import SecretType
 
 MARKER = "Planted7Marker"
@@ -32,7 +32,7 @@ def pem(label: str = "OPENSSH PRIVATE KEY", body: str = BODY, end: str = "") -> 
 def refusal(kind: Built, value: str | bytes) -> str:
     """Refuse a value without a word of it."""
     with pytest.raises(Permanent) as refused:
-        typed("pull", kind, value.encode() if isinstance(value, str) else value)
+        build("pull", kind, value.encode() if isinstance(value, str) else value)
     fault = refused.value
     assert fault.reason == "ValueNotOfType"
     assert fault.message.startswith("Secret 'pull'")
@@ -56,7 +56,7 @@ def refusal(kind: Built, value: str | bytes) -> str:
 def test_a_docker_config_is_kept_as_given(entry: Mapping[str, object]) -> None:
     """A config that the kubelet can log in with is kept byte by byte, whatever else is in it."""
     text = json.dumps({"auths": {"a.azurecr.io": entry}, "credsStore": "x"}, indent=3).encode()
-    assert typed("pull", DOCKER, b"\n" + text) == {".dockerconfigjson": b"\n" + text}
+    assert build("pull", DOCKER, b"\n" + text) == {".dockerconfigjson": b"\n" + text}
 
 
 @pytest.mark.parametrize("field", ["registry", "server"])
@@ -64,20 +64,20 @@ def test_a_docker_config_is_built(field: str) -> None:
     """Registry, user and password become one compact config, the same however they are written."""
     given = {"password": "p:\u00e4", field: "a.azurecr.io", "username": "shop"}
     auth = base64.b64encode("shop:p:\u00e4".encode()).decode()
-    built = typed("pull", DOCKER, json.dumps(given, indent=2).encode())[".dockerconfigjson"]
+    built = build("pull", DOCKER, json.dumps(given, indent=2).encode())[".dockerconfigjson"]
     entry = {"auth": auth, "password": "p:\u00e4", "username": "shop"}
     expected = json.dumps({"auths": {"a.azurecr.io": entry}}, separators=(",", ":"))
     assert built == expected.encode()
-    assert typed("pull", DOCKER, json.dumps(dict(reversed(given.items()))).encode()) == {
+    assert build("pull", DOCKER, json.dumps(dict(reversed(given.items()))).encode()) == {
         ".dockerconfigjson": built
     }
-    assert typed("again", DOCKER, built) == {".dockerconfigjson": built}
+    assert build("again", DOCKER, built) == {".dockerconfigjson": built}
 
 
 def test_a_built_docker_config_keeps_the_address() -> None:
     """The e-mail address goes into the entry."""
     given = {"server": "r", "username": "u", "password": "p", "email": "a@b"}
-    built = json.loads(typed("pull", DOCKER, json.dumps(given).encode())[".dockerconfigjson"])
+    built = json.loads(build("pull", DOCKER, json.dumps(given).encode())[".dockerconfigjson"])
     assert built["auths"]["r"]["email"] == "a@b"
 
 
@@ -133,7 +133,7 @@ def test_what_is_no_docker_config_is_refused(value: str | bytes, told: str) -> N
 )
 def test_basic_auth_is_two_texts(value: str, data: Mapping[str, str]) -> None:
     """The first colon divides, a final line break is none of it, and JSON may give either alone."""
-    assert typed("git", BASIC, value.encode()) == {key: text.encode() for key, text in data.items()}
+    assert build("git", BASIC, value.encode()) == {key: text.encode() for key, text in data.items()}
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_what_is_no_basic_auth_is_refused(value: str | bytes, told: str) -> None
 def test_a_private_key_is_kept(key: str) -> None:
     """A key in PEM keeps its text, with line feeds only and one at its end."""
     for value in (key, key.rstrip(), f"\n {key}\n\n", key.replace("\n", "\r\n")):
-        assert typed("deploy", SSH, value.encode()) == {"ssh-privatekey": key.encode()}
+        assert build("deploy", SSH, value.encode()) == {"ssh-privatekey": key.encode()}
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_real_keys_are_private_keys(
     key = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, form, protection
     )
-    assert typed("deploy", SSH, key) == {"ssh-privatekey": key}
+    assert build("deploy", SSH, key) == {"ssh-privatekey": key}
 
 
 def test_a_private_key_may_have_companions() -> None:
@@ -209,7 +209,7 @@ def test_a_private_key_may_have_companions() -> None:
         "ssh-publickey": "ssh-rsa AA",
         "known_hosts": "h k\n",
     }
-    assert typed("deploy", SSH, json.dumps(given).encode()) == {
+    assert build("deploy", SSH, json.dumps(given).encode()) == {
         "ssh-privatekey": pem().encode(),
         "ssh-publickey": b"ssh-rsa AA",
         "known_hosts": b"h k\n",
@@ -277,7 +277,7 @@ WILD = st.one_of(
 def test_any_value_is_built_or_refused(kind: Built, value: bytes) -> None:
     """Whatever the value, its Secret has the keys that Kubernetes demands, or it is refused."""
     try:
-        data = typed("x", kind, value)
+        data = build("x", kind, value)
     except Permanent as refused:
         data = {refused.reason: refused.message.encode()}
     assert data.keys() & {"ValueNotOfType", *blank(kind)}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sync.core.model import Hint, Target, VaultName
+from sync.core.model import Hint, SecretName, Target, VaultName
 from sync.core.ports import Deadline
 from sync.projection.rules import DEFAULT_RULES, Rules
 from sync.reconcile.reconciler import Reconciler, ReconcileRequest, ReconcileResult
@@ -66,7 +66,7 @@ class World:
 
     def hint(self, name: str, version: str | None = None) -> Hint:
         """Return what an event of this very moment says."""
-        return Hint(name, version, self.clock())
+        return Hint(SecretName(name), version, self.clock())
 
     def sweep(
         self,

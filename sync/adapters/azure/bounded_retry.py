@@ -1,68 +1,123 @@
-"""The Azure SDK's retry, kept inside the time that a call has."""
+"""Sends a call to Azure again where that may help, within the time that the call has."""
 
-import time
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
+from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceResponseError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
-from azure.core.pipeline.policies import RetryPolicy
+from azure.core.pipeline.policies import HTTPPolicy
+from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 
+from sync.adapters.azure.throttling import ANSWER_SECONDS, Throttle, Throttled
 from sync.adapters.wire.retry_after import retry_after
 
 READ_SECONDS = 8.0
-_LONGEST_WAIT = 5.0
-_BACKOFF_SECONDS = 0.4
-_LONGEST_BACKOFF = 2
+_MORE_TRIES = 2
+_MORE_READS = 1  # of an answer that broke off: it may have taken eight seconds
+_BACKOFF_SECONDS = 0.8
+_TOO_MANY_REQUESTS = 429
+_MAY_PASS = frozenset({408, 500, 502, 503, 504})
+
+type Advice = Callable[[Mapping[str, str]], float | None]
+"""Returns for how many seconds an answer's headers ask to be left alone."""
+
+type _Request = PipelineRequest[HttpRequest]
+type _Response = PipelineResponse[HttpRequest, HttpResponse]
 
 
-class BoundedRetry(RetryPolicy[HttpRequest, HttpResponse]):
-    """Two more tries at most, and none that the caller would not be there to see.
+def advised(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of a Retry-After."""
+    return retry_after(headers.get("Retry-After"))
 
-    The SDK's own sleeps any Retry-After in full, tries any status again that comes with one, and
-    lets the last try read beyond the call's timeout.
+
+class BoundedRetry(HTTPPolicy[HttpRequest, HttpResponse]):
+    """Two more tries of what may pass; a Retry-After is waited out where the caller's time allows.
+
+    A host that throttles is waited for as the Throttle says, together with all other calls to it.
+    The SDK's own policy sleeps any Retry-After in full, tries any status again that comes with one,
+    and lets the last try read beyond the call's timeout.
     """
 
-    def __init__(self) -> None:
-        super().__init__(
-            retry_total=2,
-            retry_connect=2,
-            retry_read=1,
-            retry_status=2,
-            retry_backoff_factor=_BACKOFF_SECONDS,
-            retry_backoff_max=_LONGEST_BACKOFF,
-        )
+    def __init__(self, throttle: Throttle, advice: Advice = advised) -> None:
+        super().__init__()
+        self._throttle = throttle
+        self._advice = advice
 
-    def configure_retries(self, options: dict[str, object]) -> dict[str, object]:
-        """Note by when the call has to be over."""
-        settings = super().configure_retries(options)
-        settings["until"] = time.monotonic() + settings["timeout"]
-        return settings
+    def send(self, request: _Request) -> _Response:
+        """Send the request; raises what the last try did, or Throttled where none was made."""
+        call = _Call(request, self._throttle)
+        response: _Response | None = None
+        told = 0.0
+        while True:
+            rest = max(told, self._throttle.left(call.host))
+            if not call.has(rest):
+                if response is None:
+                    raise Throttled(rest)
+                return response
+            call.prepare(rest)
+            told = 0.0
+            sent = self._throttle.clock()
+            try:
+                response = self.next.send(request)
+            except ClientAuthenticationError:
+                raise
+            except AzureError as error:
+                if not call.may_repeat(error):
+                    raise
+                continue
+            status = response.http_response.status_code
+            wait = self._advice(response.http_response.headers)
+            if status == _TOO_MANY_REQUESTS:
+                wait = self._throttle.refused(call.host, sent, wait)
+                if wait is None:
+                    return response
+                told = wait
+                continue
+            self._throttle.served(call.host, sent)
+            if status not in _MAY_PASS or not call.may_wait(wait or 0.0):
+                return response
 
-    def is_retry(  # type: ignore[override]  # the SDK leaves its type variables unbound
-        self,
-        settings: dict[str, object],
-        response: PipelineResponse[HttpRequest, HttpResponse],
-    ) -> bool:
-        """Say whether to try again; otherwise the answer goes to the caller as it is."""
-        until = settings["until"]
-        assert isinstance(until, float)
-        wait = self.get_retry_after(response) or 0.0
-        return (
-            response.http_response.status_code in self._retry_on_status_codes
-            and wait <= min(_LONGEST_WAIT, until - time.monotonic())
-            and super().is_retry(settings, response)
-        )
 
-    def get_retry_after(  # type: ignore[override]  # likewise
-        self, response: PipelineResponse[HttpRequest, HttpResponse]
-    ) -> float | None:
-        """Return the seconds that the answer asks for; the SDK's own raises for what is no time."""
-        return retry_after(response.http_response.headers.get("Retry-After"))
+class _Call:
+    """One call, its tries so far and its time."""
 
-    def _configure_timeout(  # type: ignore[override]  # likewise
-        self,
-        request: PipelineRequest[HttpRequest],
-        absolute_timeout: float,
-        is_response_error: bool,  # noqa: FBT001 - the SDK's signature
-    ) -> None:
-        super()._configure_timeout(request, absolute_timeout, is_response_error)
-        request.context.options["read_timeout"] = min(READ_SECONDS, absolute_timeout)
+    def __init__(self, request: _Request, throttle: Throttle) -> None:
+        transport = request.context.transport
+        assert isinstance(transport, RequestsTransport)
+        self.host = urlsplit(request.http_request.url).hostname or ""
+        self._transport = transport
+        self._options = request.context.options
+        self._clock = throttle.clock
+        seconds: float = self._options.pop("timeout")
+        self._until = self._clock() + seconds
+        self._tries = 0
+        self._reads = 0
+
+    def has(self, wait: float) -> bool:
+        """Tell whether so many seconds of waiting leave time for an answer."""
+        left = self._until - self._clock()
+        return left > (wait + ANSWER_SECONDS if wait else 0.0)
+
+    def prepare(self, rest: float) -> None:
+        """Wait for the host's moment, then bound the next try by the time that is left."""
+        if rest:
+            self._transport.sleep(rest)
+        left = max(0.001, self._until - self._clock())
+        self._options["connection_timeout"] = min(left, self._transport.connection_config.timeout)
+        self._options["read_timeout"] = min(left, READ_SECONDS)
+
+    def may_repeat(self, error: AzureError) -> bool:
+        """Tell whether to try again after a failure without an answer, having waited a little."""
+        self._reads += isinstance(error, ServiceResponseError)
+        return self._reads <= _MORE_READS and self.may_wait(0.0)
+
+    def may_wait(self, wait: float) -> bool:
+        """Tell whether to try again after an answer that may pass, having waited so long."""
+        self._tries += 1
+        pause = max(wait, _BACKOFF_SECONDS if self._tries > 1 else 0.0)
+        if self._tries > _MORE_TRIES or not self.has(pause):
+            return False
+        if pause:
+            self._transport.sleep(pause)
+        return True

@@ -1,41 +1,38 @@
-"""Turns what the Key Vault SDK raises into what an operator can act on; quotes none of it."""
+"""Turns a vault's refusals, and what the SDK raises, into what an operator can act on.
+
+None of it is quoted.
+"""
 
 import json
 import ssl
 from collections.abc import Iterator
 
-from azure.core.exceptions import (
-    AzureError,
-    HttpResponseError,
-    ODataV4Format,
-    ServiceRequestError,
-    ServiceResponseError,
-)
-from azure.core.rest import HttpResponse
+from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
 from urllib3.exceptions import NameResolutionError, SSLError
 
-from sync.adapters.wire.retry_after import retry_after
+from sync.adapters.azure.answer import Answer
+from sync.adapters.azure.bounded_retry import advised
+from sync.adapters.azure.throttling import Throttled
+from sync.adapters.azure.vault_host import VaultHost
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import Unserved, VaultName
+from sync.core.model import Unserved
 from sync.core.reasons import Reason
 
 FAULTS = (AzureError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 """What the SDK raises; the last five for answers of another shape than it expects."""
 
-_REDIRECT, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 300, 400, 401, 403, 404
-_MAY_PASS = frozenset({404, 408, 409, 425, 429})
+_BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 400, 401, 403, 429
+_MAY_PASS = frozenset({404, 408, 409, 425, _TOO_MANY})
 _SERVER_ERROR = 500
 
 
-def unserved(error: Exception) -> Unserved | None:
+def unserved(answer: Answer) -> Unserved | None:
     """Return why the vault does not serve the secret, if that is what its answer says.
 
     The service's code for a missing secret is SecretNotFound; that of another server that speaks
     its protocol will do, since only a listing removes keys. A page without a code is no answer.
     """
-    if not isinstance(error, HttpResponseError):
-        return None
-    match error.status_code, *_codes(error):
+    match answer.status, *_codes(answer):
         case 404, str(code), _ if code != "VaultNotFound":
             return Unserved.MISSING
         case (403, "SecretDisabled", _) | (403, _, "SecretDisabled"):
@@ -44,20 +41,48 @@ def unserved(error: Exception) -> Unserved | None:
             return None
 
 
-def explain(error: Exception, vault: VaultName, host: str) -> SyncError:
-    """Return the error to raise for whatever the SDK raised while it asked that vault."""
-    if isinstance(error, HttpResponseError) and (error.status_code or 0) >= _REDIRECT:
-        return _refusal(error, vault, host)
-    if isinstance(error, (ServiceRequestError, ServiceResponseError)):
-        return _unreachable(error, host)
-    if isinstance(error, ValueError) and not isinstance(
-        error, (json.JSONDecodeError, UnicodeError)
-    ):
-        return untrusted(host, "its challenge or its answer names another resource")
-    return broken(host, type(error).__name__)
+def refusal(answer: Answer, host: VaultHost) -> SyncError:
+    """Return the error to raise for an answer that is no success."""
+    status = answer.status
+    if status >= _SERVER_ERROR or status in _MAY_PASS or status < _BAD_REQUEST:
+        return Transient(
+            Reason.VAULT_THROTTLED if status == _TOO_MANY else Reason.VAULT_UNAVAILABLE,
+            f"https://{host} answered with HTTP status {status}. This may pass.",
+            advised(answer.headers),
+        )
+    match status:
+        case 401:
+            return _unauthorized(answer, host)
+        case 403:
+            return _forbidden(answer, host)
+        case _:
+            return Permanent(
+                Reason.VAULT_REFUSED,
+                f"https://{host} refused the request with HTTP status {status}.",
+            )
 
 
-def untrusted(host: str, why: str) -> Permanent:
+def explain(error: Exception, host: VaultHost) -> SyncError:
+    """Return the error to raise for whatever the SDK raised instead of an answer."""
+    match error:
+        case Throttled(seconds=seconds):
+            return Transient(
+                Reason.VAULT_THROTTLED,
+                f"https://{host} throttles this app and asks to be left alone for "
+                f"{seconds:.0f} s more: it was not asked. This may pass.",
+                seconds,
+            )
+        case ServiceRequestError() | ServiceResponseError():
+            return _unreachable(error, host)
+        case json.JSONDecodeError() | UnicodeError():
+            return broken(host, type(error).__name__)
+        case ValueError():
+            return untrusted(host, "its challenge names another resource")
+        case _:
+            return broken(host, type(error).__name__)
+
+
+def untrusted(host: VaultHost, why: str) -> Permanent:
     """Return the error for an answer that cannot come from that vault."""
     return Permanent(
         Reason.VAULT_UNTRUSTED,
@@ -66,7 +91,7 @@ def untrusted(host: str, why: str) -> Permanent:
     )
 
 
-def broken(host: str, what: str) -> Transient:
+def broken(host: VaultHost, what: str) -> Transient:
     """Return the error for an answer that cannot be read."""
     return Transient(
         Reason.VAULT_ANSWER_BROKEN,
@@ -75,29 +100,25 @@ def broken(host: str, what: str) -> Transient:
     )
 
 
-def _refusal(error: HttpResponseError, vault: VaultName, host: str) -> SyncError:
-    status = error.status_code or 0
-    if status >= _SERVER_ERROR or status in _MAY_PASS or status < _BAD_REQUEST:
-        headers = error.response.headers if isinstance(error.response, HttpResponse) else {}
-        reason = Reason.VAULT_THROTTLED if status == 429 else Reason.VAULT_UNAVAILABLE  # noqa: PLR2004 - HTTP
-        return Transient(
-            reason,
-            f"https://{host} answered with HTTP status {status}. This may pass.",
-            retry_after(headers.get("Retry-After")),
-        )
-    if status not in {_UNAUTHORIZED, _FORBIDDEN}:
+def _unauthorized(answer: Answer, host: VaultHost) -> Permanent:
+    if not answer.token_sent:
         return Permanent(
-            Reason.VAULT_REFUSED, f"https://{host} refused the request with HTTP status {status}."
+            Reason.VAULT_UNTRUSTED,
+            f"What answers at https://{host} is not that vault: it asks for a log-in "
+            f"(HTTP status {_UNAUTHORIZED}) without Key Vault's challenge. No token was sent. "
+            "Check name resolution and any proxy on the way.",
         )
-    if status == _UNAUTHORIZED:
-        return Permanent(
-            Reason.VAULT_UNAUTHORIZED,
-            f"Vault {vault} does not accept the token of the app's identity (HTTP status {status}):"
-            " check that both are of the same tenant. A token that was revoked is renewed when it "
-            "expires, or when the app is restarted.",
-        )
-    inner = _codes(error)[1]
-    if inner in {"ForbiddenByFirewall", "ForbiddenByConnection"}:
+    return Permanent(
+        Reason.VAULT_UNAUTHORIZED,
+        f"Vault {host.vault} does not accept the token of the app's identity (HTTP status "
+        f"{_UNAUTHORIZED}): check that both are of the same tenant. A token that was revoked is "
+        "renewed when it expires, or when the app is restarted.",
+    )
+
+
+def _forbidden(answer: Answer, host: VaultHost) -> Permanent:
+    vault = host.vault
+    if _codes(answer)[1] in {"ForbiddenByFirewall", "ForbiddenByConnection"}:
         return Permanent(
             Reason.VAULT_FIREWALLED,
             f"The network rules of vault {vault} refuse this app. Allow its subnet: az keyvault "
@@ -105,13 +126,13 @@ def _refusal(error: HttpResponseError, vault: VaultName, host: str) -> SyncError
         )
     return Permanent(
         Reason.VAULT_FORBIDDEN,
-        f"The app may not read the secrets of vault {vault} (HTTP status {status}). Grant it the "
-        'role: az role assignment create --role "Key Vault Secrets User" --assignee IDENTITY '
+        f"The app may not read the secrets of vault {vault} (HTTP status {_FORBIDDEN}). Grant it "
+        'the role: az role assignment create --role "Key Vault Secrets User" --assignee IDENTITY '
         f'--scope "$(az keyvault show --name {vault} --query id --output tsv)"',
     )
 
 
-def _unreachable(error: AzureError, host: str) -> Transient:
+def _unreachable(error: AzureError, host: VaultHost) -> Transient:
     for link in _chain(error):
         if isinstance(link, NameResolutionError):
             return Transient(
@@ -132,11 +153,12 @@ def _unreachable(error: AzureError, host: str) -> Transient:
     )
 
 
-def _codes(error: HttpResponseError) -> tuple[str | None, str | None]:
-    match error.error:
-        case ODataV4Format(code=code, innererror={"code": str(inner)}):
+def _codes(answer: Answer) -> tuple[str | None, str | None]:
+    """Return the code of a refusal and of the error in it; a page in its place has none."""
+    match answer.json:
+        case {"error": {"code": str(code), "innererror": {"code": str(inner)}}}:
             return code, inner
-        case ODataV4Format(code=code):
+        case {"error": {"code": str(code)}}:
             return code, None
         case _:
             return None, None

@@ -12,11 +12,12 @@ from azure.core.pipeline.policies import HeadersPolicy
 from azure.core.rest import HttpRequest, HttpResponse
 from requests.exceptions import SSLError
 
-from sync.adapters.azure.bounded_retry import BoundedRetry
+from sync.adapters.azure.bounded_retry import BoundedRetry, advised
 from sync.adapters.azure.credential_errors import Credential
 from sync.adapters.azure.key_vault_errors import FAULTS
+from sync.adapters.azure.throttling import Throttle
 from sync.adapters.azure.transport import azure_session, azure_transport
-from sync.adapters.wire.retry_after import LONGEST_SECONDS, retry_after
+from sync.adapters.wire.retry_after import LONGEST_SECONDS
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import FIELD_MANAGER
 from sync.core.ports import Deadline
@@ -32,7 +33,6 @@ _OTHER_CLOUDS = {
 }
 
 _CONNECTIONS = 10
-_READS = frozenset({"POST"})  # every question is a POST that changes nothing
 _MAY_PASS = frozenset({408, 409, 429})
 _BAD_REQUEST, _SERVER_ERROR = 400, 500
 _NOTHING_TO_SEE = "NoValidSubscriptionsInQueryRequest"
@@ -78,9 +78,7 @@ class ResourceManager:
             json=question.body,
         )
         try:
-            response = self._client().send_request(
-                request, timeout=deadline.remaining(), retry_on_methods=_READS
-            )
+            response = self._client().send_request(request, timeout=deadline.remaining())
             if response.status_code == HTTPStatus.OK:
                 answer: object = json.loads(response.content)
                 return answer
@@ -120,7 +118,7 @@ class ResourceManager:
             transport=self._transport,
             policies=[
                 HeadersPolicy({"Accept": "application/json", "User-Agent": FIELD_MANAGER}),
-                BoundedRetry(),
+                BoundedRetry(Throttle(), _wait),  # its limits differ from one question to another
                 ARMChallengeAuthenticationPolicy(self._credential, scope),
             ],
         )
@@ -191,7 +189,7 @@ def _codes(response: HttpResponse) -> list[str]:
 
 def _wait(headers: Mapping[str, str]) -> float | None:
     """Return the seconds to wait; Resource Graph may say so as hh:mm:ss instead."""
-    if (told := retry_after(headers.get("Retry-After"))) is not None:
+    if (told := advised(headers)) is not None:
         return told
     match headers.get(_QUOTA_RESETS, "").split(":"):
         case [hours, minutes, seconds] as parts if all(map(str.isdecimal, parts)):

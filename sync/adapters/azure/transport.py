@@ -1,17 +1,23 @@
 """The transport that clients of the Azure SDK share: one session, its connections kept."""
 
 from collections.abc import Mapping
+from ssl import SSLContext
+from typing import TYPE_CHECKING
 
 import requests
 from azure.core.exceptions import DecodeError
 from azure.core.pipeline.transport import RequestsTransport
 from requests.adapters import HTTPAdapter
-from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ReadTimeout
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ReadTimeout, SSLError
 from urllib3 import PoolManager, exceptions
 
 from sync.adapters.azure.bounded_retry import READ_SECONDS
 from sync.adapters.wire import bounded_body as body
 from sync.adapters.wire.read_deadline import with_read_deadline
+from sync.adapters.wire.trust import platform_context
+
+if TYPE_CHECKING:
+    from requests.adapters import _HostParams, _PoolKwargs
 
 _CONNECT_SECONDS = 3.0
 
@@ -43,7 +49,10 @@ def azure_transport(
 
 
 class _Bounded(HTTPAdapter):
-    """Reads each answer within the time that the call has for its reading, and no endless one."""
+    """Reads each answer within the time that the call has for its reading, and no endless one.
+
+    All connections share the platform's one trust; requests would load it for each of them.
+    """
 
     def init_poolmanager(
         self,
@@ -58,7 +67,26 @@ class _Bounded(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **options: object) -> PoolManager:
         """Make the pools of those by a proxy."""
+        if proxy.lower().startswith("https:"):
+            options["proxy_ssl_context"] = _trust()
         return with_read_deadline(super().proxy_manager_for(proxy, **options))
+
+    def build_connection_pool_key_attributes(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str,  # noqa: ARG002, FBT001 - likewise
+        cert: str | tuple[str, str] | None = None,
+    ) -> "tuple[_HostParams, _PoolKwargs]":
+        """Choose the pool by its host and by the platform's trust, of which the caller has none."""
+        host, options = super().build_connection_pool_key_attributes(
+            request, verify=True, cert=cert
+        )
+        if host["scheme"] == "https":
+            options["ssl_context"] = _trust(request)
+        return host, options
+
+    def cert_verify(self, conn: object, url: str, verify: bool | str, cert: object) -> None:  # noqa: FBT001 - likewise
+        """Do nothing: what requests sets here makes the connection load the authorities again."""
 
     def send(  # noqa: PLR0913, PLR0917 - likewise
         self,
@@ -87,6 +115,15 @@ class _Bounded(HTTPAdapter):
             response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001 - likewise
             return response
         raise failure
+
+
+def _trust(request: requests.PreparedRequest | None = None) -> SSLContext:
+    """Return the platform's trust; raises what requests does where a handshake fails."""
+    try:
+        return platform_context()
+    except OSError as error:
+        failure = exceptions.SSLError(error)
+    raise SSLError(failure, request=request)
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

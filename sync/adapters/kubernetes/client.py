@@ -8,7 +8,8 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from sync.adapters.kubernetes.api_errors import unauthorized, unreachable
 from sync.adapters.kubernetes.cluster_config import ClusterConfig
 from sync.adapters.kubernetes.connection import Answer, Call, Connection
-from sync.adapters.kubernetes.login.endpoints import Azure, ClusterLogin, ClusterLogins
+from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
+from sync.adapters.kubernetes.login.factory import Azure, ClusterLogins, KubeconfigFiles
 from sync.core.ports import Deadline
 
 _MOVED = (SSLError, NewConnectionError, ConnectTimeoutError)
@@ -18,7 +19,7 @@ class Clusters:
     """The clusters of the settings, each connected at its first call; for any number of threads.
 
     `concurrency` is how many connections to one cluster are kept; `azure` is needed unless every
-    cluster has a kubeconfig of its own.
+    cluster has a kubeconfig in a file or in the settings.
     """
 
     def __init__(
@@ -26,41 +27,42 @@ class Clusters:
         configs: Iterable[ClusterConfig],
         azure: Azure | None = None,
         concurrency: int = 16,
+        files: KubeconfigFiles | None = None,
     ) -> None:
-        doors = ClusterLogins(azure, concurrency)
-        self._doors = {config.name: doors.door(config) for config in configs}
+        logins = ClusterLogins(azure, concurrency, files or KubeconfigFiles())
+        self._logins = {config.name: logins.login(config) for config in configs}
 
     def ask(self, cluster: str, call: Call, deadline: Deadline) -> Answer:
         """Return the cluster's answer, never a 401; raises Permanent or Transient."""
-        door = self._doors[cluster]
-        connection = door.open(deadline)
+        login = self._logins[cluster]
+        connection = login.open(deadline)
         try:
-            connection, answer = _sent(door, connection, call, deadline)
+            connection, answer = _sent(login, connection, call, deadline)
             if answer.status == HTTPStatus.UNAUTHORIZED:
-                connection = door.renewed(connection, deadline)
+                connection = login.renewed(connection, deadline)
                 answer = connection.send(call, deadline)
         except HTTPError as error:
             failure = unreachable(cluster, connection.endpoint.url, error)
         else:
             if answer.status != HTTPStatus.UNAUTHORIZED:
                 return answer
-            raise unauthorized(cluster, door.remedy)
+            raise unauthorized(cluster, login.remedy)
         raise failure
 
     def close(self) -> None:
         """Close the connections to every cluster."""
-        for door in self._doors.values():
-            if endpoint := door.place.value:
+        for login in self._logins.values():
+            if endpoint := login.endpoint.value:
                 endpoint.pool.clear()
 
 
 def _sent(
-    door: ClusterLogin, connection: Connection, call: Call, deadline: Deadline
+    login: ClusterLogin, connection: Connection, call: Call, deadline: Deadline
 ) -> tuple[Connection, Answer]:
-    """Send the call; where nobody answers in the cluster's name, once more where it is by now."""
+    """Send the call; if nobody answers in the cluster's name, send it to where it is by now."""
     try:
         return connection, connection.send(call, deadline)
     except _MOVED:
-        if (moved := door.elsewhere(connection, deadline)) is None:
+        if (moved := login.moved(connection, deadline)) is None:
             raise
     return moved, moved.send(call, deadline)

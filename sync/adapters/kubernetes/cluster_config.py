@@ -26,7 +26,7 @@ class Entra:
 
 
 type Login = Entra | CredentialRef
-"""A kept secret is a ServiceAccount's token."""
+"""The secret of a reference holds a ServiceAccount's token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class KubeconfigFile:
-    """A kubeconfig: the file's path, else what `KUBECONFIG` names, else `~/.kube/config`."""
+    """A kubeconfig in a file; without a path what `KUBECONFIG` names, else `~/.kube/config`."""
 
     path: str | None = None
     context: str | None = None
@@ -66,14 +66,14 @@ class KubeconfigText:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptKubeconfig:
-    """A whole kubeconfig that is kept in a Key Vault secret."""
+class StoredKubeconfig:
+    """A whole kubeconfig that a Key Vault secret holds."""
 
     secret: CredentialRef
     context: str | None = None
 
 
-type Kubeconfig = KubeconfigFile | KubeconfigText | KeptKubeconfig
+type Kubeconfig = KubeconfigFile | KubeconfigText | StoredKubeconfig
 type Reach = Aks | Server | Kubeconfig
 
 

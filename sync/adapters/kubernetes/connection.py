@@ -1,18 +1,13 @@
-"""Sends a call to an API server: the pool of connections, whom it trusts, and when it repeats."""
+"""Sends a call to an API server over a pool of connections, and says when it is repeated."""
 
-import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
-import urllib3
-from kubernetes.client.configuration import Configuration
-from kubernetes.client.rest import RESTClientObject
-from urllib3 import Timeout
+from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import ProtocolError
-from urllib3.util.ssl_ import create_urllib3_context
 
 from sync.adapters.wire import bounded_body as body
-from sync.adapters.wire.read_deadline import with_read_deadline
 from sync.core.model import FIELD_MANAGER
 from sync.core.ports import Deadline
 
@@ -39,16 +34,19 @@ class Answer:
     data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An API server, ready to be asked."""
+    """An API server, ready to be asked; another pool makes another endpoint.
+
+    `authorization` is the header of its own login, None where tokens come from elsewhere or a
+    client certificate speaks for us. From `renew_at` on, in epoch seconds, it is looked up again.
+    """
 
     url: str
-    pool: urllib3.PoolManager = field(repr=False)
-    authorization: Callable[[Deadline], str | None] = field(
-        default=lambda _deadline: None, repr=False
-    )
-    """Gives the kubeconfig's Authorization header, None where it has no token."""
+    pool: PoolManager = field(repr=False)
+    authorization: str | None = field(default=None, repr=False)
+    renew_at: float = field(default=inf, compare=False)
+    expires_at: float = field(default=inf, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,32 +89,3 @@ class Connection:
             return Answer(response.status, response.headers, body.whole(response))
         finally:
             response.release_conn()
-
-
-def pool(configuration: Configuration, concurrency: int) -> urllib3.PoolManager:
-    """Return the pool that the kubernetes package makes; `concurrency` connections are kept."""
-    configuration.connection_pool_maxsize = concurrency
-    configuration.keep_alive = True  # a load balancer forgets connections idle for 4 minutes
-    made = with_read_deadline(RESTClientObject(configuration).pool_manager)
-    made.connection_pool_kw["ssl_context"] = _trust(configuration)
-    return made
-
-
-def address(url: str, ca_pem: str | None, concurrency: int) -> Endpoint:
-    """Return the endpoint at that URL; without an authority the system's are trusted."""
-    configuration = Configuration()
-    configuration.host = url.rstrip("/")
-    configuration.ca_cert_data = ca_pem
-    return Endpoint(configuration.host, pool(configuration, concurrency))
-
-
-def _trust(configuration: Configuration) -> ssl.SSLContext:
-    """Verify as kubectl does: Python 3.13 refuses authorities that old clusters made themselves."""
-    context = create_urllib3_context()
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not configuration.verify_ssl:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if not configuration.ssl_ca_cert and not configuration.ca_cert_data:
-        context.load_default_certs()
-    return context

@@ -17,7 +17,7 @@ _MANAGER = f"?fieldManager={FIELD_MANAGER}"
 
 
 class KubernetesSecrets:
-    """The port Cluster over the kubernetes package's connections; for any number of threads."""
+    """The port Cluster over the clusters' API; for any number of threads."""
 
     def __init__(self, clusters: Clusters) -> None:
         self._clusters = clusters

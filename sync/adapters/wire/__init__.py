@@ -1,4 +1,4 @@
-"""Bounds on what a server may answer: how long it may take, how large it is, how deep it nests.
+"""What holds for every connection: whom it trusts, and how long, large and deep an answer may be.
 
 Imports `core`.
 """

@@ -2,7 +2,8 @@
 
 import math
 import time
-from email.utils import parsedate_to_datetime
+
+from sync.adapters.wire.http_dates import http_date
 
 LONGEST_SECONDS = 3600.0
 """No service means to be left alone for longer, and a hostile one would keep away others' requests,
@@ -16,8 +17,8 @@ def retry_after(header: str | None) -> float | None:
     try:
         seconds = float(header)
     except ValueError:
-        try:
-            seconds = parsedate_to_datetime(header).timestamp() - time.time()
-        except (ValueError, OverflowError):
+        until = http_date(header)
+        if until is None:
             return None
+        seconds = until - time.time()
     return None if math.isnan(seconds) else min(max(0.0, seconds), LONGEST_SECONDS)

@@ -3,17 +3,18 @@
 import sys
 
 from tests.contract.api_servers import WHY_NO_REAL_SERVER, real_server
-from tests.contract.recording.recorded import SCRIPTS, record
+from tests.contract.recording.recorded import FILES, record
 
 
 def main() -> int:
-    """Record every script; 2 where there is no server to ask."""
+    """Record every file anew; 2 where there is no server to ask."""
     with real_server() as server:
         if server is None:
             sys.stderr.write(f"{WHY_NO_REAL_SERVER}\n")
             return 2
-        for name in SCRIPTS:
-            sys.stdout.write(f"{record(server, name)}\n")
+        for path in FILES:
+            record(server, path)
+            sys.stdout.write(f"{path}\n")
     return 0
 
 

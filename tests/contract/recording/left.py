@@ -17,11 +17,6 @@ class Left:
 
 LEFT = (
     Left(
-        "what a YAML parser says of a broken text is the parser's own",
-        r"yaml: (?!unmarshal)[^\"(]*",
-        "yaml: …",
-    ),
-    Left(
         "the object that a refused patch would have made is quoted whole by both, its fields in "
         "another order",
         r"Invalid value: \\\"\{\\\\\\\".*?\}\\\": ",
@@ -47,11 +42,6 @@ LEFT = (
         "by which of a cluster's bindings a review allows: the emulator's accounts have none",
         r',"reason":"RBAC: allowed by (\\"|[^"])*"',
         "",
-    ),
-    Left(
-        "the paths of no resource that every user may read, in an order of chance",
-        r'"nonResourceRules":.*?\],"incomplete"',
-        '"nonResourceRules":[],"incomplete"',
     ),
     Left(
         "the groups, uid and token's id of a service account: the emulator has users alone",

@@ -1,40 +1,32 @@
-"""What a real API server answered: one file for each script of conversations."""
+"""What was asked of a real API server and what it answered: a file a subject, a line a request.
+
+A new request is a line without an answer, and `python -m tests.contract.recording` fills it in.
+"""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from local.kubernetes import Rule
 from local.kubernetes.documents import Document, child, items, parse_json, text, words
 from tests.contract.api_servers import ApiServer
-from tests.contract.recording import access, applies, objects, patches, protocol
 from tests.contract.recording.conversation import Conversation, Request, held
 
-SCRIPTS: Mapping[str, Mapping[str, Conversation]] = {
-    "access": access.CONVERSATIONS,
-    "applies": applies.CONVERSATIONS,
-    "objects": objects.CONVERSATIONS,
-    "patches": patches.CONVERSATIONS,
-    "protocol": protocol.CONVERSATIONS,
-}
 _FOLDER = Path(__file__).parent / "answers"
+FILES = sorted(_FOLDER.glob("*.json"))
 
 
-def record(server: ApiServer, name: str) -> Path:
-    """Hold a script's conversations with the server and write them down; return the file."""
+def record(server: ApiServer, path: Path) -> None:
+    """Hold a file's conversations with the server again and write down what it answers."""
     conversations: Document = {
         title: conversation.document(list(held(server, conversation)))
-        for title, conversation in SCRIPTS[name].items()
+        for title, (conversation, _) in recorded(path).items()
     }
-    path = _FOLDER / f"{name}.json"
-    whole: Document = {"server": version(server), "conversations": conversations}
-    path.write_text(_lines(whole))
-    return path
+    path.write_text(_lines(version(server), conversations))
 
 
-def recorded(name: str) -> dict[str, tuple[Conversation, list[Document]]]:
-    """Return each recorded conversation with the real server's answers."""
-    conversations = child(_read(name), "conversations")
+def recorded(path: Path) -> dict[str, tuple[Conversation, list[Document]]]:
+    """Return each conversation of a file with the real server's answers."""
+    conversations = child(_read(path), "conversations")
     return {title: _conversation(child(conversations, title)) for title in conversations}
 
 
@@ -60,20 +52,19 @@ def version(server: ApiServer) -> str:
 
 def recorded_version() -> str:
     """Return which server was recorded."""
-    (recorded_one,) = {text(_read(name), "server") for name in SCRIPTS}
+    (recorded_one,) = {text(_read(path), "server") for path in FILES}
     return recorded_one
 
 
-def _read(name: str) -> Document:
-    document = parse_json((_FOLDER / f"{name}.json").read_bytes())
+def _read(path: Path) -> Document:
+    document = parse_json(path.read_bytes())
     assert isinstance(document, dict)
     return document
 
 
-def _lines(document: Document) -> str:
+def _lines(server: str, conversations: Document) -> str:
     """Return JSON with a line for each turn, so that a difference is a line of the diff."""
-    lines = [f'{{"server": {json.dumps(document["server"])}, "conversations": {{']
-    conversations = child(document, "conversations")
+    lines = [f'{{"server": {json.dumps(server)}, "conversations": {{']
     for title in conversations:
         conversation = child(conversations, title)
         rules = json.dumps(conversation.get("rules", []))

@@ -14,7 +14,6 @@ from tests.functional.faults.cell import (
     FURTHER,
     GONE,
     KEY,
-    OWN,
     PLAIN,
     WEB,
     Cell,
@@ -22,6 +21,7 @@ from tests.functional.faults.cell import (
     Trigger,
     Way,
 )
+from tests.kit.site import OWN
 from tests.leaks.dye import value
 
 type Plant = Callable[[Cell, Fault, int | None], Healing]

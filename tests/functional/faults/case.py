@@ -8,8 +8,9 @@ from local.faults import Healing
 from local.host_process import Answer
 from local.kubernetes.documents import Document
 from tests.functional.faults.calls import Call
-from tests.functional.faults.cell import THEIRS, Cell, Trigger, data
+from tests.functional.faults.cell import THEIRS, Cell, Trigger
 from tests.functional.faults.vocabulary import LASTS_LONG
+from tests.kit.site import data
 
 _LINE = r" (?P<level>[A-Z]+) \[[^]]*\] keyvault-sync: {trigger}: {vault}: (?P<reason>\w+): "
 _ENDED = {"ERROR": "permanent", "WARNING": "transient"}
@@ -60,15 +61,15 @@ class Case:
 
     def left(self) -> str:
         """Return what the Secrets are like by now, compared with before."""
-        now = self.cell.held()
+        now = self.cell.documents()
         if now == self.before:
             return "as before"
         held = {name: data(document) for name, document in now.items()}
-        return "in step" if held == self.cell.wanted() else "in part"
+        return "in step" if held == self.cell.in_step() else "in part"
 
     def harm(self) -> Iterator[str]:
         """Tell what is in the namespace that neither was there nor is to be, and what is lost."""
-        now, wanted = self.cell.held(), self.cell.wanted()
+        now, wanted = self.cell.documents(), self.cell.in_step()
         if now.keys() != self.before.keys():
             yield f"the namespace has {sorted(now)}"
             return

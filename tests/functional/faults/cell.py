@@ -1,20 +1,17 @@
 """One cell of the table: a vault and its Secrets of its own, a fault, and what became of them."""
 
-import base64
-import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import count
 
 from local.key_vault import Quirks, Refused, Vault
-from local.kubernetes.documents import Document, texts
 from local.stack import SUBSCRIPTION, Stack
-from tests.functional.world import NEW_VERSION, Clock
+from tests.kit.site import OWN, Clock, StackSite, new_vault
 from tests.leaks.dye import value
 
-OWN, FURTHER = "keyvault-project", "keyvault-project-web"
+FURTHER = f"{OWN}-web"
 KEY, WEB, GONE, THEIRS = "key", "web", "gone", "theirs"
 
 _BEFORE, _BETWEEN = -900.0, -300.0
@@ -60,42 +57,35 @@ class Nature:
 PLAIN = Nature()
 
 
-@dataclass(slots=True)
-class Cell:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell(StackSite):
     """A vault with a plain secret, one for a further Secret, and one that goes away.
 
     What the vault holds moves on before the fault, and both Secrets get a foreign key.
     """
 
-    stack: Stack = field(repr=False)
-    stage: str
     nature: Nature = PLAIN
     way: Way = Way.USUAL
-    vault: Vault = field(init=False)
-    keeper: Vault = field(init=False)
-    clock: Clock = field(default_factory=lambda: Clock(_BEFORE))
-    former: str = ""
-
-    def __post_init__(self) -> None:
-        """Make the vault and the namespace."""
-        self.vault = self._vault(f"weu-DS-AKV-f-{self.stage}-1")
-        self.keeper = self._vault(f"kept-{self.stage}")
-        self.stack.namespace(self.namespace, OWN, FURTHER)
 
     @classmethod
-    def new_stage(cls) -> str:
-        """Return a stage that no other cell has."""
-        return f"s{next(_NUMBERS)}"
+    def of(cls, stack: Stack, nature: Nature = PLAIN, way: Way = Way.USUAL) -> "Cell":
+        """Make the vault and the namespace, which no other cell has."""
+        name = f"weu-DS-AKV-f-s{next(_NUMBERS)}-1"
+        plain = cls.new(stack, name, Clock(_BEFORE), silent=True)
+        stack.namespace(plain.namespace, OWN, FURTHER)
+        cell = replace(plain, nature=nature, way=way)
+        new_vault(stack, f"kept-{cell.stage}", cell.clock, silent=True)
+        return cell
 
     @property
-    def name(self) -> str:
-        """The vault's name as the app tells it."""
-        return self.vault.name.lower()
+    def stage(self) -> str:
+        """The stage of the vault's name, by which the cell's own cluster is found."""
+        return self.namespace.removeprefix("f-")
 
     @property
-    def namespace(self) -> str:
-        """The namespace that the name leads to."""
-        return f"f-{self.stage}"
+    def keeper(self) -> Vault:
+        """The vault that keeps the cluster's credential."""
+        return self.stack.vaults[f"kept-{self.stage}"]
 
     @property
     def aks(self) -> str:
@@ -107,74 +97,43 @@ class Cell:
 
     def fill(self) -> None:
         """Put in what is there before the fault."""
-        self.former = self.vault.set_secret(KEY, value()).version
-        self.vault.set_secret(WEB, value(), tags={"k8s-secret": "web"})
-        self.vault.set_secret(GONE, value())
+        self.put(KEY, value())
+        self.put(WEB, value(), secret="web")
+        self.put(GONE, value())
 
     def move_on(self) -> None:
         """Change what the pass after it has to bring over; somebody else adds keys."""
         self.clock.ahead = max(self.clock.ahead + 10, _BETWEEN)
-        self.vault.set_secret(KEY, value())
-        self.vault.set_secret(WEB, value(), tags={"k8s-secret": "web"})
+        self.put(KEY, value())
+        self.put(WEB, value(), secret="web")
         if GONE in self.vault.names():
             self.vault.delete(GONE)
         self.vault.quirks = self.nature.quirks
         held: dict[str, bytes | None] = {THEIRS: b"kept"}
         if self.nature.shared:
             held[GONE] = b"taken"
-        self.stack.cluster.patch_data(self.namespace, OWN, held)
-        self.stack.cluster.patch_data(self.namespace, FURTHER, {THEIRS: b"kept"})
+        self.cluster.patch_data(self.namespace, OWN, held)
+        self.cluster.patch_data(self.namespace, FURTHER, {THEIRS: b"kept"})
 
-    def event(self) -> dict[str, object]:
+    def change(self) -> dict[str, object]:
         """Return the event of the change; one of a deleted secret comes late."""
-        late = timedelta(minutes=10) if self.nature.hint == GONE else timedelta()
-        version = self.former if self.nature.former else self._version(self.nature.hint)
-        return {
-            "id": str(uuid.uuid4()),
-            "topic": self.vault.resource_id,
-            "subject": self.nature.hint,
-            "eventType": NEW_VERSION,
-            "eventTime": (datetime.now(UTC) - late).isoformat(),
-            "data": {
-                "Id": f"{self.vault.url}/secrets/{self.nature.hint}/{version}",
-                "VaultName": self.vault.name,
-                "ObjectType": "Secret",
-                "ObjectName": self.nature.hint,
-                "Version": version,
-            },
-            "dataVersion": "1",
-            "metadataVersion": "1",
-        }
+        hint = self.nature.hint
+        late = timedelta(minutes=10) if hint == GONE else timedelta()
+        return self.event(hint, self._version(), eventTime=(datetime.now(UTC) - late).isoformat())
 
-    def held(self) -> Mapping[str, Document]:
-        """Return every Secret of the namespace, whole."""
-        found = self.stack.cluster.secrets(self.namespace)
-        return {name: self.stack.cluster.secret(self.namespace, name) for name in found}
-
-    def wanted(self) -> Mapping[str, Mapping[str, str]]:
+    def in_step(self) -> Mapping[str, Mapping[str, str]]:
         """Return the data that both Secrets have once all is well."""
-        served = {name: self.vault.get_secret(name).value for name in (KEY, WEB)}
+        served = self.wanted()
         return {
             OWN: {KEY: served[KEY], THEIRS: "kept"},
             FURTHER: {WEB: served[WEB], THEIRS: "kept"},
         }
 
-    def _version(self, name: str) -> str:
+    def _version(self) -> str:
+        """Return the version that the event names; of a secret that is gone, none that exists."""
+        if self.nature.former:
+            return min(self.vault.list_versions(KEY).entries, key=lambda each: each.created).version
         try:
-            return self.vault.get_secret(name).version
+            return self.vault.get_secret(self.nature.hint).version
         except Refused:
             return "0" * 32
-
-    def _vault(self, name: str) -> Vault:
-        vaults = self.stack.vaults
-        usual = vaults.clock, vaults.publish
-        vaults.clock, vaults.publish = self.clock, lambda _: None
-        try:
-            return vaults.create(name, subscription=SUBSCRIPTION)
-        finally:
-            vaults.clock, vaults.publish = usual
-
-
-def data(document: Document) -> dict[str, str]:
-    """Return a Secret's keys and values."""
-    return {k: base64.b64decode(v).decode() for k, v in texts(document, "data").items()}

@@ -27,9 +27,9 @@ service principals and workload identities, have tests of their own
 Every vault here has changed before the fault: a secret has a new version, so has one that a tag
 sends to a further Secret, and one is deleted. Both Secrets hold a foreign key. Whatever the fault:
 the app answers events and requests within 30 seconds, and ends a pass before the next is due; it
-sleeps no long Retry-After but hands it on; foreign keys stay, no key of a live secret is lost, and
-no value is told. Once the fault is gone, an event that failed goes through when it is delivered
-again, and one pass brings everything in step.
+waits out no Retry-After beyond that but hands it on; foreign keys stay, no key of a live secret is
+lost, and no value is told. Once the fault is gone, an event that failed goes through when it is
+delivered again, and one pass brings everything in step.
 
 | class | event | timer | HTTP |
 |---|---|---|---|

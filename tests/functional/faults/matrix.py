@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.stack import Stack
-from tests.functional.faults import endpoints, names, searches, steps
+from tests.functional.faults import processes, steps
 from tests.functional.faults.calls import CALLS, Call
 from tests.functional.faults.case import Case, Seen, by_log
 from tests.functional.faults.cell import Cell, Trigger, Way
 from tests.functional.faults.rig import Rig, apps, servers
 from tests.functional.faults.vocabulary import BY_SERVER, OF_CONNECTIONS, ONCE
-from tests.functional.world import TIMER
+from tests.kit.app import log_size
 
-_OTHERS = (endpoints.run, names.run, searches.run)
+_OTHERS = (processes.tokens, processes.names, processes.searches)
 _HANGING, _QUICK = 16, 6  # cases of one app at once: together less than its lanes
 
 
@@ -66,8 +66,7 @@ def _cases(stack: Stack, call: Call) -> Iterator[Case]:
         for trigger in sorted(call.triggers - {Trigger.STATUS}):
             door = fault in OF_CONNECTIONS and call.server == "cluster"
             way = Way.OWN_DOOR if door else call.way
-            cell = Cell(stack, Cell.new_stage(), call.nature, way)
-            yield Case(call, fault, trigger, cell, once)
+            yield Case(call, fault, trigger, Cell.of(stack, call.nature, way), once)
 
 
 def _prepare(rig: Rig, case: Case) -> None:
@@ -88,13 +87,13 @@ def _run(rig: Rig, case: Case) -> None:
 
 def _passes(rig: Rig, cases: Sequence[Case]) -> tuple[int, int, int]:
     """Fire the timer with all faults, with those that are permanent, and with none."""
-    host = rig.hosts[Trigger.TIMER]
+    app = rig.apps[Trigger.TIMER]
     for case in cases:
         case.heal = rig.plant(case)
     began = time.monotonic()
-    first = host.fire(TIMER)
+    first = app.fire()
     took = time.monotonic() - began
-    log = rig.log(Trigger.TIMER)
+    log = app.log()
     for case in cases:
         told = by_log(log, Trigger.TIMER, case.cell.name)
         case.seen[Trigger.TIMER] = Seen(*told, left=case.left())
@@ -103,12 +102,12 @@ def _passes(rig: Rig, cases: Sequence[Case]) -> tuple[int, int, int]:
             case.wrong.append(f"the pass took {took:.0f} s")
         if told[0] != "permanent":
             case.heal()
-    second = host.fire(TIMER)
+    second = app.fire()
     for case in cases:
         case.heal()
-    since = rig.logged(Trigger.TIMER)
-    third = host.fire(TIMER)
-    log = rig.log(Trigger.TIMER, since)
+    since = log_size(app.host)
+    third = app.fire()
+    log = app.log(since)
     for case in cases:
         if case.left() != "in step":
             told = by_log(log, Trigger.TIMER, case.cell.name)

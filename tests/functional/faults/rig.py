@@ -8,74 +8,47 @@ from pathlib import Path
 
 from local.api_server import AKS_AUDIENCE
 from local.faults import Healing
-from local.host_process import Answer, HostProcess
+from local.host_process import HostProcess
 from local.key_vault import key_vault_app
 from local.kubernetes import kubeconfig, kubernetes_app
-from local.kubernetes.documents import child
 from local.serving import LOOPBACK
 from local.stack import APP_USER, ROOT, Stack
 from tests.functional.clusters import started_stack
 from tests.functional.faults.case import Case
 from tests.functional.faults.cell import Cell, Trigger, Way
 from tests.functional.faults.vocabulary import BY_SERVER, NO_HOST
+from tests.kit.app import App, values_told
 from tests.leaks.dye import value
-from tests.leaks.search import leaks
 
-THREADS = {"PYTHON_THREADPOOL_THREAD_COUNT": "32"}  # as infra/ sets it
+_THREADS = {"PYTHON_THREADPOOL_THREAD_COUNT": "32"}  # as infra/ sets it
 
 
 @dataclass(slots=True)
 class Rig:
-    """The stack, the apps, what these answered, and logs of others.
+    """The stack, an app for each trigger, and apps that had their time.
 
     `expired_port` has every vault, by a certificate that is out of date.
     """
 
     stack: Stack
     expired_port: int
-    hosts: dict[Trigger, HostProcess] = field(default_factory=dict)
-    answers: list[Answer] = field(default_factory=list)
-    logs: list[Path] = field(default_factory=list)
+    apps: dict[Trigger, App] = field(default_factory=dict)
+    former: list[App] = field(default_factory=list)
 
-    def post(self, trigger: Trigger, body: Mapping[str, object]) -> Answer:
-        """Ask the trigger's app for a resync."""
-        answer = self.hosts[trigger].post("/api/resync", body)
-        self.answers.append(answer)
-        return answer
-
-    def status(self, trigger: Trigger, vault: str | None) -> Answer:
-        """Ask the trigger's app for a vault's status, or for everyone's."""
-        answer = self.hosts[trigger].get(f"/api/status?vault={vault}" if vault else "/api/status")
-        self.answers.append(answer)
-        return answer
-
-    def log(self, trigger: Trigger, since: int = 0) -> str:
-        """Return what the trigger's app has logged."""
-        with self.hosts[trigger].log.open("rb") as log:
-            log.seek(since)
-            return log.read().decode(errors="replace")
-
-    def logged(self, trigger: Trigger) -> int:
-        """Return how much it has logged."""
-        return self.hosts[trigger].log.stat().st_size
+    @contextmanager
+    def start(self, log: str, vaults: Iterable[str] = (), **settings: str) -> Iterator["Rig"]:
+        """Start an app of its own; yield a rig on the same servers whose triggers are all its."""
+        environment = self.stack.app_environment([*vaults], **settings, **_THREADS)
+        path = self.stack.folder / f"{log}.log"
+        with HostProcess(ROOT, environment, path, timer=False) as host:
+            app = App(host)
+            yield Rig(self.stack, self.expired_port, dict.fromkeys(Trigger, app))
+        self.former.append(app)
 
     def leaks(self, cells: Iterable[Cell]) -> list[str]:
         """Return where a value was told: answers, logs, and the cells' Secrets but for data."""
-        told = [answer.text + str(answer.headers) for answer in self.answers]
-        logs = [*(host.log for host in self.hosts.values()), *self.logs]
-        told += [log.read_text(errors="replace") for log in logs]
-        documents = (document for cell in cells for document in cell.held().values())
-        told += [json.dumps(child(document, "metadata")) for document in documents]
-        return [place for text in told for place in leaks(text)]
-
-    def of(self, host: HostProcess) -> "Rig":
-        """Return a rig on the same servers whose triggers are all of that app."""
-        return Rig(self.stack, self.expired_port, dict.fromkeys(Trigger, host))
-
-    def take_over(self, own: "Rig") -> None:
-        """Remember what the apps of another rig told."""
-        self.answers += own.answers
-        self.logs += {host.log for host in own.hosts.values()}
+        apps = [*self.apps.values(), *self.former]
+        return values_told((app.told() for app in apps), cells)
 
     def plant(self, case: Case) -> Healing:
         """Let the case's fault begin; return what ends it."""
@@ -164,9 +137,6 @@ def apps(rig: Rig, cases: Sequence[Case]) -> Iterator[None]:
         for trigger in (Trigger.EVENT, Trigger.TIMER, Trigger.RESYNC):
             covered = trigger in {Trigger.EVENT, Trigger.TIMER}
             known = [case.cell.name for case in cases if covered and case.trigger is trigger]
-            environment = rig.stack.app_environment(known, SYNC_CLUSTERS=setting, **THREADS)
-            log = rig.stack.folder / f"{trigger}.log"
-            rig.hosts[trigger] = running.enter_context(
-                HostProcess(ROOT, environment, log, timer=False)
-            )
+            started = running.enter_context(rig.start(trigger, known, SYNC_CLUSTERS=setting))
+            rig.apps[trigger] = started.apps[trigger]
         yield

@@ -6,7 +6,9 @@ from dataclasses import replace
 from tests.functional.faults.case import Case, Seen, by_answer, by_log
 from tests.functional.faults.cell import Trigger
 from tests.functional.faults.rig import Rig
-from tests.functional.world import EVENTS, TIMER
+from tests.kit.app import log_size
+
+RESYNC = "/api/resync"
 
 PATIENCE_SECONDS = 30.0
 """How long Event Grid waits for an answer; nobody else waits longer either."""
@@ -19,33 +21,35 @@ def prepare(rig: Rig, case: Case) -> None:
     """Bring the cell in step by another process than the one that is to meet the fault."""
     case.cell.fill()
     if case.trigger is Trigger.RESYNC:
-        assert rig.hosts[Trigger.EVENT].deliver(EVENTS, case.cell.event()) == 202, case
+        assert rig.apps[Trigger.EVENT].deliver(case.cell.change()) == 202, case
     else:
-        answer = rig.post(Trigger.RESYNC, {"vault": case.cell.name})
+        answer = rig.apps[Trigger.RESYNC].post(RESYNC, {"vault": case.cell.name})
         assert answer.status == 200, f"{case}: {answer.text}"
 
 
 def move_on(case: Case) -> None:
     """Give the next pass something to do."""
     case.cell.move_on()
-    case.before = case.cell.held()
+    case.before = case.cell.documents()
 
 
 def deliver(rig: Rig, case: Case) -> None:
     """Deliver the cell's event."""
-    since, began = rig.logged(Trigger.EVENT), time.monotonic()
-    status = rig.hosts[Trigger.EVENT].deliver(EVENTS, case.cell.event())
+    app = rig.apps[Trigger.EVENT]
+    since, began = log_size(app.host), time.monotonic()
+    status = app.deliver(case.cell.change())
     _check_time(case, began)
-    told = by_log(rig.log(Trigger.EVENT, since), Trigger.EVENT, case.about)
+    told = by_log(app.log(since), Trigger.EVENT, case.about)
     case.seen[Trigger.EVENT] = Seen(*told, status, left=case.left())
 
 
 def fire(rig: Rig, case: Case) -> None:
     """Fire the timer."""
-    since, began = rig.logged(Trigger.TIMER), time.monotonic()
-    rig.hosts[Trigger.TIMER].fire(TIMER)
+    app = rig.apps[Trigger.TIMER]
+    since, began = log_size(app.host), time.monotonic()
+    app.fire()
     _check_time(case, began, PASS_SECONDS)
-    told = by_log(rig.log(Trigger.TIMER, since), Trigger.TIMER, case.about)
+    told = by_log(app.log(since), Trigger.TIMER, case.about)
     case.seen[Trigger.TIMER] = Seen(*told, left=case.left())
 
 
@@ -53,7 +57,7 @@ def resync(rig: Rig, case: Case) -> None:
     """Resync the cell's vault over HTTP, or all."""
     began = time.monotonic()
     asked = {"all": True} if case.call.about else {"vault": case.cell.name}
-    answer = rig.post(Trigger.RESYNC, asked)
+    answer = rig.apps[Trigger.RESYNC].post(RESYNC, asked)
     _check_time(case, began)
     told = _entry(case, answer.body["outcomes"]) or {"outcome": "converged"}
     case.seen[Trigger.RESYNC] = replace(by_answer(answer, told), left=case.left())
@@ -65,7 +69,8 @@ ACT = {Trigger.EVENT: deliver, Trigger.TIMER: fire, Trigger.RESYNC: resync}
 def status(rig: Rig, case: Case) -> None:
     """Ask for the status of the cell's vault, or of all."""
     began = time.monotonic()
-    answer = rig.status(Trigger.RESYNC, None if case.call.about else case.cell.name)
+    asked = "" if case.call.about else f"?vault={case.cell.name}"
+    answer = rig.apps[Trigger.RESYNC].get(f"/api/status{asked}")
     _check_time(case, began)
     told = _entry(case, answer.body["vaults"]) or {"explanation": {"secrets": []}}
     case.seen[Trigger.STATUS] = by_answer(answer, told)
@@ -76,10 +81,10 @@ def settle(rig: Rig, case: Case) -> None:
     case.wrong += case.harm()
     case.heal()
     if case.trigger is Trigger.EVENT and case.seen[Trigger.EVENT].ended == "transient":
-        again = rig.hosts[Trigger.EVENT].deliver(EVENTS, case.cell.event())
+        again = rig.apps[Trigger.EVENT].deliver(case.cell.change())
         if again != 202:
             case.wrong.append(f"the event that is delivered again is answered {again}")
-    answer = rig.post(case.trigger, {"vault": case.cell.name})
+    answer = rig.apps[case.trigger].post(RESYNC, {"vault": case.cell.name})
     if answer.status != 200 or case.left() != "in step":
         case.wrong.append(f"the next pass leaves it {case.left()}: {answer.text}")
 

@@ -1,4 +1,4 @@
-"""How each kind of cluster is found and logged in to: endpoints, tokens, and how long they hold.
+"""Where each kind of cluster is and how the app logs in: sources of endpoints and of tokens.
 
 Imports `adapters.azure`, `adapters.wire` and the packages below `adapters`.
 """

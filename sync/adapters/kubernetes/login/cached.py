@@ -1,12 +1,13 @@
-"""Keeps what has to be fetched from elsewhere, and fetches it anew when it is due or refused."""
+"""Keeps what has to be fetched from elsewhere; fetches it again when it is due or was refused."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from math import inf
 
+from sync.adapters.kubernetes.connection import Endpoint
+from sync.adapters.kubernetes.login.sources import Token
 from sync.core.errors import SyncError, Transient
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
@@ -14,104 +15,100 @@ from sync.core.reasons import Reason
 _SECONDS_BETWEEN_TRIES = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class CachedValue[T]:
-    """What was fetched: to be renewed at a time, of no use from another on; epoch seconds."""
-
-    value: T = field(repr=False)
-    renew_at: float = inf
-    until: float = inf
+def _no_reset() -> None:
+    """Do nothing: there is no cache below."""
 
 
-type Fetch[T] = Callable[[T | None, Deadline], CachedValue[T]]
-"""Given what was refused, None where nothing was; called by one thread at a time."""
+class Cached[T: Endpoint | Token]:
+    """One value for any number of threads, of which one at a time fetches it.
 
-
-class Cached[T]:
-    """One thing, shared by any number of threads, of which one at a time fetches it.
-
-    What was refused is fetched anew at once, but not again within `patience` seconds of it.
+    A value that was refused is fetched again at once, but not within `patience` seconds of the last
+    time; `reset` is called before.
     """
 
     def __init__(
-        self, fetch: Fetch[T], patience: float, now: Callable[[], float] = time.time
+        self,
+        fetch: Callable[[Deadline], T],
+        patience: float,
+        reset: Callable[[], None] = _no_reset,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._fetch = fetch
         self._patience = patience
+        self._reset = reset
         self._now = now
-        self._lock = threading.Lock()
-        self._held: CachedValue[T] | None = None
+        self._fetching = threading.Lock()
+        self._current: tuple[T, float] | None = None
+        """The value, and when to fetch the next one."""
         self._patient_until = -inf
         self._failure: SyncError | None = None
-        self._missed: SyncError | None = None
+        """Why there is no newer value."""
 
     @property
     def value(self) -> T | None:
-        """What is held by now; nothing is fetched."""
-        return self._held.value if self._held else None
+        """What is cached by now; nothing is fetched."""
+        return self._current[0] if self._current else None
 
     def get(self, deadline: Deadline) -> T:
-        """Return it; raises what the fetch raises, unless what is held is still of use."""
-        held = self._held
-        if held and self._now() < held.renew_at:
-            return held.value
-        if held and self._now() < held.until:
-            return self._renewed(held, deadline)
-        missed = self._missed
-        with self._turn(deadline):
-            if self._held is None or self._held is held:
-                if self._missed is not None and self._missed is not missed:
-                    raise self._missed.with_traceback(None)  # it failed while we waited
-                try:
-                    self._held = self._fetch(None, deadline)
-                except SyncError as error:
-                    self._missed = error
-                    raise
-            return self._held.value
+        """Return the value, renewed if due; raises what the fetch raises once it has expired."""
+        current, failure = self._current, self._failure
+        if current and self._now() < current[1]:
+            return current[0]
+        if current and self._now() < current[0].expires_at:
+            return self._renewed(current[0], deadline)
+        with self._alone(deadline):
+            if self._current is not current and self._current is not None:
+                return self._current[0]
+            if self._failure is not None and self._failure is not failure:
+                raise self._failure.with_traceback(None)  # it failed while we waited
+            return self._fetched(deadline)
 
-    def instead_of(self, refused: T, deadline: Deadline) -> T:
-        """Return another one than that; within the patience the same, or the failure to get it."""
-        with self._turn(deadline):
-            held = self._held
-            if held and held.value != refused:
-                return held.value
+    def replace(self, refused: T, deadline: Deadline) -> T:
+        """Return another value than the refused one.
+
+        Within the patience it is the same one, or the failure to get another is raised again.
+        """
+        with self._alone(deadline):
+            value = self.value
+            if value is not None and value != refused:
+                return value
             if self._now() < self._patient_until:
                 if self._failure:
                     raise self._failure.with_traceback(None)
                 return refused
             self._patient_until = self._now() + self._patience
-            self._failure = None
-            try:
-                self._held = self._fetch(refused, deadline)
-            except SyncError as error:
-                self._failure = error
-                raise
-            return self._held.value
+            self._reset()
+            return self._fetched(deadline)
 
-    def _renewed(self, held: CachedValue[T], deadline: Deadline) -> T:
-        """Fetch the next one, unless another thread does; meanwhile what is held will do."""
-        if not self._lock.acquire(blocking=False):
-            return held.value
+    def _fetched(self, deadline: Deadline) -> T:
         try:
-            if self._held is held:
-                self._held = self._next(held, deadline)
-            return self._held.value if self._held else held.value
-        finally:
-            self._lock.release()
+            value = self._fetch(deadline)
+        except SyncError as error:
+            self._failure = error
+            raise
+        self._current, self._failure = (value, value.renew_at), None
+        return value
 
-    def _next(self, held: CachedValue[T], deadline: Deadline) -> CachedValue[T]:
+    def _renewed(self, value: T, deadline: Deadline) -> T:
+        """Fetch the next one unless another thread does; use this one while there is no other."""
+        if not self._fetching.acquire(blocking=False):
+            return value
         try:
-            return self._fetch(None, deadline)
+            if self.value is value:
+                self._fetched(deadline)
         except SyncError:
-            return replace(held, renew_at=self._now() + _SECONDS_BETWEEN_TRIES)
+            self._current = value, self._now() + _SECONDS_BETWEEN_TRIES
+        finally:
+            self._fetching.release()
+        return self.value or value
 
     @contextmanager
-    def _turn(self, deadline: Deadline) -> Iterator[None]:
-        if not self._lock.acquire(timeout=deadline.remaining()):
+    def _alone(self, deadline: Deadline) -> Iterator[None]:
+        if not self._fetching.acquire(timeout=deadline.remaining()):
             raise Transient(
                 Reason.DEADLINE_EXCEEDED, "No time was left for this vault in this run."
             )
         try:
             yield
         finally:
-            self._lock.release()
+            self._fetching.release()

@@ -1,0 +1,175 @@
+"""What goes on all the while: each part on a thread, until told to rest or to end."""
+
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from urllib3.exceptions import HTTPError
+
+from bench.soak import values
+from bench.soak.plots import DICE, Arrival, Plot
+from tests.kit.app import App
+from tests.kit.events import new_version
+
+_BURST = 40
+_LOOK_SECONDS = 0.1
+_SECRET = "plain-01"  # noqa: S105 - a name
+
+
+@dataclass(slots=True)
+class Load:
+    """The load on one app; `calm` is set where nothing is ill, and has been for a while.
+
+    `wrong` are answers of the app that should not have been.
+    """
+
+    plots: list[Plot]
+    app: App
+    calm: threading.Event = field(default_factory=threading.Event)
+    done: Counter[str] = field(default_factory=Counter)
+    arrived: list[Arrival] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    _parts: list[Future[None]] = field(default_factory=list)
+    _running: threading.Event = field(default_factory=threading.Event)
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def started(self) -> Iterator[None]:
+        """Run it while in the block; raises what any part of it raised."""
+        acts: tuple[tuple[float, Callable[[Plot], None]], ...] = (
+            (0.2, self._version),
+            (12.0, self._burst),
+            (0.7, self._change),
+            (1.0, self._call),
+            (0.12, self._refused_event),
+            (2.0, self._unknown_vault),
+        )
+        with ThreadPoolExecutor(len(acts) + 2) as threads:
+            try:
+                self._parts += [threads.submit(self._repeat, *each) for each in acts]
+                self._parts.append(threads.submit(self._repeat, 8.0, self._pass, rests=False))
+                self._parts.append(threads.submit(self._watch))
+                yield
+            finally:
+                self._ended.set()
+                self._running.set()
+        self.check()
+
+    def check(self) -> None:
+        """Raise what a part raised, if one has ended."""
+        for part in self._parts:
+            if part.done():
+                part.result()
+
+    def go(self) -> None:
+        """Begin, or go on."""
+        self._running.set()
+
+    def rest(self) -> None:
+        """Begin nothing more until `go`, but for the timer's passes."""
+        self._running.clear()
+
+    def _repeat(self, pause: float, act: Callable[[Plot], None], *, rests: bool = True) -> None:
+        """Do it every so many seconds, more or less, with any of the vaults."""
+        while not self._ended.wait(DICE.uniform(0.5, 1.5) * pause):
+            if rests:
+                self._running.wait()
+            if not self._ended.is_set():
+                act(DICE.choice(self.plots))
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_LOOK_SECONDS):
+            calm = self.calm.is_set()
+            for plot in self.plots:
+                self.arrived += plot.arrivals(calm=calm)
+
+    def _version(self, plot: Plot) -> None:
+        plot.new_version(DICE.choice(values.NAMES), calm=self.calm.is_set())
+        self.done["new versions"] += 1
+
+    def _burst(self, plot: Plot) -> None:
+        for _ in range(_BURST):
+            self._version(plot)
+
+    def _change(self, plot: Plot) -> None:
+        plot.unheard_of(calm=self.calm.is_set())
+        self.done["other changes"] += 1
+
+    def _pass(self, _plot: Plot) -> None:
+        self._ask("passes", lambda: str(self.app.fire()))
+
+    def _call(self, plot: Plot) -> None:
+        """Ask over HTTP, rightly or wrongly."""
+        path, body = DICE.choice(_calls(plot.vault.name))
+        host = self.app.host
+
+        def ask() -> str:
+            answer = host.get(path) if body is None else host.post(path, body)
+            return f"{answer.headers} {answer.text}"
+
+        self._ask("calls", ask)
+
+    def _refused_event(self, plot: Plot) -> None:
+        """Deliver an event that the app acknowledges and does not act on."""
+
+        def deliver() -> str:
+            status = self.app.deliver(DICE.choice(_REFUSED)(plot.vault.name, secrets.token_hex(4)))
+            # Event Grid keeps an event of a vault that is not known and asks for another's Secret.
+            if status not in {HTTPStatus.ACCEPTED, HTTPStatus.INTERNAL_SERVER_ERROR}:
+                self.wrong.append(f"a refused event was answered {status}")
+            return ""
+
+        self._ask("refused events", deliver)
+
+    def _unknown_vault(self, plot: Plot) -> None:
+        """Deliver an event of a vault that is not there, though its name and its Secret may be."""
+        vault = f"a{secrets.token_hex(2)}-DS-AKV-{plot.namespace}-7"
+        event = new_version(vault, _SECRET, secrets.token_hex(4))
+        self._ask("unknown vaults", lambda: str(self.app.deliver(event)))
+
+    def _ask(self, kind: str, ask: Callable[[], str]) -> None:
+        self.done[kind] += 1
+        try:
+            told = ask()
+        except HTTPError as error:
+            self.wrong.append(f"{kind}: no answer, {type(error).__name__}")
+            return
+        self.wrong += [f"{kind} told a value, after {place!r}" for place in values.leaks(told)]
+
+
+def _calls(vault: str) -> tuple[tuple[str, object], ...]:
+    unknown = f"weu-DS-AKV-x{secrets.token_hex(2)}-dev-1"
+    return (
+        ("/api/resync", {"vault": vault}),
+        ("/api/resync", {"vault": vault, "secret": _SECRET, "dry_run": True}),
+        ("/api/resync", {"vault": unknown}),
+        ("/api/resync", {secrets.token_hex(4): 1}),
+        ("/api/resync", b"{"),
+        (f"/api/status?vault={vault}", None),
+        ("/api/status", None),
+        ("/api/health", None),
+    )
+
+
+def _other_subscription(vault: str, word: str) -> object:
+    subscription = f"{word}-0000-4000-8000-000000000001"
+    topic = f"/subscriptions/{subscription}/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/"
+    return new_version(vault, _SECRET, word, topic=topic + vault)
+
+
+_REFUSED: tuple[Callable[[str, str], object], ...] = (
+    lambda vault, word: new_version(vault, _SECRET, word, eventType=f"Microsoft.KeyVault.{word}"),
+    _other_subscription,
+    lambda vault, word: new_version(vault, _SECRET, word, data={"VaultName": f"weu-{word}"}),
+    lambda _, word: new_version(f"off-{word}", _SECRET, word),
+    # Another vault, of another region, asks for the Secret of one that is there.
+    lambda vault, word: new_version(f"a{word[:3]}{vault.removeprefix('weu')}", _SECRET, word),
+    lambda vault, word: new_version(vault, f"{word}/{word}", word),
+    lambda _, word: {word: word},
+)
+"""Events that the app turns away, each for another reason: by vault, and a word not used yet."""

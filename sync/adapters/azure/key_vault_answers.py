@@ -1,0 +1,256 @@
+"""Reads the answers of a vault: a listing page by page, and a secret with its value.
+
+What is odd of one secret costs that secret alone; an answer that nothing can be believed of raises.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from sys import getsizeof
+
+from sync.adapters.azure.answer import Answer
+from sync.adapters.azure.key_vault_errors import broken, untrusted
+from sync.adapters.azure.vault_host import VaultHost, secret_of
+from sync.core.errors import Permanent, excerpt
+from sync.core.model import OBJECT_NAME, ListedSecret, SecretName, Unserved, VaultSecret
+from sync.core.reasons import Reason
+
+type ReadsTag = Callable[[str], bool]
+"""Tells of a tag's name whether any rule looks at such a tag; the others are not kept."""
+
+_YEAR_10000 = 253_402_300_800  # epoch seconds
+_NO_TAGS: Mapping[str, str] = {}
+_MOST_SHARED_TEXTS = 1024
+_ENTRY_BYTES = 128  # of an entry's numbers, and of the list and the garbage collector for it
+_FAULT_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many secrets of one vault are kept in mind, and how many bytes they may take."""
+
+    secrets: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A secret that was asked for, and where; without a version it is the current one."""
+
+    host: VaultHost
+    name: str
+    version: str | None
+
+    def is_answered_by(self, identity: str) -> bool:
+        """Tell whether an id is that of the secret."""
+        match secret_of(identity):
+            case (name, version) if self.host.may_have(identity):
+                same = name.casefold() == self.name.casefold()
+                return same and self.version in {None, version}
+        return False
+
+
+class _Odd(Exception):
+    """What is odd of a secret, told as the rest of a sentence about it."""
+
+
+def document(host: VaultHost, answer: Answer) -> Mapping[str, object]:
+    """Return the JSON object of an answer; raises Transient for anything else."""
+    found = answer.json
+    if not isinstance(found, dict):
+        raise broken(host, "no JSON object")
+    return found
+
+
+class Listing:
+    """The secrets of one vault, as the pages of its listing name them."""
+
+    def __init__(self, host: VaultHost, bounds: Bounds, reads: ReadsTag) -> None:
+        self.secrets: list[ListedSecret] = []
+        self._host = host
+        self._bounds = bounds
+        self._reads = reads
+        self._size = 0
+        self._texts: dict[str, str] = {}
+        self._links: set[str] = set()
+
+    def add(self, page: Mapping[str, object]) -> str | None:
+        """Take over a page; return the link to the next one, None at the listing's end.
+
+        A vault that was never used may answer null for an empty list.
+        """
+        match page:
+            case {"value": list(entries)}:
+                for entry in entries:
+                    self._keep(entry)
+            case {"value": None}:
+                pass
+            case _:
+                raise broken(self._host, "no list of secrets")
+        return self._following(page.get("nextLink"))
+
+    def _following(self, link: object) -> str | None:
+        if link is None or link == "":
+            return None
+        if not isinstance(link, str):
+            raise broken(self._host, "a nextLink that is no text")
+        following = self._host.at_home(link)
+        if following is None:
+            raise untrusted(self._host, "its list goes on at another vault")
+        if following in self._links:
+            raise broken(self._host, "its list of secrets never ends")
+        self._links.add(following)
+        self._count(getsizeof(following))
+        return following
+
+    def _keep(self, entry: object) -> None:
+        secret = self._listed(entry)
+        self._count(_ENTRY_BYTES + getsizeof(secret) + getsizeof(secret.name))
+        self.secrets.append(secret)
+        if len(self.secrets) > self._bounds.secrets:
+            raise self._too_large(f"{self._bounds.secrets:,} secrets")
+
+    def _listed(self, entry: object) -> ListedSecret:
+        identity = entry.get("id") if isinstance(entry, dict) else None
+        if isinstance(identity, str) and not self._host.may_have(identity):
+            raise untrusted(self._host, "it listed another vault")
+        named = secret_of(identity) if isinstance(identity, str) else None
+        if named is None or not isinstance(entry, dict):
+            number = f"entry {len(self.secrets) + 1}"
+            return self._faulty(number, f"{number} without a secret's id")
+        name, _ = named
+        if not OBJECT_NAME.fullmatch(name):
+            name = excerpt(name)
+            return self._faulty(name, f"{name}, a name that Key Vault does not allow")
+        try:
+            return self._sound(name, entry)
+        except _Odd as odd:
+            return self._faulty(name, f"{excerpt(name)} with {odd}")
+
+    def _sound(self, name: str, entry: Mapping[str, object]) -> ListedSecret:
+        attributes = _attributes(entry)
+        tags = {self._kept(tag): self._kept(text) for tag, text in _tags(entry, self._reads)}
+        if tags:
+            self._count(getsizeof(tags))
+        return ListedSecret(
+            name=SecretName(name),
+            enabled=_enabled(attributes),
+            updated=_seconds(attributes, "updated"),
+            expires=_moment(attributes.get("exp")),
+            tags=tags or _NO_TAGS,
+            content_type=self._kept(_content_type(entry)),
+        )
+
+    def _faulty(self, name: str, what: str) -> ListedSecret:
+        self._count(_FAULT_BYTES)
+        fault = Permanent(
+            Reason.ENTRY_UNREADABLE,
+            f"Vault {self._host.vault} lists {what}, so that its keys stay as they are: set a new "
+            "version of it. If that does not help, look for a proxy that answers in the vault's "
+            "place.",
+        )
+        return ListedSecret(SecretName(name), enabled=False, updated=0, fault=fault)
+
+    def _kept(self, text: str) -> str:
+        """Return the text, as it was kept before where it is among the first ones of the vault."""
+        if text in self._texts:
+            return self._texts[text]
+        self._count(getsizeof(text))
+        if len(self._texts) < _MOST_SHARED_TEXTS:
+            self._texts[text] = text
+        return text
+
+    def _count(self, size: int) -> None:
+        self._size += size
+        if self._size > self._bounds.size:
+            raise self._too_large(f"{self._bounds.size >> 20:,} MiB of names and tags")
+
+    def _too_large(self, what: str) -> Permanent:
+        return Permanent(
+            Reason.VAULT_TOO_LARGE,
+            f"Vault {self._host.vault} has more than {what}, which are not listed: move some to an "
+            "additional vault.",
+        )
+
+
+def secret(
+    asked: Asked, found: Mapping[str, object], read_at: float, reads: ReadsTag
+) -> VaultSecret | Unserved:
+    """Return the secret of an answer with a value; raises Permanent or Transient."""
+    try:
+        return _served(asked, found, read_at, reads)
+    except _Odd as odd:
+        failure = broken(asked.host, f"a secret with {odd}")
+    raise failure
+
+
+def _served(
+    asked: Asked, found: Mapping[str, object], read_at: float, reads: ReadsTag
+) -> VaultSecret | Unserved:
+    identity, value = found.get("id"), found.get("value")
+    if not isinstance(identity, str):
+        raise _Odd("no id")
+    if not asked.is_answered_by(identity):
+        raise untrusted(asked.host, "it answered with another secret")
+    attributes = _attributes(found)
+    if not _enabled(attributes):
+        return Unserved.DISABLED
+    name, version = secret_of(identity) or ("", "")
+    if not version or not isinstance(value, str):
+        raise _Odd("no version or no value")
+    return VaultSecret(
+        name=SecretName(name),
+        version=version,
+        value=value,
+        created=_seconds(attributes, "created"),
+        updated=_seconds(attributes, "updated"),
+        read_at=read_at,
+        tags=dict(_tags(found, reads)),
+        content_type=_content_type(found),
+    )
+
+
+def _attributes(found: Mapping[str, object]) -> Mapping[str, object]:
+    attributes = found.get("attributes")
+    if not isinstance(attributes, dict):
+        raise _Odd("no attributes")
+    return attributes
+
+
+def _enabled(attributes: Mapping[str, object]) -> bool:
+    """Return whether it is enabled, as is what does not say so."""
+    enabled = attributes.get("enabled")
+    if enabled is not None and not isinstance(enabled, bool):
+        raise _Odd("an enabled that is neither true nor false")
+    return enabled is not False
+
+
+def _seconds(attributes: Mapping[str, object], name: str) -> int:
+    moment = _moment(attributes.get(name))
+    if moment is None:
+        raise _Odd(f"an attribute {name} that is no time")
+    return moment
+
+
+def _moment(found: object) -> int | None:
+    """Return epoch seconds; what is no time of the calendar is none."""
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return int(found) if 0 <= found < _YEAR_10000 else None
+
+
+def _tags(found: Mapping[str, object], reads: ReadsTag) -> list[tuple[str, str]]:
+    """Return the tags that rules look at; a value that is null or no text counts as empty."""
+    tags = found.get("tags")
+    if tags is None:
+        return []
+    if not isinstance(tags, dict):
+        raise _Odd("tags that are no object")
+    return [
+        (tag, text if isinstance(text, str) else "") for tag, text in tags.items() if reads(tag)
+    ]
+
+
+def _content_type(found: Mapping[str, object]) -> str:
+    """Return the content type; what is no text matters to nobody."""
+    kind = found.get("contentType")
+    return kind if isinstance(kind, str) else ""

@@ -1,0 +1,115 @@
+"""Asks vaults through the Azure SDK: one client for each vault, one transport for all."""
+
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+
+from azure.core.credentials import TokenCredential
+from azure.core.pipeline import PipelineResponse
+from azure.core.pipeline.policies import RedirectPolicy, SansIOHTTPPolicy
+from azure.core.pipeline.transport import RequestsTransport
+from azure.core.rest import HttpRequest, HttpResponse
+from azure.keyvault.secrets import SecretClient
+
+from sync.adapters.azure.answer import Answer
+from sync.adapters.azure.bounded_retry import BoundedRetry
+from sync.adapters.azure.credential_errors import Credential
+from sync.adapters.azure.key_vault_errors import FAULTS, explain
+from sync.adapters.azure.throttling import Throttle
+from sync.adapters.azure.vault_host import VaultHost
+from sync.core.errors import Transient
+from sync.core.ports import Deadline
+from sync.core.reasons import Reason
+
+_API_VERSION = "7.4"
+
+
+class VaultClients:
+    """Sends requests to vaults; for any number of threads. `clock` gives monotonic seconds."""
+
+    def __init__(
+        self, credential: TokenCredential, transport: RequestsTransport, clock: Callable[[], float]
+    ) -> None:
+        self._credential = Credential(credential)
+        self._transport = transport
+        self._clock = clock
+        self._throttle = Throttle(clock)
+        self._doors: dict[str, _Door] = {}
+
+    def ask(self, host: VaultHost, url: str, deadline: Deadline) -> Answer:
+        """Return the vault's answer to a GET, whatever its status; raises Permanent or Transient.
+
+        `url` may be relative to the vault. A client is kept only of a vault that has answered well:
+        whoever may send events may name any number of vaults that are not there.
+        """
+        name = host.vault.text
+        door = self._doors.get(name)
+        # Two threads may both make one; setdefault keeps the same for either.
+        door = door or self._doors.setdefault(name, _Door(self._client(host)))
+        try:
+            self._throttle.check(str(host), deadline.remaining())
+            return door.ask(lambda client: self._sent(client, url, deadline), deadline)
+        except FAULTS as error:
+            failure = explain(error, host)
+        finally:
+            if not door.opened:
+                self._doors.pop(name, None)
+        raise failure  # outside the except clause: the SDK's exception may hold a body
+
+    def _sent(self, client: SecretClient, url: str, deadline: Deadline) -> Answer:
+        token_sent = False
+
+        def note(response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
+            nonlocal token_sent
+            token_sent = token_sent or "Authorization" in response.http_request.headers
+
+        began = self._clock()
+        response = client.send_request(
+            HttpRequest("GET", url, headers={"Accept": "application/json"}),
+            stream=True,  # else the SDK decodes the body, and logs what is no JSON
+            timeout=deadline.remaining(),
+            raw_response_hook=note,
+        )
+        content = response.read()
+        seconds = self._clock() - began
+        return Answer(response.status_code, response.headers, content, token_sent, seconds)
+
+    def _client(self, host: VaultHost) -> SecretClient:
+        return SecretClient(
+            f"https://{host}",
+            self._credential,
+            api_version=_API_VERSION,
+            transport=self._transport,
+            retry_policy=BoundedRetry(self._throttle),
+            redirect_policy=RedirectPolicy.no_redirects(),  # a token goes to no other host
+            logging_policy=SansIOHTTPPolicy(),  # the SDK's own can log bodies
+        )
+
+
+class _Door:
+    """A vault's client, which one thread uses first.
+
+    The SDK's challenge policy drops its token on every 401 and reads it without a lock, so that
+    threads which all meet the vault's first challenge fail each other with AttributeError.
+    """
+
+    def __init__(self, client: SecretClient) -> None:
+        self._client = client
+        self._first = threading.Lock()
+        self.opened = False
+
+    def ask(self, send: Callable[[SecretClient], Answer], deadline: Deadline) -> Answer:
+        """Send by the client, one thread alone until the vault has answered well."""
+        if not self.opened:
+            if not self._first.acquire(timeout=deadline.remaining()):
+                raise Transient(
+                    Reason.DEADLINE_EXCEEDED, "No time was left for this vault in this run."
+                )
+            try:
+                if not self.opened:
+                    answer = send(self._client)
+                    self.opened = answer.token_sent and answer.status == HTTPStatus.OK
+                    return answer
+            finally:
+                self._first.release()
+        return send(self._client)

@@ -1,0 +1,117 @@
+"""Makes the way to each cluster of the settings."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from azure.core.credentials import TokenCredential
+
+from sync.adapters.kubernetes.cluster_config import (
+    Aks,
+    ClusterConfig,
+    CredentialRef,
+    Entra,
+    KubeconfigFile,
+    KubeconfigText,
+    Login,
+    Server,
+    StoredKubeconfig,
+)
+from sync.adapters.kubernetes.login.aks import AksEndpoint, AskAzure
+from sync.adapters.kubernetes.login.cached import Cached
+from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
+from sync.adapters.kubernetes.login.entra_token import EntraToken
+from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig, KubeconfigEndpoint
+from sync.adapters.kubernetes.login.server import ServerEndpoint
+from sync.adapters.kubernetes.login.sources import EndpointSource, Token, TokenSource
+from sync.adapters.kubernetes.login.stored_token import StoredSecret, StoredToken
+from sync.core.ports import Vaults
+
+_PATIENCE = 5.0
+_ARM_PATIENCE = 60.0
+"""Azure Resource Manager is asked that often at most where an AKS cluster cannot be reached."""
+_ENTRA_PATIENCE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Azure:
+    """What clusters may need of Azure; `another` makes a credential that has cached nothing."""
+
+    vaults: Vaults
+    credential: TokenCredential
+    another: Callable[[], TokenCredential]
+    managed_cluster: AskAzure
+    now: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True, slots=True)
+class KubeconfigFiles:
+    """How kubeconfig files are taken; `default` is the path where the settings name none."""
+
+    default: str = "~/.kube/config"
+    source: Callable[[Kubeconfig, int], EndpointSource] = KubeconfigEndpoint
+    """Given how many connections are kept, too."""
+
+
+class ClusterLogins:
+    """Makes the ways to clusters; those that log in for one audience share its token."""
+
+    def __init__(self, azure: Azure | None, concurrency: int, files: KubeconfigFiles) -> None:
+        self._given = azure
+        self._concurrency = concurrency
+        self._files = files
+        self._entra: dict[str, tuple[Cached[Token], str]] = {}
+
+    def login(self, config: ClusterConfig) -> ClusterLogin:
+        """Return the way to the cluster; nothing is read or asked yet."""
+        name, many = config.name, self._concurrency
+        match config.reach:
+            case KubeconfigFile(path, context):
+                own = Kubeconfig.in_file(name, context, path or self._files.default)
+                return _with_own_login(self._files.source(own, many), own)
+            case KubeconfigText(text, context):
+                own = Kubeconfig.in_settings(name, context, text)
+                return _with_own_login(KubeconfigEndpoint(own, many), own)
+            case StoredKubeconfig(ref, context):
+                now, secret = self._azure.now, StoredSecret(self._azure.vaults, ref)
+                own = Kubeconfig.in_vault(name, context, secret)
+                return _with_own_login(KubeconfigEndpoint(own, many, now), own, now)
+            case Server(_, _, login) as server:
+                return self._with_token(ServerEndpoint(name, server, many), _PATIENCE, login)
+            case Aks(resource_id, login):
+                source = AksEndpoint(self._azure.managed_cluster, resource_id, many)
+                return self._with_token(source, _ARM_PATIENCE, login)
+
+    @property
+    def _azure(self) -> Azure:
+        assert self._given is not None, "only a kubeconfig in a file or setting does without Azure"
+        return self._given
+
+    def _with_token(self, source: EndpointSource, patience: float, login: Login) -> ClusterLogin:
+        token, remedy = self._token(login)
+        return ClusterLogin(Cached(source.fetch, patience), token, remedy, source.may_move)
+
+    def _token(self, login: Login) -> tuple[Cached[Token], str]:
+        azure = self._azure
+        match login:
+            case CredentialRef():
+                stored = StoredToken(StoredSecret(azure.vaults, login), azure.now)
+                return _cached(stored, _PATIENCE, azure.now)
+            case Entra(audience):
+                if audience not in self._entra:
+                    entra = EntraToken(audience, azure.credential, azure.another, azure.now)
+                    self._entra[audience] = _cached(entra, _ENTRA_PATIENCE, azure.now)
+                return self._entra[audience]
+
+
+def _cached(
+    source: TokenSource, patience: float, now: Callable[[], float]
+) -> tuple[Cached[Token], str]:
+    return Cached(source.fetch, patience, source.reset, now), source.remedy
+
+
+def _with_own_login(
+    source: EndpointSource, kubeconfig: Kubeconfig, now: Callable[[], float] = time.time
+) -> ClusterLogin:
+    endpoint = Cached(source.fetch, _PATIENCE, now=now)
+    return ClusterLogin(endpoint, None, kubeconfig.remedy, source.may_move)

@@ -1,0 +1,104 @@
+"""Reads a kubeconfig of this machine as kubectl does, plugins and files included.
+
+The command line alone may: whoever runs it owns the machine and the kubeconfig.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+from kubernetes.client.configuration import Configuration
+from kubernetes.config import ConfigException, load_kube_config
+from oauthlib.oauth2 import OAuth2Error
+from urllib3.exceptions import HTTPError
+
+from sync.adapters.kubernetes.address import Address, AddressError, server_url
+from sync.adapters.kubernetes.connection import Endpoint
+from sync.adapters.kubernetes.kubeconfig_data import token_header
+from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig
+from sync.core.ports import Deadline
+
+_FAULTS = (
+    *(ConfigException, OSError, HTTPError, OAuth2Error, yaml.YAMLError, ValueError, LookupError),
+    *(TypeError, AttributeError, ArithmeticError, RecursionError),
+)
+_LOADING = threading.Lock()
+"""The loader keeps one table of the files that it writes keys to, for all that load."""
+
+
+class LocalKubeconfig:
+    """The API server that a kubeconfig file leads to, with the login that it makes."""
+
+    may_move = True
+
+    def __init__(self, kubeconfig: Kubeconfig, concurrency: int) -> None:
+        self._kubeconfig = kubeconfig
+        self._connect = lru_cache(maxsize=1)(lambda each: kubeconfig.connect(each, concurrency))
+        logging.getLogger().addFilter(_is_no_quotation)
+
+    def fetch(self, deadline: Deadline) -> Endpoint:
+        """Load the kubeconfig, for which a program may have to log in; raises SyncError."""
+        seconds = deadline.remaining()
+        return self._kubeconfig.checked(lambda: self._connect(_within(seconds, self._load)))
+
+    def _load(self) -> Address:
+        configuration = Configuration(proxy="", no_proxy="")  # the environment's is not its own
+        try:
+            with _LOADING, TemporaryDirectory() as folder:
+                load_kube_config(  # type: ignore[no-untyped-call]  # the package types its client only
+                    config_file=self._kubeconfig.place,
+                    context=self._kubeconfig.context,
+                    client_configuration=configuration,
+                    temp_file_path=folder,
+                )
+                return _address(configuration)
+        except _FAULTS as error:
+            kind = type(error).__name__
+        raise AddressError(f"it cannot be read, or its log-in fails ({kind})")
+
+
+def _address(configuration: Configuration) -> Address:
+    """Take what the loader found, the content of its files included; raises AddressError."""
+    files = (configuration.cert_file, configuration.key_file)
+    client = "\n".join(Path(file).read_text("ascii") for file in files if file)
+    authority = configuration.ssl_ca_cert
+    scheme, _, credential = configuration.api_key.get("BearerToken", "").partition(" ")
+    header = f"Basic {credential}" if scheme == "Basic" else token_header(credential)
+    if header is None and not client:
+        raise AddressError("its user has no login, or the program that logs in gave none")
+    return Address(
+        url=server_url(configuration.host),
+        ca_pem=Path(authority).read_text("ascii") if authority else None,
+        authorization=header,
+        client_pem=client or None,
+        server_name=configuration.tls_server_name or None,
+        proxy=configuration.proxy or None,
+        verified=configuration.verify_ssl,
+    )
+
+
+def _within[T](seconds: float, act: Callable[[], T]) -> T:
+    """Return what it does; raises AddressError if it takes longer, and lets it hang for good."""
+    outcome = Future[T]()
+
+    def run() -> None:
+        try:
+            outcome.set_result(act())
+        except Exception as error:  # noqa: BLE001 - it is raised where the command waits
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return outcome.result(seconds)
+    except TimeoutError:
+        raise AddressError("its log-in takes too long") from None
+
+
+def _is_no_quotation(record: logging.LogRecord) -> bool:
+    """Leave out what the loader logs, by no name of its own: it quotes plugins, and so tokens."""
+    return record.module != "kube_config"

@@ -1,0 +1,96 @@
+"""What Key Vault secrets hold for the clusters: kubeconfigs, and ServiceAccounts' tokens."""
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+
+from sync.adapters.kubernetes.address import bearer
+from sync.adapters.kubernetes.cluster_config import CredentialRef
+from sync.adapters.kubernetes.login.sources import Token
+from sync.core.errors import Permanent
+from sync.core.model import Unserved, VaultName
+from sync.core.ports import Deadline, Vaults
+from sync.core.reasons import Reason
+
+READ_EVERY = 300.0
+_READ_OFTEN = 60.0
+_PART_OF_LIFE = 0.8
+_JWT_PARTS = 3
+_YEAR_2500 = 16_725_225_600
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSecret:
+    """A secret that the settings name, read from its vault like any other secret."""
+
+    vaults: Vaults
+    ref: CredentialRef
+
+    def read(self, deadline: Deadline) -> str:
+        """Return the secret's value; raises Permanent or Transient."""
+        vault, name = self.ref.vault, self.ref.secret
+        secret = self.vaults.get(VaultName(vault, "", "", "", 0), name, deadline)
+        if not isinstance(secret, Unserved):
+            return secret.value
+        raise Permanent(
+            Reason.CLUSTER_CREDENTIAL_MISSING,
+            f"Secret {self.ref}, which SYNC_CLUSTERS names for a cluster's credential, is "
+            f"{secret.value}: az keyvault secret show --vault-name {vault} --name {name} "
+            "--query attributes",
+        )
+
+
+class StoredToken:
+    """A token in a vault: a JWT is read again before it expires, any other every five minutes."""
+
+    def __init__(self, secret: StoredSecret, now: Callable[[], float] = time.time) -> None:
+        self._secret = secret
+        self._now = now
+        ref = secret.ref
+        self._command = (
+            f"az keyvault secret set --vault-name {ref.vault} --name {ref.secret} --value "
+            '"$(kubectl create token keyvault-sync --namespace NAMESPACE --duration 8760h)"'
+        )
+        self.remedy = f"Put a new token into secret {ref}: {self._command}"
+
+    def fetch(self, deadline: Deadline) -> Token:
+        """Read the secret; raises Permanent or Transient."""
+        value = self._secret.read(deadline)
+        if header := bearer(value):
+            return self._token(header, *_claims(value.strip()))
+        raise Permanent(
+            Reason.CLUSTER_CREDENTIAL_MISSING,
+            f"Secret {self._secret.ref} holds no token (one line, without blanks): {self._command}",
+        )
+
+    def reset(self) -> None:
+        """Do nothing: each fetch reads the vault."""
+
+    def _token(self, header: str, expiry: float | None, issued: float | None) -> Token:
+        now = self._now()
+        if expiry is None:
+            return Token(header, now + READ_EVERY, inf)
+        life = expiry - (now if issued is None else issued)
+        due = expiry - life * (1 - _PART_OF_LIFE)
+        return Token(header, due if due > now else now + _READ_OFTEN, expiry)
+
+
+def _claims(token: str) -> tuple[float | None, float | None]:
+    """Return when a JWT expires and was issued; nothing of a token that is none."""
+    parts = token.split(".")
+    if len(parts) != _JWT_PARTS:
+        return None, None
+    try:
+        claims: object = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, RecursionError):
+        return None, None
+    if not isinstance(claims, dict):
+        return None, None
+    return _moment(claims.get("exp")), _moment(claims.get("iat"))
+
+
+def _moment(claim: object) -> float | None:
+    return claim if isinstance(claim, int | float) and 0 <= claim < _YEAR_2500 else None

@@ -1,0 +1,210 @@
+"""What HTTP answers and the command line prints as JSON: names, versions and times, never values.
+
+JSON, schemas and examples are all made from these dataclasses and the descriptions of their fields.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from sync.app.explain import Progress
+from sync.app.status import State
+from sync.core.model import Action
+from sync.core.reasons import Group, Reason
+from sync.http_api.dataclass_json import Doc
+
+REASONS = tuple(
+    reason
+    for reason in Reason
+    if reason.group in {Group.TARGET, Group.VAULT_SECRET, Group.TRANSIENT, Group.BUG}
+)
+"""Why a vault, or one secret of it, is not in step."""
+
+_Words = tuple[str, ...]
+
+_Vault = Annotated[str, Doc("the vault in lower case, or `discovery` for the search for vaults")]
+_Reason = Annotated[Reason, Doc("a stable word", {"enum": REASONS})]
+_Message = Annotated[str, Doc("a sentence for operators: what is wrong, where, and what to do")]
+_Transient = Annotated[bool, Doc("whether the same request may succeed later")]
+_Version = Annotated[str | None, Doc("the version in Key Vault; null if there is none or unknown")]
+_Unknown = Annotated[Literal["unknown"], Doc("it cannot be read")]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A Secret in a cluster."""
+
+    cluster: Annotated[str, Doc("the cluster's name in `SYNC_CLUSTERS`")]
+    namespace: Annotated[str, Doc("the namespace")]
+    secret: Annotated[str, Doc("the name of the Secret")]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is done with one key."""
+
+    key: Annotated[str, Doc("the key of the Secret")]
+    action: Annotated[Action, Doc("what is done with it")]
+    version: _Version
+    secret: Annotated[str, Doc("the Secret, if it is not the vault's own")] = ""
+    why: Annotated[str, Doc("why the key goes, in a few words for people")] = ""
+
+
+_Place = Annotated[Target, Doc("the Secret that this is about")]
+_Changes = Annotated[tuple[Change, ...], Doc("what is done with each key; a dry run only plans it")]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request was not answered, or a part of it."""
+
+    reason: _Reason
+    message: _Message
+    transient: _Transient
+
+
+@dataclass(frozen=True, slots=True)
+class Converged:
+    """A vault whose Secrets are in step, or what a dry run found to do."""
+
+    vault: _Vault
+    outcome: Annotated[Literal["converged", "planned"], Doc("`planned` in a dry run")]
+    target: _Place
+    changes: _Changes
+    keys: Annotated[int, Doc("how many keys the sync keeps", {"minimum": 0})]
+    expired: Annotated[_Words, Doc("the vault secrets that have expired; their keys stay")]
+    warnings: Annotated[_Words, Doc("what looks wrong, but leaves nothing out")]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A vault whose Secrets may not be in step."""
+
+    vault: _Vault
+    outcome: Annotated[Literal["failed"], Doc("the Secret may differ from the vault")]
+    reason: _Reason
+    message: _Message
+    transient: _Transient
+    target: Annotated[Target | None, Doc("the Secret; null if the vault's name leads to none")]
+    changes: _Changes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What a resync came to."""
+
+    outcomes: Annotated[tuple[Converged | Failed, ...], Doc("one for each vault")]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A vault secret that a Secret holds."""
+
+    name: Annotated[str, Doc("the vault secret, as Key Vault spells it")]
+    version: _Version
+    updated: Annotated[str, Doc("Key Vault's `updated` of that version, ISO 8601")]
+    keys: Annotated[_Words, Doc("the keys that it became")]
+    in_step: Annotated[bool, Doc("whether the Secret has its keys as the sync wrote them")]
+    confirmed: Annotated[bool, Doc("whether it was read long enough after `updated` to be sure")]
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A Secret that tags asked for."""
+
+    vault: _Vault
+    target: _Place
+    written: Annotated[str | None, Doc("when its data last changed, ISO 8601; null if unknown")]
+    secrets: Annotated[tuple[Held, ...], Doc("the vault secrets that it holds")]
+    out_of_step: Annotated[_Words, Doc("keys that others changed or removed")]
+    foreign_keys: Annotated[_Words, Doc("keys that others added, which stay theirs")]
+    state: Annotated[
+        State,
+        Doc(
+            "from the best to the worst, and a vault's is the worst of its Secrets'; what changed "
+            "in the vault since does not show"
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherUnknown:
+    """A Secret that tags asked for and that cannot be read."""
+
+    vault: _Vault
+    target: _Place
+    state: _Unknown
+    reason: _Reason
+    message: _Message
+    transient: _Transient
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Where a vault secret goes, and if it is not there, why not."""
+
+    name: Annotated[str, Doc("the vault secret")]
+    state: Annotated[Progress, Doc("how far it is on its way into the cluster")]
+    secrets: Annotated[_Words, Doc("the Secrets that it belongs in, or still is in")]
+    keys: Annotated[_Words | None, Doc("its keys; null if they depend on an unread value")]
+    type: Annotated[str | None, Doc("the Secret's type; null for Opaque")]
+    version: _Version
+    reason: Annotated[str | None, Doc("why it is left out or goes; if it failed, a stable word")]
+    message: Annotated[str | None, Doc("a sentence for operators if it failed, else null")]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Where the secrets of a vault go."""
+
+    secrets: Annotated[tuple[Explained, ...], Doc("by the vault secrets' names")]
+
+
+_Explanation = Annotated[
+    Explanation | Refusal | None,
+    Doc(
+        "where each secret goes and why, only if one vault is named; a refusal here does not "
+        "change the HTTP status"
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Status(Other):
+    """A vault's own Secret and those that tags asked for."""
+
+    others: Annotated[tuple[Other | OtherUnknown, ...], Doc("the Secrets that tags asked for")]
+    explanation: _Explanation = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusUnknown:
+    """A vault whose own Secret cannot be read, or a search for vaults that failed."""
+
+    vault: _Vault
+    state: _Unknown
+    reason: _Reason
+    message: _Message
+    transient: _Transient
+    explanation: _Explanation = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """The status of each vault that was asked for."""
+
+    vaults: Annotated[tuple[Status | StatusUnknown, ...], Doc("one for each vault")]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFault:
+    """Why the app cannot work at all."""
+
+    reason: Annotated[Literal["SettingsWrong"], Doc("a stable word")]
+    faults: Annotated[_Words, Doc("each setting that is wrong, and how")]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the app can work at all."""
+
+    status: Annotated[Literal["ok", "misconfigured"], Doc("`misconfigured` with 503")]

@@ -1,0 +1,139 @@
+"""Reads from a bundle's headers how its parts are authenticated and encrypted."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+
+from sync.projection.ber import INTEGER, SEQUENCE, Element
+from sync.projection.pkcs12.derivation import Derivation, Keys, Pbkdf2, Rfc7292
+from sync.projection.pkcs12.rc2 import decrypt_rc2
+
+_PKCS5, _PKCS12 = "1.2.840.113549.1.5", "1.2.840.113549.1.12"
+_PBKDF2, _PBES2, _PBMAC1 = (f"{_PKCS5}.{end}" for end in (12, 13, 14))
+_DIGESTS = {
+    "1.3.14.3.2.26": "sha1",
+    "2.16.840.1.101.3.4.2.4": "sha224",
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+}
+_HMACS = {
+    f"1.2.840.113549.2.{end}": name
+    for end, name in ((7, "sha1"), (8, "sha224"), (9, "sha256"), (10, "sha384"), (11, "sha512"))
+}
+_KEY_USE, _START_USE, _MAC_USE = 1, 2, 3
+
+type _Decrypt = Callable[[bytes, bytes, bytes], bytes]
+"""Decrypts, given the key, the initial vector and the ciphertext."""
+
+
+def _cbc(algorithm: Callable[[bytes], BlockCipherAlgorithm]) -> _Decrypt:
+    def decrypt(key: bytes, start: bytes, sealed: bytes) -> bytes:
+        opener = Cipher(algorithm(key), CBC(start)).decryptor()
+        return opener.update(sealed) + opener.finalize()
+
+    return decrypt
+
+
+_OLD_CIPHERS: Mapping[str, tuple[_Decrypt, int]] = {
+    f"{_PKCS12}.1.3": (_cbc(TripleDES), 24),
+    f"{_PKCS12}.1.4": (_cbc(TripleDES), 16),
+    f"{_PKCS12}.1.5": (decrypt_rc2, 16),
+    f"{_PKCS12}.1.6": (decrypt_rc2, 5),
+}
+"""PKCS#12's own ciphers, and the bytes of their keys."""
+_NEW_CIPHERS: Mapping[str, tuple[_Decrypt, int]] = {
+    "2.16.840.1.101.3.4.1.2": (_cbc(AES), 16),
+    "2.16.840.1.101.3.4.1.22": (_cbc(AES), 24),
+    "2.16.840.1.101.3.4.1.42": (_cbc(AES), 32),
+    "1.2.840.113549.3.7": (_cbc(TripleDES), 24),
+}
+
+
+class Locked(ValueError):
+    """Neither the empty password nor none opens it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encrypted:
+    """Encrypted data; its initial vector is stated, or derived like its key."""
+
+    decrypt: _Decrypt
+    key: Derivation
+    start: Derivation | bytes
+    sealed: bytes = field(repr=False)
+
+    @property
+    def derivations(self) -> Sequence[Derivation]:
+        """The derivations that decrypt it."""
+        return (self.key,) if isinstance(self.start, bytes) else (self.key, self.start)
+
+    def opened(self, keys: Keys, password: bytes) -> bytes:
+        """Decrypt it; raises Locked if it has another password."""
+        start = self.start if isinstance(self.start, bytes) else keys.of(self.start, password)
+        opened = self.decrypt(keys.of(self.key, password), start, self.sealed)
+        padding = opened[-1] if opened else 0
+        if not 0 < padding <= len(opened) or opened[-padding:] != opened[-1:] * padding:
+            raise Locked
+        return opened[:-padding]
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The MAC over a bundle's content."""
+
+    key: Derivation
+    digest: str
+    mac: bytes = field(repr=False)
+
+    def verifies(self, keys: Keys, password: bytes, content: bytes) -> bool:
+        """Return whether the MAC was made with this password."""
+        made = hmac.digest(keys.of(self.key, password), content, self.digest)
+        return hmac.compare_digest(made, self.mac)
+
+
+def read_encrypted(algorithm: Element, sealed: bytes) -> Encrypted:
+    """Read an encryption scheme; raises ValueError or LookupError for an unknown one."""
+    kind, parameters = algorithm.parts()
+    if kind.oid() == _PBES2:
+        derivation, scheme = parameters.parts()
+        cipher, start = scheme.parts()
+        decrypt, size = _NEW_CIPHERS[cipher.oid()]
+        return Encrypted(decrypt, _pbkdf2(derivation, size), start.octets(), sealed)
+    decrypt, size = _OLD_CIPHERS[kind.oid()]
+    salt, rounds = parameters.parts()
+    stretched = ("sha1", salt.octets(), rounds.number())
+    key, start_key = Rfc7292(_KEY_USE, *stretched, size), Rfc7292(_START_USE, *stretched, 8)
+    return Encrypted(decrypt, key, start_key, sealed)
+
+
+def read_seal(mac: Element) -> Seal:
+    """Read the MAC of a bundle; raises ValueError or LookupError for an unknown scheme."""
+    stated, salt, *rounds = mac.parts()
+    algorithm, digest = stated.parts()
+    kind, *parameters = algorithm.parts()
+    if kind.oid() == _PBMAC1:
+        derivation, scheme = parameters[0].parts()
+        return Seal(_pbkdf2(derivation), _HMACS[scheme.parts()[0].oid()], digest.octets())
+    name = _DIGESTS[kind.oid()]
+    count = rounds[0].number() if rounds else 1
+    key = Rfc7292(_MAC_USE, name, salt.octets(), count, hashlib.new(name).digest_size)
+    return Seal(key, name, digest.octets())
+
+
+def _pbkdf2(derivation: Element, size: int | None = None) -> Pbkdf2:
+    """Read a derivation by PKCS#5; without a given size, the key has the stated one."""
+    kind, parameters = derivation.parts()
+    if kind.oid() != _PBKDF2:
+        raise ValueError("another derivation")
+    salt, rounds, *more = parameters.parts()
+    stated = [each.number() for each in more if each.tag == INTEGER]
+    names = [_HMACS[each.parts()[0].oid()] for each in more if each.tag == SEQUENCE]
+    name = names[0] if names else "sha1"
+    return Pbkdf2(name, salt.octets(), rounds.number(), stated[0] if size is None else size)

@@ -1,0 +1,141 @@
+"""What is refused although it could be planned: mass removal, others' Secrets, what cannot be."""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from sync.core.errors import Permanent
+from sync.core.model import Actual, Desired, SecretName, Target
+from sync.core.reasons import Reason
+from sync.reconcile.observed import ObservedSecret
+from sync.reconcile.ownership import another_vault, claim, taken
+
+GUARDED_KEYS = 10
+GUARDED_RATIO = 0.3
+
+MAX_DATA_BYTES = (
+    1024 * 1024
+)  # of all values, https://kubernetes.io/docs/concepts/configuration/secret
+MAX_ANNOTATION_BYTES = 256 * 1024  # of all keys and values
+MAX_KEYS = 4000  # what the annotations have room for, and what field management bears
+_MOVE = "Nothing of it was written: move secrets to an additional vault, or by k8s-secret."
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What one Secret would lose: of so many keys of ours so many, and of which vault secrets."""
+
+    ours: int
+    keys: int
+    names: tuple[SecretName, ...]
+
+    def is_unsafe(self, *, listed: int) -> bool:
+        """Tell whether it is more than an accident is allowed to take, of a vault of `listed`."""
+        many = self.ours >= GUARDED_KEYS and self.keys > GUARDED_RATIO * self.ours
+        return self.keys > 0 and (listed == 0 or many)
+
+
+def guarded_secrets(losses: Mapping[str, Loss], *, listed: int) -> frozenset[str]:
+    """Name the Secrets from which nothing may go: one that loses much, or all of a vault that does.
+
+    `listed` is how many secrets the vault lists.
+    """
+    losing = frozenset(secret for secret, loss in losses.items() if loss.keys)
+    ours = sum(loss.ours for loss in losses.values())
+    keys = sum(loss.keys for loss in losses.values())
+    if Loss(ours, keys, ()).is_unsafe(listed=listed):
+        return losing
+    return frozenset(secret for secret in losing if losses[secret].is_unsafe(listed=listed))
+
+
+def unsafe(target: Target, loss: Loss, *, listed: int) -> Permanent:
+    """Return why nothing is removed from a Secret."""
+    what = "is empty" if listed == 0 else f"excludes or no longer has {len(loss.names)} of them"
+    return Permanent(
+        Reason.UNSAFE_PLAN,
+        f"Nothing was removed from Secret {target}: it would lose {loss.keys} of the {loss.ours} "
+        f"keys that the sync wrote, since vault {target.vault} {what}. If that is meant, resync "
+        "this vault with removals.",
+    )
+
+
+def refuse_foreign(
+    target: Target, actual: Actual, *, takeover: bool = False, takeover_from: str | None = None
+) -> None:
+    """Raise Permanent for a Secret that another controller or another vault has.
+
+    `takeover` overrules a controller. Another vault is overruled by its name alone.
+    """
+    found = claim(target, actual)
+    if found is not None and found.vault is None and takeover:
+        found = another_vault(target, actual)
+    if found is not None and (found.vault is None or found.vault != takeover_from):
+        raise taken(target, found)
+
+
+def refuse_unmarked(
+    observed: ObservedSecret, *, takeover: bool = False, takeover_from: str | None = None
+) -> None:
+    """Raise Permanent for a Secret that tags ask for and that is not ours already."""
+    target, actual = observed.target, observed.actual
+    if actual is None:
+        return
+    refuse_foreign(target, actual, takeover=takeover, takeover_from=takeover_from)
+    if observed.state is not None or takeover or another_vault(target, actual) is not None:
+        return
+    raise Permanent(
+        Reason.TARGET_TAKEN,
+        f"Secret {target} was there before the tag k8s-secret that asks for it, and is not the "
+        f"sync's: choose another name, delete it, or take it over by a resync of vault "
+        f"{target.vault} with takeover.",
+    )
+
+
+def refuse_newer(observed: ObservedSecret) -> None:
+    """Raise Permanent for a Secret that a later release of the app has written."""
+    if observed.state is not None and observed.state.newer:
+        raise Permanent(
+            Reason.STATE_NEWER,
+            f"Secret {observed.target} was written by a newer release of Key Vault Sync, whose "
+            "notes this one cannot read: nothing is written to it. Deploy that release again.",
+        )
+
+
+def refuse_unwritable(
+    observed: ObservedSecret, desired: Desired, removed: AbstractSet[str]
+) -> None:
+    """Raise Permanent for what the API server would refuse."""
+    target, actual = observed.target, observed.actual
+    if actual is not None and actual.type != desired.type:
+        raise Permanent(
+            Reason.SECRET_TYPE_MISMATCH,
+            f"Secret {target} is of type {actual.type!r} and a type cannot be changed: delete the "
+            f"Secret, it is then made anew as {desired.type}.",
+        )
+    if actual is not None and actual.immutable:
+        raise Permanent(
+            Reason.SECRET_IMMUTABLE,
+            f"Secret {target} is marked immutable: delete it, it is then made anew.",
+        )
+    others = {key: value for key, value in observed.data.items() if key not in removed}
+    data = {**others, **desired.data}
+    size = sum(len(value) for value in data.values())
+    if size > MAX_DATA_BYTES:
+        raise Permanent(
+            Reason.SECRET_TOO_LARGE,
+            f"Secret {target} would hold {size} bytes of values; Kubernetes allows "
+            f"{MAX_DATA_BYTES}. {_MOVE}",
+        )
+    if len(data) > MAX_KEYS:
+        raise Permanent(
+            Reason.TOO_MANY_KEYS,
+            f"Secret {target} would hold {len(data)} keys; it has room for {MAX_KEYS}. {_MOVE}",
+        )
+    annotations = {**(actual.annotations if actual else {}), **desired.annotations}
+    noted = sum(len(name.encode()) + len(text.encode()) for name, text in annotations.items())
+    if noted > MAX_ANNOTATION_BYTES:
+        raise Permanent(
+            Reason.TOO_MANY_KEYS,
+            f"Secret {target} would need {noted} bytes of annotations for its {len(desired.data)} "
+            f"keys; Kubernetes allows {MAX_ANNOTATION_BYTES}. {_MOVE}",
+        )

@@ -1,0 +1,180 @@
+"""Which vault secrets are in each Secret after a write, and who may have which key.
+
+A key belongs to one vault secret at a time. Who holds it keeps it until it gives it up; whoever
+else asks for it is refused, and keeps what it had. So a wrong tag never touches another's key.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from sync.core.annotation import Record
+from sync.core.errors import Permanent, SyncError
+from sync.core.model import SecretName, Target
+from sync.core.reasons import Reason
+from sync.projection.rules import Excluded, Placement
+from sync.reconcile.observed import ObservedSecret, ObservedVault
+from sync.reconcile.survey import Fetched, Refused, VaultSurvey
+
+
+@dataclass(slots=True)
+class Members:
+    """The vault secrets of one Secret by what the next write does with them.
+
+    `arriving` are written, `staying` are left as they are. `leaving` are not in their new places
+    yet, and so keep their keys here. `gone` are no longer in the vault, where no key may go.
+    `going` are those whose keys go now, and why.
+    """
+
+    observed: ObservedSecret
+    arriving: dict[SecretName, Fetched] = field(default_factory=dict)
+    staying: dict[SecretName, Record] = field(default_factory=dict)
+    leaving: dict[SecretName, Record] = field(default_factory=dict)
+    gone: dict[SecretName, Record] = field(default_factory=dict)
+    going: dict[SecretName, Excluded | str] = field(default_factory=dict)
+
+    def held_back(self, *, swap: bool) -> Iterator[tuple[SecretName, "Clash"]]:
+        """Yield who may not have its keys, and because of which one.
+
+        With `swap` one that leaves gives way.
+        """
+        holders = {} if swap else by_key(self.leaving)
+        holders |= by_key(self.staying)
+        claims: defaultdict[str, list[SecretName]] = defaultdict(list)
+        for name, fetched in sorted(self.arriving.items()):
+            record = self.observed.records.get(name)
+            for key in fetched.values:
+                claims[key].append(name)
+                if record is not None and key in record.keys:
+                    holders.setdefault(key, name)
+        for key, names in claims.items():
+            for name in names:
+                if holders.get(key, name if len(names) == 1 else None) != name:
+                    yield name, Clash(key, holders.get(key), tuple(names))
+
+    def hold_back(self, name: SecretName) -> None:
+        """Leave one as it is here, as if it had not been read."""
+        del self.arriving[name]
+        if name in self.observed.records:
+            self.staying[name] = self.observed.records[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """A key that several ask for, or that one asks for and another has."""
+
+    key: str
+    holder: SecretName | None
+    claimants: tuple[SecretName, ...]
+
+    def error(self, target: Target, name: SecretName, until: str = "") -> Permanent:
+        """Say why a vault secret does not get the key."""
+        if self.holder is None:
+            names = " and ".join(repr(each) for each in self.claimants)
+            why = f"is asked for by the vault secrets {names}, and none of them has it yet"
+        else:
+            why = f"is asked for by vault secret {name!r} and stays with {self.holder!r}{until}"
+        return Permanent(
+            Reason.KEY_CLASH,
+            f"Key {self.key!r} of Secret {target} {why}: give one of them another key by its tag "
+            "k8s-key.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The members of each Secret, who is refused for a clash, and who waits for one that leaves."""
+
+    secrets: Mapping[str, Members]
+    clashing: Mapping[SecretName, SyncError]
+    waiting: Mapping[SecretName, SyncError]
+
+
+def settle(
+    vault: ObservedVault,
+    survey: VaultSurvey,
+    *,
+    prune: bool,
+    guarded: AbstractSet[str],
+    swap: bool = False,
+) -> Settled:
+    """Say who is in each Secret after the next write.
+
+    From Secrets that are `guarded` nothing goes that the vault excludes. One that is held back
+    keeps its old keys, and so may hold back another. Where all that wait only wait for one
+    another, as two that swap their Secrets, they do not wait.
+    """
+    secrets = {
+        name: _members(vault, survey, each, prune=prune, guarded=name in guarded)
+        for name, each in vault.secrets.items()
+    }
+    clashing: dict[SecretName, SyncError] = {}
+    waiting: dict[SecretName, SyncError] = {}
+    waits_for: dict[SecretName, SecretName] = {}
+    for members in secrets.values():
+        while blocked := dict(members.held_back(swap=swap)):
+            for name, clash in blocked.items():
+                members.hold_back(name)
+                target, holder = members.observed.target, clash.holder
+                if holder is not None and holder in members.leaving:
+                    waits_for[name] = holder
+                    waiting[name] = clash.error(target, name, " until that is in its new place")
+                else:
+                    clashing[name] = clash.error(target, name)
+    if waits_for and waits_for.keys() >= set(waits_for.values()):
+        return settle(vault, survey, prune=prune, guarded=guarded, swap=True)
+    return Settled(secrets, clashing, waiting)
+
+
+def by_key(records: Mapping[SecretName, Record]) -> dict[str, SecretName]:
+    """Return the vault secret of each key."""
+    return {key: name for name, record in records.items() for key in record.keys}
+
+
+def _members(
+    vault: ObservedVault,
+    survey: VaultSurvey,
+    observed: ObservedSecret,
+    *,
+    prune: bool,
+    guarded: bool,
+) -> Members:
+    """Sort the vault secrets that are in a Secret, and those that are to be."""
+    secret = observed.target.secret
+    arriving = {n: each for n, each in survey.fetched.items() if secret in each.placement.secrets}
+    members = Members(observed, arriving)
+    for name, record in observed.records.items():
+        verdict = survey.verdicts.get(name)
+        if name in arriving:
+            continue
+        if verdict is None or isinstance(verdict, Refused):
+            members.staying[name] = record
+        elif isinstance(verdict, Excluded):
+            if not prune:
+                members.gone[name] = record
+            elif guarded:
+                members.staying[name] = record
+            else:
+                members.going[name] = verdict
+        elif secret in verdict.placement.secrets:
+            members.staying[name] = record
+        elif all(has_arrived(vault, survey, s, name) for s in verdict.placement.secrets):
+            members.going[name] = f"it moved to {' and '.join(verdict.placement.secrets)}"
+        else:
+            members.leaving[name] = record
+    return members
+
+
+def has_arrived(vault: ObservedVault, survey: VaultSurvey, secret: str, name: SecretName) -> bool:
+    """Tell whether a Secret was written since the tags changed, by us or by another instance.
+
+    What is only now written there does not count: whoever still goes by the former tags has read
+    that Secret before this write, and so cannot take the key out of it any more.
+    """
+    verdict = survey.verdicts[name]
+    placement: Placement | None = None if isinstance(verdict, Excluded) else verdict.placement
+    if placement is None or not vault.holds(secret, placement, name):
+        return False
+    record = vault.secrets[secret].records[name]
+    return not isinstance(verdict, Fetched) or record.updated >= verdict.record.updated

@@ -1,0 +1,51 @@
+"""What to remember of the vault secrets that are refused."""
+
+from collections.abc import Mapping
+
+from sync.core.annotation import Refusal
+from sync.core.errors import Permanent, SyncError
+from sync.core.model import OBJECT_NAME, SecretName
+from sync.core.reasons import Reason
+from sync.reconcile.observed import ObservedVault
+from sync.reconcile.survey import Fetched, Refused, VaultSurvey
+
+
+def remembered(
+    vault: ObservedVault, survey: VaultSurvey, refused: Mapping[SecretName, SyncError], now: int
+) -> Mapping[SecretName, Refusal]:
+    """Return what to remember of the refused: only of what does not pass by itself."""
+    before = vault.own.state.refused if vault.own.state else {}
+    found = (
+        {}
+        if survey.listed is not None
+        else {name: each for name, each in before.items() if name not in survey.verdicts}
+    )
+    for name, error in refused.items():
+        if not isinstance(error, Permanent) or error.reason is Reason.NO_SUCH_SECRET:
+            continue
+        if not OBJECT_NAME.fullmatch(name):
+            continue
+        found[name] = _refusal(vault, survey, name, error, now)
+    return found
+
+
+def _refusal(
+    vault: ObservedVault, survey: VaultSurvey, name: SecretName, error: Permanent, now: int
+) -> Refusal:
+    verdict, record = survey.verdicts.get(name), vault.records.get(name)
+    before = vault.own.state.refused.get(name) if vault.own.state else None
+    updated, version, tagged = (record.updated if record else 0), "", False
+    if isinstance(verdict, Refused):
+        if verdict.remembered is not None:
+            return verdict.remembered
+        updated, version = verdict.updated or updated, verdict.version
+        tagged = verdict.placement is not None and verdict.placement.tagged
+    elif isinstance(verdict, Fetched):
+        updated, tagged = verdict.record.updated, verdict.placement.tagged
+        version = verdict.record.version if verdict.record.settled else ""
+    if error.reason is Reason.TAGS_LOST:
+        tagged = True
+    tried_again = error.reason is Reason.CERTIFICATE_POSTPONED
+    same = before is not None and before.reason is error.reason and not tried_again
+    since = before.since if before is not None and same else now
+    return Refusal(error.reason, since, updated, version, tagged)

@@ -1,0 +1,61 @@
+"""Clusters that only remember what would be written: a dry run is a run over them."""
+
+from dataclasses import dataclass, field, replace
+
+from sync.core.model import Actual, Desired, Target
+from sync.core.ports import Cluster, Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """The port Cluster over another one: reads go there, writes stay here."""
+
+    cluster: Cluster
+    _written: dict[tuple[str, str, str], Actual] = field(default_factory=dict)
+    _read: dict[tuple[str, str, str], Actual | None] = field(default_factory=dict)
+
+    def read(self, target: Target, deadline: Deadline) -> Actual | None:
+        """Return the Secret as it would be by now."""
+        if target.place in self._written:
+            return self._written[target.place]
+        actual = self._read[target.place] = self.cluster.read(target, deadline)
+        return actual
+
+    def apply(
+        self, target: Target, desired: Desired, resource_version: str, _deadline: Deadline
+    ) -> None:
+        """Remember what a server-side apply would come to."""
+        before = self._now(target) or Actual("", desired.type, immutable=False)
+        mine_alone = before.owned - before.owned_by_others
+        data = {key: value for key, value in before.data.items() if key not in mine_alone}
+        data |= desired.data
+        self._written[target.place] = replace(
+            before,
+            resource_version=f"{resource_version}+",
+            data=data,
+            labels={**before.labels, **desired.labels},
+            annotations={**before.annotations, **desired.annotations},
+            owned=frozenset(desired.data),
+            owned_by_others=frozenset(
+                key for key in before.owned_by_others if before.data.get(key) == data.get(key)
+            ),
+            overlaid=frozenset(),
+            owns_state=True,
+        )
+
+    def evict(
+        self, target: Target, keys: frozenset[str], resource_version: str, _deadline: Deadline
+    ) -> None:
+        """Remember that these keys would go."""
+        before = self._now(target)
+        if before is not None:
+            self._written[target.place] = replace(
+                before,
+                resource_version=f"{resource_version}+",
+                data={key: value for key, value in before.data.items() if key not in keys},
+                owned=before.owned - keys,
+                owned_by_others=before.owned_by_others - keys,
+            )
+
+    def _now(self, target: Target) -> Actual | None:
+        return self._written.get(target.place) or self._read.get(target.place)

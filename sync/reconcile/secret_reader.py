@@ -1,0 +1,168 @@
+"""Reads one secret of a vault: not an older version than is known, and never one that lags."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sync.core.annotation import Record
+from sync.core.errors import Permanent, Transient
+from sync.core.model import Hint, ListedSecret, SecretName, Unserved, VaultSecret
+from sync.core.ports import Deadline, Vaults
+from sync.core.reasons import Reason
+from sync.projection.budget import ParseBudget
+from sync.projection.rules import TAGGED, Excluded, Placement, Rules
+from sync.reconcile.observed import ObservedVault
+from sync.reconcile.survey import Fetched, Refused
+
+SETTLED_SECONDS = 3
+"""How old `updated` must be to be trusted: its second is over, with room for skewed clocks."""
+
+FRESH_SECONDS = 60
+"""How long after a change the vault may still answer with what was before."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretReader:
+    """Reads secrets by the platform's rules; `now` gives epoch seconds.
+
+    `budget` is the work that their values may cost, all together.
+    """
+
+    vaults: Vaults
+    now: Callable[[], float]
+    rules: Rules
+    budget: ParseBudget = field(default_factory=ParseBudget)
+
+    def read(
+        self,
+        observed: ObservedVault,
+        name: SecretName,
+        hint: Hint | None,
+        deadline: Deadline,
+        *,
+        is_listed: bool,
+    ) -> Fetched | Excluded | Refused | Unserved:
+        """Get a secret and make its keys; what is wrong with its tags or value is Refused.
+
+        `is_listed` says that the name is spelled as the vault lists it. Raises Permanent or
+        Transient where it cannot be had.
+        """
+        secret = self.vaults.get(observed.target.vault, name, deadline)
+        if hint is not None:
+            self._refuse_lagging(observed, hint, secret, deadline)
+        if isinstance(secret, Unserved):
+            return secret
+        self.refuse_older(observed, secret)
+        spelled = name if is_listed else observed.spelling.get(name, secret.name)
+        settled = self._is_settled(observed, secret)
+        placement: Placement | None = None
+        try:
+            found = self.rules.place(observed.target, spelled, secret.tags, secret.content_type)
+            if isinstance(found, Excluded):
+                return found
+            placement = found
+            self._refuse_lost_tags(observed, secret, placement)
+            values = self.rules.render(placement, secret, self.budget)
+        except Permanent as error:
+            version = secret.version if settled else ""
+            return Refused(error, placement, secret.updated, version)
+        return Fetched(
+            spelled,
+            placement,
+            values,
+            Record(
+                secret.version,
+                secret.updated,
+                settled,
+                tuple(sorted(values)),
+                placement.fingerprint,
+            ),
+        )
+
+    def refuse_older(self, observed: ObservedVault, secret: ListedSecret | VaultSecret) -> None:
+        """Raise Transient for what is older than a record of the last minute: a replica lags."""
+        record = observed.records.get(secret.name)
+        if record and secret.updated < record.updated and self._is_fresh(record.updated):
+            raise _older_version(secret.name)
+
+    def _is_settled(self, observed: ObservedVault, secret: VaultSecret) -> bool:
+        """Tell whether no other version of its second can come up any more."""
+        record = observed.records.get(secret.name)
+        two_of_one_second = (
+            record is not None
+            and record.version != secret.version
+            and record.updated == secret.updated
+        )
+        if two_of_one_second and self._is_fresh(secret.updated):
+            return False  # a replica may lag: only the next read tells
+        return secret.read_at - secret.updated >= SETTLED_SECONDS
+
+    def _refuse_lost_tags(
+        self, observed: ObservedVault, secret: VaultSecret, placement: Placement
+    ) -> None:
+        """Raise Permanent for a new version without the tags that shaped or placed the former."""
+        if not placement.tagged and _was_tagged(observed, secret):
+            raise Permanent(
+                Reason.TAGS_LOST,
+                f"The new version of secret {secret.name!r} has none of the tags by which the "
+                "former one was brought over: give it the same tags (each version has its own), or "
+                "k8s-sync true if it is meant to be a plain one.",
+            )
+
+    def _refuse_lagging(
+        self,
+        observed: ObservedVault,
+        hint: Hint,
+        secret: VaultSecret | Unserved,
+        deadline: Deadline,
+    ) -> None:
+        """Raise Transient when the vault has not caught up with the event that the hint is from.
+
+        Of two versions made in one second, both known to the vault, the served one is taken: the
+        event may as well be the older one's, come late. As it is not settled, the next pass looks
+        again.
+        """
+        if hint.at is None or not self._is_fresh(hint.at):
+            return
+        if secret is Unserved.MISSING:
+            raise not_served_yet(hint.secret)
+        if isinstance(secret, Unserved) or hint.version in {None, secret.version}:
+            return
+        if secret.created > int(hint.at):
+            return
+        announced = self.vaults.get(observed.target.vault, hint.secret, deadline, hint.version)
+        if announced is Unserved.MISSING:
+            raise _older_version(hint.secret)
+        if isinstance(announced, VaultSecret) and announced.created > secret.created:
+            raise _older_version(hint.secret)
+
+    def _is_fresh(self, moment: float) -> bool:
+        return abs(self.now() - moment) < FRESH_SECONDS
+
+
+def _was_tagged(observed: ObservedVault, secret: VaultSecret) -> bool:
+    """Tell whether a former version was shaped or placed by tags, or would have been."""
+    record, state = observed.records.get(secret.name), observed.own.state
+    if record is not None and record.version != secret.version:
+        elsewhere = observed.home(secret.name) != {observed.target.secret}
+        return elsewhere or record.fingerprint.startswith(TAGGED)
+    refusal = state.refused.get(secret.name) if state else None
+    if record is not None or refusal is None or not refusal.tagged:
+        return False
+    if refusal.reason is Reason.TAGS_LOST:
+        return True
+    another = bool(refusal.version) and not secret.version.startswith(refusal.version)
+    return another and refusal.reason is Reason.KEY_CLASH
+
+
+def not_served_yet(name: SecretName) -> Transient:
+    """Return why a secret that should be there is not read."""
+    return Transient(
+        Reason.SECRET_NOT_SERVED_YET, f"The vault does not serve its secret {name!r} yet."
+    )
+
+
+def _older_version(name: SecretName) -> Transient:
+    return Transient(
+        Reason.OLDER_VERSION_SERVED,
+        f"The vault still serves an older version of secret {name!r}.",
+    )

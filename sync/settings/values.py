@@ -1,0 +1,97 @@
+"""Reads the value of one setting: each function raises ValueError with what is wrong."""
+
+import re
+import string
+from uuid import UUID
+
+from sync.core.errors import NotOurs
+from sync.core.model import VaultName
+from sync.core.vault_names import PARTS, Naming
+from sync.projection.rules import Pattern
+from sync.settings.ncrontab import is_ncrontab
+
+DEFAULT_SCHEDULE = "0 */5 * * * *"
+
+_DNS_SUFFIX = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}", re.ASCII)
+_SECRET_NAME = re.compile(r"[a-z0-9*?][-a-z0-9*?]*", re.ASCII)
+
+
+def vault_names(text: str, naming: Naming) -> tuple[VaultName, ...]:
+    """Read vault names that the pattern takes, each once."""
+    try:
+        return tuple(dict.fromkeys(naming.vault(name) for name in _items(text)))
+    except NotOurs as fault:
+        raise ValueError(f"it is a comma-separated list of vault names, and {fault}") from None
+
+
+def subscription_ids(text: str) -> frozenset[str]:
+    """Read subscription ids, in lower case."""
+    try:
+        return frozenset(str(UUID(item)) for item in _items(text))
+    except ValueError:
+        raise ValueError(
+            "it must be a comma-separated list of subscription ids, each as "
+            "00000000-0000-0000-0000-000000000000"
+        ) from None
+
+
+def namespace_template(text: str) -> str:
+    """Check a template that may name the parts of a vault's name and nothing else."""
+    form = "it must be a template over {region}, {project}, {stage} and {number}, nothing else"
+    try:
+        fields = list(string.Formatter().parse(text))
+    except ValueError:
+        raise ValueError(form) from None
+    for _, field, spec, conversion in fields:
+        if field is not None and (field not in PARTS or spec or conversion):
+            raise ValueError(form)
+    return text
+
+
+def dns_suffix(text: str) -> str:
+    """Read a DNS suffix, in lower case."""
+    if not _DNS_SUFFIX.fullmatch(text.lower()):
+        raise ValueError("it must be a DNS suffix without scheme or slash, as vault.azure.net")
+    return text.lower()
+
+
+def schedule(text: str) -> str:
+    """Check an NCRONTAB expression."""
+    if not is_ncrontab(text):
+        raise ValueError(
+            "it must be an NCRONTAB expression of six fields (second minute hour day month "
+            f"day-of-week), as {DEFAULT_SCHEDULE}"
+        )
+    return text
+
+
+def patterns(text: str) -> tuple[Pattern, ...]:
+    """Read patterns over the names of vault secrets or over the values of a tag."""
+    found: list[Pattern] = []
+    for item in _items(text):
+        if not item.startswith("tag:"):
+            found.append(Pattern(item))
+            continue
+        tag, equals, glob = item.removeprefix("tag:").partition("=")
+        if not tag or not equals:
+            raise ValueError(
+                "it is a comma-separated list of shell patterns over names, or over the values of "
+                "a tag as tag:NAME=PATTERN"
+            )
+        found.append(Pattern(glob, tag))
+    return tuple(found)
+
+
+def secret_names(text: str) -> tuple[str, ...]:
+    """Read patterns over the names of Kubernetes Secrets."""
+    names = tuple(_items(text))
+    if any(not _SECRET_NAME.fullmatch(name) for name in names):
+        raise ValueError(
+            "it is a comma-separated list of names of Secrets (a-z, 0-9 and '-'), where * and ? "
+            "stand for others"
+        )
+    return names
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]

@@ -1,0 +1,1 @@
+"""Writes those parts of the documents that the code already says: `make docs`."""

@@ -1,0 +1,44 @@
+"""What docs/outcomes.md says of each reason."""
+
+from textwrap import fill
+
+from sync.core.reasons import Group, Reason
+
+INTRODUCTIONS = {
+    Group.TARGET: (
+        "The vault, its Secret or a search for vaults is not in step until somebody acts. The "
+        "timer tries again."
+    ),
+    Group.VAULT_SECRET: (
+        "One vault secret is not written; the vault's others are, and a key that is in the Secret "
+        "keeps its last good value. The team that owns the secret corrects its tags or its value: "
+        "[docs/secrets.md](secrets.md)."
+    ),
+    Group.TRANSIENT: "The next event or the timer tries again, and may succeed.",
+    Group.ADOPTION: "`keyvault-sync adopt` did nothing.",
+    Group.MALFORMED: "An event, a request or a setting cannot be read.",
+    Group.IGNORED: "What was asked is not the app's business, and nothing else is wrong.",
+    Group.BUG: "The other vaults go on.",
+}
+
+
+def reasons() -> str:
+    """Return a heading for each group and each of its reasons, with what it means."""
+    return "\n".join(
+        part
+        for group in Group
+        for part in (
+            f"## {group.value}\n",
+            paragraph(INTRODUCTIONS[group]),
+            *(
+                f"### {reason.value}\n\n{paragraph(reason.meaning)}"
+                for reason in Reason
+                if reason.group is group
+            ),
+        )
+    )
+
+
+def paragraph(text: str) -> str:
+    """Wrap prose as the documents do."""
+    return fill(text, 100, break_long_words=False, break_on_hyphens=False) + "\n"

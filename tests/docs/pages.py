@@ -1,0 +1,28 @@
+"""The pages that have made parts, and how such a part is put into its page."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.docs import api, outcomes, settings
+
+ROOT = Path(__file__).parents[2]
+
+PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "README.md": {"settings": settings.table},
+    "docs/outcomes.md": {"reasons": outcomes.reasons},
+    "docs/api.md": {"routes": api.routes, "fields": api.fields},
+}
+"""The made parts of each page, by the names that its comments give them."""
+
+
+def rewritten(page: str) -> str:
+    """Return a page with its made parts made anew."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name, make in PAGES[page].items():
+        begin, end = f"<!-- {name}: written by make docs -->\n", f"<!-- end of {name} -->\n"
+        before, _, rest = text.partition(begin)
+        _, found, after = rest.partition(end)
+        if not found:
+            raise ValueError(f"{page} has no part {name}.")
+        text = f"{before}{begin}\n{make()}\n{end}{after}"
+    return text

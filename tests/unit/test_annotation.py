@@ -1,0 +1,270 @@
+"""The state annotation's one text form."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.core.annotation import (
+    FORMAT,
+    MAX_REFUSED_BYTES,
+    SECRET_NAME,
+    Record,
+    Refusal,
+    State,
+    decode,
+    encode,
+)
+from sync.core.model import SecretName
+from sync.core.reasons import Reason
+
+VAULT = "weu-ds-akv-shop-dev-1"
+NOON = 1_767_268_800
+UPDATED = st.integers(0, 16_725_225_599)
+VERSIONS = st.text("0123456789abcdef", max_size=32)
+NAMES = st.from_regex(r"[0-9A-Za-z-]{1,20}", fullmatch=True).map(SecretName)
+KEYS = st.from_regex(r"[-._a-zA-Z0-9]{1,20}", fullmatch=True)
+SHAPED = st.builds(
+    Record,
+    VERSIONS,
+    UPDATED,
+    st.booleans(),
+    st.lists(KEYS, max_size=4).map(tuple),
+    st.text("0123456789abcdeft", min_size=1, max_size=9),
+)
+PLAIN = st.tuples(VERSIONS, UPDATED, st.booleans())
+REFUSALS = st.builds(
+    Refusal, st.sampled_from(Reason), UPDATED, UPDATED, VERSIONS.map(lambda v: v[:8]), st.booleans()
+)
+
+
+def named(records: Mapping[SecretName, Record | tuple[str, int, bool]]) -> dict[SecretName, Record]:
+    """Give records of plain keys the key of their name."""
+    return {
+        name: each if isinstance(each, Record) else Record(each[0], each[1], each[2], (str(name),))
+        for name, each in records.items()
+    }
+
+
+STATES = st.builds(
+    State,
+    vault=st.just(VAULT),
+    written=UPDATED,
+    secrets=st.dictionaries(NAMES, SHAPED | PLAIN, max_size=6).map(named),
+    rules=st.text("0123456789abcdef", max_size=8),
+    overruled=st.lists(st.uuids().map(str), max_size=2).map(tuple),
+    others=st.dictionaries(
+        st.from_regex(SECRET_NAME, fullmatch=True),
+        st.lists(NAMES, max_size=3).map(tuple),
+        max_size=3,
+    ),
+    refused=st.dictionaries(NAMES, REFUSALS, max_size=5),
+    unnamed=st.integers(0, 5),
+)
+
+
+@given(STATES)
+def test_a_state_survives_its_text(state: State) -> None:
+    """Writing and reading the annotation are inverse."""
+    assert decode(encode(state)) == state
+
+
+@given(STATES)
+def test_equal_states_have_equal_texts(state: State) -> None:
+    """The order in which records were made leaves no trace, so an apply of it changes nothing."""
+    turned = replace(
+        state,
+        secrets=dict(reversed(list(state.secrets.items()))),
+        others=dict(reversed(list(state.others.items()))),
+        refused=dict(reversed(list(state.refused.items()))),
+    )
+    assert encode(turned) == encode(state)
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["vault", "written", "secrets", "a"]), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+def annotation(**fields: object) -> str:
+    """Return an annotation of format 2, with these fields instead of those of an empty one."""
+    whole = {"v": FORMAT, "vault": VAULT, "written": "2026-01-01T12:00:00+00:00", "secrets": {}}
+    return json.dumps({**whole, **fields})
+
+
+@given(ANY, st.sampled_from(["v", "vault", "written", "rules", "secrets", "overruled", "refused"]))
+def test_any_annotation_is_read_or_none(value: object, field: str) -> None:
+    """Whatever somebody wrote there, it is a state or None, and a state can be written again."""
+    for text in (
+        json.dumps(value),
+        annotation(**{field: value}),
+        annotation(secrets={"a": value}),
+        annotation(secrets={"a": [value, value, value, value]}),
+        annotation(refused=[["TagWrong", value, {"a": value}]]),
+    ):
+        state = decode(text)
+        assert state is None or state.newer or decode(encode(state)) == state
+
+
+@given(st.text())
+def test_any_text_is_read_or_none(text: str) -> None:
+    """Text that is no JSON is no state."""
+    assert decode(text) is None
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "1" * 5000, "NaN", '{"secrets":' * 20_000])
+def test_bombs_are_no_state(text: str) -> None:
+    """Deep nesting and huge numbers end as None."""
+    assert decode(text) is None
+
+
+@pytest.mark.parametrize("updated", [-1, 10**11, 10**30, 1.5, "1", None], ids=str)
+def test_times_that_no_calendar_has_are_no_state(updated: object) -> None:
+    """A state whose times cannot be told to an operator is not read at all."""
+    assert decode(annotation(secrets={"a": ["1", updated]})) is None
+    assert decode(annotation(refused=[["TagWrong", updated, {"a": "1.1"}]])) is None
+
+
+FORGED = "x\n2026-01-01 ERROR forged \x1b[2J"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"vault": FORGED},
+        {"written": FORGED},
+        {"rules": FORGED},
+        {"secrets": {FORGED: ["1", 1]}},
+        {"secrets": {"a": [FORGED, 1]}},
+        {"secrets": {"a": ["1", 1, 1, FORGED, "K"]}},
+        {"secrets": {"a": ["1", 1, 1, "m", FORGED]}},
+        {"overruled": [FORGED]},
+        {"others": {"x": [FORGED]}},
+        {"others": {FORGED: ["a"]}},
+        {"refused": [[FORGED, 1, {"a": "1.1"}]]},
+        {"refused": [["TagWrong", 1, {FORGED: "1.1"}]]},
+        {"refused": [["TagWrong", 1, {"a": f"{FORGED}.1"}]]},
+    ],
+    ids=str,
+)
+def test_nothing_of_a_forged_annotation_gets_in(fields: dict[str, object]) -> None:
+    """Each name, version and time has its form: what has another is never told to anybody."""
+    assert decode(annotation()) is not None
+    assert decode(annotation(**fields)) is None
+
+
+def test_a_record_costs_about_sixty_bytes() -> None:
+    """3,900 secrets with names of ten characters fit beside the other annotations."""
+    records = {
+        SecretName(name): Record("f" * 32, NOON, settled=True, keys=(name,))
+        for name in (f"secret{n:04}" for n in range(3900))
+    }
+    assert len(encode(State(VAULT, NOON, records))) < 240 * 1024
+
+
+def test_the_first_format_is_read_and_rewritten() -> None:
+    """What the release before wrote is believed, and written anew in the format of now."""
+    text = (
+        f'{{"vault":"{VAULT}","written":"2026-01-01T12:00:00+00:00",'
+        '"secrets":{"a":["1a",1767268800],"b":["2b",1767268800,0],'
+        '"c":["3c",1,1,"t0123abcd","K","L"],"d":["4d",1,0,"tclash","M"]},'
+        '"overruled":["00000000-0000-4000-8000-000000000001"],"others":{"keyvault-x":["e"]}}'
+    )
+    state = decode(text)
+    assert state is not None
+    assert {str(name): record.keys for name, record in state.secrets.items()} == {
+        "a": ("a",), "b": ("b",), "c": ("K", "L"), "d": ("M",),
+    }  # fmt: skip
+    assert [record.settled for record in state.secrets.values()] == [True, False, True, False]
+    assert (state.written, state.others) == (NOON, {"keyvault-x": ("e",)})
+    again = encode(state)
+    assert json.loads(again) == {"v": FORMAT, **json.loads(text)}
+    assert decode(again) == state
+
+
+def test_a_newer_format_is_known_by_its_vault_alone() -> None:
+    """Of what a later release wrote nothing is read but whose it is and that it is newer."""
+    text = annotation(v=FORMAT + 1, secrets="something else", written=None)
+    assert decode(text) == State(VAULT, 0, {}, newer=True)
+
+
+def test_what_tags_made_is_written_with_its_keys() -> None:
+    """A record with a fingerprint names its keys, and the own Secret names the others."""
+    record = Record("1", 1, settled=True, keys=("K", "L"), fingerprint="m")
+    name = SecretName("a")
+    text = encode(State(VAULT, 0, {name: record}, others={"x": (name,)}))
+    assert json.loads(text)["secrets"] == {"a": ["1", 1, 1, "m", "K", "L"]}
+    assert json.loads(text)["others"] == {"x": ["a"]}
+
+
+def test_an_expanded_secret_costs_little_more_than_its_keys() -> None:
+    """A thousand members are remembered in as many names and one version."""
+    keys = tuple(f"MEMBER_{n:04}" for n in range(1000))
+    record = Record("f" * 32, NOON, settled=True, keys=keys, fingerprint="0" * 8)
+    text = encode(State(VAULT, NOON, {SecretName("a"): record}))
+    assert len(text) < sum(len(name) + 3 for name in keys) + 170
+
+
+def refused(number: int, length: int) -> dict[SecretName, Refusal]:
+    """Return so many refusals, of names of so many characters."""
+    return {
+        SecretName(f"{n:0{length}}"): Refusal(Reason.CERTIFICATE_UNREADABLE, NOON, NOON, "0123abcd")
+        for n in range(number)
+    }
+
+
+def test_a_thousand_refusals_are_remembered() -> None:
+    """A thousand refused secrets of short names fit into 32 KiB: none is fetched again."""
+    state = State(VAULT, NOON, {}, refused=refused(1000, 8))
+    assert decode(encode(state)) == state
+    assert len(encode(state)) < MAX_REFUSED_BYTES
+
+
+def test_refusals_that_have_no_room_are_counted() -> None:
+    """Beyond 32 KiB, or what the records leave, refusals are counted, and nothing else is lost."""
+    keys = tuple(f"{n:0100}" for n in range(2340))
+    record = Record("1", NOON, settled=True, keys=keys, fingerprint="m")
+    for records, most in (({}, 300), ({SecretName("a"): record}, 40)):
+        state = State(VAULT, NOON, records, refused=refused(1000, 100), unnamed=2)
+        text = encode(state)
+        assert len(text) < 256 * 1024
+        again = decode(text)
+        assert again is not None
+        assert again.secrets == records
+        assert len(again.refused) <= most
+        assert len(again.refused) + again.unnamed == 1002
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "../../p2-dev/secrets/keyvault-project",
+        "..",
+        "web?watch=1",
+        "web/status",
+        "%2e%2e",
+        "we\nb",
+        "Web",
+        "",
+        "w" * 254,
+    ],
+    ids=repr,
+)
+def test_a_secret_of_an_impossible_name_is_no_state(secret: str) -> None:
+    """Whoever may write the annotation cannot lead the app to another place by it."""
+    assert decode(annotation(others={secret: ["key"]})) is None
+
+
+@pytest.mark.parametrize("others", [1, ["x"], {"x": 1}, {"x": [1]}, {"x": "ab"}, None], ids=repr)
+def test_an_odd_list_of_other_secrets_is_no_state(others: object) -> None:
+    """What is not a list of names for each Secret is not believed."""
+    state = decode(annotation(others=others))
+    assert state is None or decode(encode(state)) == state
