@@ -36,7 +36,7 @@ BUGS = (
     ),
     *(
         "sync.reconcile.reconciler:Reconciler.reconcile",
-        "sync.reconcile.vault_reader:VaultReader.whole",
+        "sync.reconcile.vault_reader:VaultReader.survey",
         "sync.reconcile.reconciler:diff",
     ),
     *("sync.projection.rules:Rules.render", "sync.http_api.convert:outcome_of"),
