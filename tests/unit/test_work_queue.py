@@ -191,7 +191,7 @@ def test_a_bug_is_named_without_its_text() -> None:
     outcome = under_test.submit(work(1), 5).result(SECONDS)
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, Unexpected)
-    assert "ZeroDivisionError at test_fleet.py:" in outcome.error.message
+    assert "ZeroDivisionError at test_work_queue.py:" in outcome.error.message
     assert "pl4nted" not in repr(outcome) + outcome.error.message
     assert outcome.error.__cause__ is None
     assert outcome.error.__context__ is None
