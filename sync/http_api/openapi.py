@@ -155,7 +155,11 @@ def _health() -> Mapping[str, Json]:
         "security": [],
         "responses": {
             "200": _body("it can", reference("Health"), {"status": "ok"}),
-            "503": _body("a setting is wrong, or nothing is set", reference("Health"), {"status": "misconfigured"}),
+            "503": _body(
+                "a setting is wrong, or nothing is set",
+                reference("Health"),
+                {"status": "misconfigured"},
+            ),
         },
     }
 
