@@ -53,7 +53,7 @@ async def key_vault_event(event: str) -> None:
     if errors(outcomes):
         left = began + _EVENT_GRID_WAITS - time.monotonic()
         outcomes = await asyncio.to_thread(
-            _told, lambda: bootstrap.app().kept(outcomes, max(0.0, left))
+            _told, lambda: bootstrap.app().for_event_grid(outcomes, max(0.0, left))
         )
     for outcome in outcomes:
         _failures.log("event", outcome)

@@ -19,7 +19,9 @@ def nothing_known() -> Unattended:
     )
 
 
-def kept(outcome: Outcome, naming: Naming, registry: VaultRegistry, deadline: Deadline) -> Outcome:
+def for_event_grid(
+    outcome: Outcome, naming: Naming, registry: VaultRegistry, deadline: Deadline
+) -> Outcome:
     """Return an event's outcome, Unattended where somebody may act and no pass covers the vault.
 
     Whether one does may take a search; where that fails, none is taken to.

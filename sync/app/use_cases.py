@@ -10,7 +10,7 @@ from sync.app.explain import Explained, explain
 from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
 from sync.app.status import SecretStatus, VaultStatus
-from sync.app.unattended import kept, nothing_known
+from sync.app.unattended import for_event_grid, nothing_known
 from sync.app.work_queue import WorkQueue
 from sync.core.errors import NotOurs, Permanent, SyncError, quoted
 from sync.core.model import Failed, Hint, Ignored, Outcome, SecretName, Target, VaultName, moment
@@ -87,13 +87,15 @@ class App:
         works = [self._work(target, (event.hint,), whole=False) for target in targets]
         return [Pending(self.work_queue.submit(work, EVENT.target), work.target) for work in works]
 
-    def kept(self, outcomes: Iterable[Outcome], seconds: float) -> Sequence[Outcome]:
+    def for_event_grid(self, outcomes: Iterable[Outcome], seconds: float) -> Sequence[Outcome]:
         """Return an event's outcomes, those Unattended that no pass would make good.
 
         `seconds` are for a search, where it takes one to know.
         """
         deadline = Deadline.after(seconds, self.clock)
-        return [kept(outcome, self.naming, self.registry, deadline) for outcome in outcomes]
+        return [
+            for_event_grid(outcome, self.naming, self.registry, deadline) for outcome in outcomes
+        ]
 
     @property
     def knows_nothing(self) -> bool:

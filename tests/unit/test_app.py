@@ -179,7 +179,7 @@ def event(vault: str, kind: str = "SecretNewVersionCreated", **data: object) -> 
 def taken(app: App, payload: str) -> Outcome:
     """Return the one outcome of an event, as the trigger has it in the end."""
     (pending,) = app.event(payload)
-    (outcome,) = app.kept([pending.outcome.result(20)], 20)
+    (outcome,) = app.for_event_grid([pending.outcome.result(20)], 20)
     return outcome
 
 
@@ -510,7 +510,7 @@ def test_what_no_pass_would_make_good_is_kept_by_event_grid(
     """Where no pass covers a vault its event is all that brings it over once somebody acted."""
     app = Stage(known=known).app()
     failed = Failed(KNOWN[0], error)
-    (outcome,) = app.kept([failed], 2)
+    (outcome,) = app.for_event_grid([failed], 2)
     assert isinstance(outcome, Failed)
     assert type(outcome.error) is kind
     assert outcome.error.reason == error.reason
@@ -522,10 +522,10 @@ def test_a_vault_is_looked_for_before_its_event_is_given_back() -> None:
     """Passes run elsewhere: an instance that serves events alone has to search to know of them."""
     stage = Stage(known=(KNOWN[0],))
     app = stage.app()
-    (outcome,) = app.kept([Failed(KNOWN[0], NOT_A_VAULT_SECRET)], 2)
+    (outcome,) = app.for_event_grid([Failed(KNOWN[0], NOT_A_VAULT_SECRET)], 2)
     assert of(outcome) is Permanent
     assert stage.looks == [2]
-    app.kept([Failed(KNOWN[0], Transient(Reason.VAULT_UNAVAILABLE, "x"))], 2)
+    app.for_event_grid([Failed(KNOWN[0], Transient(Reason.VAULT_UNAVAILABLE, "x"))], 2)
     assert stage.looks == [2]
 
 
