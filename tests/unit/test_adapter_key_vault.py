@@ -377,7 +377,7 @@ def test_a_vault_that_throttles_the_first_request_is_waited_for(
     server: Scripted, patient: KeyVaults, moments: Moments
 ) -> None:
     """So it is where the vault has not even said whom it wants a token of."""
-    vault = VaultName("weu-ds-akv-first-dev-1", "weu", "first", "dev", 1)
+    vault = VaultName("weu-ds-akv-busy-dev-1", "weu", "busy", "dev", 1)
     first = iter([throttled("7")])
 
     def script(request: Request) -> Answer:
