@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 
 import azure.functions as func
@@ -11,9 +11,9 @@ import azure.functions as func
 from sync import bootstrap, telemetry
 from sync.app.outcomes import errors
 from sync.app.requests import parse_resync, parse_status
-from sync.app.use_cases import EVENT, REQUEST
+from sync.app.use_cases import EVENT, EVENT_SUBJECT, REQUEST, Pending
 from sync.app.work_queue import attempt
-from sync.core.errors import NotOurs, Permanent, SyncError, Transient, Unexpected
+from sync.core.errors import NotOurs, Permanent, SyncError, Transient, Unattended, Unexpected
 from sync.core.model import Failed, Ignored, Outcome
 from sync.core.reasons import Reason
 from sync.http_api.answers import Health, SettingsFault, Statuses
@@ -30,7 +30,8 @@ app = func.FunctionApp(
     if bootstrap.platform_authenticates()
     else func.AuthLevel.FUNCTION
 )
-_refusals = telemetry.Refusals(time.monotonic)
+_failures = telemetry.Failures(time.monotonic)
+_EVENT_GRID_WAITS = 29.0  # of 30 seconds
 
 
 def _schedule() -> str:
@@ -46,24 +47,26 @@ def _schedule() -> str:
 @app.event_grid_trigger(arg_name="event")
 async def key_vault_event(event: str) -> None:
     """Reconcile what an event points to; raises what Event Grid should deliver again."""
-    pending = asyncio.wrap_future(_told(lambda: bootstrap.app().event(event)))
-    try:
-        outcome = await asyncio.wait_for(pending, EVENT.total)
-    except TimeoutError:
-        outcome = Failed(
-            "event", Transient(Reason.DEADLINE_EXCEEDED, "The reconcile took too long.")
+    began = time.monotonic()
+    pending = _told(lambda: bootstrap.app().event(event))
+    outcomes: Sequence[Outcome] = await asyncio.gather(*map(_settled, pending))
+    if errors(outcomes):
+        left = began + _EVENT_GRID_WAITS - time.monotonic()
+        outcomes = await asyncio.to_thread(
+            _told, lambda: bootstrap.app().kept(outcomes, max(0.0, left))
         )
-    _refusals.log("event", outcome)
-    _raise_redeliverable("event", [outcome])
+    for outcome in outcomes:
+        _failures.log("event", outcome)
+    _raise_redeliverable("event", outcomes)
 
 
 @app.function_name("reconcile_drift")
 @app.timer_trigger(arg_name="timer", schedule=_schedule(), run_on_startup=False)
 def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
     """Reconcile every known vault; raises when a later pass may do better."""
-    outcomes = _told(lambda: list(bootstrap.app().sweep()))
+    outcomes = _told(lambda: list(bootstrap.app().resync_known()))
     telemetry.log_pass("timer", outcomes)
-    _refusals.report("timer")
+    _failures.report("timer")
     _raise_redeliverable("timer", outcomes)
 
 
@@ -98,9 +101,9 @@ def _status(req: func.HttpRequest) -> func.HttpResponse:
     telemetry.log_status(trigger, [each.error for each in told])
     explanation = None
     if request.vault is not None:
-        (vault,) = known.vaults
         left = REQUEST.after(time.monotonic() - began)
-        explanation = explanation_of(asked.explain(vault, request.secret, left))
+        (place,) = asked.places(known.vaults)
+        explanation = explanation_of(asked.explain(place, request.secret, left))
     vaults = tuple(status_of(each, explanation) for each in told)
     return _answer(Statuses(vaults), [each.error for each in told if each.error])
 
@@ -109,7 +112,7 @@ def _status(req: func.HttpRequest) -> func.HttpResponse:
 @app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the binding's name
     """Tell whether the app can work at all, and nothing else."""
-    if isinstance(attempt(bootstrap.settings), SyncError):
+    if attempt(lambda: bootstrap.app().knows_nothing) is not False:
         return _json(Health("misconfigured"), HTTPStatus.SERVICE_UNAVAILABLE)
     return _json(Health("ok"), HTTPStatus.OK)
 
@@ -126,6 +129,16 @@ def _openapi(req: func.HttpRequest) -> func.HttpResponse:
     return _json(describe(entra=bootstrap.platform_authenticates()), HTTPStatus.OK)
 
 
+async def _settled(pending: Pending) -> Outcome:
+    """Wait for a target's outcome as long as Event Grid waits for an answer."""
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(pending.outcome), EVENT.total)
+    except TimeoutError:
+        target = pending.target
+        late = Transient(Reason.DEADLINE_EXCEEDED, "The reconcile took too long.")
+        return Failed(target.vault.text if target else EVENT_SUBJECT, late, target)
+
+
 def _told[Done](act: Callable[[], Done]) -> Done:
     """Do it; raises SyncError only, since the host logs the text of whatever a trigger raises."""
     done = attempt(act)
@@ -140,8 +153,15 @@ def _answered(answer: Callable[[], func.HttpResponse]) -> func.HttpResponse:
 
 
 def _raise_redeliverable(trigger: str, outcomes: Iterable[Outcome]) -> None:
-    """Fail the invocation for what may pass and for bugs; a Permanent failure is only logged."""
-    failing = [e for e in errors(outcomes) if not isinstance(e, Permanent | NotOurs)]
+    """Fail the invocation for what may pass, for bugs and for what no pass would make good.
+
+    Another Permanent failure is only logged.
+    """
+    failing = [
+        error
+        for error in errors(outcomes)
+        if isinstance(error, Unattended) or not isinstance(error, Permanent | NotOurs)
+    ]
     if failing:
         raise SyncError(failing[0].reason, f"{trigger}: {len(failing)} failed: {failing[0]}")
 
@@ -158,7 +178,7 @@ def _trigger(route: str, req: func.HttpRequest) -> str:
 
 def _refusal(error: SyncError) -> func.HttpResponse:
     if isinstance(error, UnknownCaller):
-        _refusals.log("http", Ignored("caller", error))
+        _failures.log("http", Ignored("caller", error))
         headers = {"WWW-Authenticate": "Bearer"}
         return _json(refusal_of(error), HTTPStatus.UNAUTHORIZED, headers)
     if isinstance(error, SettingsError):

@@ -156,7 +156,7 @@ class Month:
         """The share of a vault: calls wait a few at a time, but have one core."""
         calls = self.calls
         made = 1 + calls.challenges + calls.lists + calls.gets + calls.reads  # 1: the connection
-        return made * max(CALL_SECONDS / Threads().sweep, CPU_SECONDS)
+        return made * max(CALL_SECONDS / Threads().passes, CPU_SECONDS)
 
     def costs(self, ready: Ready = ON_DEMAND) -> dict[str, float]:
         """Return the dollars by what they are for."""

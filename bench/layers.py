@@ -45,7 +45,8 @@ def measure(access: Access, vault: str, repeats: int) -> Sequence[Layer]:
         payload = json.dumps(new_version(vault, KEY, version))
 
         def call() -> None:
-            outcome = app.event(payload).result()
+            (pending,) = app.event(payload)
+            outcome = pending.outcome.result()
             assert isinstance(outcome, Converged), outcome
 
         return call

@@ -12,12 +12,14 @@ from azure.core.credentials import TokenCredential
 from sync.adapters.azure.aks import managed_cluster_endpoint
 from sync.adapters.azure.identity import log_in
 from sync.adapters.azure.key_vault import KeyVaults
-from sync.adapters.azure.resource_graph import Listed, ResourceGraph
+from sync.adapters.azure.listed_vaults import ListedVaults
+from sync.adapters.azure.resource_graph import ResourceGraph
 from sync.adapters.azure.resource_manager import ResourceManager, host_of_cloud
 from sync.adapters.kubernetes.client import Clusters
 from sync.adapters.kubernetes.login.factory import Azure, KubeconfigFiles
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
-from sync.app.use_cases import App, VaultRegistry
+from sync.app.registry import VaultRegistry
+from sync.app.use_cases import App
 from sync.app.work_queue import WorkQueue
 from sync.core.ports import VaultDirectory
 from sync.reconcile.reconciler import Reconciler
@@ -118,5 +120,5 @@ def _assemble(given: Settings, clients: _Clients) -> App:
 
 def _directory(given: Settings, arm: ResourceManager) -> VaultDirectory:
     if not given.discovery:
-        return Listed(given.vaults)
+        return ListedVaults(given.vaults, given.dns_suffix)
     return ResourceGraph(arm, given.naming, given.subscriptions, given.vaults)

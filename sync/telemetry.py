@@ -2,13 +2,13 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Iterable, Sized
 from threading import Lock
 
 from sync.app.outcomes import key_of
 from sync.app.use_cases import DISCOVERY
-from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Unexpected
-from sync.core.model import Converged, Failed, Ignored, Outcome
+from sync.core.errors import NotOurs, Permanent, SyncError, Unexpected
+from sync.core.model import Converged, Failed, Ignored, Outcome, Target
 from sync.core.reasons import Reason
 
 _LOG = logging.getLogger("keyvault-sync")
@@ -21,7 +21,6 @@ _OPERATORS_CONCERN = frozenset(
         Reason.CALLER_UNKNOWN,
     }
 )
-_UNTRUSTED = frozenset({Reason.NAMESPACE_PROTECTED, Reason.TARGET_CONTESTED, Reason.TARGET_TAKEN})
 _CAUSES = 100  # of one reason, which are a few dozen: whoever varies names fills no log
 _OF_A_CAUSE = 10  # nor does whoever repeats one, and each of a few is seen
 _REPEATS = 100  # of all causes of one reason
@@ -45,30 +44,33 @@ def quiet_sdks() -> None:
 def log_outcome(trigger: str, outcome: Outcome) -> None:
     """Log one outcome: quiet ones at debug, failures that need somebody at error."""
     match outcome:
-        case Converged(target, changes, keys, expired, dry_run):
-            named = (f"{c.action} {key_of(c)} {c.version}".rstrip() for c in changes[:_NAMED])
-            _LOG.log(
-                logging.INFO if changes else logging.DEBUG,
-                "%s: %s %s %s (%d keys): %s%s",
-                trigger,
-                target,
-                "compared with" if dry_run else "in step with",
-                target.vault,
-                keys,
-                ", ".join(named) or "no change",
-                _more(changes),
-            )
+        case Converged(target, expired=expired):
+            _log_converged(trigger, outcome)
             if expired:
-                _LOG.warning(
-                    "%s: vault %s holds expired secrets: %s",
-                    trigger,
-                    target.vault,
-                    ", ".join(expired),
-                )
-        case Failed(vault, error):
-            _LOG.log(_level(error), "%s: %s: %s: %s", trigger, vault, error.reason, error.message)
-        case Ignored(subject, error):
-            _LOG.log(_level(error), "%s: %s: %s: %s", trigger, subject, error.reason, error.message)
+                _LOG.warning("%s: %s", trigger, _expired(target, expired))
+        case Failed(subject, error) | Ignored(subject, error):
+            about = trigger if subject == trigger else f"{trigger}: {subject}"
+            _LOG.log(_level(error), "%s: %s: %s", about, error.reason, error.message)
+
+
+def _log_converged(trigger: str, outcome: Converged) -> None:
+    target, changes = outcome.target, outcome.changes
+    named = (f"{c.action} {key_of(c)} {c.version}".rstrip() for c in changes[:_NAMED])
+    _LOG.log(
+        logging.INFO if changes else logging.DEBUG,
+        "%s: %s %s %s (%d keys): %s%s",
+        trigger,
+        target,
+        "compared with" if outcome.dry_run else "in step with",
+        target.vault,
+        outcome.keys,
+        ", ".join(named) or "no change",
+        _more(changes),
+    )
+
+
+def _expired(target: Target, names: Iterable[str]) -> str:
+    return f"vault {target.vault} holds expired secrets: {', '.join(names)}"
 
 
 def _more(named: Sized) -> str:
@@ -96,10 +98,12 @@ def log_status(trigger: str, failures: list[SyncError | None]) -> None:
     _LOG.info("%s: %d told, %d of them failed", trigger, len(failures), failed)
 
 
-class Refusals:
-    """What is not trusted or not ours: a cause is logged some times an hour, and then only counted.
+class Failures:
+    """What comes of events and of strangers' calls: a cause is logged some times an hour.
 
-    A cause is a reason with its subject and message. Whatever else fails is logged each time.
+    Anybody who can send events, or make a vault, can cause most failures as often as they like. So
+    a cause, which is a reason with its subject and message, is logged ten times an hour and from
+    then on only counted. Passes, and what operators ask for, are logged whole by `log_pass`.
     `clock` is monotonic seconds.
     """
 
@@ -111,25 +115,30 @@ class Refusals:
         self._forgotten = self._reported = clock()
 
     def log(self, trigger: str, outcome: Outcome) -> None:
-        """Log an outcome, unless it is a refusal of a cause that was logged often enough."""
+        """Log an outcome, unless it is a failure of a cause that was logged often enough."""
         match outcome:
-            case Ignored(subject, error) | Failed(subject, error) if _is_refusal(error):
-                if self._is_told(subject, error):
+            case Converged(target, expired=expired):
+                _log_converged(trigger, outcome)
+                text = _expired(target, expired)
+                if expired and self._is_logged(Reason.SECRET_EXPIRED, target.vault.text, text):
+                    _LOG.warning("%s: %s", trigger, text)
+            case Ignored(subject, error) | Failed(subject, error):
+                with self._lock:
+                    self._counts[error.reason] += 1
+                if self._is_logged(error.reason, subject, error.message):
                     log_outcome(trigger, outcome)
                 if self._clock() >= self._reported + _REPORT_SECONDS:
                     self.report(trigger)
-            case _:
-                log_outcome(trigger, outcome)
 
     def report(self, trigger: str) -> None:
-        """Log how many refusals there were since the last report, if any."""
+        """Log how many failures there were since the last report, if any."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
             full = {r for r, logged in self._logged.items() if len(logged) >= _CAUSES}
             seconds, self._reported = self._clock() - self._reported, self._clock()
         if counts:
             _LOG.info(
-                "%s: %s not acted on in the last %.0f s: %s",
+                "%s: %s failed or refused in the last %.0f s: %s",
                 trigger,
                 f"{counts.total():,}",
                 seconds,
@@ -139,31 +148,27 @@ class Refusals:
                 ),
             )
 
-    def _is_told(self, subject: str, error: SyncError) -> bool:
+    def _is_logged(self, reason: str, subject: str, message: str) -> bool:
+        """Tell whether a cause has a line once more, and count that."""
         with self._lock:
-            self._counts[error.reason] += 1
             if self._clock() >= self._forgotten + _FORGET_SECONDS:
                 self._logged.clear()
                 self._forgotten = self._clock()
-            logged = self._logged.setdefault(error.reason, Counter())
-            cause = (subject, error.message)
+            logged = self._logged.setdefault(reason, Counter())
+            cause = (subject, message)
             repeats = logged.total() - len(logged)
             if cause in logged:
-                told = logged[cause] < _OF_A_CAUSE and repeats < _REPEATS
+                due = logged[cause] < _OF_A_CAUSE and repeats < _REPEATS
             else:
-                told = len(logged) < _CAUSES
-            if told:
+                due = len(logged) < _CAUSES
+            if due:
                 logged[cause] += 1
-            return told
+            return due
 
 
 def log_settings_fault(fault: Exception) -> None:
     """Log why the app cannot work at all."""
     _LOG.error("The app's settings are wrong. %s", fault)
-
-
-def _is_refusal(error: SyncError) -> bool:
-    return isinstance(error, NotOurs | Malformed) or error.reason in _UNTRUSTED
 
 
 def _level(error: SyncError) -> int:

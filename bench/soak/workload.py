@@ -119,7 +119,7 @@ class Load:
 
         def deliver() -> str:
             status = self.app.deliver(DICE.choice(_REFUSED)(plot.vault.name, secrets.token_hex(4)))
-            # A refusal that needs a look at the cluster may fail for now with the cluster.
+            # Event Grid keeps an event of a vault that is not known and asks for another's Secret.
             if status not in {HTTPStatus.ACCEPTED, HTTPStatus.INTERNAL_SERVER_ERROR}:
                 self.wrong.append(f"a refused event was answered {status}")
             return ""

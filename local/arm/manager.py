@@ -14,6 +14,7 @@ from local.faults import Fault, Healing, Plans
 
 LARGEST_PAGE = 1000
 CREDENTIAL = "listClusterUserCredential"
+NAME_CHECK = "checkNameAvailability"
 _AKS_SERVER = "6dae42f8-4368-4678-94ff-3960e28e3630"
 _KUBELOGIN = "80faf920-1908-4b52-b5ef-a8e7bedfc67a"
 
@@ -28,7 +29,7 @@ class _Cluster:
 class ResourceManager:
     """What the resource manager knows, and what the one identity may see of it.
 
-    `page_size` is the most that a search gives at once. `requests` counts by `graph` and
+    `page_size` is the most that a search gives at once. `requests` counts by `graph`, `name` and
     `credential`. A subscription that the identity may not read is left out of a search, which does
     not tell; a search is refused where none is left.
     """
@@ -108,6 +109,22 @@ class ResourceManager:
                 404, "ResourceNotFound", f"{resource_id} was not found: put_cluster makes it."
             )
         return _kubeconfig(resource_id.rpartition("/")[2], cluster)
+
+    def is_free(self, subscription: str, name: str) -> bool:
+        """Tell whether a new vault could have that name: none has it in any subscription."""
+        with self._lock:
+            self.requests["name"] += 1
+            hidden = subscription.lower() in self._unread
+            taken = {resource_id.rpartition("/")[2] for resource_id in self._vaults}
+        if hidden:
+            raise RefusedError(
+                403,
+                "AuthorizationFailed",
+                "The client does not have authorization to perform action "
+                f"'Microsoft.KeyVault/{NAME_CHECK}/read' over scope "
+                f"'/subscriptions/{subscription}' or the scope is invalid.",
+            )
+        return name.lower() not in taken
 
     def search(self, query: str, subscriptions: Sequence[str], top: int, link: str | None) -> Page:
         """Run the query over what the identity may read, from where the link left off."""

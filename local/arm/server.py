@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from local.arm.manager import CREDENTIAL, LARGEST_PAGE, ResourceManager
+from local.arm.manager import CREDENTIAL, LARGEST_PAGE, NAME_CHECK, ResourceManager
 from local.arm.refusals import RefusedError, on_demand
 from local.arm.search import TENANT, Fields
 
@@ -14,7 +14,14 @@ HOST = "management.azure.com"
 RESOURCE = f"https://{HOST}"
 
 _GRAPH = "/providers/Microsoft.ResourceGraph/resources"
-_VERSIONS = {CREDENTIAL: "2025-05-01", _GRAPH: "2022-10-01"}
+_VERSIONS = {CREDENTIAL: "2025-05-01", _GRAPH: "2022-10-01", NAME_CHECK: "2022-07-01"}
+_VAULTS = "Microsoft.KeyVault/vaults"
+_FREE: Fields = {"nameAvailable": True}
+_TAKEN: Fields = {
+    "nameAvailable": False,
+    "reason": "AlreadyExists",
+    "message": "The vault name is already in use.",
+}
 
 type _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -57,13 +64,10 @@ def resource_manager_app(manager: ResourceManager) -> web.Application:
         quota = {"x-ms-user-quota-remaining": "14", "x-ms-user-quota-resets-after": "00:00:05"}
         return web.json_response(answer, headers=quota)
 
-    async def unknown(request: web.Request) -> web.Response:
-        raise RefusedError(
-            404,
-            "InvalidResourceType",
-            f"{request.method} {request.path} is not served: POST {_GRAPH} and POST "
-            f"…/managedClusters/NAME/{CREDENTIAL} are.",
-        )
+    async def name_check(request: web.Request) -> web.Response:
+        _check_version(request, NAME_CHECK)
+        free = manager.is_free(request.match_info["subscription"], _named(await request.text()))
+        return web.json_response(_FREE if free else _TAKEN)
 
     app = web.Application(middlewares=[guarded])
     cluster = (
@@ -72,8 +76,19 @@ def resource_manager_app(manager: ResourceManager) -> web.Application:
     )
     app.router.add_post(f"/{cluster}/{CREDENTIAL}", credential)
     app.router.add_post(_GRAPH, search)
-    app.router.add_route("*", "/{path:.*}", unknown)
+    provider = "/subscriptions/{subscription}/providers/Microsoft.KeyVault"
+    app.router.add_post(f"{provider}/{NAME_CHECK}", name_check)
+    app.router.add_route("*", "/{path:.*}", _unknown)
     return app
+
+
+async def _unknown(request: web.Request) -> web.Response:
+    raise RefusedError(
+        404,
+        "InvalidResourceType",
+        f"{request.method} {request.path} is not served: POST {_GRAPH}, POST "
+        f"…/managedClusters/NAME/{CREDENTIAL} and POST …/Microsoft.KeyVault/{NAME_CHECK} are.",
+    )
 
 
 def _refusal(refusal: RefusedError) -> web.Response:
@@ -100,6 +115,18 @@ def _check_version(request: web.Request, operation: str) -> None:
         raise RefusedError(
             400, "InvalidApiVersionParameter", f"The api-version is {_VERSIONS[operation]} here."
         )
+
+
+def _named(text: str) -> str:
+    """Return the vault's name of a request that asks whether it is free."""
+    try:
+        body: object = json.loads(text)
+    except ValueError:
+        body = None
+    match body:
+        case {"name": str(name), "type": str(kind)} if kind == _VAULTS:
+            return name
+    raise RefusedError(400, "BadRequest", f"A check takes name and type, which is {_VAULTS}.")
 
 
 def _asked(text: str) -> tuple[str, list[str], int, str | None]:

@@ -8,27 +8,38 @@ from dataclasses import dataclass
 from sync.core.errors import Malformed
 from sync.core.model import OBJECT_NAME
 from sync.core.reasons import Reason
+from sync.core.vault_names import AZURE_NAME
 
 MAX_BODY_LENGTH = 16 * 1024
 
 _FIELD = re.compile(r"[a-zA-Z_-]{1,20}", re.ASCII)
-_FIELDS = frozenset({"vault", "project", "stage", "all", "secret", "dry_run", "force"})
+_FLAGS = ("dry_run", "removals", "takeover", "refetch")
+_FIELDS = frozenset({"vault", "project", "stage", "all", "secret", "takeover_from", *_FLAGS})
 _FORM = (
     'Send JSON with one of {"vault": NAME}, {"project": P, "stage": S} or {"all": true}, and '
-    'optionally "secret": NAME, "dry_run": true, "force": true.'
+    'optionally "secret": NAME, "dry_run": true, "removals": true, "takeover": true, "refetch": '
+    'true; with "vault" also "takeover_from": NAME.'
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Resync:
-    """Which known vaults to reconcile, and how: a vault, a project's stage, or all (none named)."""
+    """Which known vaults to reconcile, and how: a vault, a project's stage, or all (none named).
+
+    `removals` lets a listing take away more than an accident may, `refetch` reads every value anew,
+    `takeover` takes a Secret that somebody else made or manages, and `takeover_from` that of the
+    vault of this name, which has to be gone.
+    """
 
     vault: str | None = None
     project: str | None = None
     stage: str | None = None
     secret: str | None = None
     dry_run: bool = False
-    force: bool = False
+    removals: bool = False
+    takeover: bool = False
+    takeover_from: str | None = None
+    refetch: bool = False
 
 
 def parse_resync(body: bytes) -> Resync:
@@ -53,10 +64,17 @@ def parse_resync(body: bytes) -> Resync:
         stage=_text(fields, "stage"),
         secret=_secret(_text(fields, "secret")),
         dry_run=_flag(fields, "dry_run"),
-        force=_flag(fields, "force"),
+        removals=_flag(fields, "removals"),
+        takeover=_flag(fields, "takeover"),
+        takeover_from=_former_vault(_text(fields, "takeover_from")),
+        refetch=_flag(fields, "refetch"),
     )
     if (resync.project is None) != (resync.stage is None):
         raise Malformed(Reason.REQUEST_MALFORMED, f"project and stage go together. {_FORM}")
+    if resync.takeover_from is not None and resync.vault is None:
+        raise Malformed(
+            Reason.REQUEST_MALFORMED, f"takeover_from is for one vault, by its name. {_FORM}"
+        )
     return resync
 
 
@@ -97,6 +115,15 @@ def _secret(name: str | None) -> str | None:
             "secret is no Key Vault secret name (1 to 127 of 0-9, a-z, A-Z and '-').",
         )
     return name
+
+
+def _former_vault(name: str | None) -> str | None:
+    """Read the name of a vault that may be off the pattern of today."""
+    if name is None:
+        return None
+    if not name.isascii() or not AZURE_NAME.fullmatch(name.lower()):
+        raise Malformed(Reason.REQUEST_MALFORMED, f"takeover_from is no vault's name. {_FORM}")
+    return name.lower()
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

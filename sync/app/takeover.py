@@ -44,15 +44,15 @@ class Adoption:
         return self.former is not None or not set(self.fates.values()) <= {Fate.IN_STEP, Fate.KEPT}
 
 
-def look(app: App, known: Known, budget: Budget, *, force: bool) -> Adoption:
+def look(app: App, known: Known, budget: Budget, *, takeover: bool) -> Adoption:
     """Plan the adoption of the one vault's own Secret; writes nothing.
 
-    Raises SyncError where the owner has not let go (unless forced), where there is no Secret,
-    where the vault cannot be read, where a key would go, and where another Secret that the vault's
-    tags ask for would be taken over by the way.
+    Raises SyncError where the owner has not let go and is not overruled by `takeover`, where
+    another vault has the Secret, where there is none, where the vault cannot be read, where a key
+    would go, and where another Secret that the vault's tags ask for would be taken by the way.
     """
     (vault,) = known.vaults
-    target = app.naming.target(vault)
+    (target,) = app.naming.targets(vault)
     actual = app.cluster.read(target, Deadline.after(budget.target, app.clock))
     if actual is None:
         raise Permanent(
@@ -60,9 +60,9 @@ def look(app: App, known: Known, budget: Budget, *, force: bool) -> Adoption:
             f"Secret {target} does not exist: make it with keyvault-sync resync {vault}.",
         )
     former = claim(target, actual)
-    if former is not None and not former.released and not force:
+    if former is not None and not former.released and (former.vault or not takeover):
         raise taken(target, former)
-    request = Resync(vault.text, force=former is not None, dry_run=True)
+    request = Resync(vault.text, takeover=former is not None, dry_run=True)
     planned = _changes(_only(app, known, request, budget))
     deadline = Deadline.after(budget.target, app.clock)
     for secret in sorted({change.secret for change in planned if change.secret}):
@@ -74,7 +74,7 @@ def look(app: App, known: Known, budget: Budget, *, force: bool) -> Adoption:
             Reason.ADOPTION_REMOVES,
             f"Secret {target} is not adopted for vault {vault}: {len(going)} keys that the sync "
             f"itself wrote would go ({', '.join(going[:3])}), and adopt removes nothing. If that "
-            f"is meant: keyvault-sync resync {vault} --force.",
+            f"is meant: keyvault-sync resync {vault} --takeover.",
         )
     ours = ObservedSecret.of(target, actual).ours
     fates = {key: Fate.IN_STEP if key in ours else Fate.KEPT for key in actual.data}
@@ -98,7 +98,7 @@ def adopt(app: App, known: Known, adoption: Adoption, budget: Budget) -> Outcome
             f"Secret {target} was changed by somebody while you looked, and nothing was written: "
             f"see who writes it, then again keyvault-sync adopt {target.vault}.",
         )
-    request = Resync(target.vault.text, force=adoption.former is not None)
+    request = Resync(target.vault.text, takeover=adoption.former is not None)
     return _only(app, known, request, budget)
 
 

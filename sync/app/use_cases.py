@@ -1,18 +1,20 @@
-"""What the app can be asked for: take an event, sweep the vaults, resync, tell the status."""
+"""What the app can be asked for: take an event, reconcile vaults, tell the status, explain."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 
 from sync.app.events import EXPIRY, Expiring, parse
 from sync.app.explain import Explained, explain
+from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
 from sync.app.status import SecretStatus, VaultStatus
+from sync.app.unattended import kept, nothing_known
 from sync.app.work_queue import WorkQueue
 from sync.core.errors import NotOurs, Permanent, SyncError, quoted
 from sync.core.model import Failed, Hint, Ignored, Outcome, SecretName, Target, VaultName, moment
-from sync.core.ports import Cluster, Deadline, Known, VaultDirectory
+from sync.core.ports import Cluster, Deadline, Known
 from sync.core.reasons import Reason
 from sync.core.vault_names import Naming
 from sync.reconcile.observed import ObservedSecret
@@ -39,52 +41,21 @@ _SEARCH_SECONDS = 20  # before a total begins
 DISCOVERY = "discovery"
 """The subject of an outcome that tells of the search for vaults."""
 
-type Claims = Mapping[tuple[str, str, str], frozenset[VaultName]]
+EVENT_SUBJECT = "event"
+"""The subject of an outcome of an event that leads to no vault."""
 
 
-def claims(naming: Naming, vaults: Iterable[VaultName]) -> Claims:
-    """Return the vaults that lead to each place; more than one is a contest."""
-    found: dict[tuple[str, str, str], frozenset[VaultName]] = {}
-    for vault in vaults:
-        try:
-            place = naming.target(vault).place
-        except Permanent:  # reported when the vault's turn comes
-            continue
-        found[place] = found.get(place, frozenset()) | {vault}
-    return found
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What one target's reconcile will come to; of an event that leads to none, what it came to."""
 
-
-class VaultRegistry:
-    """The vaults that are known and their claims; events go by the last look, and wait for none.
-
-    `listed` are known before anybody looks.
-    """
-
-    def __init__(
-        self, naming: Naming, directory: VaultDirectory, listed: Iterable[VaultName]
-    ) -> None:
-        self._naming = naming
-        self._directory = directory
-        vaults = tuple(listed)
-        self._last = vaults, claims(naming, vaults)
-
-    def look(self, deadline: Deadline) -> Known:
-        """Ask the directory; never raises."""
-        known = self._directory.known(deadline)
-        vaults, _ = self._last
-        if known.vaults != vaults:
-            self._last = known.vaults, claims(self._naming, known.vaults)
-        return known
-
-    def contested(self, target: Target) -> bool:
-        """Tell whether another vault that is known leads to the same place."""
-        _, claimed = self._last
-        return bool(claimed.get(target.place, frozenset()) - {target.vault})
+    outcome: Future[Outcome]
+    target: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The use cases over one fleet; `clock` is monotonic seconds.
+    """The use cases over one work queue; `clock` is monotonic seconds.
 
     `look` reads what a reconcile reads, and writes nothing.
     """
@@ -97,33 +68,51 @@ class App:
     clock: Callable[[], float]
     look: Callable[[ReconcileRequest, Deadline, Executor], Turn]
 
-    def event(self, payload: str) -> Future[Outcome]:
-        """Reconcile what one Event Grid or CloudEvents payload points to."""
-        subject = "event"
+    def event(self, payload: str) -> Sequence[Pending]:
+        """Reconcile each target that one Event Grid or CloudEvents payload points to."""
+        subject = EVENT_SUBJECT
         try:
             event = parse(payload, self.subscriptions)
             subject = event.vault
             if isinstance(event, Expiring):
                 raise _expiry(event)
-            target = self.naming.target(self.naming.vault(event.vault))
+            targets = self.naming.targets(self.naming.vault(event.vault))
         except NotOurs as reason:
-            return _settled(Ignored(subject, reason))
+            if reason.reason is Reason.SUBSCRIPTIONS_UNSET and not self.survey.knows_any:
+                return [_settled(Failed(subject, nothing_known()))]
+            return [_settled(Ignored(subject, reason))]
         except SyncError as error:
-            return _settled(Failed(subject, error))
-        return self.fleet.submit(self._work(target, (event.hint,), whole=False), EVENT.target)
+            return [_settled(Failed(subject, error))]
+        works = [self._work(target, (event.hint,), whole=False) for target in targets]
+        return [Pending(self.fleet.submit(work, EVENT.target), work.target) for work in works]
 
-    def sweep(self) -> Iterator[Outcome]:
-        """Reconcile every known vault; one outcome a vault, and one for a search that failed.
+    def kept(self, outcomes: Iterable[Outcome], seconds: float) -> Sequence[Outcome]:
+        """Return an event's outcomes, those Unattended that no pass would make good.
 
-        The order is another one in each pass: vaults that hang may use its time up, and those that
-        come after them are not the same ones every time.
+        `seconds` are for a search, where it takes one to know.
+        """
+        deadline = Deadline.after(seconds, self.clock)
+        return [kept(outcome, self.naming, self.survey, deadline) for outcome in outcomes]
+
+    @property
+    def knows_nothing(self) -> bool:
+        """Whether no event may come and no vault is known: then nothing is ever done."""
+        return not self.subscriptions and not self.survey.knows_any
+
+    def resync_known(self) -> Iterator[Outcome]:
+        """Reconcile every known vault; one outcome a target, and one for a search that failed.
+
+        Raises Unattended where nothing is known. The order is another one in each pass: vaults that
+        hang may use its time up, and those that come after them are not the same ones every time.
         """
         known = self._look()
+        if self.knows_nothing:
+            raise nothing_known()
         vaults = random.sample(known.vaults, len(known.vaults))
         return self.reconcile(replace(known, vaults=tuple(vaults)), Resync(), PASS)
 
     def resync(self, request: Resync) -> Iterator[Outcome]:
-        """Reconcile what an operator asks for, with outcomes as a sweep's. Raises NotOurs."""
+        """Reconcile what an operator asks for, with outcomes as a pass's. Raises NotOurs."""
         return self.reconcile(self.select(request), request, REQUEST)
 
     def select(self, request: Resync) -> Known:
@@ -155,7 +144,7 @@ class App:
                 f"No known vault has project {quoted(wanted[0])} and stage {quoted(wanted[1])}: "
                 "name it in SYNC_VAULTS, or resync it by its own name.",
             )
-        return Known(vaults, known.fault)
+        return replace(known, vaults=vaults)
 
     def reconcile(self, known: Known, request: Resync, budget: Budget) -> Iterator[Outcome]:
         """Reconcile vaults in the request's manner; a search that failed is an outcome too."""
@@ -163,39 +152,34 @@ class App:
             yield Failed(DISCOVERY, known.fault)
         works: list[ReconcileRequest] = []
         hints = (Hint(SecretName(request.secret)),) if request.secret else ()
-        for vault in known.vaults:
-            try:
-                target = self.naming.target(vault)
-            except Permanent as error:
-                yield Failed(vault.text, error)
-                continue
-            work = self._work(target, hints, whole=not hints)
-            works.append(
-                replace(
-                    work,
-                    removals=request.force,
-                    takeover=request.force,
-                    refetch=request.force,
-                    dry_run=request.dry_run,
-                )
-            )
-        yield from self.fleet.sweep(works, budget.target, budget.total)
+        for place in self.places(known.vaults):
+            if isinstance(place, Failed):
+                yield place
+            elif refused := self._not_gone(place, request, budget):
+                yield Failed(place.vault.text, refused, place)
+            else:
+                work = self._work(place, hints, whole=not hints)
+                works.append(_in_the_manner(work, request))
+        yield from self.fleet.reconcile_many(works, budget.target, budget.total)
 
     def status(self, known: Known, budget: Budget = REQUEST) -> Iterator[VaultStatus | Failed]:
         """Tell of each vault's Secrets what they say of themselves, or why one cannot be read."""
         if known.fault is not None:
             yield Failed(DISCOVERY, known.fault)
-        answers = self.fleet.ask(known.vaults, self._status, budget.target, budget.total)
-        for vault, told in zip(known.vaults, answers, strict=True):
-            yield Failed(vault.text, told) if isinstance(told, SyncError) else told
+        places = list(self.places(known.vaults))
+        answers = self.fleet.ask(places, self._status, budget.target, budget.total)
+        for place, told in zip(places, answers, strict=True):
+            yield Failed(_vault_of(place), told) if isinstance(told, SyncError) else told
 
     def explain(
-        self, vault: VaultName, secret: str | None = None, budget: Budget = REQUEST
+        self, place: Target | Failed, secret: str | None = None, budget: Budget = REQUEST
     ) -> Sequence[Explained] | SyncError:
-        """Tell where each secret of a vault goes, or one of them; or why that cannot be told."""
+        """Tell what goes to one target, or what of one secret; or why that cannot be told."""
 
-        def tell(vault: VaultName, deadline: Deadline) -> Sequence[Explained]:
-            work = self._work(self.naming.target(vault), (), whole=True)
+        def tell(place: Target | Failed, deadline: Deadline) -> Sequence[Explained]:
+            if isinstance(place, Failed):
+                raise place.error
+            work = self._work(place, (), whole=True)
             told = explain(self.look(work, deadline, self.fleet.fetchers))
             if secret is None:
                 return told
@@ -203,19 +187,28 @@ class App:
             if not asked:
                 raise Permanent(
                     Reason.NO_SUCH_SECRET,
-                    f"Vault {vault} has no secret {secret!r}: check the name.",
+                    f"Vault {place.vault} has no secret {secret!r}: check the name.",
                 )
             return asked
 
-        (told,) = self.fleet.ask((vault,), tell, budget.target, budget.total)
+        (told,) = self.fleet.ask([place], tell, budget.target, budget.total)
         return told
 
-    def _status(self, vault: VaultName, deadline: Deadline) -> VaultStatus:
-        target = self.naming.target(vault)
-        own = ObservedSecret.of(target, self.cluster.read(target, deadline))
+    def places(self, vaults: Iterable[VaultName]) -> Iterator[Target | Failed]:
+        """Yield the targets of the vaults; for a vault that leads nowhere safe, why not."""
+        for vault in vaults:
+            try:
+                yield from self.naming.targets(vault)
+            except Permanent as error:
+                yield Failed(vault.text, error)
+
+    def _status(self, place: Target | Failed, deadline: Deadline) -> VaultStatus:
+        if isinstance(place, Failed):
+            raise place.error
+        own = ObservedSecret.of(place, self.cluster.read(place, deadline))
         others: dict[str, SecretStatus | SyncError] = {}
         for secret in own.index:
-            other = replace(target, secret=secret)
+            other = replace(place, secret=secret)
             try:
                 read = ObservedSecret.of(other, self.cluster.read(other, deadline))
                 others[secret] = SecretStatus.of(read, further=True)
@@ -223,17 +216,50 @@ class App:
                 others[secret] = error
         return VaultStatus(SecretStatus.of(own), others)
 
+    def _not_gone(self, target: Target, request: Resync, budget: Budget) -> SyncError | None:
+        """Return why the Secret of the vault that the request names may not be taken over."""
+        former = request.takeover_from
+        if former is None:
+            return None
+        (gone,) = self.fleet.ask([former], self.survey.is_gone, budget.target, budget.total)
+        if isinstance(gone, SyncError):
+            return gone
+        if gone:
+            return None
+        return Permanent(
+            Reason.VAULT_NOT_GONE,
+            f"Secret {target} is not taken from vault {quoted(former)}: it is not certain that "
+            "this vault is gone. With SYNC_DISCOVERY Resource Manager has to call its name free "
+            "for a new vault (one that can be recovered is not gone); otherwise a name server has "
+            "to say that its host does not exist, which it cannot through a proxy.",
+        )
+
     def _look(self) -> Known:
         return self.survey.look(Deadline.after(_SEARCH_SECONDS, self.clock))
 
     def _work(self, target: Target, hints: tuple[Hint, ...], *, whole: bool) -> ReconcileRequest:
-        return ReconcileRequest(target, hints, whole, contested=self.survey.contested(target))
+        return ReconcileRequest(target, hints, whole, contested=self.survey.contested)
 
 
-def _settled(outcome: Outcome) -> Future[Outcome]:
+def _in_the_manner(work: ReconcileRequest, request: Resync) -> ReconcileRequest:
+    return replace(
+        work,
+        removals=request.removals,
+        takeover=request.takeover,
+        takeover_from=request.takeover_from,
+        refetch=request.refetch,
+        dry_run=request.dry_run,
+    )
+
+
+def _vault_of(place: Target | Failed) -> str:
+    return place.vault if isinstance(place, Failed) else place.vault.text
+
+
+def _settled(outcome: Outcome) -> Pending:
     future: Future[Outcome] = Future()
     future.set_result(outcome)
-    return future
+    return Pending(future)
 
 
 def _expiry(event: Expiring) -> NotOurs:

@@ -1,15 +1,16 @@
-"""Many vaults at once: bursts for a target joined, passes bounded, a failure kept to its vault."""
+"""Reconciles many targets at once: joins bursts, bounds passes, keeps a failure to its target."""
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from threading import Lock
 from typing import Protocol
 
 from sync.core.errors import SyncError, Transient, Unexpected
-from sync.core.model import Converged, Failed, Hint, Outcome, Target
+from sync.core.model import Converged, Failed, Hint, Outcome
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult, first_cause
@@ -21,7 +22,7 @@ class Reconcile(Protocol):
     """The protocol for one target, `Reconciler.reconcile`."""
 
     def __call__(
-        self, request: ReconcileRequest, deadline: Deadline, fetchers: Executor
+        self, request: ReconcileRequest, deadline: Deadline, fetchers: Executor, /
     ) -> ReconcileResult:
         """Bring one target in step."""
         ...
@@ -31,28 +32,15 @@ class Reconcile(Protocol):
 class Threads:
     """How much goes on at once in one process.
 
-    `lanes` targets are worked on, of which a pass over many vaults takes `sweep` at most, so that
-    events never queue behind it; `fetchers` gets are under way for all of them, and `readers`
-    Secrets are read for a status.
+    `lanes` targets are worked on, of which a pass over many takes `passes` at most, so that events
+    never queue behind it; `fetchers` gets are under way for all of them, and `readers` Secrets are
+    read for a status.
     """
 
     lanes: int = 24
-    sweep: int = 8
+    passes: int = 8
     fetchers: int = 32
     readers: int = 8
-
-
-@dataclass(frozen=True, slots=True)
-class _Lane:
-    """What may share one reconcile: only the same target and the same manner.
-
-    An event waits for no pass over its vault, and is not refused with one.
-    """
-
-    target: Target
-    whole: bool
-    force: bool
-    dry_run: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +55,10 @@ class WorkQueue:
 
     Work for a target that arrives while one is under way is read with it, if that has not begun to
     write, and else with the next: the reads begin after it arrived, so nobody's change is missed.
-    `fetchers` are the threads for gets, which a question may use as well. `grace` is the seconds
-    that a reconcile may take beyond its time before a pass goes on without it.
+    Only work that is equal but for its hints shares a reconcile, and so a lane: an event waits for
+    no pass over its vault, and is not refused with one. `fetchers` are the threads for gets, which
+    a question may use as well. `grace` is the seconds that a reconcile may take beyond its time
+    before a pass goes on without it.
     """
 
     def __init__(
@@ -82,25 +72,30 @@ class WorkQueue:
         self._grace = grace
         self._clock = clock
         self._lanes = ThreadPoolExecutor(threads.lanes, "lane")
-        self._sweepers = ThreadPoolExecutor(threads.sweep, "sweep")
+        self._passes = ThreadPoolExecutor(threads.passes, "pass")
         self.fetchers: Executor = ThreadPoolExecutor(threads.fetchers, "fetch")
         self._readers = ThreadPoolExecutor(threads.readers, "read")
         self._lock = Lock()
-        self._waiting: dict[_Lane, list[_Waiting]] = {}
+        self._waiting: dict[ReconcileRequest, list[_Waiting]] = {}
 
     def submit(self, work: ReconcileRequest, seconds: float) -> Future[Outcome]:
         """Reconcile soon, within that many seconds of starting; the future never raises."""
         waiting = _Waiting(work, seconds, Future())
-        lane = _Lane(work.target, work.whole, work.removals, work.dry_run)
+        lane = replace(work, hints=())
         with self._lock:
             if lane in self._waiting:
                 self._waiting[lane].append(waiting)
                 return waiting.outcome
             self._waiting[lane] = [waiting]
-        self._lanes.submit(self._drain, lane)
+        try:
+            self._lanes.submit(self._drain, lane)
+        except RuntimeError as error:  # the system has no thread left for it
+            with self._lock:
+                given_up = self._waiting.pop(lane, [])
+            _give_up(given_up, error)
         return waiting.outcome
 
-    def sweep(
+    def reconcile_many(
         self, works: Iterable[ReconcileRequest], seconds: float, total_seconds: float
     ) -> Iterator[Outcome]:
         """Reconcile many targets, a few at a time; outcomes come in the order of the works.
@@ -120,7 +115,7 @@ class WorkQueue:
         asked = list(works)
         if len(asked) == 1:
             return map(reconcile, asked)
-        return self._sweepers.map(reconcile, asked)
+        return self._passes.map(reconcile, asked)
 
     def _within(self, work: ReconcileRequest, seconds: float) -> Outcome:
         """Reconcile within that time and a grace, whatever holds the reconcile up."""
@@ -139,7 +134,7 @@ class WorkQueue:
         seconds: float,
         total_seconds: float,
     ) -> Iterator[Told | SyncError]:
-        """Ask a question of each, a few at a time and in their order, with the seconds of `sweep`.
+        """Ask a question of each, a few at a time and in order, timed as `reconcile_many`.
 
         A question that fails is answered with why. One alone waits for no others.
         """
@@ -153,33 +148,33 @@ class WorkQueue:
             map(answer, questions) if len(questions) == 1 else self._readers.map(answer, questions)
         )
 
-    def _drain(self, lane: _Lane) -> None:
+    def _drain(self, lane: ReconcileRequest) -> None:
         while True:
             with self._lock:
-                arrived = self._waiting[lane]
+                arrived = self._waiting.get(lane)
                 if not arrived:
-                    del self._waiting[lane]
+                    self._waiting.pop(lane, None)
                     return
                 self._waiting[lane] = []
-            self._serve(lane, _still_wanted(arrived))
+            batch: list[_Waiting] = []
+            try:
+                batch += _still_wanted(arrived)
+                self._serve(lane, batch)
+            except BaseException as error:  # noqa: BLE001 - whatever ends it, nobody waits for ever
+                _give_up([*arrived, *batch], error)
 
-    def _serve(self, lane: _Lane, batch: list[_Waiting]) -> None:
+    def _serve(self, lane: ReconcileRequest, batch: list[_Waiting]) -> None:
         if not batch:  # nobody waits any more
             return
         first = len(batch)
 
         def late() -> Sequence[Hint]:
             with self._lock:
-                arrived, self._waiting[lane] = self._waiting[lane], []
+                arrived, self._waiting[lane] = self._waiting.get(lane, []), []
             batch.extend(_still_wanted(arrived))
             return _hints(batch[first:])
 
-        joined = replace(
-            batch[0].work,
-            hints=_hints(batch),
-            late=late,
-            contested=any(waiting.work.contested for waiting in batch),
-        )
+        joined = replace(batch[0].work, hints=_hints(batch), late=late)
         deadline = Deadline.after(max(waiting.seconds for waiting in batch), self._clock)
         done = attempt(lambda: self._reconcile(joined, deadline, self.fetchers))
         for waiting in batch:
@@ -192,6 +187,15 @@ def _still_wanted(arrived: Iterable[_Waiting]) -> list[_Waiting]:
 
 def _hints(batch: Iterable[_Waiting]) -> tuple[Hint, ...]:
     return tuple(dict.fromkeys(hint for waiting in batch for hint in waiting.work.hints))
+
+
+def _give_up(left: Iterable[_Waiting], error: BaseException) -> None:
+    """Fail those who still wait."""
+    for waiting in left:
+        target = waiting.work.target
+        if not waiting.outcome.done():
+            with suppress(InvalidStateError):  # it was cancelled just now
+                waiting.outcome.set_result(Failed(target.vault.text, _unexpected(error), target))
 
 
 def attempt[Done](act: Callable[[], Done]) -> Done | SyncError:
@@ -219,7 +223,7 @@ def _outcome(work: ReconcileRequest, done: ReconcileResult | SyncError) -> Outco
     )
 
 
-def _unexpected(error: Exception) -> Unexpected:
+def _unexpected(error: BaseException) -> Unexpected:
     """Name the type and place of a bug: its text may hold anything."""
     frames = traceback.extract_tb(error.__traceback__)
     places = " < ".join(f"{PurePath(f.filename).name}:{f.lineno}" for f in reversed(frames[-4:]))

@@ -1,4 +1,4 @@
-"""The command line's commands and options, read into what they ask for."""
+"""Reads the command line's arguments into what they ask for."""
 
 import argparse
 import json
@@ -48,6 +48,8 @@ vaults that are.
 
 _RESYNC = f"""\
 Reads the vaults and writes what differs into their Secrets, as the app does.
+What it refuses unasked has an option each. No option takes the Secret of
+another vault that is still there.
 {_VAULTS}"""
 
 _PLAN = f"""\
@@ -72,7 +74,8 @@ VAULT need not be in SYNC_VAULTS.
 _ADOPT = """\
 Takes over the Secret of a vault whose former owner (External Secrets Operator,
 Helm and others) has let go of it. Shows what becomes of each key, asks, and
-writes. No key is removed: those that the vault does not have stay as they are.
+writes; resync --takeover is the same write unasked. No key is removed: those
+that the vault does not have stay as they are.
 VAULT need not be in SYNC_VAULTS. How each owner lets go: docs/handover.md.
 """
 
@@ -196,7 +199,7 @@ def _add_adopt(commands: _Commands) -> None:
     _add_vault(command)
     command.add_argument("--yes", action="store_true", help="do not ask")
     command.add_argument(
-        "--force",
+        "--takeover",
         action="store_true",
         help="although the former owner is still there, and may write it back",
     )
@@ -243,10 +246,17 @@ def _add_manner(command: _Parser) -> None:
         metavar="NAME",
         help="look at this secret only, if the Secret holds the vault's others",
     )
+    for option, summary in (
+        ("--removals", "let go of many keys, or of all, where the vault no longer has them"),
+        ("--takeover", "take a Secret that somebody else made or manages"),
+        ("--refetch", "read every value anew and compare it"),
+    ):
+        command.add_argument(option, action="store_true", help=summary)
     command.add_argument(
-        "--force",
-        action="store_true",
-        help="take over what is not ours, let many keys go, read every secret",
+        "--takeover-from",
+        type=_name,
+        metavar="NAME",
+        help="take the Secret of the vault of this name, which no longer exists",
     )
 
 

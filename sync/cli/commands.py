@@ -196,7 +196,7 @@ def _resync(app: App, request: Resync, known: Known, screen: Screen) -> Exit:
 
 
 def _adopt(app: App, command: Command, known: Known, screen: Screen) -> Exit:
-    adoption = look(app, known, COMMAND, force=command.request.force)
+    adoption = look(app, known, COMMAND, takeover=command.request.takeover)
     if screen.tables:
         screen.answer(adoption_text(adoption, screen.width))
     outcomes: list[Outcome] = []
@@ -243,7 +243,8 @@ def _exit_of(outcomes: Iterable[Outcome]) -> Exit:
 
 def _explain(app: App, request: Resync, known: Known, screen: Screen) -> Exit:
     (vault,) = known.vaults
-    told = app.explain(vault, request.secret, COMMAND)
+    (place,) = app.places(known.vaults)
+    told = app.explain(place, request.secret, COMMAND)
     if isinstance(told, SyncError):
         raise told
     for each in told:

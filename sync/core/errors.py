@@ -2,9 +2,10 @@
 
 SyncError
 ├── Permanent     repeating it changes nothing: somebody has to act
-│   └── Malformed an event or a request that cannot be read
+│   ├── Malformed  an event or a request that cannot be read
+│   └── Unattended no pass will try it again: the event that asked for it has to be kept
 ├── Transient     may pass by itself: the caller tries again
-│   └── Conflict  the Secret changed while we looked: read again, write again
+│   └── Conflict   the Secret changed while we looked: read again, write again
 ├── NotOurs       nothing went wrong: the vault or the event is not this app's business
 └── Unexpected    a bug: neither of the above was thought of
 
@@ -56,6 +57,10 @@ class Permanent(SyncError):
 
 class Malformed(Permanent):
     """An event or a request that cannot be read, or contradicts itself."""
+
+
+class Unattended(Permanent):
+    """Somebody has to act, and no pass tries again: Event Grid has to keep the event until then."""
 
 
 class Transient(SyncError):

@@ -55,6 +55,8 @@ class Known:
 
     vaults: tuple[VaultName, ...]
     fault: SyncError | None = None
+    current: bool = True
+    """Whether a search has succeeded within the last minutes; always where none is asked for."""
 
 
 class VaultDirectory(Protocol):
@@ -62,6 +64,13 @@ class VaultDirectory(Protocol):
 
     def known(self, deadline: Deadline) -> Known:
         """Return every vault known; never raises, and never forgets one because a search failed."""
+        ...
+
+    def is_gone(self, vault: str, deadline: Deadline) -> bool:
+        """Tell whether it is certain that no vault has this name.
+
+        Raises Permanent or Transient where the service that knows cannot be asked.
+        """
         ...
 
 

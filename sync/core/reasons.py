@@ -84,13 +84,16 @@ class Reason(StrEnum):
     NOTHING_TO_ADOPT = "NothingToAdopt", Group.ADOPTION, (
         "There is no Secret to adopt. `keyvault-sync resync` makes one.")
     ADOPTION_REMOVES = "AdoptionRemoves", Group.ADOPTION, (
-        "The adoption would remove keys that the app itself wrote, earlier or for another vault. "
-        "If that is meant, use `resync --force`.")
+        "The adoption would remove keys that the app itself wrote earlier. If that is meant, use "
+        "`resync --takeover`.")
     TARGET_CONTESTED = "TargetContested", Group.TARGET, (
         "Two known vaults lead to the same Secret, and neither has it. Rename one of them.")
     UNSAFE_PLAN = "UnsafePlan", Group.TARGET, (
-        "The vault lists no secrets, or more than 30 % of ten or more keys would go. If that is "
-        "meant, resync the vault with force.")
+        "The vault lists no secrets, or more than 30 % of ten or more keys would go. They stay. If "
+        "they are meant to go, use `resync --removals`.")
+    VAULT_NOT_GONE = "VaultNotGone", Group.TARGET, (
+        "`takeover_from` names a vault that still exists, or of which nobody can tell. Only a "
+        "vault that is gone loses its Secret to another.")
     VAULT_FORBIDDEN = "VaultForbidden", Group.TARGET, (
         "The app lacks the role *Key Vault Secrets User* on the vault. Assign it.")
     VAULT_UNAUTHORIZED = "VaultUnauthorized", Group.TARGET, (
@@ -128,6 +131,9 @@ class Reason(StrEnum):
     DISCOVERY_UNSCOPED = "DiscoveryUnscoped", Group.TARGET, (
         "`SYNC_DISCOVERY` asks for a search, and `SYNC_SUBSCRIPTIONS` is empty. Name the "
         "subscriptions.")
+    DISCOVERY_NEEDED = "DiscoveryNeeded", Group.TRANSIENT, (
+        "A Secret is made or taken over only once a search has shown that no other vault leads to "
+        "it, and no search succeeded within the last ten minutes. The message says why.")
     NO_SUCH_SECRET = "NoSuchSecret", Group.TARGET, (
         "An operator named a secret that the vault does not serve. Check the name.")
     VALUE_NOT_UNICODE = "ValueNotUnicode", Group.VAULT_SECRET, (
@@ -240,6 +246,9 @@ class Reason(StrEnum):
     REQUEST_MALFORMED = "RequestMalformed", Group.MALFORMED, (
         "The body of a resync, or the query of a status, cannot be read. The message shows the "
         "right form.")
+    NOTHING_KNOWN = "NothingKnown", Group.MALFORMED, (
+        "Neither `SYNC_SUBSCRIPTIONS` nor `SYNC_VAULTS` names anything. Every event and every pass "
+        "fails until one of them does.")
     EVENT_TYPE_IGNORED = "EventTypeIgnored", Group.IGNORED, (
         "The event is of a type that the app does not act on. Filter it out in the event "
         "subscription.")

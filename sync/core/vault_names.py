@@ -1,6 +1,7 @@
 """From a vault's name to its target: the parts, the cluster, the namespace and the Secret."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -70,6 +71,10 @@ class Naming:
             stage=match["stage"] or "",
             number=int(match["number"]),
         )
+
+    def targets(self, vault: VaultName) -> Sequence[Target]:
+        """Find the vault's Secrets, today one; raises what `target` does."""
+        return (self.target(vault),)
 
     def target(self, vault: VaultName) -> Target:
         """Find the vault's Secret; raises Permanent where the rules lead nowhere safe."""

@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from sync.app.registry import Claims, claims
 from sync.app.requests import Resync
-from sync.app.use_cases import App, Claims, claims
+from sync.app.use_cases import App
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import ListedSecret, Target, Unserved, VaultName
 from sync.core.ports import Deadline, Known, Vaults

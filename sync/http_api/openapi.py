@@ -179,7 +179,11 @@ def _health() -> Schema:
         "security": [],
         "responses": {
             "200": _answer("the app can work", answers.Health, answers.Health("ok")),
-            "503": _answer("a setting is wrong", answers.Health, answers.Health("misconfigured")),
+            "503": _answer(
+                "a setting is wrong, or nothing is set",
+                answers.Health,
+                answers.Health("misconfigured"),
+            ),
         },
     }
 

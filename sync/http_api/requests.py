@@ -23,9 +23,9 @@ OneSecret = Annotated[
 class _Manner:
     secret: OneSecret = ""
     dry_run: Annotated[bool, Doc("tell the plan and write nothing")] = False
-    force: Annotated[
-        bool, Doc("take over what is not ours, let many keys go, read every secret")
-    ] = False
+    removals: Annotated[bool, Doc("let many keys go at once")] = False
+    takeover: Annotated[bool, Doc("take a Secret that somebody else made or manages")] = False
+    refetch: Annotated[bool, Doc("read every value anew")] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,9 @@ class ResyncVault(_Manner):
     vault: Annotated[
         str, Doc("a vault's name, in any case; blanks around it do not count", _Filled)
     ]
+    takeover_from: Annotated[
+        str, Doc("take the Secret of this vault too, if it is gone for good", _Filled)
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True)

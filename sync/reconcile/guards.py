@@ -8,7 +8,7 @@ from sync.core.errors import Permanent
 from sync.core.model import Actual, Desired, SecretName, Target
 from sync.core.reasons import Reason
 from sync.reconcile.observed import ObservedSecret
-from sync.reconcile.ownership import claim, taken
+from sync.reconcile.ownership import another_vault, claim, taken
 
 GUARDED_KEYS = 10
 GUARDED_RATIO = 0.3
@@ -59,23 +59,29 @@ def unsafe(target: Target, loss: Loss, *, listed: int) -> Permanent:
     )
 
 
-def refuse_foreign(target: Target, actual: Actual, *, takeover: bool = False) -> None:
+def refuse_foreign(
+    target: Target, actual: Actual, *, takeover: bool = False, takeover_from: str | None = None
+) -> None:
     """Raise Permanent for a Secret that another controller or another vault has.
 
-    `takeover` overrules a controller, never another vault.
+    `takeover` overrules a controller. Another vault is overruled by its name alone.
     """
     found = claim(target, actual)
-    if found is not None and not (takeover and found.may_be_overruled):
+    if found is not None and found.vault is None and takeover:
+        found = another_vault(target, actual)
+    if found is not None and (found.vault is None or found.vault != takeover_from):
         raise taken(target, found)
 
 
-def refuse_unmarked(observed: ObservedSecret, *, takeover: bool = False) -> None:
+def refuse_unmarked(
+    observed: ObservedSecret, *, takeover: bool = False, takeover_from: str | None = None
+) -> None:
     """Raise Permanent for a Secret that tags ask for and that is not ours already."""
     target, actual = observed.target, observed.actual
     if actual is None:
         return
-    refuse_foreign(target, actual, takeover=takeover)
-    if observed.state is not None or takeover:
+    refuse_foreign(target, actual, takeover=takeover, takeover_from=takeover_from)
+    if observed.state is not None or takeover or another_vault(target, actual) is not None:
         return
     raise Permanent(
         Reason.TARGET_TAKEN,

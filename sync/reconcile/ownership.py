@@ -44,16 +44,16 @@ _PRODUCTS = {
 class Claim:
     """Somebody else's claim on a Secret.
 
-    `sign` is what shows it, `steps` are what lets go of it, in order, and `takeover` is what comes
-    last. `released` says that it is but a mark which the former holder left on letting go.
+    `sign` is what shows it, and `steps` are what lets go of it, in order. `released` says that it
+    is but a mark which the former holder left on letting go. `vault` is the other vault that has
+    it, None where a controller has; then each of the steps is a way of its own.
     """
 
     holder: str
     sign: str
     steps: tuple[str, ...]
     released: bool = False
-    takeover: str = "keyvault-sync adopt {vault}"
-    may_be_overruled: bool = True
+    vault: str | None = None
 
 
 def claim(target: Target, actual: Actual) -> Claim | None:
@@ -66,22 +66,32 @@ def claim(target: Target, actual: Actual) -> Claim | None:
     if manager not in {None, FIELD_MANAGER}:
         return _managed(target, actual, str(manager))
     if state is not None and state.vault != target.vault.text:
-        return _of_another_vault(state.vault)
+        return _of_another_vault(target, state.vault)
     if ours is not None:
         return _written_back(target, actual, ours)
     return _marked(target, actual) if manager is None else None
 
 
+def another_vault(target: Target, actual: Actual) -> Claim | None:
+    """Return the claim of another vault that wrote the Secret's state, whoever else claims it."""
+    state = decode(actual.annotations.get(STATE_ANNOTATION, ""))
+    if state is None or state.vault == target.vault.text:
+        return None
+    return _of_another_vault(target, state.vault)
+
+
 def taken(target: Target, found: Claim) -> Permanent:
     """Return the error that says who has the Secret and how it is handed over."""
-    takeover = found.takeover.format(vault=target.vault)
-    if found.released:
+    adopt = f"keyvault-sync adopt {target.vault}"
+    who = f"{found.holder} has it ({found.sign})"
+    if found.vault is not None:
+        how = f"To have it for this vault: {'; or '.join(found.steps)}"
+    elif found.released:
         who = f"{found.holder} has let go of it and left its mark ({found.sign})"
-        how = f"Take it over: {takeover}"
+        how = f"Take it over: {adopt}"
     else:
-        who = f"{found.holder} has it ({found.sign})"
-        steps = "; ".join(f"({n}) {s}" for n, s in enumerate((*found.steps, takeover), start=1))
-        how = f"To hand it over: {steps}. To take it as it is, resync this vault with force."
+        steps = "; ".join(f"({n}) {s}" for n, s in enumerate((*found.steps, adopt), start=1))
+        how = f"To hand it over: {steps}. To take it as it is, resync this vault with takeover."
     return Permanent(
         Reason.TARGET_TAKEN,
         f"Secret {target} is not taken over for vault {target.vault}: {who}. {how}",
@@ -114,16 +124,16 @@ def _managed(target: Target, actual: Actual, manager: str) -> Claim:
     return Claim(f"the manager {manager!r}", sign, steps)
 
 
-def _of_another_vault(vault: str) -> Claim:
-    step = (
-        "tell the vaults apart by a name, SYNC_NAMESPACE or SYNC_CLUSTERS, or, if the other one "
-        "is gone for good, let its keys go"
+def _of_another_vault(target: Target, vault: str) -> Claim:
+    resync = f"keyvault-sync resync {target.vault}"
+    annotate = f"kubectl annotate secret {target.secret} -n {target.namespace}"
+    steps = (
+        "tell the vaults apart by a name, SYNC_NAMESPACE or SYNC_CLUSTERS",
+        f"if that vault is gone for good, {resync} --takeover-from {_plain(vault)}",
+        f"if it never wrote this Secret, {annotate} {STATE_ANNOTATION}-",
     )
-    takeover = "keyvault-sync resync {vault} --force"
     sign = f"annotation {STATE_ANNOTATION}"
-    return Claim(
-        f"vault {_plain(vault)!r}", sign, (step,), takeover=takeover, may_be_overruled=False
-    )
+    return Claim(f"vault {_plain(vault)!r}", sign, steps, vault=vault)
 
 
 def _written_back(target: Target, actual: Actual, ours: State) -> Claim | None:

@@ -34,14 +34,20 @@ _VISITS = 3  # how often a listing may lead to a Secret that was not read before
 _NAMED = 3  # how many secrets a message names
 
 
+def _uncontested(_target: Target, _deadline: Deadline) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class ReconcileRequest:
     """What to reconcile: the whole vault, or the hinted secrets where the rest is known to be in.
 
-    `removals` lets many keys go at once, `takeover` takes a Secret that somebody else has, and
-    `refetch` reads every value anew. `contested` says that another known vault leads to the same
-    Secret: then none is created. `late` takes in and returns the hints that have come since this
-    work began, all of them.
+    `removals` lets many keys go at once, `refetch` reads every value anew, and `takeover` takes a
+    Secret that somebody else made or manages. Another vault's Secret is taken by its name alone,
+    `takeover_from`, which the caller has found gone. `contested` tells whether another known vault
+    leads to the target: then it is neither created nor taken over. It is asked only where that
+    would be done, and raises where it cannot tell. `late` takes in and returns the hints that have
+    come since this work began, all of them.
     """
 
     target: Target
@@ -49,9 +55,12 @@ class ReconcileRequest:
     whole: bool = True
     removals: bool = False
     takeover: bool = False
+    takeover_from: str | None = None
     refetch: bool = False
     dry_run: bool = False
-    contested: bool = False
+    contested: Callable[[Target, Deadline], bool] = field(
+        default=_uncontested, compare=False, repr=False
+    )
     late: Callable[[], Sequence[Hint]] = field(default=tuple, compare=False, repr=False)
 
 
@@ -277,15 +286,21 @@ class Reconciler:
         target = request.target
         own = ObservedSecret.of(target, self.cluster.read(target, deadline))
         refuse_newer(own)
-        if own.state is None and request.contested:
+        if own.actual is not None:
+            refuse_foreign(
+                target,
+                own.actual,
+                takeover=request.takeover,
+                takeover_from=request.takeover_from,
+            )
+        reserved = deadline.earlier(WRITE_RESERVE_SECONDS)
+        if own.state is None and request.contested(target, reserved):
             raise Permanent(
                 Reason.TARGET_CONTESTED,
                 f"Secret {target} is not created for vault {target.vault}: another vault leads to "
                 "it as well. Rename one of the vaults, or tell them apart in SYNC_NAMESPACE or "
                 "SYNC_CLUSTERS.",
             )
-        if own.actual is not None:
-            refuse_foreign(target, own.actual, takeover=request.takeover)
         return ObservedVault(target, {target.secret: own})
 
     def _visit(
@@ -303,7 +318,9 @@ class Reconciler:
             try:
                 observed = ObservedSecret.of(target, self.cluster.read(target, deadline))
                 refuse_newer(observed)
-                refuse_unmarked(observed, takeover=request.takeover)
+                refuse_unmarked(
+                    observed, takeover=request.takeover, takeover_from=request.takeover_from
+                )
                 found[secret] = observed
             except (Permanent, Transient) as error:
                 closed[secret] = error

@@ -1,6 +1,5 @@
 """The app's settings in one table, from which they are read and README's table is made."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -13,11 +12,12 @@ from sync.projection.rules import DEFAULT_RULES, KeyStyle, Rules, StagePrefixes
 from sync.settings import values
 from sync.settings.clusters import read_clusters
 from sync.settings.values import DEFAULT_SCHEDULE
+from sync.settings.vault_pattern import vault_pattern
 
 DEFAULT_DNS_SUFFIX = "vault.azure.net"
 PREFIX = "SYNC_"
 
-_NAMING = Naming(re.compile(DEFAULT_PATTERN, re.IGNORECASE | re.ASCII))
+_NAMING = Naming(vault_pattern(DEFAULT_PATTERN))
 
 
 class SettingsError(Permanent):
@@ -86,7 +86,7 @@ SETTINGS = (
         "SYNC_VAULT_PATTERN",
         "regex; groups `region`, `project`, `stage`, `number`",
         "the names above",
-        _of_naming(lambda naming, text: replace(naming, pattern=values.vault_pattern(text))),
+        _of_naming(lambda naming, text: replace(naming, pattern=vault_pattern(text))),
     ),
     Setting(
         "SYNC_VAULTS",

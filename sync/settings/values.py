@@ -35,20 +35,6 @@ def subscription_ids(text: str) -> frozenset[str]:
         ) from None
 
 
-def vault_pattern(text: str) -> re.Pattern[str]:
-    """Compile a regular expression that has a group for each part of a vault's name."""
-    try:
-        pattern = re.compile(text, re.IGNORECASE | re.ASCII)
-    except re.error as fault:
-        what, _, _ = fault.msg.partition(" '")  # what comes there is quoted of the text
-        raise ValueError(f"it is no regular expression ({what} at {fault.pos})") from None
-    except (OverflowError, RecursionError):
-        raise ValueError("it is no regular expression that can be compiled") from None
-    if missing := PARTS - pattern.groupindex.keys():
-        raise ValueError(f"it lacks the named groups {', '.join(sorted(missing))}, as (?P<name>…)")
-    return pattern
-
-
 def namespace_template(text: str) -> str:
     """Check a template that may name the parts of a vault's name and nothing else."""
     form = "it must be a template over {region}, {project}, {stage} and {number}, nothing else"

@@ -3,6 +3,7 @@
 import re
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from sync.adapters.azure.aks import managed_cluster_endpoint
 from sync.adapters.azure.resource_graph import LET_GO_AFTER, ResourceGraph
 from sync.adapters.azure.resource_manager import ResourceManager
 from sync.core.errors import Permanent, SyncError, Transient
+from sync.core.ports import Deadline
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from tests.unit.scripted import said, soon
 
@@ -35,6 +37,7 @@ CLUSTER = (
     "/Microsoft.ContainerService/managedClusters/aks-weu-dev"
 )
 GRAPH = "/providers/Microsoft.ResourceGraph/resources"
+NAMES = f"/subscriptions/{HOME}/providers/Microsoft.KeyVault/checkNameAvailability"
 SERVER = "https://aks-weu-dev-0a1b.hcp.westeurope.azmk8s.io:443"
 FOUR_MINUTES = 241.0
 
@@ -375,6 +378,55 @@ def test_a_search_that_never_found_any_is_reported(world: World) -> None:
     assert f"/subscriptions/{HOME}" in str(directory.known(soon()).fault)
 
 
+def test_what_is_known_is_current_for_ten_minutes(world: World) -> None:
+    """A search that fails is made up for by one of some minutes ago, and by no older one."""
+    world.vault("weu-ds-akv-shop-dev-1")
+    directory = world.directory()
+    assert directory.known(soon()).current
+    for current in (True, True, False):
+        world.emulator.fail(503, 3)
+        world.now += FOUR_MINUTES
+        known = directory.known(soon())
+        assert (known.fault is not None, known.current) == (True, current)
+    world.now += FOUR_MINUTES
+    assert directory.known(soon()).current
+
+
+@pytest.mark.parametrize("how", ["fails", "sees nothing", "has no time"])
+def test_a_search_that_shows_nothing_makes_nothing_current(world: World, how: str) -> None:
+    """Before any search has seen the platform nobody can tell which vaults there are."""
+    if how != "sees nothing":
+        world.vault("weu-ds-akv-shop-dev-1")
+    if how == "fails":
+        world.emulator.fail(503, 3)
+    known = world.directory("weu-ds-akv-own-dev-1").known(
+        Deadline.after(0, time.monotonic) if how == "has no time" else soon()
+    )
+    assert known.fault is not None
+    assert not known.current
+
+
+def test_a_vault_is_gone_once_its_name_is_free(world: World) -> None:
+    """Resource Manager knows of vaults in any subscription, and in any case of their names."""
+    here, away = "weu-ds-akv-shop-dev-1", "weu-DS-AKV-shop-dev-2"
+    gone = world.vault(here)
+    world.vault(away, AWAY)
+    directory = world.directory()
+    assert not directory.is_gone(here, soon())
+    assert not directory.is_gone(away.lower(), soon())
+    world.emulator.hide_vault(gone)
+    assert directory.is_gone(here, soon())
+
+
+def test_whether_a_vault_is_gone_takes_a_role(world: World) -> None:
+    """Where Resource Manager refuses to tell, the answer has the role that helps, and is no yes."""
+    world.emulator.reader(HOME, granted=False)
+    with pytest.raises(Permanent, match="--role Reader") as refused:
+        world.directory().is_gone("weu-ds-akv-shop-dev-1", soon())
+    assert refused.value.reason == "ResourceManagerForbidden"
+    assert not world.directory(subscriptions=()).is_gone("weu-ds-akv-shop-dev-1", soon())
+
+
 def test_a_search_without_subscriptions_is_not_made(world: World) -> None:
     """Where nothing is allowed nothing is asked, and the setting is named."""
     directory = world.directory("weu-ds-akv-own-dev-1", subscriptions=())
@@ -399,8 +451,10 @@ def test_a_search_without_subscriptions_is_not_made(world: World) -> None:
             400,
             "where type =~",
         ),
+        (f"{NAMES}?api-version=2022-07-01", {"name": "x"}, 400, "Microsoft.KeyVault/vaults"),
+        (f"{NAMES}?api-version=2015-06-01", {}, 400, "2022-07-01"),
     ],
-    ids=["path", "version", "body", "query"],
+    ids=["path", "version", "body", "query", "name", "name's version"],
 )
 def test_the_emulator_says_what_it_lacks(
     world: World, path: str, body: object, status: int, told: str

@@ -16,6 +16,7 @@ from local.stack import Stack
 from tests.contract.api_servers import MERGE, Answer, ApiServer
 from tests.contract.conftest import actual_server, api_server, emulated_server, namespace
 from tests.functional.world import subscribe
+from tests.kit.waiting import PATIENCE_SECONDS
 
 __all__ = ["actual_server", "api_server", "emulated_server", "namespace"]
 
@@ -57,17 +58,17 @@ def site(stack: Stack, tmp_path: Path, api_server: ApiServer, namespace: str) ->
     with stack.host(environment, timer=False) as host:
         subscribe(stack, host)
         yield Site(stack, host, api_server, vault, namespace)
-        assert stack.settle()  # before the host goes, which would leave events behind
+        assert stack.settle(PATIENCE_SECONDS)  # before the host goes, lest events stay behind
 
 
 def test_the_main_job(site: Site) -> None:
     """Secrets and versions arrive, drift is repaired, what is gone goes, others' keys stay."""
     site.vault.set_secret("db", "one")
     site.vault.set_secret("api", "key")
-    assert site.stack.settle()
+    assert site.stack.settle(PATIENCE_SECONDS)
     assert site.data() == {"db": "one", "api": "key"}
     site.vault.set_secret("db", "two")
-    assert site.stack.settle()
+    assert site.stack.settle(PATIENCE_SECONDS)
     assert site.data() == {"db": "two", "api": "key"}
     stranger = base64.b64encode(b"mallory").decode()
     assert (
@@ -85,7 +86,7 @@ def test_a_key_that_somebody_holds_goes_with_its_secret(site: Site) -> None:
     """A key changed in the cluster, whose vault secret is then deleted, does not stay."""
     site.vault.set_secret("db", "one")
     site.vault.set_secret("api", "key")
-    assert site.stack.settle()
+    assert site.stack.settle(PATIENCE_SECONDS)
     stranger = base64.b64encode(b"mallory").decode()
     assert site.secret("PATCH", {"data": {"db": stranger}}).status == 200
     site.vault.delete("db")
@@ -96,7 +97,7 @@ def test_a_key_that_somebody_holds_goes_with_its_secret(site: Site) -> None:
 def test_a_quiet_pass_writes_nothing(site: Site) -> None:
     """Once all is settled, a pass leaves the Secret's resourceVersion as it was."""
     site.vault.set_secret("db", "one")
-    assert site.stack.settle()
+    assert site.stack.settle(PATIENCE_SECONDS)
     versions = {site.secret().version}
     while len(versions) < 3 and site.vault.requests()["get"] < 100:
         before = site.vault.requests()["get"]
@@ -120,17 +121,17 @@ def test_what_the_role_does_not_cover_is_refused(site: Site) -> None:
 
 
 def test_a_secret_of_others_is_left_alone(site: Site) -> None:
-    """A Secret that Helm manages keeps its data and its labels until somebody forces it."""
+    """A Secret that Helm manages keeps its data and its labels until somebody takes it over."""
     path = f"/api/v1/namespaces/{site.namespace}/secrets"
     labels: Document = {"app.kubernetes.io/managed-by": "Helm"}
     metadata: Document = {"name": SECRET, "labels": labels}
     body: Document = {"metadata": metadata, "stringData": {"theirs": "1"}}
     assert site.server.call("POST", path, body).status == 201
     site.vault.set_secret("db", "one")
-    assert site.stack.settle()
+    assert site.stack.settle(PATIENCE_SECONDS)
     assert site.data() == {"theirs": "1"}
     assert site.host.post("/api/resync", {"all": True}).status == 422
-    assert site.host.post("/api/resync", {"all": True, "force": True}).status == 200
+    assert site.host.post("/api/resync", {"all": True, "takeover": True}).status == 200
     assert site.data() == {"theirs": "1", "db": "one"}
     left = child(site.secret().body, "metadata")
     assert texts(left, "labels")["app.kubernetes.io/managed-by"] == "keyvault-sync"

@@ -141,26 +141,34 @@ def test_a_hostile_name_leads_nowhere(world: World, name: str) -> None:
     world.stack.cluster.requests.reset()
     topic = f"{place.vault.resource_id.rpartition('/')[0]}/{name}"
     assert world.deliver(altered(place, {"VaultName": name}, topic=topic)) == 202
-    answer = world.post("/api/resync", {"vault": name, "force": True})
+    answer = world.post("/api/resync", {"vault": name, "takeover": True})
     assert answer.status in {400, 404}
     assert world.get(f"/api/status?vault={quote(name[:200], safe='')}").status == 404
     assert world.stack.cluster.requests.count() == 0
     assert "\nINJECTED" not in world.log()
 
 
-def test_force_gives_a_known_vaults_secret_to_no_other(world: World) -> None:
+def test_no_option_gives_a_vaults_secret_to_another(world: World) -> None:
     """Whoever has a function key and a vault of a fitting name gets nobody's Secret by it."""
     victim = filled(world)
     rival = world.place(victim.name.replace("weu-", "xeu-"), silent=True)
     rival.vault.set_secret("key", value())
+    everything = {"removals": True, "takeover": True, "refetch": True}
+    for known in ((victim,), ()):
+        with world.app(*known) as app:
+            for fields in ({}, everything):
+                assert outcome(app.resync(rival, **fields))["reason"] == "TargetTaken"
+            named = app.resync(rival, **everything, takeover_from=victim.name)
+            assert outcome(named)["reason"] == "VaultNotGone"
+    assert victim.data() == victim.wanted()
+    victim.stack.cluster.delete_secret(victim.namespace, victim.secret)
     with world.app(victim) as app:
-        assert outcome(app.resync(rival))["reason"] == "TargetContested"
-        assert outcome(app.resync(rival, force=True))["reason"] == "TargetContested"
-        assert victim.data() == victim.wanted()
+        assert outcome(app.resync(rival, **everything))["reason"] == "TargetContested"
+    assert victim.data() is None
 
 
 def test_a_flood_of_made_up_vaults_keeps_nobody_waiting(world: World) -> None:
-    """Events of vaults that lead nowhere are all answered; amid them a real one is served."""
+    """Events of vaults that lead nowhere are all given back; amid them a real one is served."""
     place = world.place(silent=True)
     place.vault.set_secret("key", value())
     numbers, answers, ended = count(), list[int](), Event()
@@ -183,7 +191,7 @@ def test_a_flood_of_made_up_vaults_keeps_nobody_waiting(world: World) -> None:
             assert place.data() == place.wanted()
         finally:
             ended.set()
-    assert set(answers) == {202}
+    assert set(answers) == {500}
 
 
 def test_tags_make_no_secret_that_kubernetes_itself_reads(world: World) -> None:
@@ -209,16 +217,16 @@ def test_tags_make_no_secret_that_kubernetes_itself_reads(world: World) -> None:
     assert set(world.stack.cluster.secrets(place.namespace)) == {place.secret}
 
 
-@pytest.mark.parametrize("force", [False, True], ids=["pass", "force"])
-def test_a_forged_annotation_leads_to_no_other_namespace(world: World, *, force: bool) -> None:
-    """A name that climbs out of the namespace is not followed, even where an operator forces."""
+@pytest.mark.parametrize("asked", [False, True], ids=["pass", "everything"])
+def test_a_forged_annotation_leads_to_no_other_namespace(world: World, *, asked: bool) -> None:
+    """A name that climbs out of the namespace is not followed, whatever an operator asks for."""
     victim, attacker = filled(world), filled(world)
     share(victim)
     before = victim.document()
     climbing = f"../../{victim.namespace}/secrets/{victim.secret}"
     forge(attacker, {"key": "forged"}, others={climbing: ["key"]})
-    world.resync(attacker, force=force)
-    world.resync(attacker, force=force)
+    for _ in range(2):
+        world.resync(attacker, removals=asked, takeover=asked, refetch=asked)
     assert victim.document() == before
     assert attacker.data() == attacker.wanted()
 
@@ -228,11 +236,30 @@ def test_a_forged_annotation_names_no_other_vault(world: World) -> None:
     victim, attacker = filled(world), filled(world)
     victim.vault.reset_requests()
     forge(attacker, {"key": "forged"}, vault=victim.name)
-    assert outcome(world.resync(attacker))["reason"] == "TargetTaken"
+    for takeover in (False, True):
+        answer = outcome(world.resync(attacker, takeover=takeover))
+        assert answer["reason"] == "TargetTaken"
+        assert f"{attacker.namespace} keyvault-sync/state-" in str(answer["message"])
     assert attacker.data() == {"key": "forged"}
     assert not victim.vault.requests()
-    world.resync(attacker, force=True)
+    bare: Document = {"metadata": {"annotations": {"keyvault-sync/state": None}}}
+    place = (attacker.namespace, attacker.secret)
+    attacker.stack.cluster.patch(SECRET, *place, "merge", bare, Write("operator"))
+    assert world.resync(attacker).status == 200
     assert attacker.data() == attacker.wanted()
+
+
+def test_a_forged_index_leads_into_no_other_vaults_secret(world: World) -> None:
+    """An annotation that names another vault's Secret takes no key from that, by any option."""
+    victim = world.place("weu-DS-AKV-{}-dev-1", age=100)
+    attacker = world.place(f"{victim.vault.name[:-1]}2", age=100)
+    for place in (victim, attacker):
+        place.vault.set_secret("key", value())
+    world.settle()
+    forge(attacker, {"key": "forged"}, others={victim.secret: ["key"]})
+    for asked in (False, True):
+        world.resync(attacker, removals=asked, takeover=asked, refetch=asked)
+        assert victim.data() == victim.wanted()
 
 
 def test_a_forged_index_keeps_no_other_vault_waiting(world: World) -> None:

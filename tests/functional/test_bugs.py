@@ -21,7 +21,7 @@ BUGS = (
     *(
         "sync.app.use_cases:parse",
         "sync.app.use_cases:explain",
-        "sync.app.use_cases:VaultRegistry.look",
+        "sync.app.registry:VaultRegistry.look",
         "sync.app.status:SecretStatus.of",
     ),
     *(
@@ -31,7 +31,7 @@ BUGS = (
     ),
     *(
         "sync.app.work_queue:WorkQueue.submit",
-        "sync.app.work_queue:WorkQueue.sweep",
+        "sync.app.work_queue:WorkQueue.reconcile_many",
         "sync.app.work_queue:WorkQueue.ask",
     ),
     *(
@@ -142,7 +142,7 @@ def test_a_bug_in_any_layer_tells_no_value(acting: World, broken: Broken, bug: s
         acting.deliver(place.event("key", made.version))
         assert acting.timer in {202, 500}
         acting.get(f"/api/status?vault={place.name}")
-        acting.resync(place, force=True)
+        acting.resync(place, takeover=True, refetch=True)
     finally:
         broken.shows("")
     told = acting.log() + "".join(answer.text for answer in acting.answers)

@@ -83,8 +83,10 @@ def test_listed_vaults_are_covered_besides(platform: Platform) -> None:
 
 
 def test_a_search_that_fails_keeps_no_vault_waiting(platform: Platform) -> None:
-    """While Resource Graph is down the known vaults are reconciled, and the failure is told."""
+    """While Resource Graph is down vaults with their Secrets are reconciled; new ones wait."""
     listed, found = platform.place(), platform.place()
+    assert platform.world.resync(listed).status == 200
+    listed.vault.set_secret("another", value())
     with platform.app(listed) as app:
         platform.world.stack.resource_manager.fail(503, 3)
         answer = app.post("/api/resync", {"all": True})
@@ -96,9 +98,11 @@ def test_a_search_that_fails_keeps_no_vault_waiting(platform: Platform) -> None:
         assert told(status, "state") == {"discovery": "unknown", listed.name: "converged"}
         assert app.timer == 500
         named = app.resync(found)
-        assert (named.status, outcome(named)["outcome"]) == (200, "converged")
+        assert (named.status, outcome(named)["reason"]) == (503, "DiscoveryNeeded")
+        assert "HTTP status 503" in str(outcome(named)["message"])
+        assert app.deliver(found.event("key")) == 500
     assert listed.data() == listed.wanted()
-    assert found.data() == found.wanted()
+    assert found.data() is None
     timer = [line for line in platform.world.log().splitlines() if "timer: discovery: " in line]
     assert len(timer) == 1
     assert " WARNING " in timer[0]
@@ -107,6 +111,8 @@ def test_a_search_that_fails_keeps_no_vault_waiting(platform: Platform) -> None:
 def test_a_missing_role_is_told_and_forgets_nothing(platform: Platform) -> None:
     """An identity that may not see the vaults gets none: an error with the command that helps."""
     listed = platform.place()
+    assert platform.world.resync(listed).status == 200
+    listed.vault.set_secret("another", value())
     platform.see(granted=False)
     try:
         with platform.app(listed) as app:
@@ -153,17 +159,90 @@ def test_the_status_covers_a_large_platform(platform: Platform) -> None:
     assert list(told(answer, "state")) == sorted(names)
 
 
-def test_an_event_does_not_wait_for_a_search(platform: Platform) -> None:
-    """Events and resyncs of one vault ask Resource Graph nothing."""
+def test_a_vault_in_step_waits_for_no_search(platform: Platform) -> None:
+    """Events and resyncs of a vault that has its Secret ask Resource Graph nothing."""
     place = platform.place()
+    assert platform.world.resync(place).status == 200
     before = platform.searches()
+    made = place.vault.set_secret("key", value())
     with platform.app() as app:
-        assert app.deliver(place.event("key")) == 202
-        assert app.resync(place).status == 200
+        assert app.deliver(place.event("key", made.version)) == 202
+        assert app.resync(place, refetch=True).status == 200
         assert platform.searches() == before
         assert app.timer == 202
     assert place.data() == place.wanted()
     assert platform.searches() > before
+
+
+def test_an_instance_that_has_not_searched_takes_nothing(platform: Platform) -> None:
+    """Each trigger may run on instances of its own: none gives a rival what it has not looked for.
+
+    One vault has its Secret. Its rival leads there too, and asks a process in which nothing ran.
+    """
+    victim = platform.place()
+    with platform.app() as timer:
+        assert timer.timer == 202
+    assert victim.data() == victim.wanted()
+    rival = platform.place(f"neu{victim.name[3:]}")
+    for fields in ({}, {"removals": True, "takeover": True, "refetch": True}):
+        with platform.app() as http:
+            assert outcome(http.resync(rival, **fields))["reason"] == "TargetTaken"
+    with platform.app() as events:
+        assert events.deliver(rival.event("key")) == 202
+    assert victim.data() == victim.wanted()
+
+
+@pytest.mark.parametrize("by_event", [True, False], ids=["event", "resync"])
+def test_a_rival_is_not_first_where_nothing_has_searched(
+    platform: Platform, *, by_event: bool
+) -> None:
+    """Of two vaults for one Secret neither makes it, whichever is heard of first and where."""
+    one = platform.place()
+    rival = platform.place(f"neu{one.name[3:]}")
+    before = platform.searches()
+    with platform.app() as app:
+        if by_event:
+            assert app.deliver(rival.event("key")) == 202
+            assert app.logged("ERROR", "event: ", "TargetContested", rival.name)
+        else:
+            told = outcome(app.resync(rival, takeover=True))
+            assert told["reason"] == "TargetContested"
+    assert one.data() is None
+    assert platform.searches() > before
+
+
+def test_an_event_of_a_found_vault_is_left_to_the_passes(platform: Platform) -> None:
+    """An instance of events alone searches to know whether a pass will try the vault again."""
+    place, hidden = platform.place(), platform.place()
+    platform.world.stack.resource_manager.hide_vault(hidden.vault.resource_id)
+    for each in (place, hidden):
+        each.stack.cluster.delete_namespace(each.namespace)
+    with platform.app() as app:
+        assert app.deliver(place.event("key")) == 202
+        assert app.deliver(hidden.event("key")) == 500
+        for each in (place, hidden):
+            assert app.logged("ERROR", "event: ", "NamespaceMissing", each.name)
+
+
+def test_a_vault_that_is_gone_is_taken_over_by_its_name(platform: Platform) -> None:
+    """Once Resource Manager calls its name free, another vault gets its Secret, and not before."""
+    former = platform.place()
+    with platform.app() as app:
+        assert app.timer == 202
+        heir = platform.place(f"neu{former.name[3:]}")
+        heir.vault.set_secret("another", value())
+        refused = app.resync(heir, takeover_from=former.name)
+        assert outcome(refused)["reason"] == "VaultNotGone"
+        assert former.data() == former.wanted()
+    manager = platform.world.stack.resource_manager
+    manager.hide_vault(former.vault.resource_id)
+    with platform.app() as app:
+        assert outcome(app.resync(heir))["reason"] == "TargetTaken"
+        assert outcome(app.resync(heir, takeover=True))["reason"] == "TargetTaken"
+        assert app.resync(heir, takeover_from=former.name.upper()).status == 200
+        assert heir.data() == heir.wanted()
+        assert app.timer == 202
+    assert heir.data() == heir.wanted()
 
 
 def test_vaults_that_are_found_contend_like_listed_ones(platform: Platform) -> None:
@@ -173,7 +252,7 @@ def test_vaults_that_are_found_contend_like_listed_ones(platform: Platform) -> N
     with platform.app() as app:
         assert app.timer == 202
         assert app.deliver(one.event("key")) == 202
-        assert outcome(app.resync(other, force=True))["reason"] == "TargetContested"
+        assert outcome(app.resync(other, takeover=True))["reason"] == "TargetContested"
     assert one.data() is None
     assert platform.world.logged("ERROR", "event: ", "TargetContested", one.name)
 

@@ -104,14 +104,57 @@ def test_an_event_of_a_foreign_subscription_is_refused(world: World, place: Plac
     assert place.data() is None
 
 
-def test_without_subscriptions_every_event_is_refused(world: World) -> None:
-    """An app without SYNC_SUBSCRIPTIONS acknowledges events and says which setting is missing."""
-    place = world.place()
-    with world.app(SYNC_SUBSCRIPTIONS=""):
-        place.vault.set_secret("key", value())
-        world.settle()
-    assert world.refused("WARNING", "SubscriptionsUnset", "SYNC_SUBSCRIPTIONS")
-    assert place.data() is None
+def test_without_subscriptions_every_event_is_refused(world: World, place: Place) -> None:
+    """An app of passes alone acknowledges events and says which setting is missing."""
+    with world.app(place, SYNC_SUBSCRIPTIONS="") as app:
+        assert app.deliver(place.event("key")) == 202
+        assert world.refused("WARNING", "SubscriptionsUnset", "SYNC_SUBSCRIPTIONS")
+        assert place.data() is None
+        assert app.get("/api/health").status == 200
+        assert app.timer == 202
+    assert place.data() == place.wanted()
+
+
+def test_an_app_that_knows_nothing_acknowledges_nothing(world: World, place: Place) -> None:
+    """Without subscriptions and vaults events and passes fail, and the app says it is not well."""
+    with world.app(SYNC_SUBSCRIPTIONS="") as app:
+        assert app.deliver(place.event("key")) == 500
+        assert world.logged("ERROR", "event: ", "NothingKnown", "SYNC_SUBSCRIPTIONS")
+        assert app.timer == 500
+        health = app.get("/api/health")
+        assert (health.status, health.body) == (503, {"status": "misconfigured"})
+        assert place.data() is None
+        assert app.resync(place).status == 200
+    assert place.data() == place.wanted()
+
+
+@pytest.mark.parametrize("covered", [True, False])
+def test_what_no_pass_would_make_good_is_not_acknowledged(
+    world: World, place: Place, *, covered: bool
+) -> None:
+    """The timer tries its vaults again; of any other one the event is all that there is."""
+    place.stack.cluster.delete_namespace(place.namespace)
+    with world.app(*([place] if covered else [])) as app:
+        assert app.deliver(place.event("key")) == (202 if covered else 500)
+        assert app.logged("ERROR", "event: ", "NamespaceMissing", place.name)
+        place.stack.cluster.create_namespace(place.namespace)
+        assert (app.timer if covered else app.deliver(place.event("key"))) == 202
+    assert place.data() == place.wanted()
+
+
+def test_one_secrets_own_fault_is_acknowledged_outside_of_passes(
+    world: World, place: Place
+) -> None:
+    """Wrong tags and values are the team's: what mends them has an event of its own."""
+    tagged = place.vault.set_secret("tagged", value(), tags={"k8s-type": "nonsense"})
+    broken = place.vault.set_secret("broken", value(), tags={"k8s-expand": "json"})
+    for name, version, reason in (
+        ("tagged", tagged.version, "TagWrong"),
+        ("broken", broken.version, "ValueNotOfFormat"),
+    ):
+        assert world.deliver(place.event(name, version)) == 202
+        assert world.logged("ERROR", "event: ", reason, place.name)
+    assert list(place.data() or {}) == ["key"]
 
 
 @pytest.mark.parametrize("name", ["weu-akv-shop-dev-1", "weu-ds-akv-shop-dev-0", "plain-vault"])
@@ -131,7 +174,7 @@ def test_a_protected_namespace_is_never_written(world: World, project: str, stag
     place.vault.set_secret("key", value())
     world.settle()
     assert world.refused("ERROR", "NamespaceProtected", f"{project}-{stage}", "rename")
-    answer = world.resync(place, force=True)
+    answer = world.resync(place, removals=True, takeover=True, refetch=True)
     assert answer.status == 422
     assert place.data() is None
 

@@ -24,7 +24,7 @@ def delete(place: Place, names: Iterable[str]) -> None:
         place.vault.delete(name)
 
 
-def test_an_empty_listing_removes_nothing_until_forced(world: World) -> None:
+def test_an_empty_listing_removes_nothing_until_asked(world: World) -> None:
     """A vault that is suddenly empty is refused, and the answer says how to go on."""
     place = filled(world, 2)
     before, revision = place.data(), place.revision()
@@ -32,10 +32,10 @@ def test_an_empty_listing_removes_nothing_until_forced(world: World) -> None:
     answer = world.resync(place)
     assert answer.status == 422
     assert outcome(answer)["reason"] == "UnsafePlan"
-    assert "force" in str(outcome(answer)["message"])
+    assert "removals" in str(outcome(answer)["message"])
     assert (place.data(), place.revision()) == (before, revision)
     assert world.logged("ERROR", "UnsafePlan", place.name)
-    assert world.resync(place, force=True).status == 200
+    assert world.resync(place, removals=True).status == 200
     assert place.data() == {}
 
 
@@ -43,13 +43,13 @@ def test_an_empty_listing_removes_nothing_until_forced(world: World) -> None:
 def test_a_listing_may_take_three_tenths_of_ten_or_more(
     world: World, keys: int, gone: int, status: int
 ) -> None:
-    """More than 30 % of ten or more keys go only by force."""
+    """More than 30 % of ten or more keys go only where removals are asked for."""
     place = filled(world, keys)
     before = place.data()
     delete(place, place.vault.names()[:gone])
     assert world.resync(place).status == status
     assert place.data() == (before if status == 422 else place.wanted())
-    assert world.resync(place, force=True).status == 200
+    assert world.resync(place, removals=True).status == 200
     assert place.data() == place.wanted()
 
 

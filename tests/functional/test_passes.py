@@ -112,12 +112,12 @@ def test_a_pass_repairs_drift(world: World, place: Place, drift: Callable[[Place
     assert place.revision() == revision
 
 
-def test_what_left_no_trace_is_repaired_when_forced(world: World, place: Place) -> None:
+def test_what_left_no_trace_is_repaired_when_read_anew(world: World, place: Place) -> None:
     """Who applies stringData and lets go of it leaves a value that nothing tells of but itself."""
     overlay(place)
     apply(place, {})
     assert place.data() != place.wanted()
-    assert changes(world.resync(place, force=True)) == {"a": "update"}
+    assert changes(world.resync(place, refetch=True)) == {"a": "update"}
     assert place.data() == place.wanted()
 
 

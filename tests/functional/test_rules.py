@@ -37,7 +37,7 @@ def test_a_credential_is_used_by_env_from(world: World) -> None:
 
 
 def test_another_key_style_renames_every_key(world: World) -> None:
-    """The platform's change of mind is one write, and no loss that an operator has to force."""
+    """The platform's change of mind is one write, and no loss that an operator has to ask for."""
     place = world.place(age=600, silent=True)
     for number in range(12):
         place.vault.set_secret(f"key-{number}", value())
@@ -97,7 +97,7 @@ def test_the_platform_includes_and_excludes(world: World) -> None:
 
 
 def test_a_pattern_that_takes_too_much_is_refused(world: World) -> None:
-    """A setting that would remove more than 30 % of the keys removes none until forced."""
+    """A setting that would remove more than 30 % of the keys removes none until asked for."""
     place = world.place(age=600, silent=True)
     for number in range(10):
         place.vault.set_secret(f"key-{number}", value())
@@ -106,7 +106,7 @@ def test_a_pattern_that_takes_too_much_is_refused(world: World) -> None:
         answer = app.resync(place)
         assert (answer.status, outcome(answer)["reason"]) == (422, "UnsafePlan")
         assert place.data() == place.wanted()
-        assert app.resync(place, force=True).status == 200
+        assert app.resync(place, removals=True).status == 200
         assert list(place.data() or {}) == ["key-1"]
 
 

@@ -248,26 +248,24 @@ def test_additional_vaults_have_secrets_of_their_own(world: World) -> None:
 
 def test_somebody_elses_secret_is_not_taken(world: World) -> None:
     """A Secret that was there before the tag is left alone and named; the others go on."""
-    place = world.place()
+    place = world.place(silent=True)
     web = other(world, place, "keyvault-project-web")
     place.stack.cluster.put_secret(web.namespace, web.secret, {"theirs": b"x"})
     plain = place.vault.set_secret("plain", value()).value
     place.vault.set_secret("token", value(), tags={"k8s-secret": "web"})
-    world.settle()
     answer = world.resync(place)
     assert (answer.status, outcome(answer)["reason"]) == (422, "TargetTaken")
     assert web.secret in str(outcome(answer)["message"])
     assert (place.data(), web.data()) == ({"plain": plain}, {"theirs": "x"})
-    assert world.resync(place, force=True).status == 200
+    assert world.resync(place, takeover=True).status == 200
     assert web.data() == {"theirs": "x", "token": place.wanted()["token"]}
 
 
 def test_a_secret_off_the_role_holds_back_no_other(world: World) -> None:
     """A Secret that the app's Role does not name is refused by its name, and the others go on."""
-    place = world.place()
+    place = world.place(silent=True)
     place.vault.set_secret("token", value(), tags={"k8s-secret": "web"})
     plain = place.vault.set_secret("plain", value()).value
-    world.settle()
     answer = world.resync(place)
     assert answer.status == 422
     assert "keyvault-project-web" in str(outcome(answer)["message"])

@@ -14,7 +14,7 @@ from tests.kit.app import EVENTS, TIMER, App, log_size, values_told
 from tests.kit.events import NEW_VERSION
 from tests.kit.site import Clock
 from tests.kit.site import StackSite as Place
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import PATIENCE_SECONDS, wait_until
 
 __all__ = [
     "EVENTS",
@@ -71,7 +71,7 @@ class World(App):
 
     def settle(self) -> None:
         """Wait until every event has been delivered and answered."""
-        assert self.stack.settle()
+        assert self.stack.settle(PATIENCE_SECONDS)
 
     def resync(self, place: Place, **fields: object) -> Answer:
         """Resync one vault over HTTP."""

@@ -72,7 +72,7 @@ def _resync(given: bytes) -> object:
     chosen = [request.vault is not None, request.project is not None]
     assert chosen.count(True) <= 1
     assert (request.project is None) == (request.stage is None)
-    return request.secret, request.dry_run, request.force
+    return request.secret, request.dry_run, request.removals
 
 
 def _vault(given: bytes) -> object:
@@ -187,7 +187,7 @@ TARGETS = (
         _resync,
         (
             _json({"vault": VAULT, "secret": "db-url", "dry_run": True}),
-            _json({"project": "shop", "stage": "dev", "force": True}),
+            _json({"project": "shop", "stage": "dev", "removals": True}),
             _json({"all": True}),
             _json({"vault": PLANTED, PLANTED: 1}),
             _json({"vault": VAULT, "secret": f"{PLANTED}!"}),

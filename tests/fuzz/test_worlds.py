@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sync.app.registry import VaultRegistry
 from sync.app.requests import parse_resync
-from sync.app.use_cases import App, VaultRegistry
+from sync.app.use_cases import App
 from sync.app.work_queue import Threads, WorkQueue
 from sync.core.errors import Malformed, NotOurs, SyncError
 from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Converged, VaultName
@@ -49,7 +50,7 @@ ENOUGH = settings(max_examples=60, deadline=None)
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # the library warns of odd bundles
 
 
-class Listed:
+class ListedVaults:
     """The directory of one vault."""
 
     def __init__(self, vault: VaultName) -> None:
@@ -58,6 +59,10 @@ class Listed:
     def known(self, _deadline: Deadline) -> Known:
         """Return it."""
         return Known((self._vault,))
+
+    def is_gone(self, _vault: str, _deadline: Deadline) -> bool:
+        """Deny that any is."""
+        return False
 
 
 def app_of(world: World) -> App:
@@ -70,9 +75,9 @@ def app_of(world: World) -> App:
 
     return App(
         NAMING,
-        VaultRegistry(NAMING, Listed(world.vault), [world.vault]),
+        VaultRegistry(NAMING, ListedVaults(world.vault), [world.vault]),
         frozenset({SUBSCRIPTION}),
-        WorkQueue(reconcile, world.clock, Threads(lanes=1, sweep=1, fetchers=1, readers=1)),
+        WorkQueue(reconcile, world.clock, Threads(lanes=1, passes=1, fetchers=1, readers=1)),
         world.cluster,
         world.clock,
         world.reconciler.look,
@@ -97,7 +102,8 @@ def events(draw: st.DrawFn) -> str:
 def test_an_event_that_is_not_taken_touches_nothing(payload: str) -> None:
     """No vault is read, no Secret is read or written, and what is told holds nothing but names."""
     world = World.in_step("db-url")
-    told = app_of(world).event(payload).result(timeout=20)
+    (pending,) = app_of(world).event(payload)
+    told = pending.outcome.result(timeout=20)
     json.dumps(to_json(outcome_of(told))).encode()
     if isinstance(told, Converged):
         assert told.target == world.target
@@ -110,7 +116,7 @@ def test_an_event_that_is_not_taken_touches_nothing(payload: str) -> None:
 @ENOUGH
 @given(
     st.dictionaries(
-        st.sampled_from(["vault", "project", "stage", "all", "secret", "dry_run", "force", "x"]),
+        st.sampled_from(["vault", "project", "stage", "all", "secret", "dry_run", "removals", "x"]),
         JSON,
         max_size=4,
     ).map(json.dumps).map(str.encode)

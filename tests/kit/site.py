@@ -13,6 +13,7 @@ from local.kubernetes.documents import Document, child, text, texts
 from local.kubernetes.status import ApiError
 from local.stack import SUBSCRIPTION, Stack
 from tests.kit.events import new_version
+from tests.kit.waiting import PATIENCE_SECONDS
 
 OWN = "keyvault-project"
 
@@ -161,7 +162,7 @@ class StackSite(EmulatedSite):
 
     @override
     def settle(self) -> None:
-        assert self.stack.settle()
+        assert self.stack.settle(PATIENCE_SECONDS)
 
 
 def new_vault(

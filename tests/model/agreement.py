@@ -141,7 +141,9 @@ def check(world: World, watch: Watch, app: App) -> None:
     for kept, refusal in zip(world.kept, refusals, strict=True):
         if refusal:
             world.main = Actor(removals=True, takeover=True)
-            (outcome,) = app.resync(Resync(vault=kept.vault.name, force=True))
+            (outcome,) = app.resync(
+                Resync(vault=kept.vault.name, removals=True, takeover=True, refetch=True)
+            )
             _judge(outcome, expected(world, kept))
     _compare(world, watch, patient=True)
     world.main = Actor()
@@ -168,7 +170,7 @@ def _sweep(world: World, app: App) -> list[Outcome]:
     """Sweep, and return the outcomes in the order of the vaults, which a pass has none of."""
     outcomes = {
         outcome.vault if isinstance(outcome, Failed) else outcome.target.vault.text: outcome
-        for outcome in app.sweep()
+        for outcome in app.resync_known()
         if isinstance(outcome, Failed | Converged)
     }
     return [outcomes[kept.vault.name.lower()] for kept in world.kept]

@@ -13,11 +13,12 @@ from azure.core.pipeline.transport import RequestsTransport
 
 from local.kubernetes.credentials import kubeconfig
 from sync.adapters.azure.key_vault import KeyVaults
-from sync.adapters.azure.resource_graph import Listed
+from sync.adapters.azure.listed_vaults import ListedVaults
 from sync.adapters.kubernetes.client import Clusters
 from sync.adapters.kubernetes.cluster_config import ClusterConfig, KubeconfigText
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
-from sync.app.use_cases import App, VaultRegistry
+from sync.app.registry import VaultRegistry
+from sync.app.use_cases import App
 from sync.app.work_queue import Threads, WorkQueue
 from sync.core.model import Target, VaultName
 from sync.core.ports import Deadline
@@ -108,13 +109,13 @@ def build(wire: Wire) -> Real:
         cluster = KubernetesSecrets(clusters)
         _open(key_vaults, cluster, naming, vaults)
     reconciler = Reconciler(key_vaults, cluster, wire.now, turns=no_wait_turns)
-    threads = Threads(lanes=1, sweep=1, fetchers=1, readers=1)  # one at a time: it can be repeated
+    threads = Threads(lanes=1, passes=1, fetchers=1, readers=1)  # one at a time: it can be repeated
     fleet = WorkQueue(reconciler.reconcile, wire.now, threads)
     known = [vaults[:number] for number in range(1, len(vaults) + 1)]
     apps = [
         App(
             naming=naming,
-            survey=VaultRegistry(naming, Listed(some), some),
+            survey=VaultRegistry(naming, ListedVaults(some), some),
             subscriptions=frozenset({SUBSCRIPTION}),
             fleet=fleet,
             cluster=cluster,

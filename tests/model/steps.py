@@ -381,7 +381,7 @@ class Sweep(Step):
         """Let it happen."""
         history.world.main = Actor()
         began = history.world.moment
-        for outcome in list(history.app.sweep()):
+        for outcome in list(history.app.resync_known()):
             history.tell(outcome)
             if isinstance(outcome, Converged):
                 history.watch.told(history.of(outcome.target), began, None, ())
@@ -399,7 +399,8 @@ class Deliver(Step):
         if events:
             history.world.main = Actor()
             payload = json.dumps(events[self.event % len(events)])
-            history.tell(history.app.event(payload).result())
+            for pending in history.app.event(payload):
+                history.tell(pending.outcome.result())
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ RULES = {
     "planned": "a write that is accepted was planned on the state that it replaced",
     "order": "what is written was read from the vault after the Secret was read",
     "told": "what is reported as brought over has been written",
-    "guard": "a vault that is listed as empty takes nothing away until that is forced",
+    "guard": "a vault that is listed as empty takes nothing away until removals are asked for",
     "dry": "a dry run writes nothing",
     "secret": "a value is in the vault and in the Secret and nowhere else",
     "bug": "nothing is raised that nobody thought of",

@@ -20,7 +20,7 @@ from local.authority import Authority
 from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
 from sync.adapters.azure.aks import managed_cluster_endpoint, resource_id
-from sync.adapters.azure.resource_graph import Listed, ResourceGraph
+from sync.adapters.azure.resource_graph import ResourceGraph
 from sync.adapters.azure.resource_manager import (
     PUBLIC_CLOUD,
     Question,
@@ -469,9 +469,3 @@ def test_a_search_is_not_waited_for_beyond_the_deadline(
     assert meanwhile.vaults == (OTHER,)
     assert meanwhile.fault
     assert meanwhile.fault.reason == "DeadlineExceeded"
-
-
-def test_a_list_is_all_there_is() -> None:
-    """Where no search is asked for, the settings are the directory."""
-    known = Listed((VAULT,)).known(soon())
-    assert (known.vaults, known.fault) == ((VAULT,), None)

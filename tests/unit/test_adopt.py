@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from sync.adapters.azure.resource_graph import Listed
+from sync.adapters.azure.listed_vaults import ListedVaults
+from sync.app.registry import VaultRegistry
 from sync.app.takeover import Adoption, Fate, adopt, look
-from sync.app.use_cases import App, Budget, VaultRegistry
+from sync.app.use_cases import App, Budget
 from sync.app.work_queue import WorkQueue
 from sync.cli.arguments import parse
 from sync.cli.commands import Screen, run
@@ -51,7 +52,7 @@ class Handover:
     def _app(world: World) -> App:
         return App(
             naming=NAMING,
-            survey=VaultRegistry(NAMING, Listed(()), ()),
+            survey=VaultRegistry(NAMING, ListedVaults(()), ()),
             subscriptions=frozenset(),
             fleet=WorkQueue(world.reconciler.reconcile, world.clock),
             cluster=world.cluster,
@@ -69,9 +70,9 @@ class Handover:
         """How often the Secret was written."""
         return self.world.cluster.secrets[self.world.target.place].revision
 
-    def look(self, *, force: bool = False) -> Adoption:
+    def look(self, *, takeover: bool = False) -> Adoption:
         """Plan."""
-        return look(self.app, self.known, BUDGET, force=force)
+        return look(self.app, self.known, BUDGET, takeover=takeover)
 
     def say(self, *argv: str, typed: str | None = None, tables: bool = True) -> tuple[int, str]:
         """Run the command line; return its exit code and all it showed."""
@@ -117,12 +118,12 @@ def test_an_adoption_writes_what_it_showed_and_loses_no_key() -> None:
     assert not handover.look()
 
 
-@pytest.mark.parametrize("force", [True, False])
-def test_an_owner_that_is_still_there_has_to_be_overruled(*, force: bool) -> None:
-    """Without force nothing is even read from the vault."""
+@pytest.mark.parametrize("takeover", [True, False])
+def test_an_owner_that_is_still_there_has_to_be_overruled(*, takeover: bool) -> None:
+    """Without that nothing is even read from the vault."""
     handover = Handover.prepared(owner=True)
-    if force:
-        adopt(handover.app, handover.known, handover.look(force=True), BUDGET)
+    if takeover:
+        adopt(handover.app, handover.known, handover.look(takeover=True), BUDGET)
         assert handover.world.data == ADOPTED | {"theirs": "kept"}
         return
     with pytest.raises(Permanent, match="kubectl delete externalsecret shop") as refused:
@@ -152,17 +153,33 @@ def test_what_was_shown_is_what_is_written() -> None:
     assert handover.revision == before
 
 
-def test_another_vaults_keys_are_not_adopted_away() -> None:
-    """A Secret that another vault fills would lose its keys: refused, forced or not."""
+def test_another_vaults_secret_is_not_adopted() -> None:
+    """A Secret that another vault fills is refused, whatever is asked for."""
     handover = Handover.prepared()
     rival = handover.world.rival()
     rival.put("of-the-rival", "x")
-    rival.sweep(force=True)
+    rival.sweep(takeover=True)
     before = handover.revision
-    for force, reason in ((False, "TargetTaken"), (True, "AdoptionRemoves")):
-        with pytest.raises(Permanent, match="--force") as refused:
-            handover.look(force=force)
-        assert refused.value.reason == reason
+    for takeover in (False, True):
+        with pytest.raises(Permanent, match=f"--takeover-from {rival.vault}") as refused:
+            handover.look(takeover=takeover)
+        assert refused.value.reason == "TargetTaken"
+    assert handover.revision == before
+
+
+def test_keys_that_we_wrote_are_not_adopted_away() -> None:
+    """Where our own keys would go the adoption is refused, and says what lets them go."""
+    handover = Handover.prepared()
+    world = handover.world
+    world.put("gone", "x")
+    world.sweep(takeover=True)
+    world.vaults.delete(world.vault, "gone")
+    world.clock.tick(300)
+    world.cluster.edit(world.target, {("label", MANAGED_BY_LABEL): b"Helm"}, "helm")
+    before = handover.revision
+    with pytest.raises(Permanent, match="--takeover") as refused:
+        handover.look(takeover=True)
+    assert refused.value.reason == "AdoptionRemoves"
     assert handover.revision == before
 
 
@@ -180,14 +197,14 @@ def test_only_the_vaults_own_secret_is_adopted() -> None:
 
 
 def test_an_adoption_takes_no_other_secret_with_it() -> None:
-    """A Secret that tags ask for and that somebody else has is not taken by the way, with force."""
+    """A Secret that tags ask for and that somebody else has is not taken by the way."""
     handover = Handover.prepared(owner=True)
     world = handover.world
     world.vaults.put(world.vault, "cert", "x", tags={"k8s-secret": "web"})
     web = replace(world.target, secret=f"{world.target.secret}-web")
     world.cluster.edit(web, {("data", "theirs"): b"y"})
     with pytest.raises(Permanent, match=web.secret) as refused:
-        handover.look(force=True)
+        handover.look(takeover=True)
     assert refused.value.reason == "TargetTaken"
 
 
@@ -286,7 +303,7 @@ def test_a_refusal_says_how_the_owner_lets_go() -> None:
     assert code == 1
     assert "TargetTaken" in shown
     assert "--cascade=orphan" in shown
-    assert handover.say("--yes", "--force")[0] == 0
+    assert handover.say("--yes", "--takeover")[0] == 0
 
 
 @pytest.mark.parametrize("argv", [("adopt",), ("adopt", "--all"), ("adopt", "")])

@@ -9,11 +9,20 @@ from uuid import UUID
 
 import pytest
 
+from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
 from sync.app.status import SecretStatus, VaultStatus
-from sync.app.use_cases import DISCOVERY, REQUEST, App, VaultRegistry
+from sync.app.use_cases import DISCOVERY, REQUEST, App
 from sync.app.work_queue import Threads, WorkQueue
-from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
+from sync.core.errors import (
+    Malformed,
+    NotOurs,
+    Permanent,
+    SyncError,
+    Transient,
+    Unattended,
+    Unexpected,
+)
 from sync.core.model import (
     Actual,
     Converged,
@@ -47,6 +56,9 @@ class Stage:
     known: tuple[str, ...] = KNOWN
     listed: tuple[str, ...] = ()
     fault: SyncError | None = None
+    current: bool = True
+    gone: frozenset[str] | SyncError = frozenset()
+    subscriptions: frozenset[str] = frozenset({SUBSCRIPTION})
     works: list[ReconcileRequest] = field(default_factory=list)
     looks: list[float] = field(default_factory=list)
 
@@ -64,9 +76,9 @@ class Stage:
         return App(
             naming=naming,
             survey=VaultRegistry(naming, Searched(self, naming), listed),
-            subscriptions=frozenset({SUBSCRIPTION}),
+            subscriptions=self.subscriptions,
             fleet=WorkQueue(
-                reconcile, self.world.clock, Threads(lanes=2, sweep=1, fetchers=1, readers=1)
+                reconcile, self.world.clock, Threads(lanes=2, passes=1, fetchers=1, readers=1)
             ),
             cluster=self.world.cluster,
             clock=self.world.clock,
@@ -88,7 +100,14 @@ class Searched:
     def known(self, deadline: Deadline) -> Known:
         """Note the search and its seconds."""
         self.stage.looks.append(deadline.remaining())
-        return Known(tuple(map(self.naming.vault, self.stage.known)), self.stage.fault)
+        stage = self.stage
+        return Known(tuple(map(self.naming.vault, stage.known)), stage.fault, stage.current)
+
+    def is_gone(self, vault: str, _deadline: Deadline) -> bool:
+        """Tell what the stage says."""
+        if isinstance(self.stage.gone, SyncError):
+            raise self.stage.gone
+        return vault in self.stage.gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +176,13 @@ def event(vault: str, kind: str = "SecretNewVersionCreated", **data: object) -> 
     )
 
 
+def taken(app: App, payload: str) -> Outcome:
+    """Return the one outcome of an event, as the trigger has it in the end."""
+    (pending,) = app.event(payload)
+    (outcome,) = app.kept([pending.outcome.result(20)], 20)
+    return outcome
+
+
 def of(outcome: Outcome) -> type[SyncError] | None:
     """Return the kind of what went wrong."""
     return None if isinstance(outcome, Converged) else type(outcome.error)
@@ -166,7 +192,7 @@ def test_an_event_brings_its_secret_over() -> None:
     """An event leads to a reconcile of its vault's target with its secret as hint."""
     stage = Stage()
     version = stage.put(KNOWN[0], "a", "new")
-    outcome = stage.app().event(event(KNOWN[0].upper(), Version=version)).result(20)
+    outcome = taken(stage.app(), event(KNOWN[0].upper(), Version=version))
     assert isinstance(outcome, Converged)
     assert stage.world.data == {"a": "new"}
     assert stage.works[0].hints == (Hint(SecretName("a"), version, stage.world.clock()),)
@@ -177,7 +203,7 @@ def test_an_event_of_a_vault_that_nobody_listed_is_taken_too() -> None:
     """The list of vaults is the timer's; an event of an allowed subscription needs no entry."""
     stage = Stage(known=())
     stage.put(KNOWN[0], "a", "new")
-    assert isinstance(stage.app().event(event(KNOWN[0])).result(20), Converged)
+    assert isinstance(taken(stage.app(), event(KNOWN[0])), Converged)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +223,7 @@ def test_an_event_of_a_vault_that_nobody_listed_is_taken_too() -> None:
 def test_other_events_reach_no_vault(payload: str, kind: type[SyncError]) -> None:
     """What is not ours is ignored, what cannot be read or leads nowhere fails; nobody is asked."""
     stage = Stage()
-    outcome = stage.app().event(payload).result(0)
+    outcome = taken(stage.app(), payload)
     assert isinstance(outcome, Ignored if kind is NotOurs else Failed)
     assert of(outcome) is kind
     assert stage.works == []
@@ -206,29 +232,29 @@ def test_other_events_reach_no_vault(payload: str, kind: type[SyncError]) -> Non
 
 def test_an_expiry_is_told_with_its_time() -> None:
     """An expiry event says which secret of which vault expires and when."""
-    outcome = Stage().app().event(event(KNOWN[0], "SecretExpired", EXP="1767268800")).result(0)
+    outcome = taken(Stage().app(), event(KNOWN[0], "SecretExpired", EXP="1767268800"))
     assert isinstance(outcome, Ignored)
     assert outcome.error.reason == "SecretExpired"
     for word in ("'a'", KNOWN[0], "2026-01-01T12:00:00+00:00"):
         assert word in outcome.error.message
 
 
-def test_a_sweep_covers_every_known_vault() -> None:
+def test_a_pass_covers_every_known_vault() -> None:
     """The timer's pass has one outcome for each vault, and each one is whole."""
     stage = Stage()
     for name in KNOWN:
         stage.put(name, "a", name)
-    outcomes = list(stage.app().sweep())
+    outcomes = list(stage.app().resync_known())
     swept = sorted(o.target.vault.text for o in outcomes if isinstance(o, Converged))
     assert swept == sorted(KNOWN)
-    assert all(work.whole and not work.force and not work.dry_run for work in stage.works)
+    assert all(work == ReconcileRequest(work.target) for work in stage.works)
 
 
 def test_a_vault_that_leads_nowhere_fails_alone() -> None:
     """A vault without a safe target is Permanent in the report, and the others are done."""
     stage = Stage(known=("weu-ds-akv-kube-x-1", *KNOWN))
     stage.put(KNOWN[0], "a", "x")
-    outcomes = list(stage.app().sweep())
+    outcomes = list(stage.app().resync_known())
     assert sorted(str(of(outcome)) for outcome in outcomes) == sorted(
         [str(Permanent), *["None"] * 3]
     )
@@ -241,7 +267,7 @@ def test_a_failing_vault_leaves_the_others() -> None:
     for name in KNOWN:
         stage.put(name, "a", name)
     stage.world.wire.fail("list", Transient(Reason.VAULT_THROTTLED, "Throttled."), times=1)
-    assert {of(outcome) for outcome in stage.app().sweep()} == {Transient, None}
+    assert {of(outcome) for outcome in stage.app().resync_known()} == {Transient, None}
 
 
 def test_no_vault_is_always_the_last() -> None:
@@ -251,7 +277,7 @@ def test_no_vault_is_always_the_last() -> None:
     first: set[str] = set()
     for _ in range(400):  # that one of twelve is never first is less likely than 1 in 10^14
         stage.works.clear()
-        list(app.sweep())
+        list(app.resync_known())
         first.add(stage.works[0].target.vault.text)
     assert first == set(stage.known)
 
@@ -289,16 +315,53 @@ def test_a_resync_of_nothing_is_not_ours(request_: Resync) -> None:
 
 
 def test_a_resync_hands_its_options_on() -> None:
-    """Secret, force and dry run reach the reconcile; a named secret needs no whole vault."""
-    stage = Stage()
-    list(stage.app().resync(Resync(vault=KNOWN[0], secret="a", dry_run=True, force=True)))
-    work = stage.works[0]
-    assert (work.hints, work.whole, work.force, work.dry_run) == (
-        (Hint(SecretName("a")),),
-        False,
-        True,
-        True,
-    )
+    """Each option reaches the reconcile, and no other with it; a named secret needs no listing."""
+    stage = Stage(gone=frozenset({KNOWN[2]}))
+    app, target = stage.app(), Naming(PATTERN).target(Naming(PATTERN).vault(KNOWN[0]))
+    for request, work in (
+        (
+            Resync(KNOWN[0], secret="a"),
+            ReconcileRequest(target, (Hint(SecretName("a")),), whole=False),
+        ),
+        (Resync(KNOWN[0], dry_run=True), ReconcileRequest(target, dry_run=True)),
+        (Resync(KNOWN[0], removals=True), ReconcileRequest(target, removals=True)),
+        (Resync(KNOWN[0], takeover=True), ReconcileRequest(target, takeover=True)),
+        (Resync(KNOWN[0], refetch=True), ReconcileRequest(target, refetch=True)),
+        (
+            Resync(KNOWN[0], takeover_from=KNOWN[2]),
+            ReconcileRequest(target, takeover_from=KNOWN[2]),
+        ),
+    ):
+        list(app.resync(request))
+        assert stage.works.pop() == work
+
+
+@pytest.mark.parametrize(
+    ("gone", "reason"),
+    [
+        (frozenset({KNOWN[2]}), None),
+        (frozenset({KNOWN[1]}), "VaultNotGone"),
+        (Permanent(Reason.RESOURCE_MANAGER_FORBIDDEN, "No."), "ResourceManagerForbidden"),
+    ],
+    ids=["gone", "another is", "unknown"],
+)
+def test_a_vaults_secret_is_taken_over_only_once_that_vault_is_gone(
+    gone: frozenset[str] | SyncError, reason: str | None
+) -> None:
+    """Who exists, or of whom nobody can tell, keeps the Secret, and our vault is not even read."""
+    stage = Stage(namespace="{project}", known=(KNOWN[0],), gone=gone)
+    for name in (KNOWN[0], KNOWN[2]):
+        stage.put(name, "a", name)
+    list(Stage(stage.world, "{project}", known=()).app().resync(Resync(vault=KNOWN[2])))
+    (outcome,) = stage.app().resync(Resync(vault=KNOWN[0], takeover_from=KNOWN[2]))
+    if reason is None:
+        assert isinstance(outcome, Converged)
+        (own,) = Naming(PATTERN, "{project}").targets(Naming(PATTERN).vault(KNOWN[0]))
+        assert stage.world.cluster.data(own) == {"a": KNOWN[0].encode()}
+        return
+    assert isinstance(outcome, Failed)
+    assert outcome.error.reason == reason
+    assert stage.works == []
 
 
 def test_vaults_that_lead_to_one_secret_are_refused() -> None:
@@ -308,34 +371,68 @@ def test_vaults_that_lead_to_one_secret_are_refused() -> None:
         stage.put(name, "a", name)
     app = stage.app()
     outcomes = [
-        *app.sweep(),
-        *app.resync(Resync(vault=KNOWN[0], force=True)),
-        app.event(event(KNOWN[2])).result(20),
+        *app.resync_known(),
+        *app.resync(Resync(vault=KNOWN[0], takeover=True)),
+        taken(app, event(KNOWN[2])),
     ]
     assert [of(outcome) for outcome in outcomes] == [Permanent] * 4
     assert stage.world.cluster.secrets == {}
 
 
-def test_an_event_waits_for_no_search() -> None:
-    """An event goes by the vaults of the last look, and the search is left to passes."""
-    stage = Stage(namespace="{project}", known=(KNOWN[0], KNOWN[2]), listed=(KNOWN[0],))
+def test_an_event_of_a_vault_in_step_waits_for_no_search() -> None:
+    """A search is made where a Secret is to be, and not for what is in it afterwards."""
+    stage = Stage(listed=(KNOWN[0],))
     stage.put(KNOWN[0], "a", "x")
     app = stage.app()
-    assert of(app.event(event(KNOWN[0])).result(20)) is None
-    assert stage.looks == []
-    list(app.status(app.select(Resync())))
-    list(app.resync(Resync(vault=KNOWN[0])))
+    assert of(taken(app, event(KNOWN[0]))) is None
     assert len(stage.looks) == 1
-    assert not stage.works[0].contested
-    assert stage.works[1].contested
+    version = stage.put(KNOWN[0], "a", "new")
+    stage.current, stage.fault = False, Transient(Reason.RESOURCE_MANAGER_UNAVAILABLE, "Down.")
+    assert of(taken(app, event(KNOWN[0], Version=version))) is None
+    assert of(*app.resync(Resync(vault=KNOWN[0], refetch=True))) is None
+    assert stage.world.data == {"a": "new"}
+    assert len(stage.looks) == 1
+
+
+@pytest.mark.parametrize("by_event", [True, False], ids=["event", "resync"])
+def test_an_instance_that_has_not_looked_makes_no_secret_for_a_rival(*, by_event: bool) -> None:
+    """Whichever trigger comes first in a process, the search shows who contends for the Secret."""
+    stage = Stage(namespace="{project}", known=(KNOWN[0], KNOWN[2]))
+    for name in stage.known:
+        stage.put(name, "a", name)
+    app = stage.app()
+    if by_event:
+        outcome = taken(app, event(KNOWN[2]))
+    else:
+        (outcome,) = app.resync(Resync(vault=KNOWN[2], takeover=True))
+    assert isinstance(outcome, Failed)
+    assert outcome.error.reason == "TargetContested"
+    assert stage.world.cluster.secrets == {}
+
+
+def test_a_secret_is_not_made_before_a_search_has_succeeded() -> None:
+    """While no search succeeds a new vault waits, and is told why and for how long."""
+    down = Transient(Reason.RESOURCE_MANAGER_UNAVAILABLE, "Resource Graph is down.", 7.0)
+    stage = Stage(known=(), fault=down, current=False)
+    stage.put(KNOWN[0], "a", "x")
+    app = stage.app()
+    for outcome in (taken(app, event(KNOWN[0])), *app.resync(Resync(vault=KNOWN[0]))):
+        assert isinstance(outcome, Failed)
+        assert isinstance(outcome.error, Transient)
+        assert (outcome.error.reason, outcome.error.retry_after) == ("DiscoveryNeeded", 7.0)
+        assert "Resource Graph is down." in outcome.error.message
+    assert stage.world.cluster.secrets == {}
+    stage.current = True  # the last one that succeeded is of some minutes ago
+    assert of(*app.resync(Resync(vault=KNOWN[0]))) is None
 
 
 def test_listed_vaults_contend_before_any_look() -> None:
     """Two listed vaults of one target are refused to the first event of a process."""
-    stage = Stage(namespace="{project}", listed=(KNOWN[0], KNOWN[2]))
+    two = (KNOWN[0], KNOWN[2])
+    stage = Stage(namespace="{project}", listed=two, known=two)
     stage.put(KNOWN[0], "a", "x")
-    assert of(stage.app().event(event(KNOWN[0])).result(20)) is Permanent
-    assert stage.looks == []
+    assert of(taken(stage.app(), event(KNOWN[0]))) is Permanent
+    assert stage.world.cluster.secrets == {}
 
 
 def test_a_contest_ends_with_the_look_that_shows_no_rival() -> None:
@@ -343,9 +440,9 @@ def test_a_contest_ends_with_the_look_that_shows_no_rival() -> None:
     stage = Stage(namespace="{project}", known=(KNOWN[0], KNOWN[2]))
     stage.put(KNOWN[0], "a", "x")
     app = stage.app()
-    assert [of(outcome) for outcome in app.sweep()] == [Permanent] * 2
+    assert [of(outcome) for outcome in app.resync_known()] == [Permanent] * 2
     stage.known = (KNOWN[0],)
-    assert [of(outcome) for outcome in app.sweep()] == [None]
+    assert [of(outcome) for outcome in app.resync_known()] == [None]
 
 
 @pytest.mark.parametrize(
@@ -360,7 +457,7 @@ def test_a_failed_search_is_told_and_every_known_vault_is_done(fault: SyncError)
         stage.put(name, "a", name)
     app = stage.app()
     for outcomes in (
-        list(app.sweep()),
+        list(app.resync_known()),
         list(app.resync(Resync())),
         list(app.resync(Resync(project="shop", stage="dev"))),
     ):
@@ -380,11 +477,83 @@ def test_a_project_that_a_failed_search_may_have_missed_is_not_called_unknown() 
 
 
 def test_a_vault_that_is_named_is_not_searched_for() -> None:
-    """An operator can resync one vault while the search is down."""
-    stage = Stage(fault=Transient(Reason.VAULT_UNAVAILABLE, "x"))
+    """An operator can resync one vault that has its Secret while the search is down."""
+    stage = Stage()
     stage.put(KNOWN[0], "a", "x")
+    list(stage.app().resync(Resync(vault=KNOWN[0])))
+    stage.put(KNOWN[0], "a", "new")
+    stage.looks.clear()
+    stage.fault, stage.current = Transient(Reason.VAULT_UNAVAILABLE, "x"), False
     assert [of(outcome) for outcome in stage.app().resync(Resync(vault=KNOWN[0]))] == [None]
     assert stage.looks == []
+
+
+NOT_A_VAULT_SECRET = Permanent(Reason.NAMESPACE_MISSING, "Make it.")
+
+
+@pytest.mark.parametrize(
+    ("error", "known", "kind"),
+    [
+        (NOT_A_VAULT_SECRET, (KNOWN[0],), Permanent),
+        (NOT_A_VAULT_SECRET, (), Unattended),
+        (Permanent(Reason.VAULT_FORBIDDEN, "Grant it."), (), Unattended),
+        (Permanent(Reason.TARGET_TAKEN, "Hand it over."), (), Unattended),
+        (Permanent(Reason.TAG_WRONG, "Correct it."), (), Permanent),
+        (Permanent(Reason.VALUE_NOT_OF_FORMAT, "Set another."), (), Permanent),
+        (Transient(Reason.VAULT_UNAVAILABLE, "Later."), (), Transient),
+    ],
+    ids=["known", "namespace", "vault", "target", "tag", "value", "transient"],
+)
+def test_what_no_pass_would_make_good_is_kept_by_event_grid(
+    error: SyncError, known: tuple[str, ...], kind: type[SyncError]
+) -> None:
+    """Where no pass covers a vault its event is all that brings it over once somebody acted."""
+    app = Stage(known=known).app()
+    failed = Failed(KNOWN[0], error)
+    (outcome,) = app.kept([failed], 2)
+    assert isinstance(outcome, Failed)
+    assert type(outcome.error) is kind
+    assert outcome.error.reason == error.reason
+    assert outcome.error.message.startswith(error.message)
+    assert (outcome.error is error) == (kind is not Unattended)
+
+
+def test_a_vault_is_looked_for_before_its_event_is_given_back() -> None:
+    """Passes run elsewhere: an instance that serves events alone has to search to know of them."""
+    stage = Stage(known=(KNOWN[0],))
+    app = stage.app()
+    (outcome,) = app.kept([Failed(KNOWN[0], NOT_A_VAULT_SECRET)], 2)
+    assert of(outcome) is Permanent
+    assert stage.looks == [2]
+    app.kept([Failed(KNOWN[0], Transient(Reason.VAULT_UNAVAILABLE, "x"))], 2)
+    assert stage.looks == [2]
+
+
+def test_an_app_that_knows_nothing_acknowledges_nothing() -> None:
+    """Without subscriptions and vaults every event and every pass fails, and the app says so."""
+    app = Stage(known=(), subscriptions=frozenset()).app()
+    assert app.knows_nothing
+    outcome = taken(app, event(KNOWN[0]))
+    assert of(outcome) is Unattended
+    with pytest.raises(Unattended, match="SYNC_SUBSCRIPTIONS") as refused:
+        app.resync_known()
+    assert refused.value.reason == "NothingKnown"
+
+
+@pytest.mark.parametrize(
+    ("subscriptions", "listed"),
+    [(frozenset({SUBSCRIPTION}), ()), (frozenset[str](), (KNOWN[0],))],
+    ids=["events", "passes"],
+)
+def test_an_app_that_events_or_passes_reach_is_well(
+    subscriptions: frozenset[str], listed: tuple[str, ...]
+) -> None:
+    """One of the two is enough, and the events of a listed vault that are refused are let go."""
+    app = Stage(known=listed, listed=listed, subscriptions=subscriptions).app()
+    assert not app.knows_nothing
+    assert len(list(app.resync_known())) == len(listed)
+    if listed:
+        assert of(taken(app, event(KNOWN[0]))) is NotOurs
 
 
 def test_a_search_leaves_the_front_end_time_to_answer() -> None:
@@ -458,8 +627,8 @@ def test_an_explanation_is_of_the_whole_vault_or_of_one_secret() -> None:
     stage = Stage()
     for name in ("a", "b"):
         stage.put(KNOWN[0], name, "pl4nted")
-    app, vault = stage.app(), Naming(PATTERN).vault(KNOWN[0])
-    every, one, none = (app.explain(vault, secret) for secret in (None, "B", "c"))
+    app, target = stage.app(), Naming(PATTERN).target(Naming(PATTERN).vault(KNOWN[0]))
+    every, one, none = (app.explain(target, secret) for secret in (None, "B", "c"))
     assert not isinstance(every, SyncError)
     assert not isinstance(one, SyncError)
     assert [each.name for each in every] == ["a", "b"]
@@ -472,13 +641,14 @@ def test_an_explanation_is_of_the_whole_vault_or_of_one_secret() -> None:
 
 def test_a_vault_that_cannot_be_explained_is_told_why() -> None:
     """Why the vault cannot be read, or leads nowhere, is the answer, and a contest is one too."""
-    stage = Stage(namespace="{project}", listed=(KNOWN[0], KNOWN[2]))
-    app, vault = stage.app(), Naming(PATTERN).vault(KNOWN[0])
-    contested = app.explain(vault)
-    nowhere = app.explain(Naming(PATTERN).vault("weu-ds-akv-default-x-1"))
+    stage = Stage(namespace="{project}", known=(KNOWN[0], KNOWN[2]))
+    app, vault = stage.app(), Naming(PATTERN).vault
+    names = (KNOWN[0], "weu-ds-akv-default-x-1")
+    contested, nowhere = (app.explain(place) for place in app.places(map(vault, names)))
     stage = Stage()
     stage.world.wire.fail("list", Transient(Reason.VAULT_THROTTLED, "Wait."))
-    unread = stage.app().explain(vault)
+    (place,) = stage.app().places([vault(KNOWN[0])])
+    unread = stage.app().explain(place)
     reasons = [told.reason for told in (contested, nowhere, unread) if isinstance(told, SyncError)]
     assert reasons == ["TargetContested", "NamespaceProtected", "VaultThrottled"]
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from sync.adapters.azure.resource_graph import Listed
+from sync.adapters.azure.listed_vaults import ListedVaults
+from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
-from sync.app.use_cases import App, VaultRegistry
+from sync.app.use_cases import App
 from sync.app.work_queue import Reconcile, WorkQueue
 from sync.cli.arguments import parse
 from sync.cli.commands import Screen, main, run
@@ -29,6 +30,7 @@ from sync.core.model import (
     Failed,
     Ignored,
     ListedSecret,
+    SecretName,
     Target,
     Unserved,
     VaultName,
@@ -198,16 +200,16 @@ class PlantedVaults:
     def list(self, vault: VaultName, deadline: Deadline) -> list[ListedSecret]:
         """List the one secret."""
         del vault, deadline
-        return [ListedSecret("db-password", enabled=True, updated=1_700_000_000)]
+        return [ListedSecret(SecretName("db-password"), enabled=True, updated=1_700_000_000)]
 
     def get(
         self, vault: VaultName, name: str, deadline: Deadline, version: str | None = None
     ) -> VaultSecret | Unserved:
         """Serve the one secret."""
         del vault, deadline
-        return VaultSecret(
-            name, version or VERSION, PLANTED, 1_700_000_000, 1_700_000_000, 1_800_000_000
-        )
+        made = 1_700_000_000
+        served = SecretName(name), version or VERSION, PLANTED
+        return VaultSecret(*served, made, made, 1_800_000_000)
 
 
 def unlooked(work: ReconcileRequest, deadline: Deadline, fetchers: Executor) -> Turn:
@@ -228,7 +230,7 @@ def app(
     known = tuple(NAMING.vault(vault) for vault in vaults)
     return App(
         naming=NAMING,
-        survey=VaultRegistry(NAMING, Listed(known), known),
+        survey=VaultRegistry(NAMING, ListedVaults(known), known),
         subscriptions=frozenset(),
         fleet=WorkQueue(reconcile, lambda: 0.0),
         cluster=secrets or Secrets(),
@@ -246,8 +248,10 @@ def scripted(**outcomes: ReconcileResult | SyncError) -> App:
 
 def holding(vault: str, *keys: str, owned: Iterable[str] | None = None) -> Actual:
     """Make a Secret as the sync wrote it, of whose keys it still owns those that are named."""
-    records = {key: Record(VERSION, 1_700_000_000, settled=True) for key in keys}
-    state = encode(State(vault, "2026-01-02T03:04:05+00:00", records))
+    records = {
+        SecretName(key): Record(VERSION, 1_700_000_000, settled=True, keys=(key,)) for key in keys
+    }
+    state = encode(State(vault, 1_767_323_045, records))
     return Actual(
         "7",
         "Opaque",
@@ -338,17 +342,15 @@ def test_other_secrets_of_a_vault_are_told_with_its_own() -> None:
     assert say(given, "status", world.vault.text, width=100).out == STATUS_OF_SEVERAL
 
 
-def test_a_key_that_two_claim_has_a_row_for_each() -> None:
-    """One of them has the key in step, and the other is out of step and has no version in it."""
+def test_a_key_has_a_row_for_the_one_that_holds_it() -> None:
+    """Of two vault secrets for one key the one that has it is shown, and the Secret has drifted."""
     world = World.in_step("a")
     world.put("b", "x", key="a")
     world.sweep()
     shown = say(replace(app(Scripted({})), cluster=world.cluster), "status", world.vault.text).out
     rows = [line.split() for line in shown.splitlines() if line.startswith("a ")]
-    assert [(row[1], " ".join(row[4:])) for row in rows] == [
-        ("v000001", "in step"),
-        ("-", "out of step"),
-    ]
+    assert [(row[1], " ".join(row[4:])) for row in rows] == [("v000001", "in step")]
+    assert "drifted" in shown
 
 
 def test_a_change_in_another_secret_is_told_with_it() -> None:
@@ -567,7 +569,15 @@ def test_a_project_and_stage_choose_their_vaults() -> None:
     ("argv", "request_"),
     [
         (("resync", SHOP), Resync(vault=SHOP)),
-        (("resync", "--all", "--force"), Resync(force=True)),
+        (("resync", "--all", "--removals"), Resync(removals=True)),
+        (
+            ("plan", "--all", "--takeover", "--refetch"),
+            Resync(dry_run=True, takeover=True, refetch=True),
+        ),
+        (
+            ("resync", SHOP, "--takeover-from", "Old-Vault"),
+            Resync(vault=SHOP, takeover_from="old-vault"),
+        ),
         (("resync", SHOP, "--dry-run"), Resync(vault=SHOP, dry_run=True)),
         (("plan", SHOP, "--secret", "a-b"), Resync(vault=SHOP, secret="a-b", dry_run=True)),
         (("plan", "--project=p", "--stage=s"), Resync(project="p", stage="s", dry_run=True)),
@@ -595,7 +605,9 @@ def test_arguments_are_the_request_of_the_route(argv: tuple[str, ...], request_:
         (("plan", "--project", " ", "--stage", "prod"), "--project: it is empty"),
         (("plan", ""), "VAULT: it is empty"),
         (("plan", "--all", "--secret", "../x"), "no Key Vault secret name"),
-        (("status", "--force"), "unrecognized arguments: --force"),
+        (("status", "--removals"), "unrecognized arguments: --removals"),
+        (("resync", "--all", "--force"), "unrecognized arguments: --force"),
+        (("resync", "--all", "--takeover-from", "old-vault"), "takeover_from is for one vault"),
         (("explain",), "VAULT"),
         (("explain", SHOP, "../x"), "no Key Vault secret name"),
         (("explain", "--all"), "VAULT"),

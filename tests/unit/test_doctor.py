@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
-from sync.app.use_cases import App, VaultRegistry
+from sync.app.use_cases import App
 from sync.app.work_queue import Threads, WorkQueue
 from sync.cli.arguments import parse
 from sync.cli.documents import checks_json
@@ -88,6 +89,10 @@ class VaultDirectory:
         """Return it."""
         del deadline
         return self.found
+
+    def is_gone(self, vault: str, deadline: Deadline) -> bool:
+        """Refuse: no test here needs it."""
+        raise NotImplementedError(vault, deadline)
 
 
 class Clinic:
@@ -383,11 +388,11 @@ def test_an_unknown_project_is_refused() -> None:
 
 
 def test_the_command_means_all_without_a_choice() -> None:
-    """`doctor` alone looks at every known vault; --force is none of its options."""
+    """`doctor` alone looks at every known vault; --takeover is none of its options."""
     assert parse(["doctor"]).request == Resync()
     assert parse(["doctor", SHOP.text]).request == Resync(vault=SHOP.text)
     with pytest.raises(SystemExit):
-        parse(["doctor", "--force"])
+        parse(["doctor", "--takeover"])
 
 
 def test_the_lines_fit_the_terminal_and_the_commands_are_whole() -> None:

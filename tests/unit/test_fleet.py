@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from threading import Barrier, Event, Lock
+from dataclasses import dataclass, field, replace
+from threading import Barrier, Event, Lock, Thread
 
 import pytest
 
 from sync.app.work_queue import Threads, WorkQueue
 from sync.core.errors import Permanent, SyncError, Transient, Unexpected
-from sync.core.model import Action, Change, Converged, Failed, Hint, Outcome, SecretName
+from sync.core.model import Action, Change, Converged, Failed, Hint, Outcome, SecretName, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult
@@ -23,7 +23,7 @@ QUIET = ReconcileResult((), 0, (), {})
 
 def work(number: int = 1, *secrets: str, whole: bool = False) -> ReconcileRequest:
     """Return work for a vault."""
-    hints = tuple(Hint(secret) for secret in secrets)
+    hints = tuple(Hint(SecretName(secret)) for secret in secrets)
     return ReconcileRequest(target_of(vault_name(f"weu-ds-akv-s-dev-{number}")), hints, whole=whole)
 
 
@@ -66,7 +66,7 @@ class Desk:
 
 def fleet(desk: Desk, lanes: int = 4) -> WorkQueue:
     """Return a fleet over a desk, whose sweeps take two lanes."""
-    return WorkQueue(desk, Clock(), Threads(lanes, sweep=2, fetchers=2))
+    return WorkQueue(desk, Clock(), Threads(lanes, passes=2, fetchers=2))
 
 
 def results(futures: list[Future[Outcome]]) -> list[Outcome]:
@@ -89,37 +89,40 @@ def test_a_burst_joins_the_next_write() -> None:
 
 
 def test_what_joins_is_done_together() -> None:
-    """Those who join bring their hints; where one of them is contested, all are."""
+    """Those who join bring their hints, and whether another vault has the target is still asked."""
+
+    def contested(_target: Target, _deadline: Deadline) -> bool:
+        return True
+
     desk = Desk()
     under_test = fleet(desk)
-    target = work(1).target
-    works = [
-        work(1, "a"),
-        ReconcileRequest(target, (Hint(SecretName("b")),), whole=False, contested=True),
-    ]
     futures = [under_test.submit(work(1, "first"), 5)]
     assert desk.entered.wait(SECONDS)
-    futures += [under_test.submit(each, 5) for each in works]
+    futures += [
+        under_test.submit(replace(work(1, name), contested=contested), 5) for name in ("a", "b")
+    ]
     desk.gate.set()
     results(futures)
-    assert desk.works[1] == ReconcileRequest(
-        target, (Hint(SecretName("a")), Hint(SecretName("b"))), whole=False, contested=True
-    )
+    assert desk.works[1] == work(1, "a", "b")
+    assert desk.works[1].contested is contested
 
 
 @pytest.mark.parametrize(
     "other",
     [
         ReconcileRequest(work(1).target, whole=True),
-        ReconcileRequest(work(1).target, whole=False, force=True),
+        ReconcileRequest(work(1).target, whole=False, removals=True),
+        ReconcileRequest(work(1).target, whole=False, takeover=True),
+        ReconcileRequest(work(1).target, whole=False, takeover_from="weu-ds-akv-gone-dev-1"),
+        ReconcileRequest(work(1).target, whole=False, refetch=True),
         ReconcileRequest(work(1).target, whole=False, dry_run=True),
-        ReconcileRequest(work(1).target, whole=False, force=True, dry_run=True),
         work(2),
+        ReconcileRequest(replace(work(1).target, secret="keyvault-2"), whole=False),
     ],
-    ids=["whole", "force", "dry-run", "both", "target"],
+    ids=["whole", "removals", "takeover", "from", "refetch", "dry-run", "vault", "target"],
 )
 def test_only_the_same_manner_and_target_join(other: ReconcileRequest) -> None:
-    """A pass, a forced or a dry run shares nothing with an event, nor does another target."""
+    """A pass and an operator's options share nothing with an event, nor do two targets."""
     desk = Desk()
     under_test = fleet(desk)
     first = under_test.submit(work(1), 5)
@@ -148,7 +151,7 @@ def test_each_waiter_gets_its_own_outcome() -> None:
     """A secret that could not be read fails those who asked for it, and those who want all."""
     lost = Transient(Reason.VAULT_THROTTLED, "Throttled.")
     change = Change("a", Action.UPDATE, "v2")
-    desk = Desk(lambda _: ReconcileResult((change,), 2, (), {"Bad": lost}))
+    desk = Desk(lambda _: ReconcileResult((change,), 2, (), {SecretName("Bad"): lost}))
     under_test = fleet(desk)
     futures = [under_test.submit(work(1, "first"), 5)]
     assert desk.entered.wait(SECONDS)
@@ -196,6 +199,60 @@ def test_a_bug_is_named_without_its_text() -> None:
     assert isinstance(under_test.submit(work(1), 5).result(SECONDS), Converged)
 
 
+@pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError])
+def test_whatever_ends_a_reconcile_leaves_nobody_waiting(end: type[BaseException]) -> None:
+    """All who share it are told of a bug, those who came later are served, and so is the next."""
+
+    def done(work: ReconcileRequest) -> ReconcileResult:
+        if work.hints == (Hint(SecretName("first")),):
+            raise end("pl4nted")
+        return QUIET
+
+    desk = Desk(done)
+    under_test = fleet(desk)
+    first = under_test.submit(work(1, "first"), 5)
+    assert desk.entered.wait(SECONDS)
+    second = under_test.submit(work(1, "second"), 5)
+    desk.gate.set()
+    failed, served = results([first, second])
+    assert isinstance(failed, Failed)
+    assert isinstance(failed.error, Unexpected)
+    assert end.__name__ in failed.error.message
+    assert "pl4nted" not in failed.error.message
+    assert isinstance(served, Converged)
+    assert isinstance(under_test.submit(work(1, "third"), 5).result(SECONDS), Converged)
+
+
+def test_a_thread_that_cannot_be_started_leaves_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the system has no thread left an event fails, and one that comes later is served."""
+
+    def none_left(_thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    under_test = fleet(Desk().opened())
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", none_left)
+        failed = under_test.submit(work(1, "a"), 5)
+    (outcome,) = results([failed])
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, Unexpected)
+    assert isinstance(under_test.submit(work(1, "b"), 5).result(SECONDS), Converged)
+
+
+def test_of_several_causes_one_that_may_pass_is_told() -> None:
+    """Where one secret is refused for good and another one may come, the whole is tried again."""
+    refused = Permanent(Reason.VALUE_NOT_UNICODE, "It is no text.")
+    late = Transient(Reason.VAULT_THROTTLED, "Later.", 7.0)
+    causes = {SecretName("a"): refused, SecretName("b"): late, SecretName("c"): refused}
+    desk = Desk(lambda _: ReconcileResult((), 0, (), causes))
+    outcome = fleet(desk.opened()).submit(work(1, whole=True), 5).result(SECONDS)
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, Transient)
+    assert (outcome.error.reason, outcome.error.retry_after) == ("VaultThrottled", 7.0)
+
+
 def test_those_who_no_longer_wait_are_left_out() -> None:
     """A waiter that was cancelled costs nothing, and the others get their outcomes."""
     desk = Desk()
@@ -235,7 +292,7 @@ def test_a_sweep_is_bounded_and_in_order() -> None:
 
     desk = Desk(meet).opened()
     works = [work(number, whole=True) for number in range(1, 13)]
-    outcomes = list(fleet(desk).sweep(works, 5, 100))
+    outcomes = list(fleet(desk).reconcile_many(works, 5, 100))
     assert [outcome.target for outcome in outcomes if isinstance(outcome, Converged)] == [
         each.target for each in works
     ]
@@ -246,7 +303,7 @@ def test_an_event_never_queues_behind_a_sweep() -> None:
     """While a sweep has all it may have, an event for another vault goes ahead."""
     desk = Desk()
     under_test = fleet(desk, lanes=3)
-    sweep = under_test.sweep([work(number, whole=True) for number in range(1, 9)], 5, 100)
+    sweep = under_test.reconcile_many([work(number, whole=True) for number in range(1, 9)], 5, 100)
     deadline = time.monotonic() + SECONDS
     while desk.running < 2:
         assert time.monotonic() < deadline
@@ -274,7 +331,7 @@ def test_one_vaults_failure_leaves_the_others() -> None:
                 return QUIET
 
     works = [work(number) for number in range(1, 5)]
-    outcomes = list(fleet(Desk(some).opened()).sweep(works, 5, 100))
+    outcomes = list(fleet(Desk(some).opened()).reconcile_many(works, 5, 100))
     kinds = [o.error if isinstance(o, Failed) else None for o in outcomes]
     assert [type(kind) for kind in kinds] == [type(None), Permanent, Unexpected, type(None)]
 
@@ -288,8 +345,8 @@ def test_a_sweep_that_runs_out_of_time_says_so() -> None:
         return QUIET
 
     desk = Desk(pass_time).opened()
-    under_test = WorkQueue(desk, clock, Threads(lanes=2, sweep=1, fetchers=1))
-    outcomes = list(under_test.sweep([work(number) for number in range(1, 6)], 50, 70))
+    under_test = WorkQueue(desk, clock, Threads(lanes=2, passes=1, fetchers=1))
+    outcomes = list(under_test.reconcile_many([work(number) for number in range(1, 6)], 50, 70))
     assert [type(outcome) for outcome in outcomes] == [Converged] * 3 + [Failed] * 2
     late = outcomes[-1]
     assert isinstance(late, Failed)
@@ -311,12 +368,9 @@ def test_an_event_beside_an_unsafe_pass_still_brings_its_secret() -> None:
         assert gate.wait(SECONDS)
         return world.reconciler.reconcile(work, deadline, fetchers)
 
-    under_test = WorkQueue(reconcile, world.clock, Threads(lanes=2, sweep=1, fetchers=1))
-    futures = [
-        under_test.submit(
-            ReconcileRequest(world.target, (Hint(SecretName("key09")),), whole=False), 24
-        )
-    ]
+    under_test = WorkQueue(reconcile, world.clock, Threads(lanes=2, passes=1, fetchers=1))
+    hints = (Hint(SecretName("key09")),)
+    futures = [under_test.submit(ReconcileRequest(world.target, hints, whole=False), 24)]
     assert entered.wait(SECONDS)
     version = world.put("key08", "new")
     event = ReconcileRequest(world.target, (world.hint("key08", version),), whole=False)
@@ -336,11 +390,13 @@ def test_one_target_waits_for_no_pass() -> None:
         return QUIET if work.target == one.target else desk(work, deadline, fetchers)
 
     one = work(9, whole=True)
-    under_test = WorkQueue(reconcile, Clock(), Threads(lanes=4, sweep=2, fetchers=2))
-    hanging = under_test.sweep([work(number, whole=True) for number in range(1, 5)], 120, 270)
+    under_test = WorkQueue(reconcile, Clock(), Threads(lanes=4, passes=2, fetchers=2))
+    hanging = under_test.reconcile_many(
+        [work(number, whole=True) for number in range(1, 5)], 120, 270
+    )
     assert desk.entered.wait(SECONDS)
     with ThreadPoolExecutor(1) as operator:
-        asked = operator.submit(lambda: list(under_test.sweep([one], 24, 200)))
+        asked = operator.submit(lambda: list(under_test.reconcile_many([one], 24, 200)))
         try:
             (outcome,) = asked.result(SECONDS)
         finally:
@@ -361,9 +417,11 @@ def test_a_reconcile_that_never_ends_is_not_waited_for() -> None:
         return QUIET
 
     under_test = WorkQueue(
-        reconcile, time.monotonic, Threads(lanes=4, sweep=2, fetchers=2), grace=0.1
+        reconcile, time.monotonic, Threads(lanes=4, passes=2, fetchers=2), grace=0.1
     )
-    stuck, *others = under_test.sweep([work(number) for number in range(1, 6)], 0.1, SECONDS)
+    stuck, *others = under_test.reconcile_many(
+        [work(number) for number in range(1, 6)], 0.1, SECONDS
+    )
     ended.set()
     assert isinstance(stuck, Failed)
     assert isinstance(stuck.error, Transient)

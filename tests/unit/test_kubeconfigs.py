@@ -290,6 +290,8 @@ def test_a_token_that_is_no_text_is_refused(opened: Open, token: object) -> None
         ("https://api.example:port", "no URL"),
         ("https://[::1", "no URL"),
         ("https://a b", "no URL"),
+        ("https://a..b", "no URL"),
+        (f"https://{'a' * 64}.example", "no URL"),
         (f"https://api.example\n{PLANTED}", "no URL"),
         (f"https://u:{PLANTED}@a", "put a login into users"),
         (f"https://a/?t={PLANTED}", "put a login into users"),
@@ -354,7 +356,9 @@ def test_a_proxy_of_the_kubeconfig_holds_for_it(
     assert str(pool.proxy) == "https://own.example:443"
 
 
-@pytest.mark.parametrize("name", ["", ".a", "a b", "ä.example", f"a\n{PLANTED}", "-" * 300])
+@pytest.mark.parametrize(
+    "name", ["", ".a", "a..b", "a" * 64, "a b", "ä.example", f"a\n{PLANTED}", "-" * 300]
+)
 def test_a_server_name_that_is_none_is_refused(opened: Open, name: str) -> None:
     """A name that no certificate can have is told before any handshake; an empty one is none."""
     text = document({"token": "t"}, **{"tls-server-name": name})

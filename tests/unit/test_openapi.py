@@ -19,7 +19,7 @@ from sync.http_api.openapi import MALFORMED, NONE_KNOWN, NOT_OURS, UNKNOWN_CALLE
 from tests.described import Node, at, document, media, named, schemas, validator, within
 from tests.unit.test_docs import ROOT
 
-OF_EVENTS = {"EventMalformed", "EventMismatch", "EventTypeIgnored"} | {
+OF_EVENTS = {"EventMalformed", "EventMismatch", "EventTypeIgnored", "NothingKnown"} | {
     "SecretExpired", "SecretNearExpiry", "SubscriptionNotAllowed", "SubscriptionsUnset",
 }  # fmt: skip
 OF_ADOPTION = {"AdoptionRemoves", "NothingToAdopt", "SecretChanged"}
@@ -31,7 +31,7 @@ BODIES = st.builds(
     st.sampled_from(
         [("vault",), ("project", "stage"), ("all",), ("all", "vault"), ("stage",)]
     ).flatmap(lambda names: st.fixed_dictionaries(dict.fromkeys(names, VALUES))),
-    st.dictionaries(st.sampled_from(["secret", "dry_run", "force", "x"]), VALUES, max_size=2),
+    st.dictionaries(st.sampled_from(["secret", "dry_run", "takeover", "x"]), VALUES, max_size=2),
 )
 
 

@@ -120,7 +120,7 @@ STANDING = {
     ),
     "another-vault": Former(
         "vault 'neu-ds-akv-shop-dev-1'",
-        "if the other one is gone for good",
+        "--takeover-from neu-ds-akv-shop-dev-1",
         notes={STATE_ANNOTATION: encode(State("neu-ds-akv-shop-dev-1", 0, {}))},
     ),
 }
@@ -243,7 +243,7 @@ def test_marks_of_the_former_owner_do_not_outlive_an_adoption(labels: Mapping[st
 
 
 def test_an_overruled_owner_is_no_claim_until_it_is_made_anew() -> None:
-    """Force lasts for the owners that were there; one with another uid has the Secret again."""
+    """A takeover lasts for the owners that were there; one with another uid has it again."""
     actual = replace(
         BARE,
         annotations=ours(overruled=("uid-1",)),

@@ -3,7 +3,8 @@
 import pytest
 
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
-from sync.core.model import STATE_ANNOTATION, Action, Hint, SecretName
+from sync.core.model import STATE_ANNOTATION, Action, Hint, SecretName, Target
+from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.reconcile.reconciler import ReconcileRequest
 from tests.unit.fakes import Call, names
@@ -526,8 +527,8 @@ def test_a_foreign_secret_is_refused(how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["owner", "label"])
-def test_a_takeover_takes_a_foreign_secret(how: str) -> None:
-    """Taken over, the Secret gets our keys; anybody else's stay."""
+def test_a_takeover_takes_a_controllers_secret(how: str) -> None:
+    """The Secret gets our keys, and anybody else's stay."""
     world = World.new()
     world.put("a", "x")
     take(world, how)
@@ -535,15 +536,36 @@ def test_a_takeover_takes_a_foreign_secret(how: str) -> None:
     assert world.data == {"a": "x", "theirs": "x"}
 
 
-def test_no_takeover_takes_another_vaults_secret() -> None:
-    """Whatever an operator asks for, another vault's Secret stays as it is."""
+@pytest.mark.parametrize("how", ["owner", "label"])
+@pytest.mark.parametrize("whose", [None, "neu-ds-akv-shop-dev-2"], ids=["unnamed", "another"])
+def test_no_takeover_takes_another_vaults_secret(how: str, whose: str | None) -> None:
+    """Whatever an operator asks for, and whoever else claims it, a vault keeps its Secret."""
     world = World.new()
     world.put("a", "x")
     take(world, "vault")
+    take(world, how)
+    before = world.cluster.secrets[world.target.place].revision
+    everything = ReconcileRequest(
+        world.target, removals=True, takeover=True, takeover_from=whose, refetch=True
+    )
     with pytest.raises(Permanent) as refused:
-        world.sweep(removals=True, takeover=True, refetch=True)
+        world.run(everything)
     assert refused.value.reason == "TargetTaken"
-    assert world.data == {"theirs": "x"}
+    assert world.cluster.secrets[world.target.place].revision == before
+
+
+def test_a_vault_that_is_gone_is_taken_over_by_its_name() -> None:
+    """The other vault's keys go with a later pass, and the timer carries on without any option."""
+    world = World.new()
+    world.put("a", "x")
+    take(world, "vault")
+    former = world.rival().vault.text
+    world.run(ReconcileRequest(world.target, takeover_from=former))
+    assert world.data == {"a": "x", "theirs": "x"}
+    world.put("a", "new")
+    world.clock.tick(70)
+    world.sweep()
+    assert world.data == {"a": "new"}
 
 
 @pytest.mark.parametrize("how", ["owner", "label"])
@@ -559,12 +581,17 @@ def test_what_was_taken_over_stays_ours(how: str) -> None:
     assert world.data["a"] == "new"
 
 
+def contested(_target: Target, _deadline: Deadline) -> bool:
+    """Say that another vault leads there."""
+    return True
+
+
 def test_a_contested_target_is_not_created() -> None:
     """Where two known vaults lead to one Secret none creates it."""
     world = World.new()
     world.put("a", "x")
     with pytest.raises(Permanent) as refused:
-        world.run(ReconcileRequest(world.target, contested=True))
+        world.run(ReconcileRequest(world.target, contested=contested))
     assert refused.value.reason == "TargetContested"
     assert world.cluster.secrets == {}
 
@@ -573,7 +600,7 @@ def test_a_contested_target_goes_on_for_whose_it_is() -> None:
     """Where a rival vault turns up later, the vault whose Secret it is keeps it in step."""
     world = World.in_step("a")
     world.put("a", "new")
-    world.run(ReconcileRequest(world.target, contested=True))
+    world.run(ReconcileRequest(world.target, contested=contested))
     assert world.data == {"a": "new"}
 
 
@@ -583,7 +610,29 @@ def test_a_contested_target_that_nobody_has_is_not_taken() -> None:
     world.put("a", "x")
     world.cluster.edit(world.target, {("data", "theirs"): b"x"})
     with pytest.raises(Permanent):
-        world.run(ReconcileRequest(world.target, contested=True))
+        world.run(ReconcileRequest(world.target, takeover=True, contested=contested))
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["taken", "not searched"])
+def test_whether_a_target_is_contested_is_asked_only_to_make_or_take_it(*, known: bool) -> None:
+    """A Secret that is ours or another vault's needs no search, and one that fails stops nobody."""
+
+    def unanswerable(target: Target, _deadline: Deadline) -> bool:
+        raise Transient(Reason.DISCOVERY_NEEDED, str(target))
+
+    world = World.in_step("a")
+    world.put("a", "new")
+    world.run(ReconcileRequest(world.target, contested=unanswerable))
+    assert world.data == {"a": "new"}
+    rival = world.rival()
+    if known:
+        with pytest.raises(Permanent):
+            rival.run(ReconcileRequest(rival.target, takeover=True, contested=unanswerable))
+        return
+    world.cluster.secrets.clear()
+    with pytest.raises(Transient):
+        rival.run(ReconcileRequest(rival.target, takeover=True, contested=unanswerable))
+    assert world.cluster.secrets == {}
 
 
 @pytest.mark.parametrize(

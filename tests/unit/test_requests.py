@@ -19,12 +19,18 @@ VAULT = "weu-ds-akv-shop-dev-1"
         ({"project": "shop", "stage": "dev"}, Resync(project="shop", stage="dev")),
         ({"all": True}, Resync()),
         (
-            {"vault": VAULT, "secret": "db-Key", "dry_run": True, "force": True},
-            Resync(vault=VAULT, secret="db-Key", dry_run=True, force=True),
+            {"vault": VAULT, "secret": "db-Key", "dry_run": True, "removals": True},
+            Resync(vault=VAULT, secret="db-Key", dry_run=True, removals=True),
         ),
-        ({"all": True, "dry_run": False, "force": False}, Resync()),
+        ({"all": True, "dry_run": False, "removals": False}, Resync()),
+        ({"all": True, "takeover": True}, Resync(takeover=True)),
+        ({"all": True, "refetch": True}, Resync(refetch=True)),
+        (
+            {"vault": VAULT, "takeover_from": " WEU-ds-akv-Gone-dev-1 "},
+            Resync(vault=VAULT, takeover_from="weu-ds-akv-gone-dev-1"),
+        ),
     ],
-    ids=["vault", "project", "all", "options", "defaults"],
+    ids=["vault", "project", "all", "options", "defaults", "takeover", "refetch", "from"],
 )
 def test_each_choice_is_read(body: object, resync: Resync) -> None:
     """A vault, a project's stage or all, with the options."""
@@ -60,7 +66,13 @@ def test_each_choice_is_read(body: object, resync: Resync) -> None:
         b'{"dry_run": true}',
         b'{"all": true, "dry_run": "true"}',
         b'{"all": true, "dry_run": null}',
-        b'{"all": true, "force": 1}',
+        b'{"all": true, "removals": 1}',
+        b'{"all": true, "force": true}',
+        b'{"all": true, "takeover_from": "weu-ds-akv-gone-dev-1"}',
+        b'{"vault": "weu-ds-akv-shop-dev-1", "takeover_from": true}',
+        b'{"vault": "weu-ds-akv-shop-dev-1", "takeover_from": "evil.example/"}',
+        b'{"vault": "weu-ds-akv-shop-dev-1", "takeover_from": "a--b"}',
+        '{"vault": "weu-ds-akv-shop-dev-1", "takeover_from": "weu-ds-a\u212av-x"}'.encode(),
         b'{"all": true, "secret": "a/b"}',
         b'{"all": true, "secret": ""}',
         b'{"all": true, "secret": null}',
@@ -68,7 +80,7 @@ def test_each_choice_is_read(body: object, resync: Resync) -> None:
         b'{"all": true, "value": "x"}',
         b'{"all": true, "dry_run": true, "dry_run": false}',
     ],
-    ids=range(33),
+    ids=range(39),
 )
 def test_anything_else_is_malformed(body: bytes) -> None:
     """What is not exactly one choice with well-formed options is refused with the form to send."""
@@ -84,7 +96,8 @@ def test_a_refusal_quotes_no_value() -> None:
         {"vault": [planted]},
         {"all": planted},
         {"all": True, "secret": f"{planted}!"},
-        {"all": True, "force": planted},
+        {"all": True, "takeover": planted},
+        {"vault": VAULT, "takeover_from": f"{planted}."},
         {"all": True, "extra": planted},
     ]
     for body in bodies:
@@ -96,7 +109,7 @@ def test_a_refusal_quotes_no_value() -> None:
 @given(
     st.binary()
     | st.dictionaries(
-        st.sampled_from(["vault", "project", "stage", "all", "secret", "dry_run", "force", "x"]),
+        st.sampled_from(["vault", "project", "stage", "all", "secret", "dry_run", "removals", "x"]),
         st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text()),
     ).map(lambda fields: json.dumps(fields).encode())
 )

@@ -405,7 +405,7 @@ def test_a_new_secret_is_made_of_what_can_be_read() -> None:
 
 @pytest.mark.parametrize("how", ["bare", "owner", "vault"])
 def test_a_secret_that_was_there_is_not_taken(how: str) -> None:
-    """A Secret that tags ask for and that is not ours is refused; a takeover takes no vault's."""
+    """A Secret that tags ask for and that is not ours is refused, and taken only if asked for."""
     world = world_of({"a": {}})
     other = world.other("x")
     if how == "vault":
@@ -422,8 +422,13 @@ def test_a_secret_that_was_there_is_not_taken(how: str) -> None:
         told = world.sweep().refused
         assert told[SecretName("b")].reason == "TargetTaken"
         assert world.secrets == {"": {"a": "new"}, "x": {"theirs": "x"}}
-    world.sweep(takeover=True)
-    assert world.held(X).get("b") == (None if how == "vault" else "new")
+    told = world.sweep(takeover=True).refused
+    if how == "vault":
+        assert told[SecretName("b")].reason == "TargetTaken"
+        assert world.held(X) == {"theirs": "x"}
+        former = world.rival().vault.text
+        assert not world.run(ReconcileRequest(world.target, takeover_from=former)).refused
+    assert world.held(X)["b"] == "new"
 
 
 def test_a_secret_that_somebody_took_over_is_left_to_them() -> None:

@@ -5,10 +5,18 @@ from dataclasses import dataclass
 
 import pytest
 
-from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Transient, Unexpected
+from sync.core.errors import (
+    Malformed,
+    NotOurs,
+    Permanent,
+    SyncError,
+    Transient,
+    Unattended,
+    Unexpected,
+)
 from sync.core.model import Action, Change, Converged, Failed, Hint, Ignored, SecretName
 from sync.core.reasons import Reason
-from sync.telemetry import Refusals, log_outcome, log_pass, log_settings_fault, log_status
+from sync.telemetry import Failures, log_outcome, log_pass, log_settings_fault, log_status
 from tests.unit.fakes import target_of, vault_name
 from tests.unit.world import World
 
@@ -38,9 +46,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def refusals(clock: Clock) -> Refusals:
-    """Return the refusals of a process that has just started."""
-    return Refusals(clock)
+def failures(clock: Clock) -> Failures:
+    """Return the failures of a process that has just started."""
+    return Failures(clock)
 
 
 @pytest.fixture(autouse=True)
@@ -168,94 +176,132 @@ def test_a_status_says_who_asked(log: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_cause_is_logged_some_times_and_counted(
-    log: pytest.LogCaptureFixture, refusals: Refusals
+    log: pytest.LogCaptureFixture, failures: Failures
 ) -> None:
     """However often one cause is met, it has ten lines, and a count in the report."""
     for _ in range(1200):
-        refusals.log("event", foreign(1))
+        failures.log("event", foreign(1))
     for _ in range(4):
-        refusals.log("event", Failed("event", Malformed(Reason.EVENT_MISMATCH, "x")))
+        failures.log("event", Failed("event", Malformed(Reason.EVENT_MISMATCH, "x")))
     levels = [record.levelno for record in log.records]
     assert levels == [logging.INFO] * 10 + [logging.ERROR] * 4
-    refusals.report("timer")
+    failures.report("timer")
     told = log.records[-1].getMessage()
-    assert "1,204 not acted on" in told
+    assert "1,204 failed or refused" in told
     assert told.endswith("SubscriptionNotAllowed 1,200, EventMismatch 4")
-    refusals.report("timer")
+    failures.report("timer")
     assert len(log.records) == 15
 
 
 def test_a_flood_of_malformed_events_is_a_few_lines(
-    log: pytest.LogCaptureFixture, refusals: Refusals
+    log: pytest.LogCaptureFixture, failures: Failures
 ) -> None:
     """What cannot be read is a refusal as any: whoever sends it again and again fills no log."""
     for _ in range(1000):
-        refusals.log("event", Failed("event", Malformed(Reason.EVENT_MALFORMED, "It is not JSON.")))
+        failures.log("event", Failed("event", Malformed(Reason.EVENT_MALFORMED, "It is not JSON.")))
     assert len(log.records) == 10
-    refusals.report("timer")
+    failures.report("timer")
     assert "EventMalformed 1,000" in log.text
 
 
 def test_a_cause_is_logged_again_after_an_hour(
-    log: pytest.LogCaptureFixture, refusals: Refusals, clock: Clock
+    log: pytest.LogCaptureFixture, failures: Failures, clock: Clock
 ) -> None:
     """What stays wrong is said again, and reports in between do not make it new."""
     for _ in range(20):
-        refusals.log("event", foreign(1))
-    refusals.report("timer")
+        failures.log("event", foreign(1))
+    failures.report("timer")
     clock.now += 3599
-    refusals.log("event", foreign(1))
+    failures.log("event", foreign(1))
     assert log.text.count("Subscription 1.") == 10
     clock.now += 1
-    refusals.log("event", foreign(1))
+    failures.log("event", foreign(1))
     assert log.text.count("Subscription 1.") == 11
 
 
 def test_an_instance_without_timer_reports_too(
-    log: pytest.LogCaptureFixture, refusals: Refusals, clock: Clock
+    log: pytest.LogCaptureFixture, failures: Failures, clock: Clock
 ) -> None:
     """Events may be served where no pass ever runs: the counts are told after five minutes."""
-    refusals.log("event", foreign(1))
+    failures.log("event", foreign(1))
     clock.now += 300
-    refusals.log("event", foreign(1))
-    assert "event: 2 not acted on in the last 300 s: SubscriptionNotAllowed 2" in log.text
+    failures.log("event", foreign(1))
+    assert "event: 2 failed or refused in the last 300 s: SubscriptionNotAllowed 2" in log.text
 
 
 def test_whoever_varies_names_fills_neither_log_nor_memory(
-    log: pytest.LogCaptureFixture, refusals: Refusals
+    log: pytest.LogCaptureFixture, failures: Failures
 ) -> None:
     """A hundred causes of a reason are named and the rest is counted; other reasons are heard."""
     for number in range(10_000):
-        refusals.log("event", foreign(number))
+        failures.log("event", foreign(number))
     assert len(log.records) == 100
-    refusals.log("event", Failed("v", Permanent(Reason.NAMESPACE_MISSING, "x")))
+    failures.log("event", Failed("v", Permanent(Reason.NAMESPACE_MISSING, "x")))
     assert log.records[-1].levelno == logging.ERROR
-    refusals.report("timer")
+    assert len(log.records) == 101
+    failures.report("timer")
     assert "SubscriptionNotAllowed 10,000 (not all causes are logged)" in log.text
 
 
 def test_whoever_repeats_many_causes_hides_no_other(
-    log: pytest.LogCaptureFixture, refusals: Refusals
+    log: pytest.LogCaptureFixture, failures: Failures
 ) -> None:
     """A hundred repeats of a reason are logged; each new cause of it still has its line."""
     for number in [*range(50), *range(50)] * 10:
-        refusals.log("event", foreign(number))
+        failures.log("event", foreign(number))
     assert len(log.records) == 50 + 100
-    refusals.log("event", foreign(50))
+    failures.log("event", foreign(50))
     assert "Subscription 50." in log.records[-1].getMessage()
 
 
-def test_what_may_pass_is_logged_each_time(
-    log: pytest.LogCaptureFixture, refusals: Refusals
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Failed("v", Permanent(Reason.TARGET_TAKEN, "x"), TARGET),
+        Failed("v", Permanent(Reason.TARGET_CONTESTED, "x"), TARGET),
+        Failed("v", Permanent(Reason.NAMESPACE_PROTECTED, "x")),
+        Failed("v", Unattended(Reason.NAMESPACE_MISSING, "x"), TARGET),
+        Failed("v", Transient(Reason.VAULT_NAME_UNRESOLVED, "x"), TARGET),
+        Failed("v", Transient(Reason.SECRET_NOT_SERVED_YET, "x"), TARGET),
+        Failed("v", Unexpected(Reason.BUG, "x"), TARGET),
+    ],
+    ids=lambda outcome: str(outcome.error.reason),
+)
+def test_whatever_anybody_can_cause_is_a_few_lines(
+    log: pytest.LogCaptureFixture, failures: Failures, outcome: Failed
 ) -> None:
-    """Transient failures, bugs and successes are no refusals."""
-    for outcome in (
-        Failed("v", Transient(Reason.VAULT_UNAVAILABLE, "x")),
-        Failed("v", Unexpected(Reason.BUG, "x")),
-        Converged(TARGET),
-    ):
-        refusals.log("event", outcome)
-        refusals.log("event", outcome)
-    assert len(log.records) == 6
-    refusals.report("timer")
-    assert len(log.records) == 6
+    """Events of a made-up vault, or of another one's Secret, fill no log, however they fail."""
+    for _ in range(1000):
+        failures.log("event", outcome)
+    assert len(log.records) == 10
+    failures.report("timer")
+    assert f"{outcome.error.reason} 1,000" in log.text
+
+
+def test_a_warning_that_events_repeat_is_a_few_lines(
+    log: pytest.LogCaptureFixture, failures: Failures
+) -> None:
+    """Of a vault with an expired secret each event tells so, and no flood of them fills the log."""
+    for _ in range(1000):
+        failures.log("event", Converged(TARGET, (), 7, ("old",)))
+    warned = [record for record in log.records if record.levelno == logging.WARNING]
+    assert len(warned) == 10
+    failures.report("timer")
+    assert "refused" not in log.text
+
+
+def test_every_change_is_logged(log: pytest.LogCaptureFixture, failures: Failures) -> None:
+    """What was written is no failure: each write has its line."""
+    for _ in range(200):
+        failures.log("event", Converged(TARGET, (Change("a", Action.UPDATE, "v2"),), 7))
+    assert len(log.records) == 200
+
+
+def test_an_event_that_leads_to_no_vault_is_called_so_once(log: pytest.LogCaptureFixture) -> None:
+    """A line names its trigger and its subject, and one word where the two are the same."""
+    log_outcome("event", Failed("event", Malformed(Reason.EVENT_MALFORMED, "It is no JSON.")))
+    log_outcome("event", Failed("v", Malformed(Reason.EVENT_MISMATCH, "Two names.")))
+    assert [record.getMessage() for record in log.records] == [
+        "event: EventMalformed: It is no JSON.",
+        "event: v: EventMismatch: Two names.",
+    ]

@@ -67,7 +67,7 @@ def test_a_value_in_the_data_of_an_event_is_not_quoted(field: str, text: str) ->
     quiet(lambda: parse(json.dumps(grid({**DATA, field: text})), ALLOWED))
 
 
-RESYNC = ("vault", "project", "stage", "all", "secret", "dry_run", "force")
+RESYNC = ("vault", "project", "stage", "all", "secret", "dry_run", "takeover_from")
 
 
 @given(st.sampled_from(RESYNC), VALUES, st.sampled_from(["value", "name", "raw", "list"]))

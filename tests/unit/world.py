@@ -76,7 +76,7 @@ class World:
         refetch: bool = False,
         dry_run: bool = False,
     ) -> ReconcileResult:
-        """Reconcile the whole vault, as the timer does."""
+        """Reconcile the whole vault, as the timer does, or as an operator asks for it."""
         return self.run(
             ReconcileRequest(
                 self.target,

@@ -1,4 +1,4 @@
-"""Knows the platform's vaults: those that are listed, and those that Resource Graph shows."""
+"""Knows the vaults that are listed and those that Resource Graph shows, and which are no more."""
 
 import threading
 import time
@@ -18,6 +18,8 @@ LET_GO_AFTER = 3
 
 _API_VERSION = "2022-10-01"
 _PATH = "/providers/Microsoft.ResourceGraph/resources"
+_NAME_API_VERSION = "2022-07-01"
+_NAME_PATH = "/providers/Microsoft.KeyVault/checkNameAvailability"
 _COLUMNS = "| project id, name, subscriptionId | order by id asc"
 _VAULTS = f"resources | where type =~ 'microsoft.keyvault/vaults' {_COLUMNS}"
 _SUBSCRIPTIONS = (
@@ -25,19 +27,9 @@ _SUBSCRIPTIONS = (
 )
 _PAGE = 1000
 _KEPT_SECONDS = 240.0
+_CURRENT_SECONDS = 600.0  # two passes, by default: one search may fail
 _RETRY_SECONDS = 30.0
 _NAMED = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """The port Directory where nothing is searched."""
-
-    vaults: tuple[VaultName, ...]
-
-    def known(self, _deadline: Deadline) -> Known:
-        """Return the vaults that the settings list."""
-        return Known(self.vaults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +52,7 @@ class _Search:
 
 
 class ResourceGraph:
-    """The port Directory over Resource Graph; for any number of threads, one searches at a time.
+    """The port VaultDirectory over Resource Graph; any number of threads, one searches at a time.
 
     What a search shows is good for four minutes; one that fails is repeated no sooner than half
     a minute later, or when the service says so. Nothing is forgotten because of either.
@@ -90,9 +82,38 @@ class ResourceGraph:
         self._seen: dict[VaultName, _Seen] = {}
         self._known = Known(self._listed)
         self._due = clock()
+        self._current_until = clock()
 
     def known(self, deadline: Deadline) -> Known:
         """Return the listed vaults, then the found ones; the fault is that of the last search."""
+        known = self._searched(deadline)
+        return replace(known, current=self._clock() < self._current_until)
+
+    def is_gone(self, vault: str, deadline: Deadline) -> bool:
+        """Tell whether Resource Manager says that the name is free for a new vault.
+
+        It is not while a vault has it anywhere, or a deleted one can be recovered.
+        https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/check-name-availability
+        """
+        if not self._subscriptions:
+            return False
+        answer = self._arm.ask(
+            Question(
+                f"/subscriptions/{self._subscriptions[0]}{_NAME_PATH}",
+                _NAME_API_VERSION,
+                forbidden=f"Let the app's identity ask: {_role(self._subscriptions)}",
+                missing="SYNC_SUBSCRIPTIONS may name a subscription that is gone: az account list.",
+                body={"name": vault, "type": "Microsoft.KeyVault/vaults"},
+            ),
+            deadline,
+        )
+        match answer:
+            case {"nameAvailable": bool(free)}:
+                return free
+            case _:
+                raise self._arm.broken("no word on whether a vault's name is free")
+
+    def _searched(self, deadline: Deadline) -> Known:
         try:
             free = self._searching.acquire(timeout=deadline.remaining())
         except Transient as fault:
@@ -127,6 +148,8 @@ class ResourceGraph:
             self._due = self._clock() + max(_RETRY_SECONDS, _advice(fault))
             return replace(self._known, fault=fault)
         self._due = self._clock() + _KEPT_SECONDS
+        if search.seen:
+            self._current_until = self._clock() + _CURRENT_SECONDS
         missed = self._merge(search)
         found = tuple(sorted(self._seen.keys() - set(self._listed)))
         return Known(self._listed + found, self._doubt(search, missed))

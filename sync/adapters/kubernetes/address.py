@@ -61,7 +61,8 @@ def connect(address: Address, concurrency: int) -> Endpoint:
 
     No connection is made yet.
     """
-    if address.server_name is not None and not _HOST.fullmatch(address.server_name):
+    name = address.server_name
+    if name is not None and not (_HOST.fullmatch(name) and _has_labels(name)):
         raise AddressError("its tls-server-name is no host name")
     try:
         shared = cluster_context(address.ca_pem)
@@ -103,7 +104,16 @@ def _parsed(text: str) -> Url | None:
         url = parse_url(text)
     except LocationParseError:
         return None
-    return url if url.host and url.port != 0 and text.isprintable() else None
+    usable = url.host and _has_labels(url.host) and url.port != 0 and text.isprintable()
+    return url if usable else None
+
+
+def _has_labels(host: str) -> bool:
+    """Return false for a name that sockets and TLS refuse by a ValueError, as `a..b`."""
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _manager(address: Address, concurrency: int, trust: ssl.SSLContext) -> PoolManager:

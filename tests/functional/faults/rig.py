@@ -130,12 +130,13 @@ def servers(folder: Path) -> Iterator[Rig]:
 
 @contextmanager
 def apps(rig: Rig, cases: Sequence[Case]) -> Iterator[None]:
-    """Start an app for each trigger; the timer's knows its vaults, and all know every cluster."""
+    """Start an app for each trigger; all know every cluster, and the first two their own vaults."""
     own = [rig.cluster(case) for case in cases if case.cell.way is not Way.USUAL]
     setting = json.dumps([*own, usual_cluster(rig.stack)])
     with ExitStack() as running:
         for trigger in (Trigger.EVENT, Trigger.TIMER, Trigger.RESYNC):
-            known = [case.cell.name for case in cases if case.trigger is trigger is Trigger.TIMER]
+            covered = trigger in {Trigger.EVENT, Trigger.TIMER}
+            known = [case.cell.name for case in cases if covered and case.trigger is trigger]
             started = running.enter_context(rig.start(trigger, known, SYNC_CLUSTERS=setting))
             rig.apps[trigger] = started.apps[trigger]
         yield
