@@ -185,11 +185,11 @@ def test_an_answer_that_does_not_come_is_awaited_twice(stack: Stack, vault: Vaul
     """A vault that takes the whole time for an answer is asked once more, and not again."""
     vault.set_secret("a", "1")
     vault.faults.delay(30, None)
-    moments = Moments()  # which stands still: there is half a second for each try
+    moments = Moments()  # which stands still: there are two seconds for each try
     with ManagedIdentityCredential(retry_total=0) as credential:
         vaults = KeyVaults(credential, stack.suffix, clock=moments)
         with pytest.raises(Transient) as caught:
-            vaults.get(NAME, "a", moments.soon(0.5))
+            vaults.get(NAME, "a", moments.soon(2))
         vaults.close()
     assert caught.value.reason == "VaultUnreachable"
     assert vault.requests()["get"] == 2
