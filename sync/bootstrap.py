@@ -109,9 +109,9 @@ def _assemble(given: Settings, clients: _Clients) -> App:
     reconciler = Reconciler(clients.vaults, cluster, time.time, given.prune, rules=given.rules)
     return App(
         naming=given.naming,
-        survey=VaultRegistry(given.naming, _directory(given, clients.arm), given.vaults),
+        registry=VaultRegistry(given.naming, _directory(given, clients.arm), given.vaults),
         subscriptions=given.subscriptions,
-        fleet=WorkQueue(reconciler.reconcile, time.monotonic),
+        work_queue=WorkQueue(reconciler.reconcile, time.monotonic),
         cluster=cluster,
         clock=time.monotonic,
         look=reconciler.look,

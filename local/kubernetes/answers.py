@@ -157,7 +157,7 @@ async def _write(
     write = write_options(call.verb, request.query, agent, user, applies=how == "apply")
     raw = await _raw(request)
     if how is not None:
-        patch = read_patch(raw, applied=how == "apply")
+        patch = read_patch(raw, how)
         written = registry.patch(call.kind, call.namespace, call.name, how, patch, write)
         return _written(form, call, written)
     body = read_object(raw, media, call.kind.name)

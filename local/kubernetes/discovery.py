@@ -1,7 +1,7 @@
 """What the server says about itself: versions, resources, and as much OpenAPI as kubectl reads."""
 
 from local.kubernetes.documents import Document, array, child
-from local.kubernetes.kinds import KINDS, RBAC, Keyed, Kind, Leaf, Map, Members, Node, Struct
+from local.kubernetes.kinds import KINDS, Keyed, Kind, Leaf, Map, Members, Node, Struct
 from local.kubernetes.patch import PATCH_TYPES
 
 REVIEWS_GROUP = "authorization.k8s.io"
@@ -19,6 +19,9 @@ VERSION: Document = {
     "compiler": "",
     "platform": "linux/amd64",
 }
+
+
+_API_GROUP: Document = {"kind": "APIGroup", "apiVersion": "v1"}
 
 
 def _group(name: str) -> Document:
@@ -39,7 +42,7 @@ def _reviews(group: str, *kinds: str) -> dict[str, Document]:
         for kind in kinds
     )
     return {
-        f"/apis/{group}": {"kind": "APIGroup", "apiVersion": "v1", **_group(group)},
+        f"/apis/{group}": {**_API_GROUP, **_group(group)},
         f"/apis/{group}/v1": {
             "kind": "APIResourceList",
             "apiVersion": "v1",
@@ -152,6 +155,7 @@ def _openapi(root: str) -> Document:
     }
 
 
+_GROUPS = sorted({kind.group for kind in KINDS.values() if kind.group})
 _ROOTS = sorted({kind.root for kind in KINDS.values()})
 DISCOVERY: dict[str, Document] = {
     "/api": {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []},
@@ -159,10 +163,10 @@ DISCOVERY: dict[str, Document] = {
     "/apis": {
         "kind": "APIGroupList",
         "apiVersion": "v1",
-        "groups": [_group(REVIEWS_GROUP), _group(WHOAMI_GROUP), _group(RBAC)],
+        "groups": array(_group(name) for name in (REVIEWS_GROUP, WHOAMI_GROUP, *_GROUPS)),
     },
-    f"/apis/{RBAC}": {"kind": "APIGroup", "apiVersion": "v1", **_group(RBAC)},
-    f"/apis/{RBAC}/v1": _resources(RBAC),
+    **{f"/apis/{name}": {**_API_GROUP, **_group(name)} for name in _GROUPS},
+    **{f"/apis/{name}/v1": _resources(name) for name in _GROUPS},
     **_reviews(REVIEWS_GROUP, "SelfSubjectAccessReview"),
     **_reviews(WHOAMI_GROUP, "SelfSubjectReview"),
     "/version": VERSION,

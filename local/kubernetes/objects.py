@@ -15,6 +15,7 @@ from local.kubernetes.documents import (
     texts,
 )
 from local.kubernetes.kinds import NAMESPACE, SECRET, Keyed, Kind, Leaf, Map, Members, Node, Struct
+from local.kubernetes.patch import PatchType
 from local.kubernetes.protobuf import MEDIA_TYPE, parse_protobuf
 from local.kubernetes.status import ApiError, bad_request
 
@@ -65,12 +66,13 @@ def read_object(raw: bytes, media: str, kind: str) -> Document:
     return _object(value, kind)
 
 
-def read_patch(raw: bytes, *, applied: bool) -> Document:
-    """Read a merge or strategic merge patch, which are JSON, or what is applied, which is YAML."""
+def read_patch(raw: bytes, how: PatchType) -> Json:
+    """Read what is applied, which is YAML, or a patch of another type, which is JSON."""
     try:
-        return _object(parse_yaml(raw) if applied else parse_json(raw), "patch")
+        value = parse_yaml(raw) if how == "apply" else parse_json(raw)
     except ValueError as error:
         raise bad_request(f"error decoding patch: {error}") from error
+    return value if how == "json" and isinstance(value, list) else _object(value, "patch")
 
 
 def _object(value: Json, kind: str) -> Document:

@@ -1,18 +1,20 @@
-"""JSON merge patch and strategic merge patch, and what a patch makes of an object.
+"""What a merge patch, a strategic merge patch or a JSON patch makes of an object.
 
 A strategic merge patch is a merge patch here: what it does otherwise, to the lists of owners and
-finalizers and by directives, is refused.
+finalizers and by directives, is refused. So is what a JSON patch does but to replace a field, as
+kubectl does to turn its client-side applies into server-side ones.
 """
 
 from collections.abc import Mapping
 from typing import Literal
 
-from local.kubernetes.documents import Document, Json
-from local.kubernetes.status import bad_request
+from local.kubernetes.documents import Document, Json, child, text
+from local.kubernetes.status import ApiError, bad_request
 
-type PatchType = Literal["merge", "strategic", "apply"]
+type PatchType = Literal["merge", "strategic", "json", "apply"]
 
 PATCH_TYPES: Mapping[str, PatchType] = {
+    "application/json-patch+json": "json",
     "application/merge-patch+json": "merge",
     "application/apply-patch+yaml": "apply",
     "application/strategic-merge-patch+json": "strategic",
@@ -20,22 +22,49 @@ PATCH_TYPES: Mapping[str, PatchType] = {
 _LISTS = frozenset({"ownerReferences", "finalizers", "conditions"})
 
 
-def merge_patch(target: Json, patch: Json) -> Json:
+def patched(live: Document, how: PatchType, patch: Json) -> Json:
+    """Return the object with a patch applied; raises ApiError where it cannot be."""
+    if how == "json":
+        for operation in patch if isinstance(patch, list) else ():
+            live = _replaced(live, operation if isinstance(operation, dict) else {})
+        return live
+    if how == "strategic":
+        _check_strategic(patch)
+    return _merged(live, patch)
+
+
+def _replaced(document: Document, operation: Document) -> Document:
+    path = text(operation, "path").split("/")[1:]
+    if operation.get("op") != "replace" or not path:
+        raise bad_request(f"this local server takes no {operation.get('op')} in a JSON patch")
+    keys = [part.replace("~1", "/").replace("~0", "~") for part in path]
+    return _with(document, keys, operation.get("value"))
+
+
+def _with(document: Document, keys: list[str], value: Json) -> Document:
+    key, *rest = keys
+    if key not in document:
+        why = "the server rejected our request due to an error in our request"
+        raise ApiError(422, "Invalid", why, {})
+    return {**document, key: _with(child(document, key), rest, value) if rest else value}
+
+
+def _merged(target: Json, patch: Json) -> Json:
     """Apply a JSON merge patch (RFC 7386)."""
     if not isinstance(patch, dict):
         return patch
-    patched: Document = dict(target) if isinstance(target, dict) else {}
+    result: Document = dict(target) if isinstance(target, dict) else {}
     for key, value in patch.items():
         if value is None:
-            patched.pop(key, None)
+            result.pop(key, None)
         else:
-            patched[key] = merge_patch(patched.get(key), value)
-    return patched
+            result[key] = _merged(result.get(key), value)
+    return result
 
 
-def check_strategic(patch: Json) -> None:
+def _check_strategic(patch: Json) -> None:
     """Refuse a strategic merge patch that does more than a merge patch."""
     for key, value in patch.items() if isinstance(patch, dict) else ():
         if key.startswith("$") or (key in _LISTS and isinstance(value, list)):
             raise bad_request(f"this local server takes no {key} in a strategic merge patch")
-        check_strategic(value)
+        _check_strategic(value)

@@ -32,7 +32,7 @@ from local.kubernetes.kinds import KINDS, NAMESPACE, Kind
 from local.kubernetes.managed_fields import UPDATE, Manager, Owners
 from local.kubernetes.objects import Decoded, DecodeError, decode
 from local.kubernetes.options import Write, Written
-from local.kubernetes.patch import PatchType, check_strategic, merge_patch
+from local.kubernetes.patch import PatchType, patched
 from local.kubernetes.selectors import Selector
 from local.kubernetes.status import (
     ApiError,
@@ -135,15 +135,13 @@ class Registry:
             if how == "apply":
                 return self._applied(at, patch, write)
             live = self.read(kind, namespace, name)
-            if how == "strategic":
-                check_strategic(patch)
-            patched = merge_patch(live.document, patch)
-            assert isinstance(patched, dict)
+            result = patched(live.document, how, patch)
+            assert isinstance(result, dict)
             try:
-                decoded = decode(kind, patched)
+                decoded = decode(kind, result)
                 decoded.check(write.field_validation)
             except DecodeError as error:
-                spilled = dump(patched).decode() if how == "merge" else f"map[{patch}]"
+                spilled = f"map[{patch}]" if how == "strategic" else dump(result).decode()
                 raise invalid_patch(spilled, str(error)) from error
             with write.told(decoded.told) as warnings:
                 check_address(at, child(decoded.document, "metadata"))

@@ -7,10 +7,10 @@ from enum import StrEnum
 from sync.core.annotation import Record
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import SECRET_TYPE, SecretName
-from sync.projection.rules import Excluded, Placement
+from sync.projection.placement import Excluded, Placement
 from sync.reconcile.observed import ObservedSecret
-from sync.reconcile.reconciler import Turn
 from sync.reconcile.survey import Fetched, Verdict
+from sync.reconcile.turn import Turn
 
 
 class Progress(StrEnum):

@@ -18,7 +18,8 @@ from sync.core.ports import Cluster, Deadline, Known
 from sync.core.reasons import Reason
 from sync.core.vault_names import Naming
 from sync.reconcile.observed import ObservedSecret
-from sync.reconcile.reconciler import ReconcileRequest, Turn
+from sync.reconcile.request import ReconcileRequest
+from sync.reconcile.turn import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,9 @@ class App:
     """
 
     naming: Naming
-    survey: VaultRegistry
+    registry: VaultRegistry
     subscriptions: frozenset[str]
-    fleet: WorkQueue
+    work_queue: WorkQueue
     cluster: Cluster
     clock: Callable[[], float]
     look: Callable[[ReconcileRequest, Deadline, Executor], Turn]
@@ -78,13 +79,13 @@ class App:
                 raise _expiry(event)
             targets = self.naming.targets(self.naming.vault(event.vault))
         except NotOurs as reason:
-            if reason.reason is Reason.SUBSCRIPTIONS_UNSET and not self.survey.knows_any:
+            if reason.reason is Reason.SUBSCRIPTIONS_UNSET and not self.registry.knows_any:
                 return [_settled(Failed(subject, nothing_known()))]
             return [_settled(Ignored(subject, reason))]
         except SyncError as error:
             return [_settled(Failed(subject, error))]
         works = [self._work(target, (event.hint,), whole=False) for target in targets]
-        return [Pending(self.fleet.submit(work, EVENT.target), work.target) for work in works]
+        return [Pending(self.work_queue.submit(work, EVENT.target), work.target) for work in works]
 
     def for_event_grid(self, outcomes: Iterable[Outcome], seconds: float) -> Sequence[Outcome]:
         """Return an event's outcomes, those Unattended that no pass would make good.
@@ -92,12 +93,14 @@ class App:
         `seconds` are for a search, where it takes one to know.
         """
         deadline = Deadline.after(seconds, self.clock)
-        return [for_event_grid(outcome, self.naming, self.survey, deadline) for outcome in outcomes]
+        return [
+            for_event_grid(outcome, self.naming, self.registry, deadline) for outcome in outcomes
+        ]
 
     @property
     def knows_nothing(self) -> bool:
         """Whether no event may come and no vault is known: then nothing is ever done."""
-        return not self.subscriptions and not self.survey.knows_any
+        return not self.subscriptions and not self.registry.knows_any
 
     def resync_known(self) -> Iterator[Outcome]:
         """Reconcile every known vault; one outcome a target, and one for a search that failed.
@@ -160,14 +163,14 @@ class App:
             else:
                 work = self._work(place, hints, whole=not hints)
                 works.append(_in_the_manner(work, request))
-        yield from self.fleet.reconcile_many(works, budget.target, budget.total)
+        yield from self.work_queue.reconcile_many(works, budget.target, budget.total)
 
     def status(self, known: Known, budget: Budget = REQUEST) -> Iterator[VaultStatus | Failed]:
         """Tell of each vault's Secrets what they say of themselves, or why one cannot be read."""
         if known.fault is not None:
             yield Failed(DISCOVERY, known.fault)
         places = list(self.places(known.vaults))
-        answers = self.fleet.ask(places, self._status, budget.target, budget.total)
+        answers = self.work_queue.ask(places, self._status, budget.target, budget.total)
         for place, told in zip(places, answers, strict=True):
             yield Failed(_vault_of(place), told) if isinstance(told, SyncError) else told
 
@@ -180,7 +183,7 @@ class App:
             if isinstance(place, Failed):
                 raise place.error
             work = self._work(place, (), whole=True)
-            told = explain(self.look(work, deadline, self.fleet.fetchers))
+            told = explain(self.look(work, deadline, self.work_queue.fetchers))
             if secret is None:
                 return told
             asked = [each for each in told if each.name.lower() == secret.lower()]
@@ -191,7 +194,7 @@ class App:
                 )
             return asked
 
-        (told,) = self.fleet.ask([place], tell, budget.target, budget.total)
+        (told,) = self.work_queue.ask([place], tell, budget.target, budget.total)
         return told
 
     def places(self, vaults: Iterable[VaultName]) -> Iterator[Target | Failed]:
@@ -221,7 +224,7 @@ class App:
         former = request.takeover_from
         if former is None:
             return None
-        (gone,) = self.fleet.ask([former], self.survey.is_gone, budget.target, budget.total)
+        (gone,) = self.work_queue.ask([former], self.registry.is_gone, budget.target, budget.total)
         if isinstance(gone, SyncError):
             return gone
         if gone:
@@ -235,10 +238,10 @@ class App:
         )
 
     def _look(self) -> Known:
-        return self.survey.look(Deadline.after(_SEARCH_SECONDS, self.clock))
+        return self.registry.look(Deadline.after(_SEARCH_SECONDS, self.clock))
 
     def _work(self, target: Target, hints: tuple[Hint, ...], *, whole: bool) -> ReconcileRequest:
-        return ReconcileRequest(target, hints, whole, contested=self.survey.contested)
+        return ReconcileRequest(target, hints, whole, contested=self.registry.contested)
 
 
 def _in_the_manner(work: ReconcileRequest, request: Resync) -> ReconcileRequest:

@@ -13,7 +13,7 @@ from sync.core.errors import SyncError, Transient, Unexpected
 from sync.core.model import Converged, Failed, Hint, Outcome
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
-from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult, first_cause
+from sync.reconcile.request import ReconcileRequest, ReconcileResult, first_cause
 
 _GRACE_SECONDS = 3.0
 

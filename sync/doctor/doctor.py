@@ -13,7 +13,8 @@ from sync.core.ports import Deadline, Known, Vaults
 from sync.doctor import remedies
 from sync.doctor.checks import Check, Subject
 from sync.doctor.secret_checks import Access, ManagedSecret, SecretExamination, Server
-from sync.projection.rules import DEFAULT_RULES, Placement, Rules
+from sync.projection.placement import Placement
+from sync.projection.rules import DEFAULT_RULES, Rules
 from sync.reconcile.observed import ObservedSecret
 
 SUBJECT_SECONDS = 30
@@ -132,7 +133,7 @@ class Doctor:
     def _ask[Asked, Told](
         self, asked: Iterable[Asked], tell: Callable[[Asked, Deadline], Told]
     ) -> Iterator[Told | SyncError]:
-        return self.app.fleet.ask(asked, tell, SUBJECT_SECONDS, GROUP_SECONDS)
+        return self.app.work_queue.ask(asked, tell, SUBJECT_SECONDS, GROUP_SECONDS)
 
     def _login(self) -> Check:
         try:

@@ -160,12 +160,12 @@ class SecretExamination:
     def _owner(self, actual: Actual | None) -> Check:
         if actual is None:
             return self._subject.ok(_OWNER, "The Secret does not exist yet; the sync creates it.")
-        standing = ObservedSecret.of(self.target, actual)
+        observed = ObservedSecret.of(self.target, actual)
         try:
             if self.kept.is_own:
                 refuse_foreign(self.target, actual)
             else:
-                refuse_unmarked(standing)
+                refuse_unmarked(observed)
         except Permanent as error:
             remedy = (remedies.adopt if self.kept.is_own else remedies.describe)(self.target)
             return self._subject.refused(_OWNER, error, remedy)
@@ -178,6 +178,6 @@ class SecretExamination:
         if wrong:
             remedy = remedies.delete(self.target)
             return self._subject.failed(_OWNER, f"{wrong}. Once deleted, it is made anew.", remedy)
-        if standing.state is None:
+        if observed.state is None:
             return self._subject.ok(_OWNER, "It is nobody's; the sync adds its keys to it.")
         return self._subject.ok(_OWNER, "It is kept by this sync.")

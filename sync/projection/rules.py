@@ -16,6 +16,7 @@ from sync.projection.budget import ParseBudget
 from sync.projection.certificates import read_bundle
 from sync.projection.formats import as_text, decoded, joined, members
 from sync.projection.keys import check_key, checked_keys
+from sync.projection.placement import Excluded, Placement
 from sync.projection.secret_types import build
 from sync.projection.tags import Format, SecretType, TagOptions, is_tagged, read_tags
 from sync.projection.turns import PARSING
@@ -59,32 +60,6 @@ class Pattern:
 
     def __str__(self) -> str:
         return self.glob if self.tag is None else f"tag:{self.tag}={self.glob}"
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where a vault secret goes and what becomes of its value.
-
-    `key` is the one key it becomes, None where only its value can tell. `fingerprint` changes with
-    everything that may change the keys or their bytes; it is empty for one key of the secret's own
-    name.
-    """
-
-    secrets: tuple[str, ...]
-    type: SecretType | None
-    key: str | None
-    base: str
-    options: TagOptions
-    content_type: str
-    fingerprint: str
-    tagged: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Excluded:
-    """Why a vault secret is in no Secret although nothing is wrong with it."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

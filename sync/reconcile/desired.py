@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from sync.core.annotation import Record, Refusal
 from sync.core.errors import SyncError
 from sync.core.model import SECRET_TYPE, SecretName
-from sync.projection.rules import Excluded
+from sync.projection.placement import Excluded
 from sync.reconcile.guards import Loss, guarded_secrets, unsafe
 from sync.reconcile.members import Members, Settled, by_key, settle
 from sync.reconcile.observed import ObservedSecret, ObservedVault

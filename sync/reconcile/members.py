@@ -13,7 +13,7 @@ from sync.core.annotation import Record
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import SecretName, Target
 from sync.core.reasons import Reason
-from sync.projection.rules import Excluded, Placement
+from sync.projection.placement import Excluded, Placement
 from sync.reconcile.observed import ObservedSecret, ObservedVault
 from sync.reconcile.survey import Fetched, Refused, VaultSurvey
 

@@ -16,7 +16,7 @@ from sync.core.model import (
     Target,
 )
 from sync.core.vault_names import is_vaults_own
-from sync.projection.rules import Placement
+from sync.projection.placement import Placement
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,9 @@ def diff(observed: ObservedSecret, desired: DesiredSecret, now: float, rules: st
         uid=actual.uid if actual else "",
     )
     if actual is None or state is None:
-        needed = bool(desired.entries or desired.others or desired.refused or changes)
+        # What only says that tags are wrong is no reason to make a Secret; a value costs work.
+        costly = any(each.version for each in desired.refused.values())
+        needed = bool(desired.entries or desired.others or costly or changes)
     else:
         needed = (
             bool(changes)

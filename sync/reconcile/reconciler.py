@@ -4,7 +4,7 @@ The order is what makes it right. The write is accepted only if nobody wrote sin
 Secret, and the vault was read after that: an older value never replaces a newer one.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -12,16 +12,17 @@ from dataclasses import dataclass, field, replace
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
-from sync.core.model import CREATE_ONLY, Change, Hint, Plan, SecretName, Target
+from sync.core.model import CREATE_ONLY, Change, Hint, SecretName, Target
 from sync.core.ports import Cluster, Deadline, Vaults
 from sync.core.reasons import Reason
 from sync.projection.rules import DEFAULT_RULES, Rules
-from sync.reconcile.desired import DesiredVault, compose
+from sync.reconcile.desired import compose
 from sync.reconcile.guards import refuse_foreign, refuse_newer, refuse_unmarked
 from sync.reconcile.observed import ObservedSecret, ObservedVault
-from sync.reconcile.plan import diff
 from sync.reconcile.rehearsal import Rehearsal
+from sync.reconcile.request import ReconcileRequest, ReconcileResult, first_cause
 from sync.reconcile.survey import NeedsListing, Unvisited, VaultSurvey
+from sync.reconcile.turn import Turn
 from sync.reconcile.vault_reader import VaultReader
 
 WRITE_RESERVE_SECONDS = 3
@@ -31,48 +32,6 @@ MAX_TURNS = 6
 """How many turns one reconcile may take to grow, shrink and forget what it emptied."""
 
 _VISITS = 3  # how often a listing may lead to a Secret that was not read before it
-_NAMED = 3  # how many secrets a message names
-
-
-def _uncontested(_target: Target, _deadline: Deadline) -> bool:
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class ReconcileRequest:
-    """What to reconcile: the whole vault, or the hinted secrets where the rest is known to be in.
-
-    `removals` lets many keys go at once, `refetch` reads every value anew, and `takeover` takes a
-    Secret that somebody else made or manages. Another vault's Secret is taken by its name alone,
-    `takeover_from`, which the caller has found gone. `contested` tells whether another known vault
-    leads to the target: then it is neither created nor taken over. It is asked only where that
-    would be done, and raises where it cannot tell. `late` takes in and returns the hints that have
-    come since this work began, all of them.
-    """
-
-    target: Target
-    hints: tuple[Hint, ...] = ()
-    whole: bool = True
-    removals: bool = False
-    takeover: bool = False
-    takeover_from: str | None = None
-    refetch: bool = False
-    dry_run: bool = False
-    contested: Callable[[Target, Deadline], bool] = field(
-        default=_uncontested, compare=False, repr=False
-    )
-    late: Callable[[], Sequence[Hint]] = field(default=tuple, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ReconcileResult:
-    """What was written (or would be), and why some vault secrets could not be brought over."""
-
-    changes: tuple[Change, ...]
-    keys: int
-    expired: tuple[str, ...]
-    refused: Mapping[SecretName, SyncError]
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -89,49 +48,6 @@ class _Progress:
         """Note changes of one Secret."""
         of = "" if target.secret == self.request.target.secret else target.secret
         self.changes |= {(of, change.key): replace(change, secret=of) for change in changes}
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What one turn found, and what the Secrets shall hold by it."""
-
-    vault: ObservedVault
-    survey: VaultSurvey
-    desired: DesiredVault
-    rules: Rules
-    now: float
-
-    def plan(self, observed: ObservedSecret) -> Plan:
-        """Plan one Secret; raises Permanent for what the API server would refuse."""
-        desired = self.desired.secrets[observed.target.secret]
-        return diff(observed, desired, self.now, self.rules.digest)
-
-    def in_order(self) -> Sequence[ObservedSecret]:
-        """Return the Secrets as they are written: the vault's own first, which names the others."""
-        own = self.vault.own
-        others = sorted(self.vault.secrets.keys() - {own.target.secret})
-        return [own, *(self.vault.secrets[secret] for secret in others)]
-
-    def names_in(self, observed: ObservedSecret) -> frozenset[SecretName]:
-        """Return the vault secrets of one Secret, as it stands and as it shall be."""
-        secret = observed.target.secret
-        return frozenset({*observed.records, *self.desired.secrets[secret].records})
-
-    def warnings(self) -> tuple[str, ...]:
-        """Return what is odd, but no failure."""
-        odd_keys = [
-            warning
-            for _, desired in sorted(self.desired.secrets.items())
-            for name, record in sorted(desired.records.items())
-            for warning in self.rules.warnings(name, record.keys)
-        ]
-        other_rules = [
-            f"Secret {observed.target} was last written under other settings than this app's. If "
-            "the next pass says so again, two apps write it: give each its own vaults."
-            for observed in self.in_order()
-            if observed.state is not None and observed.state.rules not in {"", self.rules.digest}
-        ]
-        return (*odd_keys, *other_rules)
 
 
 def write_turns() -> Retrying:
@@ -325,16 +241,3 @@ class Reconciler:
             except (Permanent, Transient) as error:
                 closed[secret] = error
         return vault.with_more(found, closed)
-
-
-def first_cause(refused: Mapping[SecretName, SyncError]) -> SyncError:
-    """Sum up why secrets are missing: Transient if any of it may pass."""
-    causes = [refused[name] for name in sorted(refused)]
-    cause = next((each for each in causes if isinstance(each, Transient)), causes[0])
-    if all(each is cause for each in causes):
-        return cause
-    names = ", ".join(sorted(refused)[:_NAMED]) + (", …" if len(causes) > _NAMED else "")
-    message = f"{len(causes)} secrets ({names}) could not be brought over: {cause.message}"
-    if isinstance(cause, Transient):
-        return Transient(cause.reason, message, cause.retry_after)
-    return Permanent(cause.reason, message)

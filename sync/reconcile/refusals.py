@@ -9,6 +9,19 @@ from sync.core.reasons import Reason
 from sync.reconcile.observed import ObservedVault
 from sync.reconcile.survey import Fetched, Refused, VaultSurvey
 
+_OF_NO_SECRET = frozenset(
+    {
+        Reason.NO_SUCH_SECRET,
+        Reason.VAULT_FORBIDDEN,
+        Reason.VAULT_FIREWALLED,
+        Reason.VAULT_UNAUTHORIZED,
+        Reason.VAULT_REFUSED,
+        Reason.VAULT_UNTRUSTED,
+        Reason.CREDENTIAL_REFUSED,
+    }
+)
+"""What says something of the whole vault, or of an operator's typing error."""
+
 
 def remembered(
     vault: ObservedVault, survey: VaultSurvey, refused: Mapping[SecretName, SyncError], now: int
@@ -21,7 +34,7 @@ def remembered(
         else {name: each for name, each in before.items() if name not in survey.verdicts}
     )
     for name, error in refused.items():
-        if not isinstance(error, Permanent) or error.reason is Reason.NO_SUCH_SECRET:
+        if not isinstance(error, Permanent) or error.reason in _OF_NO_SECRET:
             continue
         if not OBJECT_NAME.fullmatch(name):
             continue

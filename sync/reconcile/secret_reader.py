@@ -9,7 +9,8 @@ from sync.core.model import Hint, ListedSecret, SecretName, Unserved, VaultSecre
 from sync.core.ports import Deadline, Vaults
 from sync.core.reasons import Reason
 from sync.projection.budget import ParseBudget
-from sync.projection.rules import TAGGED, Excluded, Placement, Rules
+from sync.projection.placement import Excluded, Placement
+from sync.projection.rules import TAGGED, Rules
 from sync.reconcile.observed import ObservedVault
 from sync.reconcile.survey import Fetched, Refused
 

@@ -7,7 +7,7 @@ from enum import Enum
 from sync.core.annotation import Record, Refusal
 from sync.core.errors import SyncError
 from sync.core.model import SecretName
-from sync.projection.rules import Excluded, Placement
+from sync.projection.placement import Excluded, Placement
 
 
 @dataclass(frozen=True, slots=True)

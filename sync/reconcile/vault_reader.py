@@ -9,7 +9,8 @@ from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import Hint, ListedSecret, SecretName, Unserved, VaultName, moment
 from sync.core.ports import Deadline, Vaults
 from sync.core.reasons import Group, Reason
-from sync.projection.rules import Excluded, Placement, Rules, latest
+from sync.projection.placement import Excluded, Placement
+from sync.projection.rules import Rules, latest
 from sync.reconcile.fetching import fetch_all, in_turn
 from sync.reconcile.observed import ObservedVault
 from sync.reconcile.secret_reader import SecretReader, not_served_yet

@@ -139,11 +139,11 @@ def test_server_side_apply(kubectl: Kubectl) -> None:
 
 
 def test_server_side_apply_after_client_side(kubectl: Kubectl) -> None:
-    """A Secret applied from the client can be applied from the server."""
-    manifest = _MANIFEST
-    kubectl("apply", "-f", "-", stdin=manifest)
-    changed = manifest.replace("b25l", "eA==")
-    kubectl("apply", "--server-side", "-f", "-", stdin=changed)
+    """A Secret applied from the client can be applied from the server, which owns it then."""
+    kubectl("apply", "-f", "-", stdin=_MANIFEST)
+    words = ("apply", "--server-side", "-f", "-")
+    done = kubectl.run(*words, stdin=_MANIFEST.replace("b25l", "eA=="))
+    assert (done.returncode, done.stderr) == (0, "")
     assert kubectl.data() == {"a": b"x"}
 
 

@@ -181,6 +181,20 @@ def test_a_long_illness_is_the_caller_s(vault: Vault, vaults: KeyVaults) -> None
     assert caught.value.retry_after == 30
 
 
+def test_an_answer_that_does_not_come_is_awaited_twice(stack: Stack, vault: Vault) -> None:
+    """A vault that takes the whole time for an answer is asked once more, and not again."""
+    vault.set_secret("a", "1")
+    vault.faults.delay(30, None)
+    moments = Moments()  # which stands still: there are two seconds for each try
+    with ManagedIdentityCredential(retry_total=0) as credential:
+        vaults = KeyVaults(credential, stack.suffix, clock=moments)
+        with pytest.raises(Transient) as caught:
+            vaults.get(NAME, "a", moments.soon(2))
+        vaults.close()
+    assert caught.value.reason == "VaultUnreachable"
+    assert vault.requests()["get"] == 2
+
+
 def test_a_vault_with_a_small_allowance_is_read_in_time(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

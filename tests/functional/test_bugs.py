@@ -37,7 +37,8 @@ BUGS = (
     *(
         "sync.reconcile.reconciler:Reconciler.reconcile",
         "sync.reconcile.vault_reader:VaultReader.survey",
-        "sync.reconcile.reconciler:diff",
+        "sync.reconcile.turn:diff",
+        "sync.reconcile.reconciler:compose",
     ),
     *("sync.projection.rules:Rules.render", "sync.http_api.convert:outcome_of"),
     *(

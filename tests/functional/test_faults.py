@@ -72,7 +72,7 @@ def test_the_world_is_unharmed_and_converges(done: Run, call: Call) -> None:
 
 def test_a_pass_fails_for_what_may_pass_alone(done: Run) -> None:
     """The timer raises while something transient is wrong; what is permanent is reported only."""
-    assert done.passes == (500, 202, 202)
+    assert set(done.passes) == {(500, 202, 202)}
 
 
 def test_no_value_is_told(done: Run) -> None:

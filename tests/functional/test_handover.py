@@ -379,9 +379,9 @@ def site(server: ApiServer, tmp_path: Path) -> Iterator[Site]:
     reconciler = Reconciler(vaults, cluster, clock)
     app = App(
         naming=naming,
-        survey=VaultRegistry(naming, ListedVaults((vault,)), (vault,)),
+        registry=VaultRegistry(naming, ListedVaults((vault,)), (vault,)),
         subscriptions=frozenset(),
-        fleet=WorkQueue(reconciler.reconcile, clock),
+        work_queue=WorkQueue(reconciler.reconcile, clock),
         cluster=cluster,
         clock=clock,
         look=reconciler.look,

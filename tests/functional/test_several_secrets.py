@@ -330,8 +330,8 @@ def test_a_team_asks_where_its_secrets_are(world: World) -> None:
         "off": "out",
         "bad": "failed",
     }
-    there = [explained["in"][field] for field in ("secret", "keys", "version")]
-    assert there == ["keyvault-project-web", ["IN"], made.version]
+    there = [explained["in"][field] for field in ("secrets", "keys", "version")]
+    assert there == [["keyvault-project-web"], ["IN"], made.version]
     assert explained["bad"]["reason"] == "ValueNotOfFormat"
     told = world.stack.command("explain", place.name, "--json")
     assert leaks(told.stdout + told.stderr) == []

@@ -22,7 +22,7 @@ from sync.http_api.convert import outcome_of, outcomes_of
 from sync.http_api.dataclass_json import to_json
 from sync.projection.rules import KeyStyle, Rules
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType
-from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult
+from sync.reconcile.request import ReconcileRequest, ReconcileResult
 from tests.fuzz.channels import CLOUD, DATA, GRID, SUBSCRIPTION
 from tests.fuzz.target import fields_of, text_of, unquoted
 from tests.fuzz.targets import TARGETS

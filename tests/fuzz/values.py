@@ -9,7 +9,8 @@ from sync.core.model import SecretName, VaultSecret
 from sync.projection.budget import ParseBudget
 from sync.projection.certificates import read_bundle
 from sync.projection.formats import ObjectFormat, decoded, members
-from sync.projection.rules import KeyStyle, Pattern, Placement, Rules, StagePrefixes
+from sync.projection.placement import Placement
+from sync.projection.rules import KeyStyle, Pattern, Rules, StagePrefixes
 from sync.projection.secret_types import Built, build
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType, read_tags
 from tests.fuzz.target import Target, fields_of, text_of, written

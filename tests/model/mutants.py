@@ -22,7 +22,8 @@ from sync.core.model import (
     VaultSecret,
 )
 from sync.core.ports import Deadline, Vaults
-from sync.projection.rules import Excluded, Placement, Rules
+from sync.projection.placement import Excluded, Placement
+from sync.projection.rules import Rules
 from sync.reconcile import desired, members, reconciler, secret_reader, vault_reader
 from sync.reconcile.members import Clash, Members
 from sync.reconcile.observed import ObservedSecret, ObservedVault

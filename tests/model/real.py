@@ -110,14 +110,14 @@ def build(wire: Wire) -> Real:
         _open(key_vaults, cluster, naming, vaults)
     reconciler = Reconciler(key_vaults, cluster, wire.now, turns=no_wait_turns)
     threads = Threads(lanes=1, passes=1, fetchers=1, readers=1)  # one at a time: it can be repeated
-    fleet = WorkQueue(reconciler.reconcile, wire.now, threads)
+    queue = WorkQueue(reconciler.reconcile, wire.now, threads)
     known = [vaults[:number] for number in range(1, len(vaults) + 1)]
     apps = [
         App(
             naming=naming,
-            survey=VaultRegistry(naming, ListedVaults(some), some),
+            registry=VaultRegistry(naming, ListedVaults(some), some),
             subscriptions=frozenset({SUBSCRIPTION}),
-            fleet=fleet,
+            work_queue=queue,
             cluster=cluster,
             clock=wire.now,
             look=reconciler.look,

@@ -15,7 +15,7 @@ from local.kubernetes.status import ApiError
 from sync.app.events import Changed, parse
 from sync.core.errors import SyncError
 from sync.core.model import Converged, Hint, SecretName, Target
-from sync.reconcile.reconciler import ReconcileRequest
+from sync.reconcile.request import ReconcileRequest
 from tests.model.actors import Actor, Fate, Killed
 from tests.model.agreement import check
 from tests.model.real import SUBSCRIPTION, Real, Wire, build

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -377,7 +378,7 @@ def test_a_vault_that_throttles_the_first_request_is_waited_for(
     server: Scripted, patient: KeyVaults, moments: Moments
 ) -> None:
     """So it is where the vault has not even said whom it wants a token of."""
-    vault = VaultName("weu-ds-akv-first-dev-1", "weu", "first", "dev", 1)
+    vault = VaultName("weu-ds-akv-busy-dev-1", "weu", "busy", "dev", 1)
     first = iter([throttled("7")])
 
     def script(request: Request) -> Answer:
@@ -391,6 +392,42 @@ def test_a_vault_that_throttles_the_first_request_is_waited_for(
     server.answers = [script]
     assert not isinstance(patient.get(vault, "db-url", moments.soon()), Unserved)
     assert moments.slept == [7]
+
+
+def test_who_cannot_wait_is_not_held_up_by_who_can(
+    server: Scripted, moments: Moments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a call waits for a vault that never answered well, a shorter one fails at once."""
+    waiting, over = threading.Event(), threading.Event()
+
+    def sleep(_transport: RequestsTransport, seconds: float) -> None:
+        waiting.set()
+        assert over.wait(20)
+        moments.sleep(seconds)
+
+    monkeypatch.setattr(RequestsTransport, "sleep", sleep)
+    vaults = KeyVaults(Token(), "vault.azure.net", clock=moments)
+    answering(server, throttled("30"), Answer(body=BUNDLE))
+    with ThreadPoolExecutor(1) as threads:
+        patient = threads.submit(vaults.get, VAULT, "db-url", moments.soon(100))
+        try:
+            assert waiting.wait(20)
+            assert unserved(vaults, moments, 7).reason == "VaultThrottled"
+        finally:
+            over.set()
+        assert not isinstance(patient.result(), Unserved)
+    vaults.close()
+
+
+def test_an_answer_ends_the_row_of_refusals(
+    server: Scripted, patient: KeyVaults, moments: Moments
+) -> None:
+    """A vault that serves now and then is asked on: only refusals in a row are counted."""
+    turn = [*[throttled()] * 4, Answer(body=BUNDLE)]
+    answering(server, *turn, *turn)
+    for _ in range(2):
+        assert not isinstance(patient.get(VAULT, "db-url", moments.soon()), Unserved)
+    assert moments.slept == [1, 2, 4, 8] * 2
 
 
 def test_a_short_illness_is_tried_three_times(
@@ -665,6 +702,23 @@ def test_nothing_is_kept_of_a_vault_that_is_not_there(server: Scripted, vaults: 
     for _ in range(2):
         vaults.get(VAULT, "db-url", soon())
     assert clients() == before + 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(200, "<html>no such site"), Answer(200, {"value": []}), Answer(404, ""), challenge()],
+    ids=["page", "list", "none", "challenge"],
+)
+def test_nothing_is_kept_of_who_answers_for_any_name(
+    server: Scripted, vaults: KeyVaults, answer: Answer
+) -> None:
+    """A proxy may answer for vaults that are not there: no client of theirs is kept either."""
+    server.answers = [answer]
+    before = clients()
+    for number in range(2):
+        with suppress(SyncError):
+            vaults.list(VaultName(f"any{number}-ds-akv-shop-dev-1", "any", "s", "d", 1), soon())
+    assert clients() == before
 
 
 def test_a_name_that_does_not_resolve(vaults: KeyVaults, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from sync.http_api.convert import status_of
 from sync.http_api.dataclass_json import to_json
-from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult
+from sync.reconcile.request import ReconcileRequest, ReconcileResult
 from tests.unit.world import World
 
 SUBSCRIPTION = str(UUID(int=15))
@@ -75,9 +75,9 @@ class Stage:
 
         return App(
             naming=naming,
-            survey=VaultRegistry(naming, Searched(self, naming), listed),
+            registry=VaultRegistry(naming, Searched(self, naming), listed),
             subscriptions=self.subscriptions,
-            fleet=WorkQueue(
+            work_queue=WorkQueue(
                 reconcile, self.world.clock, Threads(lanes=2, passes=1, fetchers=1, readers=1)
             ),
             cluster=self.world.cluster,

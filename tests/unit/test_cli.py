@@ -17,7 +17,8 @@ from sync.app.requests import Resync
 from sync.app.use_cases import App
 from sync.app.work_queue import Reconcile, WorkQueue
 from sync.cli.arguments import parse
-from sync.cli.commands import Screen, main, run
+from sync.cli.commands import main, run
+from sync.cli.screen import Screen
 from sync.cli.tables import outcomes_text
 from sync.core.annotation import Record, State, encode
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient
@@ -42,7 +43,9 @@ from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from sync.http_api.answers import Statuses
 from sync.http_api.convert import outcomes_of, status_of
 from sync.http_api.dataclass_json import to_json
-from sync.reconcile.reconciler import Reconciler, ReconcileRequest, ReconcileResult, Turn
+from sync.reconcile.reconciler import Reconciler
+from sync.reconcile.request import ReconcileRequest, ReconcileResult
+from sync.reconcile.turn import Turn
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 from tests.unit.fakes import vault_name
@@ -230,9 +233,9 @@ def app(
     known = tuple(NAMING.vault(vault) for vault in vaults)
     return App(
         naming=NAMING,
-        survey=VaultRegistry(NAMING, ListedVaults(known), known),
+        registry=VaultRegistry(NAMING, ListedVaults(known), known),
         subscriptions=frozenset(),
-        fleet=WorkQueue(reconcile, lambda: 0.0),
+        work_queue=WorkQueue(reconcile, lambda: 0.0),
         cluster=secrets or Secrets(),
         clock=lambda: 0.0,
         look=look,

@@ -12,7 +12,8 @@ from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import STATE_ANNOTATION, Hint, ListedSecret, SecretName, VaultName
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
-from sync.projection.rules import KeyStyle, Placement, Rules
+from sync.projection.placement import Placement
+from sync.projection.rules import KeyStyle, Rules
 from tests.unit.fakes import Call, FakeVaults, names
 from tests.unit.test_several_secrets import X, Y, assert_quiet, others, state, world_of
 from tests.unit.world import World

@@ -115,9 +115,9 @@ class Clinic:
         reconciler = Reconciler(self.vaults, self.cluster, self.clock)
         app = App(
             naming=naming,
-            survey=VaultRegistry(naming, VaultDirectory(self.known), self.known.vaults),
+            registry=VaultRegistry(naming, VaultDirectory(self.known), self.known.vaults),
             subscriptions=frozenset({"one"}),
-            fleet=WorkQueue(reconciler.reconcile, self.clock, Threads(readers=1)),
+            work_queue=WorkQueue(reconciler.reconcile, self.clock, Threads(readers=1)),
             cluster=self.cluster,
             clock=self.clock,
             look=reconciler.look,

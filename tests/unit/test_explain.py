@@ -13,7 +13,7 @@ from sync.core.reasons import Reason
 from sync.http_api.convert import explanation_of
 from sync.http_api.dataclass_json import to_json
 from sync.projection.rules import Pattern, Rules, StagePrefixes
-from sync.reconcile.reconciler import ReconcileRequest
+from sync.reconcile.request import ReconcileRequest
 from tests.described import named
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks

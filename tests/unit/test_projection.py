@@ -15,15 +15,8 @@ from hypothesis import strategies as st
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import ListedSecret, SecretName, VaultSecret
 from sync.projection.budget import ParseBudget
-from sync.projection.rules import (
-    Excluded,
-    KeyStyle,
-    Pattern,
-    Placement,
-    Rules,
-    StagePrefixes,
-    latest,
-)
+from sync.projection.placement import Excluded, Placement
+from sync.projection.rules import KeyStyle, Pattern, Rules, StagePrefixes, latest
 from sync.projection.tags import TagOptions
 from sync.projection.turns import PARSING
 from tests.unit.bundles import LEAF, bundle, certificate, plain, shrouded

@@ -6,7 +6,7 @@ from sync.core.errors import Conflict, Permanent, SyncError, Transient
 from sync.core.model import STATE_ANNOTATION, Action, Hint, SecretName, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
-from sync.reconcile.reconciler import ReconcileRequest
+from sync.reconcile.request import ReconcileRequest
 from tests.unit.fakes import Call, names
 from tests.unit.world import World
 

@@ -16,7 +16,7 @@ from sync.core.model import SecretName, VaultSecret
 from sync.core.reasons import Reason
 from sync.projection.budget import ParseBudget
 from sync.projection.formats import MAX_MEMBERS
-from sync.projection.rules import Excluded
+from sync.projection.placement import Excluded
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType
 from sync.projection.trees import MAX_DEPTH
 from sync.reconcile.guards import MAX_ANNOTATION_BYTES, MAX_DATA_BYTES, MAX_KEYS

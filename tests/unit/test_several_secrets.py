@@ -14,7 +14,7 @@ from sync.core.errors import Conflict, Permanent, Transient
 from sync.core.model import STATE_ANNOTATION, Action, Hint, SecretName
 from sync.core.reasons import Reason
 from sync.reconcile.guards import MAX_DATA_BYTES, MAX_KEYS
-from sync.reconcile.reconciler import ReconcileRequest
+from sync.reconcile.request import ReconcileRequest
 from tests.unit.fakes import Call
 from tests.unit.schedules import Choices, Schedule
 from tests.unit.world import World

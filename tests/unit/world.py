@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from sync.core.model import Hint, SecretName, Target, VaultName
 from sync.core.ports import Deadline
 from sync.projection.rules import DEFAULT_RULES, Rules
-from sync.reconcile.reconciler import Reconciler, ReconcileRequest, ReconcileResult
+from sync.reconcile.reconciler import Reconciler
+from sync.reconcile.request import ReconcileRequest, ReconcileResult
 from tests.unit.fakes import (
     Clock,
     FakeCluster,

@@ -34,7 +34,7 @@ class VaultClients:
         self._transport = transport
         self._clock = clock
         self._throttle = Throttle(clock)
-        self._doors: dict[str, _Door] = {}
+        self._opened: dict[str, _FirstUse] = {}
 
     def ask(self, host: VaultHost, url: str, deadline: Deadline) -> Answer:
         """Return the vault's answer to a GET, whatever its status; raises Permanent or Transient.
@@ -43,17 +43,17 @@ class VaultClients:
         whoever may send events may name any number of vaults that are not there.
         """
         name = host.vault.text
-        door = self._doors.get(name)
+        client = self._opened.get(name)
         # Two threads may both make one; setdefault keeps the same for either.
-        door = door or self._doors.setdefault(name, _Door(self._client(host)))
+        client = client or self._opened.setdefault(name, _FirstUse(self._client(host)))
         try:
             self._throttle.check(str(host), deadline.remaining())
-            return door.ask(lambda client: self._sent(client, url, deadline), deadline)
+            return client.ask(lambda client: self._sent(client, url, deadline), deadline)
         except FAULTS as error:
             failure = explain(error, host)
         finally:
-            if not door.opened:
-                self._doors.pop(name, None)
+            if not client.opened:
+                self._opened.pop(name, None)
         raise failure  # outside the except clause: the SDK's exception may hold a body
 
     def _sent(self, client: SecretClient, url: str, deadline: Deadline) -> Answer:
@@ -86,7 +86,7 @@ class VaultClients:
         )
 
 
-class _Door:
+class _FirstUse:
     """A vault's client, which one thread uses first.
 
     The SDK's challenge policy drops its token on every 401 and reads it without a lock, so that

@@ -5,30 +5,34 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Lock
 
 from local.stack import Stack
 from tests.functional.faults import processes, steps
 from tests.functional.faults.calls import CALLS, Call
 from tests.functional.faults.case import Case, Seen, by_log
 from tests.functional.faults.cell import Cell, Trigger, Way
-from tests.functional.faults.rig import Rig, apps, servers
+from tests.functional.faults.rig import Rig, apps, servers, timed
 from tests.functional.faults.vocabulary import BY_SERVER, OF_CONNECTIONS, ONCE
-from tests.kit.app import log_size
+from tests.kit.app import App, log_size
 
 _OTHERS = (processes.tokens, processes.names, processes.searches)
 _HANGING, _QUICK = 16, 6  # cases of one app at once: together less than its lanes
+_APART_SECONDS = 1.0
+"""Between the beginnings of cases that hang: they would all end at once, and the app be late."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Every case, what three passes of the timer answered, and where a value was told.
+    """Every case, what three passes of each timer answered, and where a value was told.
 
     The first pass meets all faults, the second those alone that are for somebody to mend.
     """
 
     cases: Sequence[Case]
-    passes: tuple[int, int, int]
+    passes: Sequence[tuple[int, int, int]]
     leaks: Sequence[str]
 
 
@@ -41,21 +45,21 @@ def run(folder: Path, calls: Sequence[Call] = CALLS) -> Run:
                 list(preparing.map(lambda case: _prepare(rig, case), cases))
             others = threads.enter_context(ThreadPoolExecutor(len(_OTHERS)))
             shared = [others.submit(run, rig) for run in _OTHERS]
-            timed = [case for case in cases if case.trigger is Trigger.TIMER]
-            passes = threads.enter_context(ThreadPoolExecutor(1)).submit(_passes, rig, timed)
+            timers = threads.enter_context(ThreadPoolExecutor(len(rig.timers)))
+            passes = timers.map(partial(_passes, rig), rig.timers, timed(cases))
             running: list[Future[None]] = []
             for trigger in (Trigger.EVENT, Trigger.RESYNC):
                 for hangs, width in ((True, _HANGING), (False, _QUICK)):
-                    pool = threads.enter_context(ThreadPoolExecutor(width))
+                    pool, turn = threads.enter_context(ThreadPoolExecutor(width)), Lock()
                     running += [
-                        pool.submit(_run, rig, case)
+                        pool.submit(_run, rig, case, turn)
                         for case in cases
                         if case.trigger is trigger and case.hangs is hangs
                     ]
             for each in running:
                 each.result()
             cases += [case for each in shared for case in each.result()]
-            return Run(cases, passes.result(), rig.leaks(case.cell for case in cases))
+            return Run(cases, [*passes], rig.leaks(case.cell for case in cases))
 
 
 def _cases(stack: Stack, call: Call) -> Iterator[Case]:
@@ -74,7 +78,10 @@ def _prepare(rig: Rig, case: Case) -> None:
     steps.move_on(case)
 
 
-def _run(rig: Rig, case: Case) -> None:
+def _run(rig: Rig, case: Case, turn: Lock) -> None:
+    if case.hangs:
+        with turn:
+            time.sleep(_APART_SECONDS)
     case.heal = rig.plant(case)
     if case.trigger is Trigger.EVENT:
         steps.deliver(rig, case)
@@ -85,9 +92,8 @@ def _run(rig: Rig, case: Case) -> None:
     steps.settle(rig, case)
 
 
-def _passes(rig: Rig, cases: Sequence[Case]) -> tuple[int, int, int]:
-    """Fire the timer with all faults, with those that are permanent, and with none."""
-    app = rig.apps[Trigger.TIMER]
+def _passes(rig: Rig, app: App, cases: Sequence[Case]) -> tuple[int, int, int]:
+    """Fire a timer with all faults, with those that are permanent, and with none."""
     for case in cases:
         case.heal = rig.plant(case)
     began = time.monotonic()

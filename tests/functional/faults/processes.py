@@ -90,9 +90,9 @@ def _audience(rig: Rig, audience: Audience) -> list[Case]:
         clusters = [rig.cluster(case) for case in cases.values()]
         settings["SYNC_CLUSTERS"] = json.dumps(clusters)
     known = [case.cell.name for case in cases.values() if case.trigger is Trigger.TIMER]
-    with rig.start(f"tokens-{audience.way}", known, **settings) as own:
+    with rig.start(f"tokens-{audience.way}", known, **settings) as app:
         for each in rounds:
-            _play(own, each)
+            _play(rig.of(app), each)
     return [case for each in rounds for case in each.cases]
 
 
@@ -172,7 +172,8 @@ def names(rig: Rig) -> list[Case]:
         "no_proxy": direct,
     }
     known = [case.cell.name for case in cases if case.trigger is Trigger.TIMER]
-    with rig.start("names", known, **settings) as own:
+    with rig.start("names", known, **settings) as app:
+        own = rig.of(app)
         for case in cases:
             steps.ACT[case.trigger](own, case)
             if case.trigger is Trigger.RESYNC:
@@ -207,7 +208,8 @@ def _search(rig: Rig, fault: str) -> list[Case]:
         f"/providers/Microsoft.KeyVault/vaults/other-{cell.stage}"
     )
     settings = {"SYNC_DISCOVERY": "resource-graph", "SYNC_SUBSCRIPTIONS": subscription}
-    with rig.start(f"search-{cell.stage}", [cell.name], **settings) as own:
+    with rig.start(f"search-{cell.stage}", [cell.name], **settings) as app:
+        own = rig.of(app)
         heal = manager.plan(BY_SERVER[fault], None, subscription)
         for case in cases:
             steps.move_on(case)

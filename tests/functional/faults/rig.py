@@ -20,12 +20,13 @@ from tests.functional.faults.vocabulary import BY_SERVER, NO_HOST
 from tests.kit.app import App, values_told
 from tests.leaks.dye import value
 
+_TIMERS = 3
 _THREADS = {"PYTHON_THREADPOOL_THREAD_COUNT": "32"}  # as infra/ sets it
 
 
 @dataclass(slots=True)
 class Rig:
-    """The stack, an app for each trigger, and apps that had their time.
+    """The stack, an app for each trigger, the apps of the timer, and those that had their time.
 
     `expired_port` has every vault, by a certificate that is out of date.
     """
@@ -33,21 +34,26 @@ class Rig:
     stack: Stack
     expired_port: int
     apps: dict[Trigger, App] = field(default_factory=dict)
+    timers: list[App] = field(default_factory=list)
     former: list[App] = field(default_factory=list)
 
     @contextmanager
-    def start(self, log: str, vaults: Iterable[str] = (), **settings: str) -> Iterator["Rig"]:
-        """Start an app of its own; yield a rig on the same servers whose triggers are all its."""
+    def start(self, log: str, vaults: Iterable[str] = (), **settings: str) -> Iterator[App]:
+        """Start an app that knows these vaults."""
         environment = self.stack.app_environment([*vaults], **settings, **_THREADS)
         path = self.stack.folder / f"{log}.log"
         with HostProcess(ROOT, environment, path, timer=False) as host:
             app = App(host)
-            yield Rig(self.stack, self.expired_port, dict.fromkeys(Trigger, app))
+            yield app
         self.former.append(app)
+
+    def of(self, app: App) -> "Rig":
+        """Return a rig on the same servers whose triggers are all of that app."""
+        return Rig(self.stack, self.expired_port, dict.fromkeys(Trigger, app))
 
     def leaks(self, cells: Iterable[Cell]) -> list[str]:
         """Return where a value was told: answers, logs, and the cells' Secrets but for data."""
-        apps = [*self.apps.values(), *self.former]
+        apps = [*self.apps.values(), *self.timers, *self.former]
         return values_told((app.told() for app in apps), cells)
 
     def plant(self, case: Case) -> Healing:
@@ -128,15 +134,29 @@ def servers(folder: Path) -> Iterator[Rig]:
         yield Rig(stack, stack.servers.serve(key_vault_app(stack.vaults), context))
 
 
+def timed(cases: Sequence[Case]) -> list[Sequence[Case]]:
+    """Return the timer's cases in groups, for an app each.
+
+    In one pass they would take so long that a busy machine ends it before its last vaults.
+    """
+    of_the_timer = [case for case in cases if case.trigger is Trigger.TIMER]
+    return [of_the_timer[number::_TIMERS] for number in range(_TIMERS)]
+
+
 @contextmanager
 def apps(rig: Rig, cases: Sequence[Case]) -> Iterator[None]:
     """Start an app for each trigger; all know every cluster, and the first two their own vaults."""
     own = [rig.cluster(case) for case in cases if case.cell.way is not Way.USUAL]
     setting = json.dumps([*own, usual_cluster(rig.stack)])
+
+    def start(log: str, known: Sequence[Case] = ()) -> App:
+        vaults = [case.cell.name for case in known]
+        return running.enter_context(rig.start(log, vaults, SYNC_CLUSTERS=setting))
+
     with ExitStack() as running:
-        for trigger in (Trigger.EVENT, Trigger.TIMER, Trigger.RESYNC):
-            covered = trigger in {Trigger.EVENT, Trigger.TIMER}
-            known = [case.cell.name for case in cases if covered and case.trigger is trigger]
-            started = running.enter_context(rig.start(trigger, known, SYNC_CLUSTERS=setting))
-            rig.apps[trigger] = started.apps[trigger]
+        rig.timers = [start(f"timer-{number}", each) for number, each in enumerate(timed(cases))]
+        events = [case for case in cases if case.trigger is Trigger.EVENT]
+        rig.apps = {Trigger.EVENT: start(Trigger.EVENT, events)}
+        rig.apps[Trigger.RESYNC] = start(Trigger.RESYNC)
+        rig.apps[Trigger.TIMER] = rig.timers[0]
         yield

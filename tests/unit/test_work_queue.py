@@ -13,7 +13,7 @@ from sync.core.errors import Permanent, SyncError, Transient, Unexpected
 from sync.core.model import Action, Change, Converged, Failed, Hint, Outcome, SecretName, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
-from sync.reconcile.reconciler import ReconcileRequest, ReconcileResult
+from sync.reconcile.request import ReconcileRequest, ReconcileResult
 from tests.unit.fakes import Clock, names, target_of, vault_name
 from tests.unit.world import World
 
@@ -64,8 +64,8 @@ class Desk:
         return self
 
 
-def fleet(desk: Desk, lanes: int = 4) -> WorkQueue:
-    """Return a fleet over a desk, whose sweeps take two lanes."""
+def queue(desk: Desk, lanes: int = 4) -> WorkQueue:
+    """Return a queue over a desk, whose sweeps take two lanes."""
     return WorkQueue(desk, Clock(), Threads(lanes, passes=2, fetchers=2))
 
 
@@ -77,7 +77,7 @@ def results(futures: list[Future[Outcome]]) -> list[Outcome]:
 def test_a_burst_joins_the_next_write() -> None:
     """What arrives while a reconcile is under way is done by one more, with every hint once."""
     desk = Desk()
-    under_test = fleet(desk)
+    under_test = queue(desk)
     first = under_test.submit(work(1, "first"), 5)
     assert desk.entered.wait(SECONDS)
     burst = [under_test.submit(work(1, name), 5) for name in (*names("key", 499), "key00")]
@@ -95,7 +95,7 @@ def test_what_joins_is_done_together() -> None:
         return True
 
     desk = Desk()
-    under_test = fleet(desk)
+    under_test = queue(desk)
     futures = [under_test.submit(work(1, "first"), 5)]
     assert desk.entered.wait(SECONDS)
     futures += [
@@ -124,7 +124,7 @@ def test_what_joins_is_done_together() -> None:
 def test_only_the_same_manner_and_target_join(other: ReconcileRequest) -> None:
     """A pass and an operator's options share nothing with an event, nor do two targets."""
     desk = Desk()
-    under_test = fleet(desk)
+    under_test = queue(desk)
     first = under_test.submit(work(1), 5)
     assert desk.entered.wait(SECONDS)
     desk.entered.clear()
@@ -138,7 +138,7 @@ def test_only_the_same_manner_and_target_join(other: ReconcileRequest) -> None:
 def test_a_joined_reconcile_has_the_longest_budget() -> None:
     """The deadline of a reconcile that is shared is that of the one who has most time."""
     desk = Desk()
-    under_test = fleet(desk)
+    under_test = queue(desk)
     futures = [under_test.submit(work(1), 5)]
     assert desk.entered.wait(SECONDS)
     futures += [under_test.submit(work(1), seconds) for seconds in (3, 9, 6)]
@@ -152,7 +152,7 @@ def test_each_waiter_gets_its_own_outcome() -> None:
     lost = Transient(Reason.VAULT_THROTTLED, "Throttled.")
     change = Change("a", Action.UPDATE, "v2")
     desk = Desk(lambda _: ReconcileResult((change,), 2, (), {SecretName("Bad"): lost}))
-    under_test = fleet(desk)
+    under_test = queue(desk)
     futures = [under_test.submit(work(1, "first"), 5)]
     assert desk.entered.wait(SECONDS)
     futures += [
@@ -176,7 +176,7 @@ def test_an_error_is_an_outcome(error: SyncError) -> None:
     def refuse(_: ReconcileRequest) -> ReconcileResult:
         raise error
 
-    outcome = fleet(Desk(refuse).opened()).submit(work(1), 5).result(SECONDS)
+    outcome = queue(Desk(refuse).opened()).submit(work(1), 5).result(SECONDS)
     assert outcome == Failed(work(1).target.vault.text, error, work(1).target)
 
 
@@ -187,11 +187,11 @@ def test_a_bug_is_named_without_its_text() -> None:
         raise ZeroDivisionError("pl4nted")
 
     desk = Desk(stumble).opened()
-    under_test = fleet(desk)
+    under_test = queue(desk)
     outcome = under_test.submit(work(1), 5).result(SECONDS)
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, Unexpected)
-    assert "ZeroDivisionError at test_fleet.py:" in outcome.error.message
+    assert "ZeroDivisionError at test_work_queue.py:" in outcome.error.message
     assert "pl4nted" not in repr(outcome) + outcome.error.message
     assert outcome.error.__cause__ is None
     assert outcome.error.__context__ is None
@@ -209,7 +209,7 @@ def test_whatever_ends_a_reconcile_leaves_nobody_waiting(end: type[BaseException
         return QUIET
 
     desk = Desk(done)
-    under_test = fleet(desk)
+    under_test = queue(desk)
     first = under_test.submit(work(1, "first"), 5)
     assert desk.entered.wait(SECONDS)
     second = under_test.submit(work(1, "second"), 5)
@@ -231,7 +231,7 @@ def test_a_thread_that_cannot_be_started_leaves_nobody_waiting(
     def none_left(_thread: Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    under_test = fleet(Desk().opened())
+    under_test = queue(Desk().opened())
     with monkeypatch.context() as patched:
         patched.setattr(Thread, "start", none_left)
         failed = under_test.submit(work(1, "a"), 5)
@@ -247,7 +247,7 @@ def test_of_several_causes_one_that_may_pass_is_told() -> None:
     late = Transient(Reason.VAULT_THROTTLED, "Later.", 7.0)
     causes = {SecretName("a"): refused, SecretName("b"): late, SecretName("c"): refused}
     desk = Desk(lambda _: ReconcileResult((), 0, (), causes))
-    outcome = fleet(desk.opened()).submit(work(1, whole=True), 5).result(SECONDS)
+    outcome = queue(desk.opened()).submit(work(1, whole=True), 5).result(SECONDS)
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, Transient)
     assert (outcome.error.reason, outcome.error.retry_after) == ("VaultThrottled", 7.0)
@@ -256,7 +256,7 @@ def test_of_several_causes_one_that_may_pass_is_told() -> None:
 def test_those_who_no_longer_wait_are_left_out() -> None:
     """A waiter that was cancelled costs nothing, and the others get their outcomes."""
     desk = Desk()
-    under_test = fleet(desk)
+    under_test = queue(desk)
     first = under_test.submit(work(1, "first"), 5)
     assert desk.entered.wait(SECONDS)
     gone = under_test.submit(work(1, "gone"), 5)
@@ -273,7 +273,7 @@ def test_those_who_no_longer_wait_are_left_out() -> None:
 def test_a_batch_that_nobody_waits_for_is_not_done() -> None:
     """Where all who joined have gone, the vault is not read for them."""
     desk = Desk()
-    under_test = fleet(desk)
+    under_test = queue(desk)
     first = under_test.submit(work(1, "first"), 5)
     assert desk.entered.wait(SECONDS)
     assert under_test.submit(work(1, "gone"), 5).cancel()
@@ -292,7 +292,7 @@ def test_a_sweep_is_bounded_and_in_order() -> None:
 
     desk = Desk(meet).opened()
     works = [work(number, whole=True) for number in range(1, 13)]
-    outcomes = list(fleet(desk).reconcile_many(works, 5, 100))
+    outcomes = list(queue(desk).reconcile_many(works, 5, 100))
     assert [outcome.target for outcome in outcomes if isinstance(outcome, Converged)] == [
         each.target for each in works
     ]
@@ -302,7 +302,7 @@ def test_a_sweep_is_bounded_and_in_order() -> None:
 def test_an_event_never_queues_behind_a_sweep() -> None:
     """While a sweep has all it may have, an event for another vault goes ahead."""
     desk = Desk()
-    under_test = fleet(desk, lanes=3)
+    under_test = queue(desk, lanes=3)
     sweep = under_test.reconcile_many([work(number, whole=True) for number in range(1, 9)], 5, 100)
     deadline = time.monotonic() + SECONDS
     while desk.running < 2:
@@ -331,7 +331,7 @@ def test_one_vaults_failure_leaves_the_others() -> None:
                 return QUIET
 
     works = [work(number) for number in range(1, 5)]
-    outcomes = list(fleet(Desk(some).opened()).reconcile_many(works, 5, 100))
+    outcomes = list(queue(Desk(some).opened()).reconcile_many(works, 5, 100))
     kinds = [o.error if isinstance(o, Failed) else None for o in outcomes]
     assert [type(kind) for kind in kinds] == [type(None), Permanent, Unexpected, type(None)]
 
@@ -446,8 +446,8 @@ def test_questions_are_asked_a_few_at_a_time() -> None:
             under_way.remove(number)
         return number * number
 
-    fleet = WorkQueue(Desk().opened(), time.monotonic, Threads(readers=2))
-    assert list(fleet.ask(range(6), tell, SECONDS, SECONDS)) == [0, 1, 4, 9, 16, 25]
+    queue = WorkQueue(Desk().opened(), time.monotonic, Threads(readers=2))
+    assert list(queue.ask(range(6), tell, SECONDS, SECONDS)) == [0, 1, 4, 9, 16, 25]
     assert max(crowds) == 2
 
 
@@ -465,11 +465,11 @@ def test_one_question_waits_for_no_others() -> None:
         del deadline
         return number
 
-    fleet = WorkQueue(Desk().opened(), time.monotonic, Threads(readers=1))
-    hanging = fleet.ask([1, 2], hang, SECONDS, SECONDS)
+    queue = WorkQueue(Desk().opened(), time.monotonic, Threads(readers=1))
+    hanging = queue.ask([1, 2], hang, SECONDS, SECONDS)
     assert entered.wait(SECONDS)
     with ThreadPoolExecutor(1) as operator:
-        asked = operator.submit(lambda: list(fleet.ask([3], tell, SECONDS, SECONDS)))
+        asked = operator.submit(lambda: list(queue.ask([3], tell, SECONDS, SECONDS)))
         try:
             assert asked.result(SECONDS) == [3]
         finally:
@@ -486,9 +486,9 @@ def test_a_question_that_fails_is_answered_with_why() -> None:
             raise error
         return "told"
 
-    fleet = WorkQueue(Desk().opened(), time.monotonic, Threads(readers=1))
+    queue = WorkQueue(Desk().opened(), time.monotonic, Threads(readers=1))
     refused = Permanent(Reason.VAULT_FORBIDDEN, "x")
-    answers = list(fleet.ask([refused, ValueError("pl4nted"), None], tell, SECONDS, SECONDS))
+    answers = list(queue.ask([refused, ValueError("pl4nted"), None], tell, SECONDS, SECONDS))
     assert answers[0] is refused
     assert isinstance(answers[1], Unexpected)
     assert "pl4nted" not in answers[1].message

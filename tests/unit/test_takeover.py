@@ -13,7 +13,8 @@ from sync.app.takeover import Adoption, Fate, adopt, look
 from sync.app.use_cases import App, Budget
 from sync.app.work_queue import WorkQueue
 from sync.cli.arguments import parse
-from sync.cli.commands import Screen, run
+from sync.cli.commands import run
+from sync.cli.screen import Screen
 from sync.core.errors import Conflict, Permanent, Transient
 from sync.core.model import MANAGED_BY_LABEL, Converged
 from sync.core.ports import Known
@@ -52,9 +53,9 @@ class Handover:
     def _app(world: World) -> App:
         return App(
             naming=NAMING,
-            survey=VaultRegistry(NAMING, ListedVaults(()), ()),
+            registry=VaultRegistry(NAMING, ListedVaults(()), ()),
             subscriptions=frozenset(),
-            fleet=WorkQueue(world.reconciler.reconcile, world.clock),
+            work_queue=WorkQueue(world.reconciler.reconcile, world.clock),
             cluster=world.cluster,
             clock=world.clock,
             look=world.reconciler.look,

@@ -1,0 +1,54 @@
+"""What one turn of a reconcile found, and what the Secrets shall hold by it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sync.core.model import Plan, SecretName
+from sync.projection.rules import Rules
+from sync.reconcile.desired import DesiredVault
+from sync.reconcile.observed import ObservedSecret, ObservedVault
+from sync.reconcile.plan import diff
+from sync.reconcile.survey import VaultSurvey
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn found, and what the Secrets shall hold by it."""
+
+    vault: ObservedVault
+    survey: VaultSurvey
+    desired: DesiredVault
+    rules: Rules
+    now: float
+
+    def plan(self, observed: ObservedSecret) -> Plan:
+        """Plan one Secret; raises Permanent for what the API server would refuse."""
+        desired = self.desired.secrets[observed.target.secret]
+        return diff(observed, desired, self.now, self.rules.digest)
+
+    def in_order(self) -> Sequence[ObservedSecret]:
+        """Return the Secrets as they are written: the vault's own first, which names the others."""
+        own = self.vault.own
+        others = sorted(self.vault.secrets.keys() - {own.target.secret})
+        return [own, *(self.vault.secrets[secret] for secret in others)]
+
+    def names_in(self, observed: ObservedSecret) -> frozenset[SecretName]:
+        """Return the vault secrets of one Secret, as it stands and as it shall be."""
+        secret = observed.target.secret
+        return frozenset({*observed.records, *self.desired.secrets[secret].records})
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what is odd, but no failure."""
+        odd_keys = [
+            warning
+            for _, desired in sorted(self.desired.secrets.items())
+            for name, record in sorted(desired.records.items())
+            for warning in self.rules.warnings(name, record.keys)
+        ]
+        other_rules = [
+            f"Secret {observed.target} was last written under other settings than this app's. If "
+            "the next pass says so again, two apps write it: give each its own vaults."
+            for observed in self.in_order()
+            if observed.state is not None and observed.state.rules not in {"", self.rules.digest}
+        ]
+        return (*odd_keys, *other_rules)
