@@ -60,7 +60,7 @@ def look(app: App, known: Known, budget: Budget, *, takeover: bool) -> Adoption:
             f"Secret {target} does not exist: make it with keyvault-sync resync {vault}.",
         )
     former = claim(target, actual)
-    if former is not None and not former.released and (former.vault or not takeover):
+    if former is not None and not former.released and not takeover:
         raise taken(target, former)
     request = Resync(vault.text, takeover=former is not None, dry_run=True)
     planned = _changes(_only(app, known, request, budget))

@@ -145,7 +145,7 @@ def test_what_no_pass_would_make_good_is_not_acknowledged(
 def test_one_secrets_own_fault_is_acknowledged_outside_of_passes(
     world: World, place: Place
 ) -> None:
-    """Wrong tags and values are the team's: what mends them has an event of its own."""
+    """Wrong tags and values are the team's to mend: nothing is delivered again for them."""
     tagged = place.vault.set_secret("tagged", value(), tags={"k8s-type": "nonsense"})
     broken = place.vault.set_secret("broken", value(), tags={"k8s-expand": "json"})
     for name, version, reason in (

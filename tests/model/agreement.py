@@ -177,7 +177,7 @@ def _sweep(world: World, app: App) -> list[Outcome]:
 
 
 def _refusal(world: World, kept: Kept) -> str:
-    """Return the reason for which a whole vault may be refused until it is forced."""
+    """Return the reason for which a whole vault may be refused until an operator asks for it."""
     own = world.secret(kept.namespace, kept.own)
     if own is not None and is_claimed(own):
         return "TargetTaken"

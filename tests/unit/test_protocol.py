@@ -32,8 +32,8 @@ def whole(world: World) -> object:
     return world.sweep()
 
 
-def forced(world: World) -> object:
-    """Reconcile as an operator's forced resync does."""
+def everything(world: World) -> object:
+    """Reconcile as an operator does who asks for everything."""
     return world.sweep(removals=True, takeover=True, refetch=True)
 
 
@@ -118,10 +118,10 @@ def went_back(world: World) -> bool:
         (hinted, hinted, False, 0),
         (hinted, whole, False, 0),
         (hinted, whole, False, 10),
-        (whole, forced, False, 0),
-        (whole, forced, True, 0),
+        (whole, everything, False, 0),
+        (whole, everything, True, 0),
     ],
-    ids=["events", "event-and-pass", "event-and-pass-later", "pass-and-force", "absent"],
+    ids=["events", "event-and-pass", "event-and-pass-later", "pass-and-everything", "absent"],
 )
 def test_an_older_value_never_replaces_a_newer_one(
     first: Reconcile, second: Reconcile, *, absent: bool, tick: int

@@ -131,7 +131,7 @@ def test_only_the_same_manner_and_target_join(other: ReconcileRequest) -> None:
     second = under_test.submit(other, 5)
     assert desk.entered.wait(SECONDS)
     desk.gate.set()
-    results([first, second])
+    assert all(isinstance(outcome, Converged) for outcome in results([first, second]))
     assert desk.works == [work(1), other]
 
 

@@ -20,7 +20,7 @@ Not tried: a host that the proxy does not know, a name that does not resolve and
 of date, but for the first call to each server, since all others use the same connection (and Azure
 Resource Manager's name is a fixed one, which no test may look up); what happens once, but for the
 faults that are marked so, and none for tokens and the search; a status meets what lasts, and for
-tokens nothing. An event makes no search. The log-ins that a kubeconfig brings, and those of
+tokens nothing. No event makes a search here. The log-ins that a kubeconfig brings, and those of
 service principals and workload identities, have tests of their own
 (`tests/unit/test_cluster_logins.py`, `tests/unit/test_adapter_credential.py`).
 
@@ -35,7 +35,7 @@ delivered again, and one pass brings everything in step.
 |---|---|---|---|
 | converged | 202 | | 200 |
 | transient | 500: delivered again | the others go on, then it fails | 503, Retry-After |
-| permanent | 202, logged as error | the others go on | 422 |
+| permanent | 202, logged as error; of a vault that no pass covers 500 | the others go on | 422 |
 
 *As before*: the Secrets are byte by byte what they were. *In part*: what the fault did not meet, or
 the event's secret alone, is written. *In step*: everything is. A status
