@@ -8,7 +8,10 @@ from sync.http_api.dataclass_json import Doc
 
 _BLANKS = r"\s\x1c-\x1f\x85"  # what the app strips: more than a regular expression calls blank
 _Filled = {"pattern": f"[^{_BLANKS}]"}
-
+_AzureName = {
+    "pattern": rf"^[{_BLANKS}]*(?=[0-9A-Za-z-]{{3,24}}[{_BLANKS}]*$)"
+    rf"[A-Za-z][0-9A-Za-z]*(?:-[0-9A-Za-z]+)*[{_BLANKS}]*$"
+}
 
 OneSecret = Annotated[
     str,
@@ -36,7 +39,7 @@ class ResyncVault(_Manner):
         str, Doc("a vault's name, in any case; blanks around it do not count", _Filled)
     ]
     takeover_from: Annotated[
-        str, Doc("take the Secret of this vault too, if it is gone for good", _Filled)
+        str, Doc("take the Secret of this vault too, if it is gone for good", _AzureName)
     ] = ""
 
 
