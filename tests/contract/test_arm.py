@@ -26,7 +26,8 @@ from sync.adapters.azure.resource_manager import ResourceManager
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.ports import Deadline
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
-from tests.unit.scripted import said, soon
+from tests.kit.errors import raises
+from tests.kit.scripted import said, soon
 
 HOME = "00000000-0000-4000-8000-000000000001"
 AWAY = "00000000-0000-4000-8000-00000000000a"
@@ -421,9 +422,8 @@ def test_a_vault_is_gone_once_its_name_is_free(world: World) -> None:
 def test_whether_a_vault_is_gone_takes_a_role(world: World) -> None:
     """Where Resource Manager refuses to tell, the answer has the role that helps, and is no yes."""
     world.emulator.reader(HOME, granted=False)
-    with pytest.raises(Permanent, match="--role Reader") as refused:
+    with raises(Permanent, "ResourceManagerForbidden", "--role Reader"):
         world.directory().is_gone("weu-ds-akv-shop-dev-1", soon())
-    assert refused.value.reason == "ResourceManagerForbidden"
     assert not world.directory(subscriptions=()).is_gone("weu-ds-akv-shop-dev-1", soon())
 
 

@@ -20,8 +20,8 @@ from local.serving import LOOPBACK, Servers
 from sync.adapters.azure.identity import log_in
 from sync.adapters.azure.key_vault import KeyVaults
 from sync.core.model import VaultName, VaultSecret
-from tests.unit.loads import noted_loads
-from tests.unit.scripted import Answer, Request, Scripted, soon
+from tests.kit.loads import noted_loads
+from tests.kit.scripted import Answer, Request, Scripted, soon
 
 LOGIN = "login.microsoftonline.com"
 TENANT = "22222222-2222-4222-8222-222222222222"

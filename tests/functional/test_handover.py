@@ -38,10 +38,10 @@ from tests.contract.api_servers import (
 )
 from tests.contract.test_cluster_port import connect, encoded
 from tests.functional.world import Place, World, outcome
+from tests.kit.fakes import Clock, FakeVaults, Wire
+from tests.kit.scripted import soon
 from tests.leaks.dye import value
 from tests.leaks.search import leaks
-from tests.unit.fakes import Clock, FakeVaults, Wire
-from tests.unit.scripted import soon
 
 ESO_WRITER = "externalsecrets.external-secrets.io/shop"
 ESO_LABELS = {

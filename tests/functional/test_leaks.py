@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from local.kubernetes import Write
 from local.kubernetes.kinds import SECRET
 from tests.functional.world import World
+from tests.kit.chains import PEM, PKCS12, chain_of, key_pem, pem, pfx, text_of
 from tests.leaks.dye import plant, value
 from tests.leaks.search import leaks
-from tests.unit.chains import PEM, PKCS12, chain_of, key_pem, pem, pfx, text_of
 
 
 def kinds() -> Iterator[tuple[str, dict[str, str], str]]:

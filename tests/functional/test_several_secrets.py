@@ -17,9 +17,9 @@ from tests.functional.secrets_held import (
     watched,
 )
 from tests.functional.world import World, changes, outcome
+from tests.kit.chains import chain_of, pfx, text_of
 from tests.leaks.dye import value
 from tests.leaks.search import leaks
-from tests.unit.chains import chain_of, pfx, text_of
 
 
 def test_a_secret_of_its_own_by_event(world: World) -> None:

@@ -12,8 +12,8 @@ import pytest
 from local.event_grid import Faults
 from tests.functional.secrets_held import Tags, assert_quiet, kind, other, raw
 from tests.functional.world import World, changes, outcome
+from tests.kit.chains import PEM, PKCS12, chain_of, key_pem, pem, pfx, text_of
 from tests.leaks.dye import value
-from tests.unit.chains import PEM, PKCS12, chain_of, key_pem, pem, pfx, text_of
 
 
 def object_of(form: str, user: str, password: str) -> str:

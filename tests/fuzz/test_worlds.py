@@ -27,9 +27,9 @@ from tests.fuzz.channels import CLOUD, DATA, GRID, SUBSCRIPTION
 from tests.fuzz.target import fields_of, text_of, unquoted
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.values import TARGETS as VALUES
+from tests.kit.fakes import vault_name
+from tests.kit.world import World
 from tests.leaks.dye import PLANTED
-from tests.unit.fakes import vault_name
-from tests.unit.world import World
 
 NAMING = Naming(re.compile(DEFAULT_PATTERN, re.IGNORECASE | re.ASCII))
 JSON = st.recursive(

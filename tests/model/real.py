@@ -24,8 +24,8 @@ from sync.core.model import Target, VaultName
 from sync.core.ports import Deadline
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from sync.reconcile.reconciler import Reconciler
+from tests.kit.fakes import Inline, no_wait_turns
 from tests.model.inside import Answered, Sent, pool_class
-from tests.unit.fakes import Inline, no_wait_turns
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 VAULTS = ("weu-DS-AKV-shop-dev-1", "weu-DS-AKV-shop-dev-2", "weu-DS-AKV-till-dev-1")

@@ -31,9 +31,10 @@ from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import VaultName
 from sync.core.ports import Deadline, Known
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from tests.kit.errors import raises
+from tests.kit.scripted import Answer, Request, Scripted, said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.scripted import Answer, Request, Scripted, said, soon
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 CLUSTER = (
@@ -326,9 +327,8 @@ def test_a_kubeconfig_that_leads_nowhere(
 ) -> None:
     """What cannot be used is not AKS's, and nothing of it is quoted."""
     server.answers = [answer]
-    with pytest.raises(Transient) as caught:
+    with raises(Transient, "ResourceManagerAnswerBroken") as caught:
         managed_cluster_endpoint(arm, CLUSTER, soon())
-    assert caught.value.reason == "ResourceManagerAnswerBroken"
     assert leaks(said(caught.value)) == []
 
 
@@ -365,9 +365,8 @@ def test_only_an_aks_cluster_can_be_asked_for(
     """Another id is refused with the right form or the other way, before anything is sent."""
     with pytest.raises(ValueError, match=told):
         resource_id(text)
-    with pytest.raises(Permanent, match=told) as caught:
+    with raises(Permanent, "ClusterConfig", told) as caught:
         managed_cluster_endpoint(arm, text, soon())
-    assert caught.value.reason == "ClusterConfig"
     said(caught.value)
     assert not server.requests
 

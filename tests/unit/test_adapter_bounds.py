@@ -26,8 +26,8 @@ from sync.adapters.wire import bounded_body as body
 from sync.adapters.wire.retry_after import retry_after
 from sync.core.errors import SyncError, Transient
 from sync.telemetry import quiet_sdks
+from tests.kit.scripted import soon
 from tests.leaks.dye import PLANTED
-from tests.unit.scripted import soon
 from tests.unit.test_adapter_key_vault import BUNDLE, VAULT, Token, challenge
 from tests.unit.test_adapter_kubernetes import TARGET
 

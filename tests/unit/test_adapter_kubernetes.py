@@ -15,9 +15,9 @@ from sync.adapters.kubernetes.cluster_config import ClusterConfig, KubeconfigFil
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
 from sync.core.model import Desired, Target, VaultName
+from tests.kit.scripted import Answer, Scripted, said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.scripted import Answer, Scripted, said, soon
 
 VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
 TARGET = Target(VAULT, "main", "shop-dev", "keyvault-project")

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sync.adapters.azure.throttling import REFUSALS_TO_STOP, Throttle, Throttled
-from tests.unit.scripted import Moments
+from tests.kit.scripted import Moments
 
 
 @pytest.fixture

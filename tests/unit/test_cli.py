@@ -46,10 +46,10 @@ from sync.http_api.dataclass_json import to_json
 from sync.reconcile.reconciler import Reconciler
 from sync.reconcile.request import ReconcileRequest, ReconcileResult
 from sync.reconcile.turn import Turn
+from tests.kit.fakes import vault_name
+from tests.kit.world import World
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.fakes import vault_name
-from tests.unit.world import World
 
 NAMING = Naming(re.compile(DEFAULT_PATTERN, re.IGNORECASE))
 SHOP, SHOP_2, BILLING = (

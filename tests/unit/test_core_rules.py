@@ -14,9 +14,9 @@ from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.projection.placement import Placement
 from sync.projection.rules import KeyStyle, Rules
-from tests.unit.fakes import Call, FakeVaults, names
+from tests.kit.fakes import Call, FakeVaults, names
+from tests.kit.world import World
 from tests.unit.test_several_secrets import X, Y, assert_quiet, others, state, world_of
-from tests.unit.world import World
 
 STATE = ("annotation", STATE_ANNOTATION)
 THROTTLED = Transient(Reason.VAULT_THROTTLED, "The vault throttles.")

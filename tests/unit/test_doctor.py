@@ -22,9 +22,9 @@ from sync.doctor.checks import Check, Verdict
 from sync.doctor.doctor import GROUP_SECONDS, Doctor, unparsed
 from sync.doctor.secret_checks import NEEDED, Right, Server
 from sync.reconcile.reconciler import Reconciler
+from tests.kit.fakes import Clock, FakeCluster, FakeVaults, Stored, Wire, vault_name
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.fakes import Clock, FakeCluster, FakeVaults, Stored, Wire, vault_name
 
 SHOP = vault_name("weu-ds-akv-shop-dev-1")
 PROD = vault_name("weu-ds-akv-shop-prod-1")

@@ -15,10 +15,10 @@ from sync.http_api.dataclass_json import to_json
 from sync.projection.rules import Pattern, Rules, StagePrefixes
 from sync.reconcile.request import ReconcileRequest
 from tests.described import named
+from tests.kit.fakes import Inline
+from tests.kit.world import World
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.fakes import Inline
-from tests.unit.world import World
 
 OWN = "keyvault-project"
 LOGIN = json.dumps({"username": "postgres", "password": PLANTED})

@@ -28,10 +28,11 @@ from sync.adapters.kubernetes.connection import Connection
 from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
 from sync.adapters.kubernetes.login.factory import ClusterLogins, KubeconfigFiles
 from sync.core.errors import Permanent
+from tests.kit.chains import chain_of, key_of, key_pem, pem
+from tests.kit.errors import raises
+from tests.kit.scripted import said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.chains import chain_of, key_of, key_pem, pem
-from tests.unit.scripted import said, soon
 from tests.unit.test_adapter_kubernetes import encoded, kubeconfig
 from tests.unit.test_cluster_logins import Entra, Shelf, azure_of
 
@@ -92,9 +93,8 @@ def opened(request: pytest.FixtureRequest) -> Open:
 
 def refusal(opened: Open, text: str) -> str:
     """Return why a kubeconfig is refused, for good and without a word of it."""
-    with pytest.raises(Permanent) as caught:
+    with raises(Permanent, "ClusterConfig") as caught:
         opened(text)
-    assert caught.value.reason == "ClusterConfig"
     assert leaks(said(caught.value)) == []
     return caught.value.message
 

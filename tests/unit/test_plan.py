@@ -23,7 +23,8 @@ from sync.reconcile.guards import (
 )
 from sync.reconcile.observed import ObservedSecret, labels
 from sync.reconcile.plan import diff
-from tests.unit.fakes import NOON, Clock, FakeCluster, Wire, target_of, vault_name
+from tests.kit.errors import raises
+from tests.kit.fakes import NOON, Clock, FakeCluster, Wire, target_of, vault_name
 
 VAULT = vault_name()
 TARGET = target_of(VAULT)
@@ -254,9 +255,8 @@ def test_a_secret_holds_a_mebibyte_of_values() -> None:
     """The limit is on all values together, foreign ones included, and removed ones not."""
     absent = ObservedSecret(TARGET, None, None)
     assert plan_for(absent, content(full(MAX_DATA_BYTES)))
-    with pytest.raises(Permanent) as refused:
+    with raises(Permanent, "SecretTooLarge"):
         plan_for(absent, content(full(MAX_DATA_BYTES + 1)))
-    assert refused.value.reason == "SecretTooLarge"
     cluster = cluster_with({"gone": entry("x" * 1000)})
     assert plan_for(standing(cluster), content(full(MAX_DATA_BYTES)))
     cluster.edit(TARGET, {("data", "theirs"): b"x"})
@@ -270,9 +270,8 @@ def test_a_secret_has_room_for_so_many_keys() -> None:
     cluster = cluster_with({"gone": entry("x")})
     assert plan_for(standing(cluster), DesiredSecret(entries, {}))
     cluster.edit(TARGET, {("data", "theirs"): b"x"})
-    with pytest.raises(Permanent) as refused:
+    with raises(Permanent, "TooManyKeys"):
         plan_for(standing(cluster), DesiredSecret(entries, {}))
-    assert refused.value.reason == "TooManyKeys"
 
 
 def test_what_is_left_stays_whoever_has_it() -> None:
@@ -291,9 +290,8 @@ def test_annotations_are_limited_together_with_foreign_ones() -> None:
     assert plan_for(ObservedSecret(TARGET, None, None), content(many))
     cluster = cluster_with({"a": entry("x")})
     cluster.edit(TARGET, {("annotation", "notes"): b"x" * 100 * 1024})
-    with pytest.raises(Permanent) as refused:
+    with raises(Permanent, "TooManyKeys"):
         plan_for(standing(cluster), content(many))
-    assert refused.value.reason == "TooManyKeys"
 
 
 @pytest.mark.parametrize(
@@ -310,9 +308,8 @@ def test_what_the_server_would_refuse_is_refused(how: dict[str, bool | str], rea
     stored.type = str(how.get("type", stored.type))
     stored.immutable = bool(how.get("immutable"))
     assert not plan_for(standing(cluster), content({"a": entry("x")}))
-    with pytest.raises(Permanent) as refused:
+    with raises(Permanent, reason):
         plan_for(standing(cluster), content({"a": entry("y", "v2")}))
-    assert refused.value.reason == reason
 
 
 @pytest.mark.parametrize(
@@ -367,9 +364,8 @@ def annotated(vault: str) -> Mapping[str, str]:
 )
 def test_foreign_secrets_are_refused(actual: Actual) -> None:
     """An owner, another manager's label or another vault's annotation makes it foreign."""
-    with pytest.raises(Permanent) as refused:
+    with raises(Permanent, "TargetTaken"):
         refuse_foreign(TARGET, actual)
-    assert refused.value.reason == "TargetTaken"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from sync.core.model import STATE_ANNOTATION, Action, Hint, SecretName, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.reconcile.request import ReconcileRequest
-from tests.unit.fakes import Call, names
-from tests.unit.world import World
+from tests.kit.errors import raises
+from tests.kit.fakes import Call, names
+from tests.kit.world import World
 
 THROTTLED = Transient(Reason.VAULT_THROTTLED, "The vault throttles.")
 STATE = ("annotation", STATE_ANNOTATION)
@@ -363,9 +364,8 @@ def test_a_secret_created_by_somebody_in_between_is_looked_at_again() -> None:
             world.cluster.edit(world.target, {("label", "app.kubernetes.io/managed-by"): b"helm"})
 
     world.wire.before = meddle
-    with pytest.raises(Permanent) as refused:
+    with raises(Permanent, "TargetTaken"):
         world.sweep()
-    assert refused.value.reason == "TargetTaken"
     assert world.data == {}
 
 
@@ -519,9 +519,8 @@ def test_a_foreign_secret_is_refused(how: str) -> None:
     take(world, how)
     before = world.cluster.secrets[world.target.place].revision
     world.wire.calls.clear()
-    with pytest.raises(Permanent) as refused:
+    with raises(Permanent, "TargetTaken"):
         world.sweep()
-    assert refused.value.reason == "TargetTaken"
     assert world.cluster.secrets[world.target.place].revision == before
     assert world.wire.calls == [Call("read")]
 
@@ -548,9 +547,8 @@ def test_no_takeover_takes_another_vaults_secret(how: str, whose: str | None) ->
     everything = ReconcileRequest(
         world.target, removals=True, takeover=True, takeover_from=whose, refetch=True
     )
-    with pytest.raises(Permanent) as refused:
+    with raises(Permanent, "TargetTaken"):
         world.run(everything)
-    assert refused.value.reason == "TargetTaken"
     assert world.cluster.secrets[world.target.place].revision == before
 
 
@@ -590,9 +588,8 @@ def test_a_contested_target_is_not_created() -> None:
     """Where two known vaults lead to one Secret none creates it."""
     world = World.new()
     world.put("a", "x")
-    with pytest.raises(Permanent) as refused:
+    with raises(Permanent, "TargetContested"):
         world.run(ReconcileRequest(world.target, contested=contested))
-    assert refused.value.reason == "TargetContested"
     assert world.cluster.secrets == {}
 
 

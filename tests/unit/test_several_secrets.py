@@ -15,9 +15,9 @@ from sync.core.model import STATE_ANNOTATION, Action, Hint, SecretName
 from sync.core.reasons import Reason
 from sync.reconcile.guards import MAX_DATA_BYTES, MAX_KEYS
 from sync.reconcile.request import ReconcileRequest
-from tests.unit.fakes import Call
-from tests.unit.schedules import Choices, Schedule
-from tests.unit.world import World
+from tests.kit.fakes import Call
+from tests.kit.schedules import Choices, Schedule
+from tests.kit.world import World
 
 FORBIDDEN = Permanent(Reason.CLUSTER_FORBIDDEN, "No.")
 THROTTLED = Transient(Reason.VAULT_THROTTLED, "The vault throttles.")

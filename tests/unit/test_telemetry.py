@@ -17,8 +17,8 @@ from sync.core.errors import (
 from sync.core.model import Action, Change, Converged, Failed, Hint, Ignored, SecretName
 from sync.core.reasons import Reason
 from sync.telemetry import Failures, log_outcome, log_pass, log_settings_fault, log_status
-from tests.unit.fakes import target_of, vault_name
-from tests.unit.world import World
+from tests.kit.fakes import target_of, vault_name
+from tests.kit.world import World
 
 TARGET = target_of(vault_name())
 

@@ -15,8 +15,8 @@ from sync.reconcile.fetching import FETCH_WINDOW
 from sync.reconcile.observed import ObservedSecret, ObservedVault
 from sync.reconcile.survey import VaultSurvey
 from sync.reconcile.vault_reader import VaultReader
-from tests.unit.fakes import Call, Inline, names
-from tests.unit.world import World
+from tests.kit.fakes import Call, Inline, names
+from tests.kit.world import World
 
 
 def nothing(world: World) -> ObservedVault:

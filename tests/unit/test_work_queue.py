@@ -14,8 +14,8 @@ from sync.core.model import Action, Change, Converged, Failed, Hint, Outcome, Se
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.reconcile.request import ReconcileRequest, ReconcileResult
-from tests.unit.fakes import Clock, names, target_of, vault_name
-from tests.unit.world import World
+from tests.kit.fakes import Clock, names, target_of, vault_name
+from tests.kit.world import World
 
 SECONDS = 20.0
 QUIET = ReconcileResult((), 0, (), {})

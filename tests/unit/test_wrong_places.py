@@ -15,9 +15,9 @@ from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from sync.http_api.principal import entra_principal
 from sync.projection.tags import KNOWN, read_tags
 from sync.settings.environment import NAMES, read
+from tests.kit.scripted import said
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.scripted import said
 from tests.unit.test_events import ALLOWED, DATA, grid
 
 WORDS = (
