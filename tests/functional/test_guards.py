@@ -39,20 +39,6 @@ def test_an_empty_listing_removes_nothing_until_asked(world: World) -> None:
     assert place.data() == {}
 
 
-@pytest.mark.parametrize(("keys", "gone", "status"), [(10, 4, 422), (10, 3, 200), (9, 8, 200)])
-def test_a_listing_may_take_three_tenths_of_ten_or_more(
-    world: World, keys: int, gone: int, status: int
-) -> None:
-    """More than 30 % of ten or more keys go only where removals are asked for."""
-    place = filled(world, keys)
-    before = place.data()
-    delete(place, place.vault.names()[:gone])
-    assert world.resync(place).status == status
-    assert place.data() == (before if status == 422 else place.wanted())
-    assert world.resync(place, removals=True).status == 200
-    assert place.data() == place.wanted()
-
-
 def test_an_event_still_arrives_while_a_plan_is_unsafe(world: World) -> None:
     """New versions are not held up by a removal that waits for an operator."""
     place = filled(world, 10)

@@ -259,13 +259,6 @@ def test_every_name_of_key_vault_is_a_key(world: World) -> None:
     assert place.data() == place.wanted()
 
 
-def test_an_empty_vault_makes_no_secret(world: World) -> None:
-    """A vault without secrets converges without a Secret."""
-    place = world.place()
-    assert world.resync(place).status == 200
-    assert place.data() is None
-
-
 def test_a_secret_made_anew_in_another_case_is_respelled(world: World, place: Place) -> None:
     """After a purge the name may come back in another case: its key is spelled as the vault's."""
     place.vault.delete("a")

@@ -55,26 +55,6 @@ def test_a_member_that_is_gone_takes_its_key_along(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tags", "keys"),
-    [
-        ({"k8s-path": "db.login.password"}, ["config"]),
-        ({"k8s-path": "db.login.password", "k8s-key": "PASSWORD"}, ["PASSWORD"]),
-        ({"k8s-path": "db.login"}, ["password"]),
-        ({"k8s-path": "db.login", "k8s-key": "DB"}, ["DB_password"]),
-    ],
-)
-@pytest.mark.parametrize("form", ["json", "yaml"])
-def test_a_path_takes_a_part(world: World, form: str, tags: Tags, keys: list[str]) -> None:
-    """A path leads to one member, which takes the secret's name or k8s-key, or to several."""
-    place = world.place()
-    secret = value()
-    tree = json.dumps({"db": {"login": {"password": secret}, "host": "h"}, "db.login": "no"})
-    place.vault.set_secret("config", tree, tags={"k8s-expand": form, **tags})
-    world.settle()
-    assert place.data() == dict.fromkeys(keys, secret)
-
-
-@pytest.mark.parametrize(
     ("encoding", "encode"),
     [
         ("base64", lambda blob: base64.encodebytes(blob).decode()),

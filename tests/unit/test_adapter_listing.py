@@ -207,20 +207,6 @@ def test_links_lead_to_the_next_page(link: str, followed: str | None) -> None:
     assert listing.add({"value": [], "nextLink": link}) == followed
 
 
-@pytest.mark.parametrize(
-    "link",
-    [
-        "https://weu-ds-akv-evil-dev-1.vault.azure.net/secrets",
-        "//weu-ds-akv-evil-dev-1.vault.azure.net/secrets",
-        "https://[",
-    ],
-)
-def test_a_link_to_another_vault_is_untrusted(link: str) -> None:
-    """What leads to another vault, or nowhere, is not followed."""
-    with raises(Permanent, "VaultUntrusted"):
-        answering({"value": [], "nextLink": link}).list(VAULT, soon())
-
-
 def test_an_entry_of_another_vault_is_untrusted() -> None:
     """A listing that has one entry of another vault is believed in nothing."""
     with raises(Permanent, "VaultUntrusted"):

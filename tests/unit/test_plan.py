@@ -356,21 +356,6 @@ def annotated(vault: str) -> Mapping[str, str]:
 @pytest.mark.parametrize(
     "actual",
     [
-        replace(BARE, owner_references=("ExternalSecret/x",)),
-        replace(BARE, labels={"app.kubernetes.io/managed-by": "Helm"}),
-        replace(BARE, annotations=annotated("neu-ds-akv-shop-dev-1")),
-    ],
-    ids=["owner", "label", "vault"],
-)
-def test_foreign_secrets_are_refused(actual: Actual) -> None:
-    """An owner, another manager's label or another vault's annotation makes it foreign."""
-    with raises(Permanent, "TargetTaken"):
-        refuse_foreign(TARGET, actual)
-
-
-@pytest.mark.parametrize(
-    "actual",
-    [
         BARE,
         replace(BARE, labels={"app.kubernetes.io/managed-by": FIELD_MANAGER}),
         replace(BARE, annotations=annotated(VAULT.text)),

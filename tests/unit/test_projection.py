@@ -481,10 +481,12 @@ def test_the_order_of_a_vault_leaves_no_trace(rules: Rules, data: st.DataObject)
     assert first.warnings == second.warnings
 
 
-@given(st.permutations([("Key", 1), ("KEY", 3), ("key", 2), ("b", 1)]))
+@given(st.permutations([("Key", 1), ("KEY", 3), ("key", 2), ("b", 1), ("B", 2)]))
 def test_names_that_differ_only_in_case_are_one(listing: Sequence[tuple[str, int]]) -> None:
-    """The latest spelling counts, wherever the listing has it."""
+    """The latest spelling counts, wherever it is listed, and whether that one is enabled."""
     listed = [
-        ListedSecret(SecretName(name), enabled=True, updated=updated) for name, updated in listing
+        ListedSecret(SecretName(name), enabled=name != "B", updated=updated)
+        for name, updated in listing
     ]
-    assert sorted(map(str, latest(listed))) == ["KEY", "b"]
+    found = {str(name): each.enabled for name, each in latest(listed).items()}
+    assert found == {"KEY": True, "B": False}

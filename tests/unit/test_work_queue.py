@@ -15,7 +15,6 @@ from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.reconcile.request import ReconcileRequest, ReconcileResult
 from tests.kit.fakes import Clock, names, target_of, vault_name
-from tests.kit.world import World
 
 SECONDS = 20.0
 QUIET = ReconcileResult((), 0, (), {})
@@ -352,32 +351,6 @@ def test_a_sweep_that_runs_out_of_time_says_so() -> None:
     assert isinstance(late, Failed)
     assert isinstance(late.error, Transient)
     assert desk.budgets == [50, 40, 10]
-
-
-def test_an_event_beside_an_unsafe_pass_still_brings_its_secret() -> None:
-    """An event is not refused with the pass that runs beside it."""
-    world = World.in_step(*names("key", 10))
-    for name in names("key", 5):
-        world.vaults.delete(world.vault, name)
-    entered, gate = Event(), Event()
-
-    def reconcile(
-        work: ReconcileRequest, deadline: Deadline, fetchers: Executor
-    ) -> ReconcileResult:
-        entered.set()
-        assert gate.wait(SECONDS)
-        return world.reconciler.reconcile(work, deadline, fetchers)
-
-    under_test = WorkQueue(reconcile, world.clock, Threads(lanes=2, passes=1, fetchers=1))
-    hints = (Hint(SecretName("key09")),)
-    futures = [under_test.submit(ReconcileRequest(world.target, hints, whole=False), 24)]
-    assert entered.wait(SECONDS)
-    version = world.put("key08", "new")
-    event = ReconcileRequest(world.target, (world.hint("key08", version),), whole=False)
-    futures += [under_test.submit(ReconcileRequest(world.target), 24), under_test.submit(event, 24)]
-    gate.set()
-    results(futures)
-    assert world.data["key08"] == "new"
 
 
 def test_one_target_waits_for_no_pass() -> None:
