@@ -40,20 +40,10 @@ from local.key_vault import (
 )
 from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
+from tests.kit.fakes import Clock
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 RESOURCE = "https://vault.azure.net"
-
-
-@dataclass(slots=True)
-class Clock:
-    """A clock that tests turn; it starts in the middle of a second."""
-
-    now: float = 1_800_000_000.5
-
-    def __call__(self) -> float:
-        """Return Unix seconds."""
-        return self.now
 
 
 @dataclass(slots=True)
@@ -88,23 +78,10 @@ class Stack:
         return f"http://{LOOPBACK}:{self.port}"
 
 
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    """One loop for all servers of this module."""
-    with Servers() as servers:
-        yield servers
-
-
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    """One authority for all of them."""
-    return Authority.create()
-
-
 @pytest.fixture
 def stack(servers: Servers, authority: Authority, tmp_path: Path) -> Iterator[Stack]:
     """Make vaults that nothing has touched yet."""
-    clock, events, proxy = Clock(), list[dict[str, object]](), Proxy()
+    clock, events, proxy = Clock(1_800_000_000.5), list[dict[str, object]](), Proxy()
     identity = Identity()
     vaults = KeyVaults(clock, events.append, lambda token: identity.valid(token, RESOURCE))
     vault_port = servers.serve(key_vault_app(vaults), authority.server_context("*.vault.azure.net"))

@@ -3,11 +3,10 @@
 import json
 import os
 import pty
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -16,17 +15,14 @@ from local.kubernetes import Write
 from local.kubernetes.documents import Document
 from local.kubernetes.kinds import SECRET
 from local.stack import ROOT
-from sync.adapters.azure.listed_vaults import ListedVaults
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
-from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
 from sync.app.takeover import Fate, adopt, look
 from sync.app.use_cases import App, Budget
-from sync.app.work_queue import WorkQueue
 from sync.core.errors import Permanent
 from sync.core.model import Actual, Converged, Failed, Ignored, Target
 from sync.core.ports import Known
-from sync.core.vault_names import DEFAULT_PATTERN, ClusterMatch, Naming
+from sync.core.vault_names import ClusterMatch
 from sync.reconcile.reconciler import Reconciler
 from tests.contract.api_servers import (
     APPLY,
@@ -38,6 +34,7 @@ from tests.contract.api_servers import (
 )
 from tests.contract.test_cluster_port import connect, encoded
 from tests.functional.world import Place, World, outcome
+from tests.kit.apps import NAMING, app_of
 from tests.kit.fakes import Clock, FakeVaults, Wire
 from tests.kit.scripted import soon
 from tests.leaks.dye import value
@@ -367,8 +364,7 @@ class Site:
 def site(server: ApiServer, tmp_path: Path) -> Iterator[Site]:
     """Make a vault whose name leads to a new namespace of the server."""
     namespace = server.create_namespace()
-    pattern = re.compile(DEFAULT_PATTERN, re.IGNORECASE)
-    naming = Naming(pattern, namespace, (ClusterMatch("main"),))
+    naming = replace(NAMING, namespace=namespace, clusters=(ClusterMatch("main"),))
     clusters = connect(server, tmp_path)
     vault = naming.vault("weu-ds-akv-shop-dev-1")
     clock = Clock()
@@ -377,16 +373,9 @@ def site(server: ApiServer, tmp_path: Path) -> Iterator[Site]:
         vaults.put(vault, name, f"{name}'s value")
     clock.tick(100)
     reconciler = Reconciler(vaults, cluster, clock)
-    app = App(
-        naming=naming,
-        registry=VaultRegistry(naming, ListedVaults((vault,)), (vault,)),
-        subscriptions=frozenset(),
-        work_queue=WorkQueue(reconciler.reconcile, clock),
-        cluster=cluster,
-        clock=clock,
-        look=reconciler.look,
+    yield Site(
+        app_of(reconciler, vault, naming=naming), vaults, cluster, server, naming.target(vault)
     )
-    yield Site(app, vaults, cluster, server, naming.target(vault))
     clusters.close()
 
 

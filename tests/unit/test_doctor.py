@@ -1,15 +1,11 @@
 """The doctor over its protocols: what each finding says, and what it makes pointless."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
-from sync.app.use_cases import App
-from sync.app.work_queue import Threads, WorkQueue
 from sync.cli.arguments import parse
 from sync.cli.documents import checks_json
 from sync.cli.tables import checks_text
@@ -17,12 +13,13 @@ from sync.core.errors import NotOurs, Permanent, SyncError, Transient
 from sync.core.model import Converged, Target, VaultName
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
-from sync.core.vault_names import DEFAULT_PATTERN, ClusterMatch, Naming
+from sync.core.vault_names import ClusterMatch
 from sync.doctor.checks import Check, Verdict
 from sync.doctor.doctor import GROUP_SECONDS, Doctor, unparsed
 from sync.doctor.secret_checks import NEEDED, Right, Server
-from sync.reconcile.reconciler import Reconciler
-from tests.kit.fakes import Clock, FakeCluster, FakeVaults, Stored, Wire, vault_name
+from tests.kit.apps import NAMING, app_of
+from tests.kit.fakes import Clock, Stored, vault_name
+from tests.kit.world import World
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 
@@ -99,34 +96,24 @@ class Clinic:
     """A doctor with everything it looks at in memory; all is well unless a test spoils it."""
 
     def __init__(self, *vaults: VaultName, fault: SyncError | None = None) -> None:
-        self.clock = Clock()
-        self.wire = Wire()
-        self.vaults = FakeVaults(self.clock, self.wire)
-        self.cluster = FakeCluster(self.wire)
+        world = World.new()
+        self.wire, self.vaults, self.cluster = world.wire, world.vaults, world.cluster
         self.login = Login()
-        self.access = Access(clock=self.clock)
-        self.known = Known(vaults, fault)
+        self.access = Access(clock=world.clock)
         for vault in vaults:
             self.vaults.put(vault, "db-password", PLANTED)
-
-    def doctor(self) -> Doctor:
-        """Build the doctor."""
-        naming = Naming(re.compile(DEFAULT_PATTERN), clusters=CLUSTERS)
-        reconciler = Reconciler(self.vaults, self.cluster, self.clock)
-        app = App(
-            naming=naming,
-            registry=VaultRegistry(naming, VaultDirectory(self.known), self.known.vaults),
+        self.app = app_of(
+            world.reconciler,
+            *vaults,
+            directory=VaultDirectory(Known(vaults, fault)),
+            naming=replace(NAMING, clusters=CLUSTERS),
             subscriptions=frozenset({"one"}),
-            work_queue=WorkQueue(reconciler.reconcile, self.clock, Threads(readers=1)),
-            cluster=self.cluster,
-            clock=self.clock,
-            look=reconciler.look,
         )
-        return Doctor(app, self.vaults, self.login, self.access)
 
     def examine(self, request: Resync = ALL) -> Sequence[Check]:
         """Run it; no check shows a value."""
-        checks = list(self.doctor().examine(request))
+        doctor = Doctor(self.app, self.vaults, self.login, self.access)
+        checks = list(doctor.examine(request))
         assert leaks(repr(checks)) == []
         return checks
 
@@ -315,7 +302,7 @@ def with_web(**tags: str) -> Clinic:
 
 def reconciled(clinic: Clinic) -> Clinic:
     """Bring everything in step."""
-    (outcome,) = clinic.doctor().app.resync(Resync(vault=SHOP.text))
+    (outcome,) = clinic.app.resync(Resync(vault=SHOP.text))
     assert isinstance(outcome, Converged)
     return clinic
 

@@ -2,16 +2,12 @@
 
 import io
 import json
-import re
 from dataclasses import dataclass, replace
 
 import pytest
 
-from sync.adapters.azure.listed_vaults import ListedVaults
-from sync.app.registry import VaultRegistry
 from sync.app.takeover import Adoption, Fate, adopt, look
 from sync.app.use_cases import App, Budget
-from sync.app.work_queue import WorkQueue
 from sync.cli.arguments import parse
 from sync.cli.commands import run
 from sync.cli.screen import Screen
@@ -19,12 +15,11 @@ from sync.core.errors import Conflict, Permanent, Transient
 from sync.core.model import MANAGED_BY_LABEL, Converged
 from sync.core.ports import Known
 from sync.core.reasons import Reason
-from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from tests.kit.apps import app_of
 from tests.kit.errors import raises
 from tests.kit.world import World
 
 BUDGET = Budget(target=10, total=20)
-NAMING = Naming(re.compile(DEFAULT_PATTERN, re.IGNORECASE))
 ESO_MANAGED = ("label", "reconcile.external-secrets.io/managed")
 ESO_OWNER = ("label", "reconcile.external-secrets.io/created-by")
 
@@ -48,19 +43,7 @@ class Handover:
         world.cluster.edit(world.target, {**fields, **marks}, "eso")
         if owner:
             world.cluster.secrets[world.target.place].owners = ("ExternalSecret/shop",)
-        return cls(world, cls._app(world))
-
-    @staticmethod
-    def _app(world: World) -> App:
-        return App(
-            naming=NAMING,
-            registry=VaultRegistry(NAMING, ListedVaults(()), ()),
-            subscriptions=frozenset(),
-            work_queue=WorkQueue(world.reconciler.reconcile, world.clock),
-            cluster=world.cluster,
-            clock=world.clock,
-            look=world.reconciler.look,
-        )
+        return cls(world, app_of(world.reconciler))
 
     @property
     def known(self) -> Known:

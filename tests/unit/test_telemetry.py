@@ -1,7 +1,6 @@
 """The log: one line an outcome, at the level that says who should look."""
 
 import logging
-from dataclasses import dataclass
 
 import pytest
 
@@ -17,21 +16,10 @@ from sync.core.errors import (
 from sync.core.model import Action, Change, Converged, Failed, Hint, Ignored, SecretName
 from sync.core.reasons import Reason
 from sync.telemetry import Failures, log_outcome, log_pass, log_settings_fault, log_status
-from tests.kit.fakes import target_of, vault_name
+from tests.kit.fakes import Clock, target_of, vault_name
 from tests.kit.world import World
 
 TARGET = target_of(vault_name())
-
-
-@dataclass
-class Clock:
-    """Monotonic seconds that pass when a test says so."""
-
-    now: float = 7.0
-
-    def __call__(self) -> float:
-        """Return the seconds."""
-        return self.now
 
 
 def foreign(number: int) -> Ignored:
@@ -42,7 +30,7 @@ def foreign(number: int) -> Ignored:
 @pytest.fixture
 def clock() -> Clock:
     """Return the time."""
-    return Clock()
+    return Clock(7.0)
 
 
 @pytest.fixture
