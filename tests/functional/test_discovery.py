@@ -192,25 +192,6 @@ def test_an_instance_that_has_not_searched_takes_nothing(platform: Platform) -> 
     assert victim.data() == victim.wanted()
 
 
-@pytest.mark.parametrize("by_event", [True, False], ids=["event", "resync"])
-def test_a_rival_is_not_first_where_nothing_has_searched(
-    platform: Platform, *, by_event: bool
-) -> None:
-    """Of two vaults for one Secret neither makes it, whichever is heard of first and where."""
-    one = platform.place()
-    rival = platform.place(f"neu{one.name[3:]}")
-    before = platform.searches()
-    with platform.app() as app:
-        if by_event:
-            assert app.deliver(rival.event("key")) == 202
-            assert app.logged("ERROR", "event: ", "TargetContested", rival.name)
-        else:
-            told = outcome(app.resync(rival, takeover=True))
-            assert told["reason"] == "TargetContested"
-    assert one.data() is None
-    assert platform.searches() > before
-
-
 def test_an_event_of_a_found_vault_is_left_to_the_passes(platform: Platform) -> None:
     """An instance of events alone searches to know whether a pass will try the vault again."""
     place, hidden = platform.place(), platform.place()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.functional.world import Place, World, changes, outcome
+from tests.functional.world import Place, World, outcome
 from tests.leaks.dye import value
 
 
@@ -47,18 +47,6 @@ def test_an_event_still_arrives_while_a_plan_is_unsafe(world: World) -> None:
     assert world.deliver(place.event("key-9", newest.version)) == 202
     assert (place.data() or {})["key-9"] == newest.value
     assert len(place.data() or {}) == 10
-
-
-def test_a_failed_listing_changes_nothing(world: World) -> None:
-    """Where a page of the listing fails, no key goes and none comes."""
-    place = filled(world, 30)
-    before = place.data()
-    delete(place, ["key-1"])
-    place.vault.faults.fail(500, None, "list")
-    assert world.resync(place).status == 503
-    assert place.data() == before
-    place.vault.faults.clear()
-    assert changes(world.resync(place)) == {"key-1": "remove"}
 
 
 def test_prune_never_keeps_what_the_vault_lost(world: World) -> None:

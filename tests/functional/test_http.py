@@ -292,25 +292,6 @@ def test_status_tells_names_versions_and_times(world: World) -> None:
     assert told["out_of_step"] == told["foreign_keys"] == []
 
 
-def test_status_tells_what_is_out_of_step(world: World) -> None:
-    """A key changed or removed in the cluster shows as out of step until the next pass."""
-    place = world.place(age=600, silent=True)
-    for name in ("a", "b", "c"):
-        place.vault.set_secret(name, value())
-    world.resync(place)
-    place.stack.cluster.patch_data(
-        place.namespace,
-        place.secret,
-        {"a": b"tampered", "b": None, "mine": value().encode()},
-    )
-    told = status_of(world, place)
-    assert told["state"] == "drifted"
-    assert told["out_of_step"] == ["a", "b"]
-    assert told["foreign_keys"] == ["mine"]
-    world.resync(place)
-    assert status_of(world, place)["out_of_step"] == []
-
-
 def test_status_of_a_secret_that_cannot_be_read(world: World) -> None:
     """A vault whose Secret the app may not read is told as unknown, with the reason."""
     place, other = world.place(silent=True), world.place(silent=True)

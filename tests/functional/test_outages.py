@@ -81,30 +81,6 @@ def test_a_throttled_vault_is_served_when_it_recovers(world: World) -> None:
     assert place.data() == place.wanted()
 
 
-def test_a_vault_that_fails_midway_keeps_what_was_written(world: World) -> None:
-    """What could be read is written, what could not is told; the next pass brings the rest."""
-    place = world.place(silent=True)
-    place.vault.set_secret("first", value())
-    assert world.resync(place).status == 200
-    for name in ("a", "b", "c"):
-        place.vault.set_secret(name, value())
-    place.vault.faults.fail(500, None, "get", "b")
-    answer = world.resync(place)
-    assert answer.status == 503
-    assert {change["key"] for change in _changes(outcome(answer))} == {"a", "c"}
-    wanted = place.wanted()
-    assert place.data() == {key: wanted[key] for key in ("first", "a", "c")}
-    place.vault.faults.clear()
-    assert world.resync(place).status == 200
-    assert place.data() == wanted
-
-
-def _changes(told: object) -> list[dict[str, object]]:
-    assert isinstance(told, dict)
-    changes: list[dict[str, object]] = told["changes"]
-    return changes
-
-
 def test_a_vault_with_a_small_allowance_converges(world: World) -> None:
     """A vault that serves few requests a second is brought over within a few passes."""
     place = world.place(silent=True)

@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from local.event_grid import Faults
 from local.key_vault import Quirks
 from local.kubernetes import Write
 from local.kubernetes.documents import Document
 from local.kubernetes.kinds import SECRET
-from tests.functional.world import Place, World, changes, outcome
+from tests.functional.world import Place, World, changes
 from tests.leaks.dye import value
 
 OURS = ("a", "b", "c")
@@ -121,15 +120,6 @@ def test_what_left_no_trace_is_repaired_when_read_anew(world: World, place: Plac
     assert place.data() == place.wanted()
 
 
-def test_a_repair_is_told_as_one(world: World, place: Place) -> None:
-    """The outcome tells a repaired key from one that the vault changed."""
-    tamper(place)
-    place.clock.ahead = -500
-    world.stack.grid.inject(Faults(drop_next=1))
-    place.vault.set_secret("b", value())
-    assert changes(world.resync(place)) == {"a": "repair", "b": "update"}
-
-
 def test_a_pass_repairs_what_is_set_to_the_same_value(world: World, place: Place) -> None:
     """A key that somebody took over is taken back, even where its value is right."""
     wanted = place.wanted()
@@ -150,24 +140,6 @@ def test_disabled_and_deleted_secrets_lose_their_keys(world: World, place: Place
     place.vault.recover("b")
     assert changes(world.resync(place)) == {"a": "create", "b": "create"}
     assert place.data() == place.wanted()
-
-
-def test_a_key_goes_even_where_somebody_shares_it(world: World, place: Place) -> None:
-    """A removed secret's key does not survive because another manager wrote it, too."""
-    tamper(place)
-    place.vault.disable("a")
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
-
-
-def test_an_expired_secret_stays_and_is_reported(world: World, place: Place) -> None:
-    """A secret beyond its expiry is served by Key Vault, so it stays; the outcome names it."""
-    place.vault.update("a", exp=int(time.time()) - 60)
-    place.vault.update("b", exp=int(time.time()) + 6000)
-    answer = world.resync(place)
-    assert outcome(answer)["expired"] == ["a"]
-    assert place.data() == place.wanted()
-    assert world.logged("WARNING", "expired", place.name, "a")
 
 
 def test_foreign_keys_survive_everything(world: World, place: Place) -> None:
@@ -220,23 +192,6 @@ def test_a_quiet_pass_costs_a_listing_and_one_read(world: World) -> None:
     assert place.vault.requests() == {"list": 4}
     requests = place.stack.cluster.requests
     assert requests.count() == requests.count("get", "secrets") == 1
-
-
-def test_passes_become_quiet_after_a_change(world: World) -> None:
-    """What was read within seconds of its change is read again, until its second is over."""
-    place = world.place(age=1)
-    place.vault.set_secret("key", value())
-    world.settle()
-    gets: list[int] = []
-    end = time.monotonic() + 15
-    while time.monotonic() < end and gets[-2:] != [0, 0]:
-        place.vault.reset_requests()
-        assert world.resync(place).status == 200
-        gets.append(place.vault.requests()["get"])
-        time.sleep(0.2)
-    assert gets[0] == 1
-    assert gets[-2:] == [0, 0]
-    assert place.data() == place.wanted()
 
 
 def test_a_second_change_within_a_second_is_seen(world: World) -> None:

@@ -176,22 +176,6 @@ def test_no_option_changes_what_kubernetes_forbids(
     assert place.document() == before
 
 
-def test_no_option_takes_another_vaults_secret(world: World) -> None:
-    """Where it is not certain that the other vault is gone, not even its name opens its Secret."""
-    place = world.place(silent=True)
-    held_by_another_vault(place)
-    before = place.document()
-    place.vault.set_secret("key", value())
-    for fields, reason in (
-        (EVERYTHING, "TargetTaken"),
-        ({**EVERYTHING, "takeover_from": "neu-ds-akv-x-dev-2"}, "VaultNotGone"),
-        ({**EVERYTHING, "takeover_from": "neu-ds-akv-x-dev-1"}, "VaultNotGone"),
-    ):
-        answer = world.resync(place, **fields)
-        assert (answer.status, outcome(answer)["reason"]) == (422, reason)
-    assert place.document() == before
-
-
 def test_an_event_waits_for_its_namespace(world: World) -> None:
     """Of a vault that no pass covers Event Grid delivers the event again, until somebody acted."""
     place = world.place()

@@ -36,25 +36,6 @@ def test_a_secret_of_its_own_by_event(world: World) -> None:
     assert_quiet(world, place, web)
 
 
-def test_an_event_costs_one_get_wherever_its_secret_is(world: World) -> None:
-    """A new version of what is in another Secret: one get, two Secret reads, one write."""
-    place = world.place()
-    web = other(world, place, "keyvault-project-web")
-    tags = {"k8s-secret": "web", "k8s-expand": "json"}
-    place.vault.set_secret("login", json.dumps({"user": value()}), tags=tags)
-    world.settle()
-    place.vault.reset_requests()
-    place.stack.cluster.requests.reset()
-    user = value()
-    place.vault.set_secret("login", json.dumps({"user": user}), tags=tags)
-    world.settle()
-    assert web.data() == {"user": user}
-    assert place.vault.requests() == {"get": 1}
-    requests = place.stack.cluster.requests
-    assert requests.count("get", "secrets") == 2
-    assert requests.count("patch", "secrets") == 1
-
-
 def test_a_quiet_pass_over_every_shape_fetches_nothing(world: World) -> None:
     """In step: one list for 25 secrets, one read of each Secret, no get and no write."""
     place = world.place(age=600, silent=True)
@@ -136,22 +117,6 @@ def test_a_move_that_fails_leaves_all_where_it_was(world: World) -> None:
         web = other(world, place, "keyvault-project-web")
         assert world.resync(place).status == 200
     assert (place.data(), web.data()) == ({"stays": newer}, {"moves": made.value})
-
-
-def test_what_is_gone_leaves_its_own_secret(world: World) -> None:
-    """A deleted secret's keys leave its Secret, which stays and is filled by the next one."""
-    place = world.place()
-    web = other(world, place, "keyvault-project-web")
-    place.vault.set_secret("plain", value())
-    place.vault.set_secret("token", value(), tags={"k8s-secret": "web"})
-    world.settle()
-    place.vault.delete("token")
-    assert world.resync(place).status == 200
-    assert (place.data(), web.data()) == ({"plain": place.wanted()["plain"]}, {})
-    assert_quiet(world, place, web)
-    again = place.vault.set_secret("other", value(), tags={"k8s-secret": "web"}).value
-    world.settle()
-    assert web.data() == {"other": again}
 
 
 def test_what_somebody_did_to_another_secret_is_repaired(world: World) -> None:

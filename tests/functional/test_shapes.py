@@ -93,22 +93,6 @@ def test_tags_decide_whether_and_under_which_key(world: World) -> None:
         assert_quiet(world, place)
 
 
-def test_a_version_without_its_tags_is_refused(world: World) -> None:
-    """A version set without the tags of the former one arrives when that is said to be meant."""
-    place = world.place()
-    good = value()
-    place.vault.set_secret("a", good, tags={"k8s-key": "A"})
-    world.settle()
-    lost = place.vault.set_secret("a", value())
-    world.settle()
-    refused = world.resync(place)
-    assert (refused.status, outcome(refused)["reason"]) == (422, "TagsLost")
-    assert place.data() == {"A": good}
-    place.vault.update("a", lost.version, tags={"k8s-sync": "true"})
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
-
-
 def login(user: str, password: str) -> str:
     """Encode a log-in as registries have it."""
     return base64.b64encode(f"{user}:{password}".encode()).decode()

@@ -181,17 +181,6 @@ def test_a_cause_is_logged_some_times_and_counted(
     assert len(log.records) == 15
 
 
-def test_a_flood_of_malformed_events_is_a_few_lines(
-    log: pytest.LogCaptureFixture, failures: Failures
-) -> None:
-    """What cannot be read is a refusal as any: whoever sends it again and again fills no log."""
-    for _ in range(1000):
-        failures.log("event", Failed("event", Malformed(Reason.EVENT_MALFORMED, "It is not JSON.")))
-    assert len(log.records) == 10
-    failures.report("timer")
-    assert "EventMalformed 1,000" in log.text
-
-
 def test_a_cause_is_logged_again_after_an_hour(
     log: pytest.LogCaptureFixture, failures: Failures, clock: Clock
 ) -> None:
@@ -245,6 +234,7 @@ def test_whoever_repeats_many_causes_hides_no_other(
 @pytest.mark.parametrize(
     "outcome",
     [
+        Failed("event", Malformed(Reason.EVENT_MALFORMED, "It is not JSON.")),
         Failed("v", Permanent(Reason.TARGET_TAKEN, "x"), TARGET),
         Failed("v", Permanent(Reason.TARGET_CONTESTED, "x"), TARGET),
         Failed("v", Permanent(Reason.NAMESPACE_PROTECTED, "x")),
