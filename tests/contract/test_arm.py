@@ -1,6 +1,5 @@
 """The adapters of Azure Resource Manager, credential included, against the local one."""
 
-import re
 import ssl
 import threading
 import time
@@ -18,16 +17,15 @@ from local.arm import ResourceManager as Emulator
 from local.authority import Authority
 from local.identity import Identity, identity_app
 from local.key_vault import KeyVaults
-from local.proxy import Proxy
-from local.serving import LOOPBACK, Servers
+from local.serving import Servers
 from sync.adapters.azure.aks import managed_cluster_endpoint
 from sync.adapters.azure.resource_graph import LET_GO_AFTER, ResourceGraph
 from sync.adapters.azure.resource_manager import ResourceManager
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.ports import Deadline
-from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from tests.kit.apps import NAMING
 from tests.kit.errors import raises
-from tests.kit.scripted import said, soon
+from tests.kit.scripted import behind_proxy, said, soon
 
 HOME = "00000000-0000-4000-8000-000000000001"
 AWAY = "00000000-0000-4000-8000-00000000000a"
@@ -62,9 +60,8 @@ class World:
 
     def directory(self, *listed: str, subscriptions: tuple[str, ...] = (HOME,)) -> ResourceGraph:
         """Make the adapter, with the platform's default names."""
-        naming = Naming(re.compile(DEFAULT_PATTERN))
-        names = [naming.vault(name) for name in listed]
-        return ResourceGraph(self.arm, naming, subscriptions, names, clock=lambda: self.now)
+        names = [NAMING.vault(name) for name in listed]
+        return ResourceGraph(self.arm, NAMING, subscriptions, names, clock=lambda: self.now)
 
     def pass_over(self, directory: ResourceGraph) -> tuple[list[str], str | None]:
         """Ask the directory four minutes later; return the names, and the fault's reason."""
@@ -74,33 +71,19 @@ class World:
 
 
 @pytest.fixture
-def world(
-    servers: Servers, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
+def world(servers: Servers, authority: Authority, tmp_path: Path) -> Iterator[World]:
     """Serve the resource manager and a managed identity behind the proxy."""
-    identity, proxy = Identity(), Proxy()
+    identity = Identity()
     emulator = Emulator(token_valid=lambda token: identity.valid(token, RESOURCE))
-    ports = [
-        servers.serve(resource_manager_app(emulator), authority.server_context(HOST)),
-        servers.serve(identity_app(identity)),
-        servers.listen(proxy.handle),
-    ]
-    proxy.route(HOST, ports[0])
-    ca = tmp_path / "ca.pem"
-    ca.write_bytes(authority.pem)
-    environment = identity.environment(ports[1]) | {
-        "REQUESTS_CA_BUNDLE": str(ca),
-        "HTTPS_PROXY": f"http://{LOOPBACK}:{ports[2]}",
-        "NO_PROXY": LOOPBACK,
-    }
-    for variable, value in environment.items():
-        monkeypatch.setenv(variable, value)
-    with ManagedIdentityCredential(retry_total=0) as credential:
+    environment = identity.environment(servers.serve(identity_app(identity)))
+    hosts = {HOST: resource_manager_app(emulator)}
+    with (
+        behind_proxy(servers, authority, tmp_path, hosts, environment),
+        ManagedIdentityCredential(retry_total=0) as credential,
+    ):
         arm = ResourceManager(credential)
         yield World(emulator, identity, arm, authority)
         arm.close()
-    for port in reversed(ports):
-        servers.stop(port)
 
 
 def failure(world: World, cluster: str = CLUSTER) -> SyncError:

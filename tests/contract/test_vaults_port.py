@@ -14,13 +14,12 @@ from local.authority import Authority
 from local.identity import Identity, identity_app
 from local.key_vault import KeyVaults as Emulator
 from local.key_vault import Quirks, Vault, key_vault_app
-from local.proxy import Proxy
-from local.serving import LOOPBACK, Servers
+from local.serving import Servers
 from sync.adapters.azure.key_vault import KeyVaults
 from sync.core.errors import Permanent, Transient
 from sync.core.model import Unserved, VaultName, VaultSecret
 from tests.kit.errors import raises
-from tests.kit.scripted import Moments, said, soon
+from tests.kit.scripted import Moments, behind_proxy, said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 
@@ -39,30 +38,14 @@ class Stack:
 
 
 @pytest.fixture
-def stack(
-    servers: Servers, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Stack]:
+def stack(servers: Servers, authority: Authority, tmp_path: Path) -> Iterator[Stack]:
     """Serve vaults and a managed identity, and set the environment that leads to them."""
-    identity, proxy = Identity(), Proxy()
+    identity = Identity()
     emulator = Emulator(token_valid=lambda token: identity.valid(token, RESOURCE))
-    ports = [
-        servers.serve(key_vault_app(emulator), authority.server_context("*.vault.azure.net")),
-        servers.serve(identity_app(identity)),
-        servers.listen(proxy.handle),
-    ]
-    proxy.route("*.vault.azure.net", ports[0], emulator.exists)
-    ca = tmp_path / "ca.pem"
-    ca.write_bytes(authority.pem)
-    environment = identity.environment(ports[1]) | {
-        "REQUESTS_CA_BUNDLE": str(ca),
-        "HTTPS_PROXY": f"http://{LOOPBACK}:{ports[2]}",
-        "NO_PROXY": LOOPBACK,
-    }
-    for variable, value in environment.items():
-        monkeypatch.setenv(variable, value)
-    yield Stack(emulator, identity)
-    for port in reversed(ports):
-        servers.stop(port)
+    hosts = {"*.vault.azure.net": key_vault_app(emulator)}
+    environment = identity.environment(servers.serve(identity_app(identity)))
+    with behind_proxy(servers, authority, tmp_path, hosts, environment, emulator.exists):
+        yield Stack(emulator, identity)
 
 
 @pytest.fixture

@@ -15,15 +15,14 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.keyvault.secrets import SecretClient
 
 from local.authority import Authority
-from local.proxy import Proxy
-from local.serving import LOOPBACK, Servers
+from local.serving import Servers
 from sync.adapters.azure.key_vault import KeyVaults
 from sync.adapters.azure.key_vault_answers import Bounds
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import ListedSecret, SecretName, Unserved, VaultName
 from sync.telemetry import quiet_sdks
 from tests.kit.errors import raises
-from tests.kit.scripted import Answer, Moments, Request, Scripted, said, soon
+from tests.kit.scripted import Answer, Moments, Request, Scripted, behind_proxy, said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 
@@ -79,22 +78,16 @@ def clients() -> int:
 
 
 @pytest.fixture
-def server(
-    servers: Servers, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Scripted]:
-    """Serve a script at every vault's own URL, as far as requests' environment leads there."""
-    scripted, proxy = Scripted(), Proxy()
-    port = servers.serve(scripted.app(), authority.server_context("*.vault.azure.net"))
-    proxy.route("*.vault.azure.net", port, lambda host: not host.startswith("gone"))
-    way = servers.listen(proxy.handle)
-    ca = tmp_path / "ca.pem"
-    ca.write_bytes(authority.pem)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca))
-    monkeypatch.setenv("HTTPS_PROXY", f"http://{LOOPBACK}:{way}")
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    yield scripted
-    servers.stop(way)
-    servers.stop(port)
+def server(servers: Servers, authority: Authority, tmp_path: Path) -> Iterator[Scripted]:
+    """Serve a script at every vault's own URL."""
+    scripted = Scripted()
+    hosts = {"*.vault.azure.net": scripted.app()}
+
+    def exists(host: str) -> bool:
+        return not host.startswith("gone")
+
+    with behind_proxy(servers, authority, tmp_path, hosts, exists=exists):
+        yield scripted
 
 
 @pytest.fixture

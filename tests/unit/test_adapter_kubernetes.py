@@ -1,13 +1,11 @@
 """The cluster's port against every answer that an API server, or something in its place, gives."""
 
-import base64
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from local.authority import Authority
 from local.serving import LOOPBACK, Servers
@@ -16,6 +14,7 @@ from sync.adapters.kubernetes.cluster_config import ClusterConfig, KubeconfigFil
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
 from sync.core.model import Desired, Target, VaultName
+from tests.kit.kubeconfigs import document, encoded
 from tests.kit.scripted import Answer, Scripted, said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
@@ -26,11 +25,6 @@ DESIRED = Desired({"password": PLANTED.encode()}, {"l": "1"}, {"keyvault-sync/st
 WHERE: dict[str, object] = {"namespace": "shop-dev", "name": "keyvault-project"}
 WRITTEN = {"kind": "Secret", "metadata": WHERE}
 WHOLE = {"kind": "Secret", "metadata": {**WHERE, "resourceVersion": "1"}, "type": "Opaque"}
-
-
-def encoded(text: str) -> str:
-    """Return the text as a Secret holds it."""
-    return base64.b64encode(text.encode()).decode()
 
 
 def status(
@@ -53,20 +47,10 @@ def refused(code: int, message: str) -> Answer:
     return replace(answer, body=answer.body | {"message": message})
 
 
-def kubeconfig(path: Path, server: str, token: str, ca: bytes | None, **extra: object) -> None:
+def kubeconfig(path: Path, server: str, token: str, ca: bytes | None) -> None:
     """Write a kubeconfig of one context."""
-    cluster: dict[str, object] = {"server": server, **extra}
-    if ca:
-        cluster["certificate-authority-data"] = base64.b64encode(ca).decode()
-    document = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "c", "cluster": cluster}],
-        "users": [{"name": "u", "user": {"token": token}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "x",
-    }
-    path.write_text(yaml.safe_dump(document))
+    authority = {"certificate-authority-data": encoded(ca.decode())} if ca else {}
+    path.write_text(document({"token": token}, server=server, **authority))
 
 
 @pytest.fixture
@@ -462,10 +446,10 @@ def test_an_unknown_authority_is_refused(
     server: Scripted, cluster: KubernetesSecrets, config: Path
 ) -> None:
     """A server that the kubeconfig's authority did not sign for gets no token."""
-    document = yaml.safe_load(config.read_text())
-    stranger = base64.b64encode(Authority.create().pem).decode()
-    document["clusters"][0]["cluster"]["certificate-authority-data"] = stranger
-    config.write_text(yaml.safe_dump(document))
+    whole = json.loads(config.read_text())
+    stranger = encoded(Authority.create().pem.decode())
+    whole["clusters"][0]["cluster"]["certificate-authority-data"] = stranger
+    config.write_text(json.dumps(whole))
     error = failure(cluster, write=False)
     assert (type(error), error.reason) == (Transient, "ClusterUnreachable")
     assert "certificate authority" in error.message

@@ -30,13 +30,12 @@ from sync.adapters.kubernetes.login.factory import ClusterLogins, KubeconfigFile
 from sync.core.errors import Permanent
 from tests.kit.chains import chain_of, key_of, key_pem, pem
 from tests.kit.errors import raises
+from tests.kit.kubeconfigs import URL, document, encoded
 from tests.kit.scripted import said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.test_adapter_kubernetes import encoded, kubeconfig
+from tests.unit.test_adapter_kubernetes import kubeconfig
 from tests.unit.test_cluster_logins import Entra, Shelf, azure_of
-
-URL = "https://api.example:6443"
 
 type Open = Callable[[str], Connection]
 """Opens the way to the cluster of a kubeconfig."""
@@ -46,18 +45,6 @@ def login(path: Path, context: str | None = None) -> ClusterLogin:
     """Make the way to the cluster of a kubeconfig file."""
     reach = KubeconfigFile(str(path), context)
     return ClusterLogins(None, 7, KubeconfigFiles()).login(ClusterConfig("main", reach))
-
-
-def document(user: object, **cluster: object) -> str:
-    """Write a kubeconfig with that user."""
-    return json.dumps(
-        {
-            "clusters": [{"name": "c", "cluster": {"server": URL, **cluster}}],
-            "users": [{"name": "u", "user": user}],
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "x",
-        }
-    )
 
 
 def in_settings(text: str) -> Connection:

@@ -20,12 +20,11 @@ from sync.adapters.kubernetes.login.local_kubeconfig import LocalKubeconfig
 from sync.core.errors import Permanent
 from tests.kit.chains import chain_of, key_pem, pem
 from tests.kit.errors import raises
+from tests.kit.kubeconfigs import document, encoded
 from tests.kit.scripted import Answer, Request, Scripted, said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.test_adapter_kubernetes import encoded
 from tests.unit.test_cluster_logins import jwt
-from tests.unit.test_kubeconfigs import document
 
 EXPIRED = base64.urlsafe_b64encode(b'{"exp": 1}  ').decode()
 CREDENTIAL = {
