@@ -47,8 +47,7 @@ def kubectl(place: Place, *arguments: str, **environment: str) -> str:
 @pytest.fixture
 def place(world: World) -> Place:
     """Return a vault whose secret has arrived."""
-    place = world.place()
-    place.vault.set_secret("db-password", value())
+    place = world.filled("db-password")
     world.settle()
     assert place.data() == place.wanted()
     return place

@@ -22,8 +22,7 @@ def test_a_vault_that_cannot_be_read_is_told_beside_what_its_secret_holds(world:
 
 def test_only_a_vault_that_is_named_is_explained(world: World) -> None:
     """The status of all vaults asks no vault for anything."""
-    place = world.place(age=600, silent=True)
-    place.vault.set_secret("a", value())
+    place = world.filled("a", age=600, silent=True)
     with world.app(place) as app:
         (told,) = json.loads(app.get("/api/status").text)["vaults"]
     assert told["vault"] == place.name

@@ -10,11 +10,8 @@ from tests.leaks.dye import value
 
 def filled(world: World, keys: int) -> Place:
     """Return a vault in step, with that many secrets, of which no event comes."""
-    place = world.place(age=600, silent=True)
-    for number in range(keys):
-        place.vault.set_secret(f"key-{number}", value())
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
+    place = world.filled(*(f"key-{number}" for number in range(keys)), age=600, silent=True)
+    world.bring(place)
     return place
 
 

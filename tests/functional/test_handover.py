@@ -243,8 +243,7 @@ def test_on_a_terminal_the_plan_is_shown_before_the_question(
     world: World, typed: str, code: int
 ) -> None:
     """Whoever types yes has seen the keys; after no the Secret is as it was."""
-    place = world.place(silent=True)
-    place.vault.set_secret("overlap", value())
+    place = world.filled("overlap", silent=True)
     place.stack.cluster.put_secret(place.namespace, place.secret, {"overlap": b"by hand"})
     ours, theirs = pty.openpty()
     with subprocess.Popen(  # noqa: S603 - our own module
@@ -271,8 +270,7 @@ def test_on_a_terminal_the_plan_is_shown_before_the_question(
 def test_an_owner_that_is_overruled_has_to_come_anew(world: World) -> None:
     """A takeover lasts while the same owner stands there, and ends with one that is made anew."""
     former = FORMERS["external-secrets"]
-    place = world.place(silent=True)
-    place.vault.set_secret("equal", value())
+    place = world.filled("equal", silent=True)
     make(place, former, theirs=value())
     assert place.stack.command("adopt", place.name, "--yes", "--takeover").returncode == 0
     rotated = place.vault.set_secret("equal", value())
@@ -284,8 +282,7 @@ def test_an_owner_that_is_overruled_has_to_come_anew(world: World) -> None:
 
 def test_other_keys_of_a_controller_live_beside_ours(world: World) -> None:
     """A controller that merges keys of its own into our Secret neither stops nor loses any."""
-    place = world.place(silent=True)
-    place.vault.set_secret("ours", value())
+    place = world.filled("ours", silent=True)
     assert world.resync(place).status == 200
     edit(place, {"labels": {**ESO_LABELS}}, ESO_WRITER, merged="theirs")
     place.vault.set_secret("more", value())
@@ -295,8 +292,7 @@ def test_other_keys_of_a_controller_live_beside_ours(world: World) -> None:
 
 def test_a_secret_made_by_hand_is_taken_and_says_so_before(world: World) -> None:
     """Nobody's Secret is synced without asking; adopt shows which values the vault overrides."""
-    place = world.place(silent=True)
-    place.vault.set_secret("overlap", value())
+    place = world.filled("overlap", silent=True)
     place.stack.cluster.put_secret(
         place.namespace, place.secret, {"overlap": b"by hand", "theirs": b"kept"}
     )

@@ -66,9 +66,7 @@ def test_a_query_that_cannot_be_is_refused(world: World, query: str, status: int
 
 def test_status_explains_one_secret(world: World) -> None:
     """With `secret` the explanation is of that one alone, as `keyvault-sync explain` has it."""
-    place = world.place(age=600, silent=True)
-    for name in ("a", "b"):
-        place.vault.set_secret(name, value())
+    place = world.filled("a", "b", age=600, silent=True)
     world.resync(place)
     (told,) = json.loads(world.get(f"/api/status?vault={place.name}&secret=A").text)["vaults"]
     done = world.stack.command("explain", place.name, "A", "--json")
@@ -172,17 +170,14 @@ def test_a_dry_run_tells_the_plan_and_writes_nothing(world: World) -> None:
 
 def test_a_dry_run_meets_the_refusals_of_a_real_one(world: World) -> None:
     """What would be refused is refused in a dry run as well."""
-    place = world.place(silent=True)
-    place.vault.set_secret("a", value())
+    place = world.filled("a", silent=True)
     place.stack.cluster.put_secret(place.namespace, place.secret, {}, immutable=True)
     assert world.resync(place, dry_run=True).status == 422
 
 
 def test_one_secret_is_resynced_alone(world: World) -> None:
     """With `secret` only that one is read; the others stay as they were."""
-    place = world.place(age=600, silent=True)
-    for name in ("a", "b"):
-        place.vault.set_secret(name, value())
+    place = world.filled("a", "b", age=600, silent=True)
     assert world.resync(place).status == 200
     before = place.data() or {}
     place.clock.ahead = -300
@@ -198,9 +193,7 @@ def test_one_secret_is_resynced_alone(world: World) -> None:
 
 def test_one_disabled_secret_loses_its_key(world: World) -> None:
     """With `secret` a disabled or deleted one is removed."""
-    place = world.place(age=600, silent=True)
-    for name in ("a", "b", "c"):
-        place.vault.set_secret(name, value())
+    place = world.filled("a", "b", "c", age=600, silent=True)
     assert world.resync(place).status == 200
     place.vault.disable("a")
     assert changes(world.resync(place, secret="a")) == {"a": "remove"}
@@ -211,8 +204,7 @@ def test_one_disabled_secret_loses_its_key(world: World) -> None:
 
 def test_an_unknown_secret_is_told(world: World) -> None:
     """With a `secret` that the vault does not have the answer is 422, with its name."""
-    place = world.place(silent=True)
-    place.vault.set_secret("a", value())
+    place = world.filled("a", silent=True)
     assert world.resync(place).status == 200
     answer = world.resync(place, secret="typo")
     assert answer.status == 422
@@ -223,8 +215,7 @@ def test_an_unknown_secret_is_told(world: World) -> None:
 
 def test_a_throttled_vault_says_when_to_come_back(world: World) -> None:
     """503 carries the vault's own Retry-After, and a default of 30 s where it has none."""
-    place = world.place(silent=True)
-    place.vault.set_secret("a", value())
+    place = world.filled("a", silent=True)
     place.vault.faults.throttle(None, retry_after=42)
     answer = world.resync(place)
     assert (answer.status, answer.headers["Retry-After"]) == (503, "42")

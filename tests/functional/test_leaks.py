@@ -107,8 +107,7 @@ def test_a_refused_write_tells_no_value(world: World, status: int) -> None:
 
 def test_a_broken_annotation_is_not_repeated(world: World) -> None:
     """What somebody wrote over our annotation may be a value: it is not told either."""
-    place = world.place()
-    place.vault.set_secret("key", value())
+    place = world.filled("key")
     world.settle()
     place.stack.cluster.patch(
         SECRET,
@@ -147,8 +146,7 @@ def test_a_refused_log_in_is_told_in_our_own_words(world: World) -> None:
 
 def test_credentials_of_the_environment_are_not_told(world: World) -> None:
     """A proxy's password, a kubeconfig in a setting, a client secret: none is in what fails."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", silent=True)
     proxy = f"http://user:{value()}@127.0.0.1:9"  # where nobody listens
     user = {"token": value(), "username": "u", "password": value()}
     config = {

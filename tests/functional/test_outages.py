@@ -58,8 +58,7 @@ def test_an_app_that_dies_under_load_loses_nothing(world: World) -> None:
         place.vault.set_secret("before", value())
         world.settle()
         app.host.stop()
-        for number in range(5):
-            place.vault.set_secret(f"key-{number}", value())
+        place.renew(*(f"key-{number}" for number in range(5)))
         attempts = world.stack.grid.counts().attempts
         wait_until(lambda: world.stack.grid.counts().attempts > attempts)
         app.host.start()
@@ -83,11 +82,9 @@ def test_a_throttled_vault_is_served_when_it_recovers(world: World) -> None:
 
 def test_a_vault_with_a_small_allowance_converges(world: World) -> None:
     """A vault that serves few requests a second is brought over within a few passes."""
-    place = world.place(silent=True)
-    place.vault.set_secret("first", value())
+    place = world.filled("first", silent=True)
     assert world.resync(place).status == 200
-    for number in range(60):
-        place.vault.set_secret(f"key-{number}", value())
+    place.renew(*(f"key-{number}" for number in range(60)))
     place.vault.faults.limit(30, 0.3)
     wait_until(lambda: world.resync(place).status == 200)
     assert place.data() == place.wanted()
@@ -95,21 +92,18 @@ def test_a_vault_with_a_small_allowance_converges(world: World) -> None:
 
 def test_broken_connections_are_tried_again(world: World) -> None:
     """A connection that breaks once, on either side, costs nothing but a second try."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", silent=True)
     place.vault.faults.reset(1, "list")
     place.vault.faults.reset(1, "get")
     place.stack.cluster.faults.reset(1, verb="get")
     place.stack.cluster.faults.reset(1, verb="patch")
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
+    world.bring(place)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_an_ill_api_server_fails_for_now(world: World, status: int) -> None:
     """What the API server answers when it is ill is raised for events, 503 for requests."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", silent=True)
     place.stack.cluster.faults.fail(status, None, retry_after=9)
     assert world.deliver(place.event("key")) == 500
     answer = world.resync(place)
@@ -122,22 +116,19 @@ def test_an_ill_api_server_fails_for_now(world: World, status: int) -> None:
 
 def test_conflicts_without_end_are_given_up(world: World) -> None:
     """A write that loses its race in six turns is raised, and a later one goes through."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", silent=True)
     place.stack.cluster.requests.reset()
     place.stack.cluster.faults.fail(409, None, verb="patch")
     assert world.deliver(place.event("key")) == 500
     assert place.stack.cluster.requests.count("patch") == 6
     assert world.logged("WARNING", "Conflict", place.namespace)
     place.stack.cluster.faults.clear()
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
+    world.bring(place)
 
 
 def test_a_rival_writer_does_not_keep_changes_out(world: World) -> None:
     """While somebody else writes after two of three reads of the app, every change arrives."""
-    place = world.place()
-    place.vault.set_secret("key-0", value())
+    place = world.filled("key-0")
     world.settle()
     cluster, reads, writes = place.stack.cluster, count(1), count(1)
 
@@ -148,8 +139,7 @@ def test_a_rival_writer_does_not_keep_changes_out(world: World) -> None:
 
     cluster.observers.append(rival)
     try:
-        for number in range(15):
-            place.vault.set_secret(f"key-{number}", value())
+        place.renew(*(f"key-{number}" for number in range(15)))
         world.settle()
     finally:
         cluster.observers.remove(rival)
@@ -176,8 +166,7 @@ def test_hanging_servers_are_answered_for_in_time(world: World) -> None:
     vault_hangs.vault.faults.clear()
     world.stack.cluster.faults.clear()
     for place in (vault_hangs, cluster_hangs):
-        assert world.resync(place).status == 200
-        assert place.data() == place.wanted()
+        world.bring(place)
 
 
 def test_a_slow_vault_holds_up_no_other(world: World) -> None:
@@ -220,8 +209,7 @@ def test_a_pass_takes_eight_of_24_targets_at_once(world: World) -> None:
 
 def test_an_identity_endpoint_that_is_down_fails_for_now(world: World) -> None:
     """Without tokens events are raised and requests get 503; nothing is written until it is up."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", silent=True)
     with socket.create_server((LOOPBACK, 0)) as taken:
         port: int = taken.getsockname()[1]
     stack = world.stack

@@ -166,8 +166,7 @@ def test_the_quirks_of_the_listing_do_no_harm(world: World) -> None:
     """Empty pages, :443 in the next link and an entry repeated in the other case are harmless."""
     place = world.place(age=600, silent=True)
     place.vault.quirks = Quirks(port_in_next_link=True, empty_pages=True, repeated_entry=True)
-    for number in range(60):
-        place.vault.set_secret(f"Secret-{number}", value())
+    place.renew(*(f"Secret-{number}" for number in range(60)))
     world.resync(place)
     first = place.data() or {}
     wanted = place.wanted()
@@ -180,9 +179,7 @@ def test_the_quirks_of_the_listing_do_no_harm(world: World) -> None:
 
 def test_a_quiet_pass_costs_a_listing_and_one_read(world: World) -> None:
     """Over 100 secrets in step: 4 lists, 0 gets, 1 Secret read, and nothing is written."""
-    place = world.place(age=600, silent=True)
-    for number in range(100):
-        place.vault.set_secret(f"secret-{number}", value())
+    place = world.filled(*(f"secret-{number}" for number in range(100)), age=600, silent=True)
     with world.app(place) as app:
         assert app.timer == 202
         assert place.data() == place.wanted()
@@ -201,8 +198,7 @@ def test_a_second_change_within_a_second_is_seen(world: World) -> None:
     place.vault.set_secret("key", value())
     assert world.resync(place).status == 200
     place.vault.set_secret("key", value())
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
+    world.bring(place)
 
 
 def test_every_name_of_key_vault_is_a_key(world: World) -> None:
@@ -230,8 +226,7 @@ def test_a_secret_that_nobody_claims_is_adopted(world: World) -> None:
     place = world.place(age=600, silent=True)
     by_hand = {"mine": b"by hand", "shared": b"by hand"}
     place.stack.cluster.put_secret(place.namespace, place.secret, by_hand)
-    for name in ("shared", "new"):
-        place.vault.set_secret(name, value())
+    place.renew("shared", "new")
     assert changes(world.resync(place)) == {"new": "create", "shared": "update"}
     assert place.data() == place.wanted() | {"mine": "by hand"}
     place.vault.disable("shared")

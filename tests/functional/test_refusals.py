@@ -200,15 +200,13 @@ def test_an_overfull_secret_keeps_what_it_has(world: World) -> None:
     assert world.logged("ERROR", "SecretTooLarge", "additional vault")
     assert place.document() == before
     place.vault.delete("large-0")
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
+    world.bring(place)
 
 
 @pytest.mark.parametrize("verb", ["get", "list"])
 def test_a_lost_right_takes_nothing_away(world: World, verb: str) -> None:
     """A role taken from the app in a vault or in the cluster leaves the Secret as it was."""
-    place = world.place()
-    place.vault.set_secret("key", value())
+    place = world.filled("key")
     world.settle()
     before = place.data()
     place.vault.access.deny("get" if verb == "get" else "list")
@@ -218,8 +216,7 @@ def test_a_lost_right_takes_nothing_away(world: World, verb: str) -> None:
         assert place.data() == before
     place.vault.access.allow()
     world.settle()
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
+    world.bring(place)
 
 
 def test_two_vaults_for_one_secret_are_refused(world: World) -> None:

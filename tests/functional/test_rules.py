@@ -36,9 +36,7 @@ def test_a_credential_is_used_by_env_from(world: World) -> None:
 
 def test_another_key_style_renames_every_key(world: World) -> None:
     """The platform's change of mind is one write, and no loss that an operator has to ask for."""
-    place = world.place(age=600, silent=True)
-    for number in range(12):
-        place.vault.set_secret(f"key-{number}", value())
+    place = world.filled(*(f"key-{number}" for number in range(12)), age=600, silent=True)
     assert world.resync(place).status == 200
     with world.app(place, SYNC_KEY_STYLE="env") as app:
         assert app.timer == 202
@@ -63,9 +61,7 @@ def test_the_platform_decides_which_secrets_tags_may_name(world: World) -> None:
 
 def test_a_pattern_that_takes_too_much_is_refused(world: World) -> None:
     """A setting that would remove more than 30 % of the keys removes none until asked for."""
-    place = world.place(age=600, silent=True)
-    for number in range(10):
-        place.vault.set_secret(f"key-{number}", value())
+    place = world.filled(*(f"key-{number}" for number in range(10)), age=600, silent=True)
     assert world.resync(place).status == 200
     with world.app(place, SYNC_INCLUDE="key-1") as app:
         answer = app.resync(place)

@@ -6,8 +6,7 @@ from tests.leaks.dye import value
 
 def test_wrong_settings_are_all_told_at_once(world: World) -> None:
     """The functions are there, health is 503, resync lists every fault, and the log has them."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", silent=True)
     wrong = {
         "SYNC_VAULT": "weu-ds-akv-shop-dev-1",
         "SYNC_SCHEDULE": "*/5 * * * *",
@@ -46,8 +45,7 @@ def test_wrong_vault_names_are_told(world: World) -> None:
 
 def test_a_template_of_ones_own(world: World) -> None:
     """SYNC_NAMESPACE leads to other namespaces, and to no other."""
-    place = world.place("weu-DS-AKV-{}-dev-1", silent=True)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", name="weu-DS-AKV-{}-dev-1", silent=True)
     project = place.namespace.partition("-")[0]
     world.stack.namespace(f"team-{project}-weu", "keyvault-project")
     with world.app(place, SYNC_NAMESPACE="team-{project}-{region}") as app:

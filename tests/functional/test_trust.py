@@ -13,7 +13,6 @@ from local.functions_host.authentication import PRINCIPALS
 from local.host_process import Answer
 from tests.described import document, faults
 from tests.functional.world import Place, World
-from tests.leaks.dye import value
 
 ELSEWHERE = "00000000-0000-4000-8000-00000000beef"
 OPERATOR = "0f0e0d0c-0b0a-4908-8706-050403020100"
@@ -24,9 +23,7 @@ OPEN = ("/runtime/webhooks/eventgrid", "/api/health")
 @pytest.fixture
 def place(world: World) -> Place:
     """Return a vault with a secret of which no event has come."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
-    return place
+    return world.filled("key", silent=True)
 
 
 def lines(world: World, *words: str) -> list[str]:
@@ -127,8 +124,7 @@ def test_a_flood_from_a_made_up_vault_is_ten_lines_and_a_count(world: World, pla
 
 def test_a_failure_of_ours_is_told_in_each_pass(world: World) -> None:
     """What somebody has to mend is told by each pass, and by the first few events."""
-    place = world.place(silent=True, namespace=False)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", silent=True, namespace=False)
     with world.app(place) as app:
         for _ in range(3):
             assert app.deliver(place.event("key")) == 202

@@ -606,7 +606,7 @@ def test_a_token_that_was_sent_is_told_so(server: Scripted, vaults: KeyVaults) -
     assert failure(vaults).reason == "VaultUnauthorized"
 
 
-LOGGED = pytest.mark.parametrize(
+@pytest.mark.parametrize(
     "answer",
     [
         Answer(503, f"<html>{PLANTED}", content_type="text/html"),
@@ -622,9 +622,6 @@ LOGGED = pytest.mark.parametrize(
     ],
     ids=range(9),
 )
-
-
-@LOGGED
 def test_no_library_logs_an_answer(
     server: Scripted, vaults: KeyVaults, answer: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -131,22 +131,16 @@ def of(outcome: Outcome) -> type[SyncError] | None:
     return None if isinstance(outcome, Converged) else type(outcome.error)
 
 
-def test_an_event_brings_its_secret_over() -> None:
-    """An event leads to a reconcile of its vault's target with its secret as hint."""
-    stage = Stage()
+@pytest.mark.parametrize("known", [KNOWN, ()], ids=["known", "unknown"])
+def test_an_event_brings_its_secret_over(known: tuple[str, ...]) -> None:
+    """An event leads to a reconcile with its secret as hint, also of a vault no pass covers."""
+    stage = Stage(known=known)
     version = stage.put(KNOWN[0], "a", "new")
     outcome = taken(stage.app(), event(KNOWN[0].upper(), Version=version))
     assert isinstance(outcome, Converged)
     assert stage.world.data == {"a": "new"}
     assert stage.works[0].hints == (Hint(SecretName("a"), version, stage.world.clock()),)
     assert not stage.works[0].whole
-
-
-def test_an_event_of_a_vault_that_nobody_listed_is_taken_too() -> None:
-    """The list of vaults is the timer's; an event of an allowed subscription needs no entry."""
-    stage = Stage(known=())
-    stage.put(KNOWN[0], "a", "new")
-    assert isinstance(taken(stage.app(), event(KNOWN[0])), Converged)
 
 
 @pytest.mark.parametrize(
@@ -204,15 +198,6 @@ def test_a_vault_that_leads_nowhere_fails_alone() -> None:
     assert stage.world.data == {"a": "x"}
 
 
-def test_a_failing_vault_leaves_the_others() -> None:
-    """A vault that is down is its own failure in a pass."""
-    stage = Stage()
-    for name in KNOWN:
-        stage.put(name, "a", name)
-    stage.world.wire.fail("list", Transient(Reason.VAULT_THROTTLED, "Throttled."), times=1)
-    assert {of(outcome) for outcome in stage.app().resync_known()} == {Transient, None}
-
-
 def test_no_vault_is_always_the_last() -> None:
     """Where only the first of a pass have their turn, each vault is among them before long."""
     stage = Stage(known=tuple(f"weu-ds-akv-shop-dev-{number}" for number in range(1, 13)))
@@ -239,13 +224,6 @@ def test_a_resync_covers_what_it_names(request_: Resync, covered: list[int]) -> 
     stage = Stage()
     list(stage.app().resync(request_))
     assert [work.target.vault.text for work in stage.works] == [KNOWN[each] for each in covered]
-
-
-def test_a_resync_may_name_a_vault_that_is_not_listed() -> None:
-    """A vault of the pattern can be resynced by its name."""
-    stage = Stage(known=())
-    stage.put(KNOWN[0], "a", "x")
-    assert [of(outcome) for outcome in stage.app().resync(Resync(vault=KNOWN[0]))] == [None]
 
 
 @pytest.mark.parametrize(
@@ -419,9 +397,10 @@ def test_a_project_that_a_failed_search_may_have_missed_is_not_called_unknown() 
     assert list(app.resync(Resync(project="x", stage="y"))) == [Failed(DISCOVERY, fault)]
 
 
-def test_a_vault_that_is_named_is_not_searched_for() -> None:
-    """An operator can resync one vault that has its Secret while the search is down."""
-    stage = Stage()
+@pytest.mark.parametrize("known", [KNOWN, ()], ids=["known", "unknown"])
+def test_a_vault_that_is_named_is_not_searched_for(known: tuple[str, ...]) -> None:
+    """An operator can resync one vault that has its Secret, known or not, without any search."""
+    stage = Stage(known=known)
     stage.put(KNOWN[0], "a", "x")
     list(stage.app().resync(Resync(vault=KNOWN[0])))
     stage.put(KNOWN[0], "a", "new")

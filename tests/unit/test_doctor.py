@@ -27,6 +27,7 @@ SHOP = vault_name("weu-ds-akv-shop-dev-1")
 PROD = vault_name("weu-ds-akv-shop-prod-1")
 ALL = Resync()
 LOGIN = f'{{"username": "u", "password": "{PLANTED}"}}'
+OWN = "keyvault-project"
 CLUSTERS = (ClusterMatch("dev", stage="dev"), ClusterMatch("prod", stage="prod"))
 DOWN = Transient(Reason.CLUSTER_UNREACHABLE, "Cluster dev could not be asked.")
 
@@ -116,6 +117,16 @@ class Clinic:
         checks = list(doctor.examine(request))
         assert leaks(repr(checks)) == []
         return checks
+
+
+WEB = "Secret shop-dev/keyvault-project-web in cluster dev"
+
+
+def with_web(**tags: str) -> Clinic:
+    """Return a clinic whose vault has a secret that goes to a Secret of its own."""
+    clinic = Clinic(SHOP)
+    clinic.vaults.put(SHOP, "web", LOGIN, tags={"k8s-secret": "web", **tags})
+    return clinic
 
 
 def of_verdict(checks: Sequence[Check], verdict: Verdict) -> list[tuple[str, str]]:
@@ -274,30 +285,26 @@ def test_a_service_account_is_bound_as_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stored", "reason"),
+    ("stored", "name", "sentence", "remedy"),
     [
-        (Stored(1, {}, {}, type="kubernetes.io/tls"), "SecretTypeMismatch"),
-        (Stored(1, {}, {}, immutable=True), "SecretImmutable"),
+        (Stored(1, {}, {}, type="kubernetes.io/tls"), OWN, "SecretTypeMismatch", "delete"),
+        (Stored(1, {}, {}, immutable=True), OWN, "SecretImmutable", "delete"),
+        (Stored(1, {}, {}), OWN, "It is nobody's", ""),
+        (Stored(1, {}, {}), f"{OWN}-web", "TargetTaken", "describe"),
     ],
-    ids=["type", "immutable"],
+    ids=["type", "immutable", "nobody's", "somebody's, of a tag"],
 )
-def test_a_secret_that_cannot_be_written_is_to_be_deleted(stored: Stored, reason: str) -> None:
-    """Another type and an immutable Secret fail, with the command that deletes it."""
-    clinic = Clinic(SHOP)
-    clinic.cluster.secrets["dev", "shop-dev", "keyvault-project"] = stored
-    check = only(clinic.examine(), "Secret", "owner")
-    assert check.sentence.startswith(reason)
-    assert check.remedy == "kubectl delete secret keyvault-project --namespace shop-dev"
-
-
-WEB = "Secret shop-dev/keyvault-project-web in cluster dev"
-
-
-def with_web(**tags: str) -> Clinic:
-    """Return a clinic whose vault has a secret that goes to a Secret of its own."""
-    clinic = Clinic(SHOP)
-    clinic.vaults.put(SHOP, "web", LOGIN, tags={"k8s-secret": "web", **tags})
-    return clinic
+def test_a_secret_that_was_there_is_told(
+    stored: Stored, name: str, sentence: str, remedy: str
+) -> None:
+    """What cannot be written is to be deleted; what a tag asks for and is not ours is shown."""
+    clinic = with_web()
+    clinic.cluster.secrets["dev", "shop-dev", name] = stored
+    check = only(clinic.examine(), f"Secret shop-dev/{name} ", "owner")
+    assert check.sentence.startswith(sentence)
+    assert check.remedy == (
+        f"kubectl {remedy} secret {name} --namespace shop-dev" if remedy else ""
+    )
 
 
 def reconciled(clinic: Clinic) -> Clinic:
@@ -344,28 +351,12 @@ def test_a_typed_secret_is_of_its_type() -> None:
     assert only(clinic.examine(), WEB, "owner").well
 
 
-def test_another_secret_of_somebody_else_is_not_adopted() -> None:
-    """A Secret that tags ask for and that is not ours is shown, without its values."""
-    clinic = with_web()
-    clinic.cluster.secrets["dev", "shop-dev", "keyvault-project-web"] = Stored(1, {}, {})
-    check = only(clinic.examine(), WEB, "owner")
-    assert check.sentence.startswith("TargetTaken")
-    assert check.remedy == "kubectl describe secret keyvault-project-web --namespace shop-dev"
-
-
 def test_wrong_tags_keep_no_secret_from_its_examination() -> None:
     """Tags that ask for nothing that can be are left to explain; the others are looked at."""
     clinic = Clinic(SHOP)
     clinic.vaults.put(SHOP, "odd", PLANTED, tags={"k8s-foo": "x"})
     clinic.vaults.put(SHOP, "web", PLANTED, tags={"k8s-secret": "web"})
     assert only(clinic.examine(), WEB, "owner").well
-
-
-def test_a_secret_of_nobody_is_added_to() -> None:
-    """A Secret without a mark of anybody is all right."""
-    clinic = Clinic(SHOP)
-    clinic.cluster.secrets["dev", "shop-dev", "keyvault-project"] = Stored(1, {}, {})
-    assert only(clinic.examine(), "Secret", "owner").sentence.startswith("It is nobody's")
 
 
 def test_an_unknown_project_is_refused() -> None:

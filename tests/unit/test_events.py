@@ -117,19 +117,20 @@ def test_expiry_events_take_exp_in_any_form(exp: object, expires: float | None) 
         assert read(event) == Expiring(VAULT, "db-Password", event_type, expires)
 
 
-@pytest.mark.parametrize("time", [None, "", "yesterday", 17, "9999-99-99T00:00:00Z"], ids=str)
-def test_an_event_without_a_readable_time_counts_as_old(time: object) -> None:
+@pytest.mark.parametrize(
+    ("time", "at"),
+    [
+        *((None, 0.0), ("", 0.0), ("yesterday", 0.0), (17, 0.0), ("9999-99-99T00:00:00Z", 0.0)),
+        ("2026-01-01T12:00:00", NOON),
+    ],
+    ids=str,
+)
+def test_a_time_without_zone_is_utc_and_an_unreadable_one_is_old(time: object, at: float) -> None:
     """Nothing is waited for on the word of an event that does not say when it is from."""
-    event = read(grid(eventTime=time))
-    assert isinstance(event, Changed)
-    assert event.hint.at == 0.0
-
-
-def test_a_time_without_zone_is_utc() -> None:
-    """A time that names no zone is taken as UTC."""
-    event = read(cloud(time="2026-01-01T12:00:00"))
-    assert isinstance(event, Changed)
-    assert event.hint.at == NOON
+    for sent in (grid(eventTime=time), cloud(time=time)):
+        event = read(sent)
+        assert isinstance(event, Changed)
+        assert event.hint.at == at
 
 
 @pytest.mark.parametrize("version", [None, ""], ids=["null", "empty"])
