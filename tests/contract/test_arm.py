@@ -21,7 +21,7 @@ from local.serving import Servers
 from sync.adapters.azure.aks import managed_cluster_endpoint
 from sync.adapters.azure.resource_graph import LET_GO_AFTER, ResourceGraph
 from sync.adapters.azure.resource_manager import ResourceManager
-from sync.core.errors import Permanent, SyncError, Transient
+from sync.core.errors import Permanent, SyncError
 from sync.core.ports import Deadline
 from tests.kit.apps import NAMING
 from tests.kit.errors import raises
@@ -133,28 +133,6 @@ def test_an_absent_cluster_is_permanent(world: World) -> None:
     error = failure(world)
     assert (type(error), error.reason) == (Permanent, "ResourceMissing")
     assert "SYNC_CLUSTERS" in str(error)
-
-
-def test_a_token_that_is_not_accepted_is_permanent(world: World) -> None:
-    """A refused token is asked for once, not again and again."""
-    world.emulator.token_valid = lambda _token: False
-    assert failure(world).reason == "ResourceManagerUnauthorized"
-
-
-def test_a_short_throttling_is_waited_for(world: World) -> None:
-    """Short advice is followed within the call; the answer is as if nothing had been."""
-    world.emulator.put_cluster(CLUSTER, SERVER, world.authority.pem)
-    world.emulator.fail(429, Retry_After="1")
-    world.emulator.fail(503)
-    assert managed_cluster_endpoint(world.arm, CLUSTER, soon()).server == SERVER
-
-
-def test_a_long_throttling_is_handed_on(world: World) -> None:
-    """Advice that ends after the call's time is not slept but given to the caller."""
-    world.emulator.fail(429, Retry_After="70")
-    error = failure(world)
-    assert isinstance(error, Transient)
-    assert (error.reason, error.retry_after) == ("ResourceManagerThrottled", 70)
 
 
 def test_threads_share_a_client(world: World) -> None:

@@ -1,6 +1,5 @@
 """The port Vaults over the Azure SDK, credentials included, against the local Key Vault."""
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -140,30 +139,6 @@ def test_no_role_is_permanent(vault: Vault, vaults: KeyVaults) -> None:
         assert leaks(said(caught.value)) == []
 
 
-def test_a_short_illness_is_not_noticed(vault: Vault, vaults: KeyVaults) -> None:
-    """One failure, one broken connection and one short throttling are tried again."""
-    vault.set_secret("a", "1")
-    vault.faults.fail(503)
-    assert got(vaults.get(NAME, "a", soon())).value == "1"
-    vault.faults.reset()
-    assert got(vaults.get(NAME, "a", soon())).value == "1"
-    vault.faults.throttle(retry_after=1)
-    assert got(vaults.get(NAME, "a", soon())).value == "1"
-
-
-def test_a_long_illness_is_the_caller_s(vault: Vault, vaults: KeyVaults) -> None:
-    """A vault that stays ill is Transient, with its own advice when to come back."""
-    vault.set_secret("a", PLANTED)
-    vault.faults.reset(None)
-    with raises(Transient, "VaultUnreachable"):
-        vaults.list(NAME, soon())
-    vault.faults.clear()
-    vault.faults.throttle(None, retry_after=30)
-    with pytest.raises(Transient) as caught:
-        vaults.get(NAME, "a", soon())
-    assert caught.value.retry_after == 30
-
-
 def test_an_answer_that_does_not_come_is_awaited_twice(stack: Stack, vault: Vault) -> None:
     """A vault that takes the whole time for an answer is asked once more, and not again."""
     vault.set_secret("a", "1")
@@ -218,46 +193,6 @@ def test_threads_wait_together_for_a_small_allowance(vault: Vault, vaults: KeyVa
     assert vault.requests()["get"] <= 60 + 16 * 3
 
 
-def test_a_short_wait_does_not_outlast_an_event(
-    vault: Vault, vaults: KeyVaults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where the vault's wait is longer than the caller's time nobody sleeps, nor asks again."""
-
-    def never(_transport: RequestsTransport, _seconds: float) -> None:
-        raise AssertionError
-
-    monkeypatch.setattr(RequestsTransport, "sleep", never)
-    vault.set_secret("a", PLANTED)
-    vault.faults.limit(0, 30)
-    for _ in range(3):
-        with raises(Transient, "VaultThrottled"):
-            vaults.get(NAME, "a", soon(5))
-    assert vault.requests()["get"] == 1
-
-
-def test_one_odd_secret_costs_itself_alone(vault: Vault, vaults: KeyVaults) -> None:
-    """Whatever the vault says of one secret, the others are listed as they are."""
-    for name in ("a", "b", "c"):
-        vault.set_secret(name, "1")
-    vault.quirks = Quirks(odd={"b": {"attributes": None}, "c": {"tags": {"owner": None}}})
-    listed = vaults.list(NAME, soon())
-    assert [(each.name, each.fault is None) for each in listed] == [
-        ("a", True),
-        ("b", False),
-        ("c", True),
-    ]
-    assert got(vaults.get(NAME, "c", soon())).value == "1"
-
-
-def test_a_vault_that_was_never_used_is_empty(vault: Vault, vaults: KeyVaults) -> None:
-    """Its pages may have null for a list, also one that has a next page."""
-    vault.quirks = Quirks(null_page=True)
-    assert vaults.list(NAME, soon()) == []
-    vault.set_secret("a", "1")
-    vault.quirks = Quirks(null_page=True, empty_pages=True)
-    assert [each.name for each in vaults.list(NAME, soon())] == ["a"]
-
-
 @pytest.mark.parametrize("skew", [-3600, -3, 3, 3600])
 def test_the_vaults_own_clock_says_when_it_read(stack: Stack, skew: int) -> None:
     """However far our clock is from the vault's, a version of this second is not an old one."""
@@ -291,17 +226,3 @@ def test_a_token_that_stays_refused(stack: Stack, vault: Vault, vaults: KeyVault
     stack.identity.revoke()
     with raises(Permanent, "VaultUnauthorized"):
         vaults.get(NAME, "a", soon())
-
-
-def test_many_threads_share_it(vault: Vault, vaults: KeyVaults) -> None:
-    """Threads that start at once on a vault nobody has asked yet all get their secrets."""
-    for number in range(16):
-        vault.set_secret(f"s-{number}", str(number))
-    start = threading.Barrier(16)
-
-    def get(number: int) -> str:
-        start.wait()
-        return got(vaults.get(NAME, f"s-{number}", soon())).value
-
-    with ThreadPoolExecutor(16) as pool:
-        assert list(pool.map(get, range(16))) == [str(number) for number in range(16)]

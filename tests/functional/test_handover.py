@@ -5,38 +5,18 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import pytest
 
 from local.kubernetes import Write
 from local.kubernetes.documents import Document
 from local.kubernetes.kinds import SECRET
+from local.kubernetes.patch import PatchType
 from local.stack import ROOT
-from sync.adapters.kubernetes.secrets import KubernetesSecrets
-from sync.app.requests import Resync
-from sync.app.takeover import Fate, adopt, look
-from sync.app.use_cases import App, Budget
-from sync.core.errors import Permanent
-from sync.core.model import Actual, Converged, Failed, Ignored, Target
-from sync.core.ports import Known
-from sync.core.vault_names import ClusterMatch
-from sync.reconcile.reconciler import Reconciler
-from tests.contract.api_servers import (
-    APPLY,
-    MERGE,
-    WHY_NO_REAL_SERVER,
-    ApiServer,
-    emulator,
-    real_server,
-)
-from tests.contract.test_cluster_port import connect, encoded
+from tests.contract.test_cluster_port import encoded
 from tests.functional.world import Place, World, outcome
-from tests.kit.apps import NAMING, app_of
-from tests.kit.fakes import Clock, FakeVaults, Wire
-from tests.kit.scripted import soon
 from tests.leaks.dye import value
 from tests.leaks.search import leaks
 
@@ -63,7 +43,10 @@ def owner(kind: str, api: str, uid: int = 1) -> Document:
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """A former owner: what it marks a Secret with, how it lets go, how it comes back."""
+    """A former owner: what it marks a Secret with, how it lets go, how it comes back.
+
+    It comes back by an update, or by an apply.
+    """
 
     writer: str
     named: str
@@ -71,6 +54,7 @@ class Former:
     marks: Callable[[Place], Document]
     let_go: Document = field(default_factory=lambda: ORPHANED)
     back: Document = field(default_factory=dict)
+    applies: bool = False
 
 
 def tracked(place: Place) -> Document:
@@ -95,6 +79,7 @@ FORMERS = {
         lambda _: {"labels": {"reconcile.external-secrets.io/managed": "true"}},
         let_go={"labels": {"reconcile.external-secrets.io/managed": None}},
         back={"labels": {"reconcile.external-secrets.io/managed": "true"}},
+        applies=True,
     ),
     "akv2k8s": Former(
         "azure-keyvault-controller",
@@ -166,12 +151,15 @@ FORMERS = {
 }
 
 
-def edit(place: Place, metadata: Document, writer: str, **data: str) -> None:
+def edit(
+    place: Place, metadata: Document, writer: str, how: PatchType = "merge", **data: str
+) -> None:
     """Change the Secret as that field manager."""
     patch: Document = {"metadata": metadata, "data": encoded(**data)}
-    place.stack.cluster.patch(
-        SECRET, place.namespace, place.secret, "merge", patch, Write(manager=writer)
-    )
+    if how == "apply":
+        patch |= {"apiVersion": "v1", "kind": "Secret"}
+    write = Write(manager=writer, force=how == "apply")
+    place.stack.cluster.patch(SECRET, place.namespace, place.secret, how, patch, write)
 
 
 def make(place: Place, former: Former, **data: str) -> None:
@@ -233,7 +221,12 @@ def test_a_secret_is_handed_over_and_back(world: World, name: str) -> None:
     assert world.resync(place).status == 200
     assert place.data() == place.wanted() | theirs
 
-    edit(place, former.back, former.writer, equal="written back")
+    edit(place, {}, "kubectl-edit", equal="tampered")
+    assert world.resync(place).status == 200
+    assert place.data() == place.wanted() | theirs
+
+    how: PatchType = "apply" if former.applies else "merge"
+    edit(place, former.back, former.writer, how, equal="written back")
     refused(world, place, former)
     assert place.data() == place.wanted() | theirs | {"equal": "written back"}
 
@@ -307,151 +300,3 @@ def test_a_secret_made_by_hand_is_taken_and_says_so_before(world: World) -> None
     assert place.data() == {"overlap": "by hand", "theirs": "kept"}
     assert world.resync(place).status == 200
     assert place.data() == place.wanted() | {"theirs": "kept"}
-
-
-BUDGET = Budget(target=20, total=20)
-
-
-@pytest.fixture(scope="module", params=["emulator", "real"])
-def server(request: pytest.FixtureRequest) -> Iterator[ApiServer]:
-    """Serve the emulator, then a real API server where there is one."""
-    with emulator() if request.param == "emulator" else real_server() as server:
-        if server is None:
-            pytest.skip(WHY_NO_REAL_SERVER)
-        yield server
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """An app in memory, a vault of `equal` and `other`, and a Secret on an API server."""
-
-    app: App
-    vaults: FakeVaults
-    cluster: KubernetesSecrets
-    server: ApiServer
-    target: Target
-
-    @property
-    def known(self) -> Known:
-        """The one vault."""
-        return Known((self.target.vault,))
-
-    def read(self) -> Actual:
-        """Read the Secret."""
-        actual = self.cluster.read(self.target, soon())
-        assert actual is not None
-        return actual
-
-    def write(self, body: Document, writer: str, media: str = MERGE) -> None:
-        """Write the Secret as that field manager."""
-        path = f"/api/v1/namespaces/{self.target.namespace}/secrets/{self.target.secret}"
-        forced = {"force": "true"} if media == APPLY else {}
-        query = {"fieldManager": writer, **forced}
-        answer = self.server.call("PATCH", path, body, media=media, query=query)
-        assert answer.status in {200, 201}, answer.message
-
-    def reconcile(self) -> str:
-        """Reconcile without options; return why that failed, empty where it did not."""
-        (done,) = self.app.reconcile(self.known, Resync(self.target.vault.text), BUDGET)
-        return done.error.reason if isinstance(done, Failed | Ignored) else ""
-
-
-@pytest.fixture
-def site(server: ApiServer, tmp_path: Path) -> Iterator[Site]:
-    """Make a vault whose name leads to a new namespace of the server."""
-    namespace = server.create_namespace()
-    naming = replace(NAMING, namespace=namespace, clusters=(ClusterMatch("main"),))
-    clusters = connect(server, tmp_path)
-    vault = naming.vault("weu-ds-akv-shop-dev-1")
-    clock = Clock()
-    vaults, cluster = FakeVaults(clock, Wire()), KubernetesSecrets(clusters)
-    for name in ("equal", "other"):
-        vaults.put(vault, name, f"{name}'s value")
-    clock.tick(100)
-    reconciler = Reconciler(vaults, cluster, clock)
-    yield Site(
-        app_of(reconciler, vault, naming=naming), vaults, cluster, server, naming.target(vault)
-    )
-    clusters.close()
-
-
-def made_by_external_secrets(site: Site, writer: str = ESO_WRITER) -> None:
-    """Make the Secret with `equal` as in the vault, another `other`, and `theirs`."""
-    target = site.target
-    body: Document = {
-        "metadata": {
-            "name": target.secret,
-            "labels": {**ESO_LABELS},
-            **owner("ExternalSecret", "external-secrets.io/v1"),
-        },
-        "data": encoded(equal="equal's value", other="of old", theirs="kept"),
-    }
-    path = f"/api/v1/namespaces/{target.namespace}/secrets"
-    made = site.server.call("POST", path, body, query={"fieldManager": writer})
-    assert made.status == 201, made.message
-
-
-def adopted(site: Site) -> None:
-    """Hand the Secret over."""
-    made_by_external_secrets(site)
-    site.write({"metadata": ORPHANED}, "garbage-collector")
-    adoption = look(site.app, site.known, BUDGET, takeover=False)
-    assert isinstance(adopt(site.app, site.known, adoption, BUDGET), Converged)
-
-
-IN_STEP = {"equal": b"equal's value", "other": b"other's value", "theirs": b"kept"}
-
-
-def test_an_api_server_keeps_what_a_handover_needs(site: Site) -> None:
-    """Owned it is refused; orphaned it is adopted, equal values and all, and then just synced."""
-    made_by_external_secrets(site)
-    before = site.read()
-    assert site.reconcile() == "TargetTaken"
-    with pytest.raises(Permanent, match="kubectl delete externalsecret shop"):
-        look(site.app, site.known, BUDGET, takeover=False)
-    assert site.read() == before
-    site.write({"metadata": ORPHANED}, "garbage-collector")
-    assert site.reconcile() == "TargetTaken"
-    adoption = look(site.app, site.known, BUDGET, takeover=False)
-    assert adoption.fates == {
-        "equal": Fate.TAKEN_OVER,
-        "other": Fate.CHANGED,
-        "theirs": Fate.KEPT,
-    }
-    adopt(site.app, site.known, adoption, BUDGET)
-    actual = site.read()
-    assert actual.data == IN_STEP
-    assert actual.owned == {"equal", "other"}
-    assert actual.holders == {"equal": (ESO_WRITER,), "theirs": (ESO_WRITER,)}
-    assert site.reconcile() == ""
-    assert site.read() == actual
-
-
-@pytest.mark.parametrize("media", [MERGE, APPLY])
-def test_an_api_server_shows_who_wrote_back(site: Site, media: str) -> None:
-    """A key that the former owner writes again, by update or by apply, gives the Secret back."""
-    adopted(site)
-    body: Document = {"apiVersion": "v1", "kind": "Secret", "data": encoded(other="written back")}
-    site.write(body, ESO_WRITER, media)
-    back = site.read()
-    assert site.reconcile() == "TargetTaken"
-    assert site.read() == back
-    assert back.data == IN_STEP | {"other": b"written back"}
-
-
-def test_an_api_server_tells_owners_apart_by_their_uid(site: Site) -> None:
-    """What was taken from one owner is refused again when another of the same name is there."""
-    made_by_external_secrets(site)
-    adopt(site.app, site.known, look(site.app, site.known, BUDGET, takeover=True), BUDGET)
-    assert site.read().data == IN_STEP
-    assert site.reconcile() == ""
-    site.write({"metadata": owner("ExternalSecret", "external-secrets.io/v1", 2)}, ESO_WRITER)
-    assert site.reconcile() == "TargetTaken"
-
-
-def test_a_persons_edit_on_an_api_server_is_repaired_after_a_handover(site: Site) -> None:
-    """Drift by hand is repaired as ever, though the former owner's marks are still there."""
-    adopted(site)
-    site.write({"data": {**encoded(other="tampered"), "equal": None}}, "kubectl-edit")
-    assert site.reconcile() == ""
-    assert site.read().data == IN_STEP

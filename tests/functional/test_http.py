@@ -213,21 +213,6 @@ def test_an_unknown_secret_is_told(world: World) -> None:
     assert place.data() == place.wanted()
 
 
-def test_a_throttled_vault_says_when_to_come_back(world: World) -> None:
-    """503 carries the vault's own Retry-After, and a default of 30 s where it has none."""
-    place = world.filled("a", silent=True)
-    place.vault.faults.throttle(None, retry_after=42)
-    answer = world.resync(place)
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "42")
-    assert outcome(answer)["reason"] == "VaultThrottled"
-    place.vault.faults.clear()
-    place.stack.cluster.faults.fail(503, None)
-    answer = world.resync(place)
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "30")
-    place.stack.cluster.faults.clear()
-    assert world.resync(place).status == 200
-
-
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/api/resync"), ("GET", "/api/status"), ("GET", "/api/status?x")]
 )

@@ -1,19 +1,14 @@
 """What outages do to the sync: nothing is lost, nothing waits beyond Event Grid's patience."""
 
-import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
-import pytest
-
-from local.identity import identity_app
 from local.kubernetes.faults import Where
 from local.kubernetes.kinds import SECRET
-from local.serving import LOOPBACK
 from tests.functional.gate import closed_gate
-from tests.functional.world import World, outcome, wait_until
+from tests.functional.world import World, wait_until
 from tests.leaks.dye import value
 
 EVENT_GRID_WAITS = 30.0
@@ -66,20 +61,6 @@ def test_an_app_that_dies_under_load_loses_nothing(world: World) -> None:
     assert place.data() == place.wanted()
 
 
-def test_a_throttled_vault_is_served_when_it_recovers(world: World) -> None:
-    """429 with Retry-After fails the event at once; Event Grid brings it again."""
-    place = world.place()
-    place.vault.faults.throttle(None, retry_after=60)
-    attempts = world.stack.grid.counts().attempts
-    place.vault.set_secret("key", value())
-    wait_until(lambda: world.stack.grid.counts().attempts > attempts)
-    assert world.logged("WARNING", "VaultThrottled", place.name)
-    assert place.data() is None
-    place.vault.faults.clear()
-    world.settle()
-    assert place.data() == place.wanted()
-
-
 def test_a_vault_with_a_small_allowance_converges(world: World) -> None:
     """A vault that serves few requests a second is brought over within a few passes."""
     place = world.filled("first", silent=True)
@@ -87,30 +68,6 @@ def test_a_vault_with_a_small_allowance_converges(world: World) -> None:
     place.renew(*(f"key-{number}" for number in range(60)))
     place.vault.faults.limit(30, 0.3)
     wait_until(lambda: world.resync(place).status == 200)
-    assert place.data() == place.wanted()
-
-
-def test_broken_connections_are_tried_again(world: World) -> None:
-    """A connection that breaks once, on either side, costs nothing but a second try."""
-    place = world.filled("key", silent=True)
-    place.vault.faults.reset(1, "list")
-    place.vault.faults.reset(1, "get")
-    place.stack.cluster.faults.reset(1, verb="get")
-    place.stack.cluster.faults.reset(1, verb="patch")
-    world.bring(place)
-
-
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_an_ill_api_server_fails_for_now(world: World, status: int) -> None:
-    """What the API server answers when it is ill is raised for events, 503 for requests."""
-    place = world.filled("key", silent=True)
-    place.stack.cluster.faults.fail(status, None, retry_after=9)
-    assert world.deliver(place.event("key")) == 500
-    answer = world.resync(place)
-    assert answer.status == 503
-    assert outcome(answer)["reason"] == "ClusterUnavailable"
-    place.stack.cluster.faults.clear()
-    assert world.deliver(place.event("key")) == 202
     assert place.data() == place.wanted()
 
 
@@ -205,24 +162,3 @@ def test_a_pass_takes_eight_of_24_targets_at_once(world: World) -> None:
     assert len({SECRET.path(each.namespace, each.secret) for each in swept} & {*gate.held}) == 8
     assert {sweeping.result(), *(event.result() for event in events)} == {202}
     assert all(place.data() == place.wanted() for place in (*swept, *told))
-
-
-def test_an_identity_endpoint_that_is_down_fails_for_now(world: World) -> None:
-    """Without tokens events are raised and requests get 503; nothing is written until it is up."""
-    place = world.filled("key", silent=True)
-    with socket.create_server((LOOPBACK, 0)) as taken:
-        port: int = taken.getsockname()[1]
-    stack = world.stack
-    with world.app(place, **stack.identity.environment(port)) as app:
-        assert app.deliver(place.event("key")) == 500
-        answer = app.resync(place)
-        assert answer.status == 503
-        assert outcome(answer)["reason"] == "CredentialUnavailable"
-        assert app.timer == 500
-        assert place.data() is None
-        stack.servers.serve(identity_app(stack.identity), port=port)
-        try:
-            assert app.deliver(place.event("key")) == 202
-        finally:
-            stack.servers.stop(port)
-    assert place.data() == place.wanted()

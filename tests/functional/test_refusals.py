@@ -203,22 +203,6 @@ def test_an_overfull_secret_keeps_what_it_has(world: World) -> None:
     world.bring(place)
 
 
-@pytest.mark.parametrize("verb", ["get", "list"])
-def test_a_lost_right_takes_nothing_away(world: World, verb: str) -> None:
-    """A role taken from the app in a vault or in the cluster leaves the Secret as it was."""
-    place = world.filled("key")
-    world.settle()
-    before = place.data()
-    place.vault.access.deny("get" if verb == "get" else "list")
-    place.vault.set_secret("key", value())
-    assert world.resync(place).status == 422
-    if verb == "get":
-        assert place.data() == before
-    place.vault.access.allow()
-    world.settle()
-    world.bring(place)
-
-
 def test_two_vaults_for_one_secret_are_refused(world: World) -> None:
     """Vaults that only their region tells apart contend: neither makes the Secret."""
     one = world.place("weu-DS-AKV-{}-dev-1", silent=True)
