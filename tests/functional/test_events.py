@@ -132,16 +132,6 @@ def test_names_that_differ_in_case_are_one_secret(world: World) -> None:
     assert place.data() == {"Api-Key": newest.value}
 
 
-def test_stray_blanks_in_an_event_are_ignored(world: World) -> None:
-    """The blanks of the documentation's own sample, in a key and in a version, do no harm."""
-    place = world.place(age=60)
-    made = place.vault.set_secret("key", value())
-    world.settle()
-    data = {"VaultName": place.vault.name, "ObjectName ": "key", "Version": f" {made.version}"}
-    assert world.deliver(place.event("key", data=data)) == 202
-    assert not world.logged("ERROR")
-
-
 @pytest.mark.parametrize("happening", ["near_expiry", "expired"])
 def test_expiry_is_reported_and_nothing_else(world: World, happening: str) -> None:
     """A secret that expires is named in the log with what to do, and nothing is written."""

@@ -84,14 +84,3 @@ def test_one_failing_vault_does_not_hold_back_the_others(world: World, *, lastin
         failing.faults.clear()
         assert app.timer == 202
     assert places[0].data() == places[0].wanted()
-
-
-def test_the_timer_says_what_keeps_a_vault_from_converging(world: World) -> None:
-    """A lasting failure is at error in every pass, with the command that mends it."""
-    place = world.place(namespace=False)
-    place.stack.cluster.create_namespace(place.namespace)
-    with world.app(place) as app:
-        for _ in range(2):
-            assert app.timer == 202
-    assert world.log().count("ERROR") == 2
-    assert world.logged("ERROR", "timer", place.name, "kubectl create role")

@@ -76,14 +76,6 @@ def test_status_explains_one_secret(world: World) -> None:
     assert told["explanation"]["reason"] == "NoSuchSecret"
 
 
-def test_a_vault_that_does_not_exist_says_so(world: World) -> None:
-    """A well-formed name without a vault behind it is told from one that is merely slow."""
-    world.stack.namespace("nosuch-dev")
-    answer = world.post("/api/resync", {"vault": "weu-ds-akv-nosuch-dev-1"})
-    assert answer.status == 503
-    assert "weu-ds-akv-nosuch-dev-1" in answer.text
-
-
 def test_resync_by_project_and_by_all(world: World) -> None:
     """A project's stage means its known vaults, all means every known vault, in their order."""
     one = world.place(silent=True)
@@ -202,17 +194,6 @@ def test_one_disabled_secret_loses_its_key(world: World) -> None:
     assert place.data() == place.wanted()
 
 
-def test_an_unknown_secret_is_told(world: World) -> None:
-    """With a `secret` that the vault does not have the answer is 422, with its name."""
-    place = world.filled("a", silent=True)
-    assert world.resync(place).status == 200
-    answer = world.resync(place, secret="typo")
-    assert answer.status == 422
-    assert outcome(answer)["reason"] == "NoSuchSecret"
-    assert "'typo'" in str(outcome(answer)["message"])
-    assert place.data() == place.wanted()
-
-
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/api/resync"), ("GET", "/api/status"), ("GET", "/api/status?x")]
 )
@@ -268,24 +249,17 @@ def test_status_tells_names_versions_and_times(world: World) -> None:
     assert told["out_of_step"] == told["foreign_keys"] == []
 
 
-def test_status_of_a_secret_that_cannot_be_read(world: World) -> None:
-    """A vault whose Secret the app may not read is told as unknown, with the reason."""
-    place, other = world.place(silent=True), world.place(silent=True)
-    for each in (place, other):
-        each.vault.set_secret("a", value())
-        world.resync(each)
-    place.stack.bind(place.namespace, place.secret, without=["get"])
-    with world.app(place, other) as app:
-        answer = app.get("/api/status")
-    assert answer.status == 422
-    vaults = answer.body["vaults"]
-    assert isinstance(vaults, list)
-    assert [vault["state"] for vault in vaults] == ["unknown", "converged"]
-    assert vaults[0]["reason"] == "ClusterForbidden"
-
-
 def test_routes_answer_their_method_only(world: World) -> None:
     """A resync is never run by following a link; the host answers other methods itself."""
     for method, path in (("GET", "/api/resync"), ("HEAD", "/api/status"), ("POST", "/api/status")):
         answer = urllib3.request(method, world.host.url + path, retries=False)
         assert (answer.status, answer.data) == (404, b"")
+
+
+def test_only_a_vault_that_is_named_is_explained(world: World) -> None:
+    """The status of all vaults asks no vault for anything."""
+    place = world.filled("a", age=600, silent=True)
+    with world.app(place) as app:
+        (told,) = json.loads(app.get("/api/status").text)["vaults"]
+    assert told["vault"] == place.name
+    assert "explanation" not in told

@@ -34,15 +34,6 @@ def test_wrong_settings_are_all_told_at_once(world: World) -> None:
     assert place.data() is None
 
 
-def test_wrong_vault_names_are_told(world: World) -> None:
-    """A name off the pattern in SYNC_VAULTS is a fault that quotes it."""
-    with world.app(SYNC_VAULTS="weu-ds-akv-shop-dev-1, shop") as app:
-        answer = app.post("/api/resync", {"all": True})
-    assert answer.status == 500
-    assert "SYNC_VAULTS" in answer.text
-    assert "'shop'" in answer.text
-
-
 def test_a_template_of_ones_own(world: World) -> None:
     """SYNC_NAMESPACE leads to other namespaces, and to no other."""
     place = world.filled("key", name="weu-DS-AKV-{}-dev-1", silent=True)

@@ -115,22 +115,6 @@ def test_a_registry_login_becomes_a_pull_secret(world: World) -> None:
     assert_quiet(world, place, pull)
 
 
-@pytest.mark.parametrize("form", ["plain", "json"])
-def test_a_login_becomes_basic_auth(world: World, form: str) -> None:
-    """user:password, or an object of both, has the two keys that the type needs."""
-    place = world.place()
-    basic = other(world, place, "keyvault-project-login")
-    user, password = value(), value()
-    given = {
-        "plain": f"{user}:{password}\n",
-        "json": json.dumps({"username": user, "password": password}),
-    }
-    place.vault.set_secret("Login", given[form], tags={"k8s-type": "basic-auth"})
-    world.settle()
-    assert kind(basic) == "kubernetes.io/basic-auth"
-    assert basic.data() == {"username": user, "password": password}
-
-
 def test_a_private_key_becomes_ssh_auth(world: World) -> None:
     """A private key goes to the Secret that k8s-secret names, under the type's key."""
     place = world.place()
