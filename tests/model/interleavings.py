@@ -39,6 +39,7 @@ _KNOWN = (Set(0, "a"), Run(event=0), Tick(1), Set(0, "a"))
 SMALL: Mapping[str, Scenario | ColdInstance] = {
     "event-and-foreign-edit": Scenario(_KNOWN, (Run(event=1), Edit(0, "", "a"), Set(0, "a"))),
     "created-by-two": Scenario((Set(0, "a"),), (Run(event=0), Remove(0, ""), Set(0, "a"))),
+    "cold-instance-by-event": ColdInstance(event=True),
 }
 """Few enough orders for every run of the tests."""
 
@@ -50,7 +51,6 @@ LARGE: Mapping[str, Scenario | ColdInstance] = {
         MOVED_BACK[:-1], (Run(), Run(), Retag(0, "a", (*ORDERS, ("k8s-key", "K")))), preemptions=3
     ),
     "cold-instance-by-resync": ColdInstance(),
-    "cold-instance-by-event": ColdInstance(event=True),
     "moved-meanwhile": Scenario(_KNOWN, (Run(), Retag(0, "a", ORDERS), Set(0, "b"))),
 }
 """Those for `make prove`."""
