@@ -21,7 +21,7 @@ from sync.adapters.azure.key_vault_errors import refusal, unserved
 from sync.adapters.azure.transport import azure_session, azure_transport
 from sync.adapters.azure.vault_clients import VaultClients
 from sync.adapters.azure.vault_host import VaultHost
-from sync.adapters.wire.http_dates import http_date
+from sync.adapters.wire.retry_after import http_date
 from sync.core.model import OBJECT_NAME, ListedSecret, Unserved, VaultName, VaultSecret
 from sync.core.ports import Deadline
 from sync.projection.rules import DEFAULT_RULES

@@ -7,7 +7,6 @@ from contextlib import suppress
 from datetime import datetime
 from typing import NotRequired, TypedDict
 
-from sync.adapters.wire.json_strings import text, texts
 from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Actual, Target
 
 _SKEW_SECONDS = 60.0
@@ -79,17 +78,17 @@ def parse(document: bytes, target: Target) -> Actual:
             owns_state = owns_state or f"f:{STATE_ANNOTATION}" in annotations
         else:
             for key in _keys(fields, "f:data"):
-                holders[key] = (*holders.get(key, ()), text(entry.get("manager", "")))
+                holders[key] = (*holders.get(key, ()), _text(entry.get("manager", "")))
     return Actual(
-        resource_version=text(metadata["resourceVersion"]),
-        type=text(secret["type"]),
+        resource_version=_text(metadata["resourceVersion"]),
+        type=_text(secret["type"]),
         immutable=secret.get("immutable") or False,
         data={key: b64decode(value) for key, value in (secret.get("data") or {}).items()},
-        labels=texts(metadata.get("labels")),
-        annotations=texts(metadata.get("annotations")),
+        labels=_texts(metadata.get("labels")),
+        annotations=_texts(metadata.get("annotations")),
         owner_references=tuple(f"{owner['kind']}/{owner['name']}" for owner in owners),
         owned=frozenset(owned),
-        owner_uids=frozenset(text(owner["uid"]) for owner in owners),
+        owner_uids=frozenset(_text(owner["uid"]) for owner in owners),
         owned_by_others=frozenset(holders),
         holders=holders,
         overlaid=_overlaid(managed),
@@ -137,3 +136,14 @@ def _time(entry: _Managed) -> float | None:
 
 def _keys(fields: _Fields, of: str) -> set[str]:
     return {field[2:] for field in fields.get(of, {}) if field.startswith("f:")}
+
+
+def _text(value: object) -> str:
+    """Return a string; raises TypeError for anything else, without quoting it."""
+    if not isinstance(value, str):
+        raise TypeError(type(value).__name__)
+    return value
+
+
+def _texts(found: Mapping[str, object] | None) -> Mapping[str, str]:
+    return {name: _text(value) for name, value in (found or {}).items()}
