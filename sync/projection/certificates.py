@@ -5,6 +5,7 @@ from base64 import b64decode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -50,42 +51,48 @@ class Bundle:
 
 
 type _Parts = tuple[PrivateKeyTypes, list[Certificate]]
-type _Fault = tuple[Reason, str]
-"""The text is the rest of a sentence that begins with the certificate's name."""
 
-_ENCRYPTED: _Fault = (
+
+class _Fault(NamedTuple):
+    """Why a bundle is refused; `text` continues a sentence that begins with its name."""
+
+    reason: Reason
+    text: str
+
+
+_ENCRYPTED = _Fault(
     Reason.CERTIFICATE_ENCRYPTED,
     "is locked by a password, or damaged: import it as a certificate, which takes the password "
     "off, or set it without one.",
 )
-_TOO_MANY_ROUNDS: _Fault = (
+_TOO_MANY_ROUNDS = _Fault(
     Reason.CERTIFICATE_UNREADABLE,
     f"asks for more than {MOST_ROUNDS_AT_ONCE:,} rounds of key derivation at once, or "
     f"{MOST_ROUNDS:,} in all: {_MAKE_ANEW}.",
 )
-_POSTPONED: _Fault = (
+_POSTPONED = _Fault(
     Reason.CERTIFICATE_POSTPONED,
     "was not opened: the certificates of its vault ask for more rounds of key derivation than one "
     f"pass does. It is tried again within the hour. To have it at once, {_MAKE_ANEW}.",
 )
-_CROWDED: _Fault = (
+_CROWDED = _Fault(
     Reason.CERTIFICATE_UNREADABLE,
     f"comes with more than {_MOST_CERTIFICATES} certificates, or with too many that have the same "
     "name: import it with its own chain alone.",
 )
-_MISMATCHED: _Fault = (
+_MISMATCHED = _Fault(
     Reason.CERTIFICATE_MISMATCH,
     "holds no certificate that belongs to its private key: import the two that belong together.",
 )
-_KEYLESS: _Fault = (
+_KEYLESS = _Fault(
     Reason.CERTIFICATE_KEY_MISSING,
     "comes without its private key: make a new version under a policy whose key is exportable.",
 )
-_AMBIGUOUS: _Fault = (
+_AMBIGUOUS = _Fault(
     Reason.CERTIFICATE_KEY_AMBIGUOUS,
     "holds several private keys: import it with its own alone.",
 )
-_UNREADABLE: _Fault = (
+_UNREADABLE = _Fault(
     Reason.CERTIFICATE_UNREADABLE,
     "is neither a PEM bundle nor the base64 of a PKCS#12 one, or not what its content type "
     f"({_PEM} or {_PKCS12}) says: set it anew.",
@@ -175,5 +182,4 @@ def _loaded(
 
 
 def _refusal(name: str, fault: _Fault) -> Permanent:
-    reason, text = fault
-    return Permanent(reason, f"Certificate {name!r} {text}")
+    return Permanent(fault.reason, f"Certificate {name!r} {fault.text}")

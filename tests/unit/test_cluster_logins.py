@@ -13,9 +13,9 @@ from local.authority import Authority
 from sync.adapters.azure.aks import ClusterEndpoint
 from sync.adapters.kubernetes.cluster_config import ClusterConfig, CredentialRef, Server
 from sync.adapters.kubernetes.cluster_config import Entra as ByEntra
-from sync.adapters.kubernetes.login.aks import AksEndpoint
 from sync.adapters.kubernetes.login.cached import Cached
 from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
+from sync.adapters.kubernetes.login.endpoints import aks_endpoint
 from sync.adapters.kubernetes.login.entra_token import EntraToken
 from sync.adapters.kubernetes.login.factory import Azure, ClusterLogins, KubeconfigFiles
 from sync.adapters.kubernetes.login.sources import Token
@@ -264,7 +264,7 @@ def test_an_authority_in_a_file_that_is_none_is_told(content: bytes | None, tmp_
 )
 def test_what_azure_tells_of_a_cluster_is_checked(found: ClusterEndpoint) -> None:
     """An AKS cluster whose authority is none, or whose server is no address, is told by its id."""
-    source = AksEndpoint(lambda _id, _deadline: found, "/the/id", 1)
+    source = aks_endpoint(lambda _id, _deadline: found, "/the/id", 1)
     with pytest.raises(Permanent, match="/the/id") as caught:
         source.fetch(soon())
     assert caught.value.reason == "ClusterConfig"

@@ -8,9 +8,7 @@ import yaml
 
 from sync.adapters.azure.resource_manager import Question, ResourceManager
 from sync.adapters.wire.safe_yaml import read_yaml
-from sync.core.errors import Permanent
 from sync.core.ports import Deadline
-from sync.core.reasons import Reason
 
 ROLE = "Azure Kubernetes Service Cluster User Role"
 
@@ -33,25 +31,22 @@ class ClusterEndpoint:
 
 
 def resource_id(text: str) -> str:
-    """Check the resource id of an AKS cluster; raises ValueError, which tells the right form."""
-    if fault := _fault(text):
-        raise ValueError(fault)
-    return text
+    """Return the text if it is an AKS cluster's resource id.
 
-
-def _fault(text: str) -> str | None:
+    Raises ValueError, whose message says which form is right.
+    """
     if _ARC in text.lower():
-        return (
+        raise ValueError(
             "an Arc-enabled cluster is reached through Azure only by a program that would have to "
             "run beside this app; give its API server as server and its authority as ca instead"
         )
     if not _MANAGED.fullmatch(text):
-        return (
+        raise ValueError(
             "it must be the resource id of an AKS cluster, as "
             "/subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.ContainerService"
             "/managedClusters/NAME (az aks list --query '[].id' --output tsv)"
         )
-    return None
+    return text
 
 
 def managed_cluster_endpoint(
@@ -72,8 +67,6 @@ def managed_cluster_endpoint(
 
 
 def _question(cluster: str) -> Question:
-    if fault := _fault(cluster):
-        raise Permanent(Reason.CLUSTER_CONFIG, f"{cluster[:200]!r} leads to no cluster: {fault}.")
     return Question(
         f"{cluster}/listClusterUserCredential",
         _API_VERSION,

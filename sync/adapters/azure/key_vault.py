@@ -8,7 +8,6 @@ from http import HTTPStatus
 
 from azure.core.credentials import TokenCredential
 
-from sync.adapters.azure.answer import Answer
 from sync.adapters.azure.key_vault_answers import (
     Asked,
     Bounds,
@@ -20,7 +19,7 @@ from sync.adapters.azure.key_vault_answers import (
 from sync.adapters.azure.key_vault_errors import refusal, unserved
 from sync.adapters.azure.transport import azure_session, azure_transport
 from sync.adapters.azure.vault_clients import VaultClients
-from sync.adapters.azure.vault_host import VaultHost
+from sync.adapters.azure.vault_host import Answer, VaultHost
 from sync.adapters.wire.retry_after import http_date
 from sync.core.model import OBJECT_NAME, ListedSecret, Unserved, VaultName, VaultSecret
 from sync.core.ports import Deadline

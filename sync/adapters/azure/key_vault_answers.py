@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from sys import getsizeof
 
-from sync.adapters.azure.answer import Answer
 from sync.adapters.azure.key_vault_errors import broken, untrusted
-from sync.adapters.azure.vault_host import VaultHost, secret_of
+from sync.adapters.azure.vault_host import Answer, VaultHost, secret_of
 from sync.core.errors import Permanent, excerpt
 from sync.core.model import OBJECT_NAME, ListedSecret, SecretName, Unserved, VaultSecret
 from sync.core.reasons import Reason

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
 from urllib3.exceptions import NameResolutionError, SSLError
 
-from sync.adapters.azure.answer import Answer
 from sync.adapters.azure.bounded_retry import advised
 from sync.adapters.azure.throttling import Throttled
-from sync.adapters.azure.vault_host import VaultHost
+from sync.adapters.azure.vault_host import Answer, VaultHost
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import Unserved
 from sync.core.reasons import Reason

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from sync.adapters.azure.resource_manager import Question, ResourceManager
+from sync.adapters.wire.locks import held
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient
 from sync.core.model import VaultName
 from sync.core.ports import Deadline, Known
@@ -114,23 +115,14 @@ class ResourceGraph:
                 raise self._arm.broken("no word on whether a vault's name is free")
 
     def _searched(self, deadline: Deadline) -> Known:
+        busy = "Another search took all the time there was."
         try:
-            free = self._searching.acquire(timeout=deadline.remaining())
+            with held(self._searching, deadline, busy):
+                if self._clock() >= self._due:
+                    self._known = self._updated(deadline)
+                return self._known
         except Transient as fault:
             return replace(self._known, fault=fault)
-        if not free:
-            return replace(
-                self._known,
-                fault=Transient(
-                    Reason.DEADLINE_EXCEEDED, "Another search took all the time there was."
-                ),
-            )
-        try:
-            if self._clock() >= self._due:
-                self._known = self._updated(deadline)
-            return self._known
-        finally:
-            self._searching.release()
 
     def _updated(self, deadline: Deadline) -> Known:
         if not self._subscriptions:

@@ -11,15 +11,13 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.keyvault.secrets import SecretClient
 
-from sync.adapters.azure.answer import Answer
 from sync.adapters.azure.bounded_retry import BoundedRetry
 from sync.adapters.azure.credential_errors import Credential
 from sync.adapters.azure.key_vault_errors import FAULTS, explain
 from sync.adapters.azure.throttling import Throttle
-from sync.adapters.azure.vault_host import VaultHost
-from sync.core.errors import Transient
+from sync.adapters.azure.vault_host import Answer, VaultHost
+from sync.adapters.wire.locks import held
 from sync.core.ports import Deadline
-from sync.core.reasons import Reason
 
 _API_VERSION = "7.4"
 
@@ -101,15 +99,9 @@ class _FirstUse:
     def ask(self, send: Callable[[SecretClient], Answer], deadline: Deadline) -> Answer:
         """Send by the client, one thread alone until the vault has answered well."""
         if not self.opened:
-            if not self._first.acquire(timeout=deadline.remaining()):
-                raise Transient(
-                    Reason.DEADLINE_EXCEEDED, "No time was left for this vault in this run."
-                )
-            try:
+            with held(self._first, deadline):
                 if not self.opened:
                     answer = send(self._client)
                     self.opened = answer.token_sent and answer.status == HTTPStatus.OK
                     return answer
-            finally:
-                self._first.release()
         return send(self._client)

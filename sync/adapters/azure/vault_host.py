@@ -1,7 +1,9 @@
-"""Where a vault answers, and which ids and links may be its own."""
+"""A vault's host: which ids and links may be its own, and what it answers."""
 
+import json
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
 from sync.core.model import VaultName
@@ -41,6 +43,30 @@ class VaultHost:
             # The SDK takes braces in a URL for fields of its own.
             return home.geturl().replace("{", "%7B").replace("}", "%7D")
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A vault's whole response to one request.
+
+    `token_sent` is true if any try of the request carried a token. `seconds` is how long the call
+    took, retries included.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes = field(repr=False)
+    token_sent: bool
+    seconds: float
+
+    @property
+    def json(self) -> object:
+        """The body's JSON; None if it is no JSON."""
+        try:
+            found: object = json.loads(self.content)
+        except (ValueError, RecursionError):
+            return None
+        return found
 
 
 def secret_of(url: str) -> tuple[str, str] | None:

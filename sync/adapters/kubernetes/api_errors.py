@@ -7,7 +7,7 @@ whole Secret, and that of a policy whatever its author put there.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -55,7 +55,7 @@ def explain(target: Target, status: int, headers: Mapping[str, str], body: bytes
         return _unavailable(target, status, headers, told)
     if denied := admission.refusal(target, told.message):
         return denied
-    return _REFUSALS.get(status, _refused)(target, status, told)
+    return _refused(target, status, told)
 
 
 def unreachable(cluster: str, url: str, error: HTTPError) -> Transient:
@@ -101,7 +101,19 @@ def broken(target: Target, what: str) -> Transient:
     )
 
 
-def _forbidden(target: Target, _status: int, told: _Status) -> Permanent:
+def _refused(target: Target, status: int, told: _Status) -> SyncError:
+    match status:
+        case 403:
+            return _forbidden(target, told)
+        case 404:
+            return _not_found(target, told)
+        case 409:
+            return Conflict(Reason.CONFLICT, f"{target} was changed by somebody else meanwhile.")
+        case _:
+            return _unfit(target, status, told)
+
+
+def _forbidden(target: Target, told: _Status) -> Permanent:
     right = admission.missing_right(told.message)
     said = f" It says: {right}" if right else ""
     return Permanent(
@@ -113,9 +125,9 @@ def _forbidden(target: Target, _status: int, told: _Status) -> Permanent:
     )
 
 
-def _not_found(target: Target, status: int, told: _Status) -> SyncError:
+def _not_found(target: Target, told: _Status) -> SyncError:
     if told.reason != "NotFound":
-        return broken(target, f"HTTP status {status} without a Status")
+        return broken(target, "HTTP status 404 without a Status")
     if told.kind == "secrets":
         return Conflict(Reason.CONFLICT, f"{target} was deleted by somebody else meanwhile.")
     return Permanent(
@@ -125,7 +137,7 @@ def _not_found(target: Target, status: int, told: _Status) -> SyncError:
     )
 
 
-def _refused(target: Target, status: int, told: _Status) -> Permanent:
+def _unfit(target: Target, status: int, told: _Status) -> Permanent:
     # A real server names a cause once for each time that it looked.
     causes = ", ".join(f"{field} ({reason})" for reason, field in dict.fromkeys(told.causes))
     return Permanent(
@@ -134,17 +146,6 @@ def _refused(target: Target, status: int, told: _Status) -> Permanent:
         f"{causes or 'no field named'}). A Secret holds 1 MiB at most, and an immutable one has to "
         f"be deleted first: kubectl delete secret {target.secret} --namespace {target.namespace}",
     )
-
-
-def _conflict(target: Target, _status: int, _told: _Status) -> Conflict:
-    return Conflict(Reason.CONFLICT, f"{target} was changed by somebody else meanwhile.")
-
-
-_REFUSALS: dict[int, Callable[[Target, int, _Status], SyncError]] = {
-    403: _forbidden,
-    404: _not_found,
-    409: _conflict,
-}
 
 
 def _unavailable(

@@ -2,15 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from math import inf
 
 from sync.adapters.kubernetes.connection import Endpoint
 from sync.adapters.kubernetes.login.sources import Token
-from sync.core.errors import SyncError, Transient
+from sync.adapters.wire.locks import held
+from sync.core.errors import SyncError
 from sync.core.ports import Deadline
-from sync.core.reasons import Reason
 
 _SECONDS_BETWEEN_TRIES = 30.0
 
@@ -56,7 +55,7 @@ class Cached[T: Endpoint | Token]:
             return current[0]
         if current and self._now() < current[0].expires_at:
             return self._renewed(current[0], deadline)
-        with self._alone(deadline):
+        with held(self._fetching, deadline):
             if self._current is not current and self._current is not None:
                 return self._current[0]
             if self._failure is not None and self._failure is not failure:
@@ -68,7 +67,7 @@ class Cached[T: Endpoint | Token]:
 
         Within the patience it is the same one, or the failure to get another is raised again.
         """
-        with self._alone(deadline):
+        with held(self._fetching, deadline):
             value = self.value
             if value is not None and value != refused:
                 return value
@@ -101,14 +100,3 @@ class Cached[T: Endpoint | Token]:
         finally:
             self._fetching.release()
         return self.value or value
-
-    @contextmanager
-    def _alone(self, deadline: Deadline) -> Iterator[None]:
-        if not self._fetching.acquire(timeout=deadline.remaining()):
-            raise Transient(
-                Reason.DEADLINE_EXCEEDED, "No time was left for this vault in this run."
-            )
-        try:
-            yield
-        finally:
-            self._fetching.release()

@@ -17,13 +17,12 @@ from sync.adapters.kubernetes.cluster_config import (
     Server,
     StoredKubeconfig,
 )
-from sync.adapters.kubernetes.login.aks import AksEndpoint, AskAzure
 from sync.adapters.kubernetes.login.cached import Cached
 from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
+from sync.adapters.kubernetes.login.endpoints import AskAzure, aks_endpoint, server_endpoint
 from sync.adapters.kubernetes.login.entra_token import EntraToken
-from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig, KubeconfigEndpoint
-from sync.adapters.kubernetes.login.server import ServerEndpoint
-from sync.adapters.kubernetes.login.sources import EndpointSource, Token, TokenSource
+from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig, kubeconfig_endpoint
+from sync.adapters.kubernetes.login.sources import EndpointSource, Token
 from sync.adapters.kubernetes.login.stored_token import StoredSecret, StoredToken
 from sync.core.ports import Vaults
 
@@ -49,7 +48,7 @@ class KubeconfigFiles:
     """How kubeconfig files are taken; `default` is the path where the settings name none."""
 
     default: str = "~/.kube/config"
-    source: Callable[[Kubeconfig, int], EndpointSource] = KubeconfigEndpoint
+    source: Callable[[Kubeconfig, int], EndpointSource] = kubeconfig_endpoint
     """Given how many connections are kept, too."""
 
 
@@ -71,15 +70,15 @@ class ClusterLogins:
                 return _with_own_login(self._files.source(own, many), own)
             case KubeconfigText(text, context):
                 own = Kubeconfig.in_settings(name, context, text)
-                return _with_own_login(KubeconfigEndpoint(own, many), own)
+                return _with_own_login(kubeconfig_endpoint(own, many), own)
             case StoredKubeconfig(ref, context):
                 now, secret = self._azure.now, StoredSecret(self._azure.vaults, ref)
                 own = Kubeconfig.in_vault(name, context, secret)
-                return _with_own_login(KubeconfigEndpoint(own, many, now), own, now)
+                return _with_own_login(kubeconfig_endpoint(own, many, now), own, now)
             case Server(_, _, login) as server:
-                return self._with_token(ServerEndpoint(name, server, many), _PATIENCE, login)
+                return self._with_token(server_endpoint(name, server, many), _PATIENCE, login)
             case Aks(resource_id, login):
-                source = AksEndpoint(self._azure.managed_cluster, resource_id, many)
+                source = aks_endpoint(self._azure.managed_cluster, resource_id, many)
                 return self._with_token(source, _ARM_PATIENCE, login)
 
     @property
@@ -96,18 +95,13 @@ class ClusterLogins:
         match login:
             case CredentialRef():
                 stored = StoredToken(StoredSecret(azure.vaults, login), azure.now)
-                return _cached(stored, _PATIENCE, azure.now)
+                return Cached(stored.fetch, _PATIENCE, now=azure.now), stored.remedy
             case Entra(audience):
                 if audience not in self._entra:
                     entra = EntraToken(audience, azure.credential, azure.another, azure.now)
-                    self._entra[audience] = _cached(entra, _ENTRA_PATIENCE, azure.now)
+                    cached = Cached(entra.fetch, _ENTRA_PATIENCE, entra.reset, azure.now)
+                    self._entra[audience] = cached, entra.remedy
                 return self._entra[audience]
-
-
-def _cached(
-    source: TokenSource, patience: float, now: Callable[[], float]
-) -> tuple[Cached[Token], str]:
-    return Cached(source.fetch, patience, source.reset, now), source.remedy
 
 
 def _with_own_login(

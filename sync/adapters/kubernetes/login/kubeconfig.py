@@ -5,13 +5,14 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import inf
 from pathlib import Path
 
 from sync.adapters.kubernetes.address import Address, AddressError, checked, connect
 from sync.adapters.kubernetes.connection import Endpoint
 from sync.adapters.kubernetes.kubeconfig_data import UNREADABLE, parse
+from sync.adapters.kubernetes.login.sources import EndpointSource
 from sync.adapters.kubernetes.login.stored_token import READ_EVERY, StoredSecret
 from sync.core.ports import Deadline
 
@@ -78,22 +79,17 @@ class Kubeconfig:
         return connect(address, concurrency)
 
 
-class KubeconfigEndpoint:
-    """The API server that a kubeconfig leads to, with the kubeconfig's own login."""
+def kubeconfig_endpoint(
+    own: Kubeconfig, concurrency: int, now: Callable[[], float] = time.time
+) -> EndpointSource:
+    """Return the source that reads the kubeconfig, whose endpoints have the kubeconfig's login."""
+    cached = lru_cache(maxsize=1)(partial(own.connect, concurrency=concurrency))
 
-    def __init__(
-        self, kubeconfig: Kubeconfig, concurrency: int, now: Callable[[], float] = time.time
-    ) -> None:
-        self._kubeconfig = kubeconfig
-        self._connect = lru_cache(maxsize=1)(lambda each: kubeconfig.connect(each, concurrency))
-        self._now = now
-        self.may_move = kubeconfig.may_change
+    def fetch(deadline: Deadline) -> Endpoint:
+        endpoint = own.checked(lambda: cached(parse(own.read(deadline), own.context)))
+        return replace(endpoint, renew_at=now() + own.read_every)
 
-    def fetch(self, deadline: Deadline) -> Endpoint:
-        """Read the kubeconfig; raises Permanent or Transient."""
-        own = self._kubeconfig
-        endpoint = own.checked(lambda: self._connect(parse(own.read(deadline), own.context)))
-        return replace(endpoint, renew_at=self._now() + own.read_every)
+    return EndpointSource(fetch, own.may_change)
 
 
 def _content(path: str) -> str:

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +21,7 @@ from sync.adapters.kubernetes.address import Address, AddressError, server_url
 from sync.adapters.kubernetes.connection import Endpoint
 from sync.adapters.kubernetes.kubeconfig_data import token_header
 from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig
+from sync.adapters.kubernetes.login.sources import EndpointSource
 from sync.core.ports import Deadline
 
 _FAULTS = (
@@ -31,35 +32,32 @@ _LOADING = threading.Lock()
 """The loader keeps one table of the files that it writes keys to, for all that load."""
 
 
-class LocalKubeconfig:
-    """The API server that a kubeconfig file leads to, with the login that it makes."""
+def local_kubeconfig(own: Kubeconfig, concurrency: int) -> EndpointSource:
+    """Return the source that loads a kubeconfig file, for which a program may have to log in."""
+    logging.getLogger().addFilter(_is_no_quotation)
+    cached = lru_cache(maxsize=1)(partial(own.connect, concurrency=concurrency))
 
-    may_move = True
-
-    def __init__(self, kubeconfig: Kubeconfig, concurrency: int) -> None:
-        self._kubeconfig = kubeconfig
-        self._connect = lru_cache(maxsize=1)(lambda each: kubeconfig.connect(each, concurrency))
-        logging.getLogger().addFilter(_is_no_quotation)
-
-    def fetch(self, deadline: Deadline) -> Endpoint:
-        """Load the kubeconfig, for which a program may have to log in; raises SyncError."""
+    def fetch(deadline: Deadline) -> Endpoint:
         seconds = deadline.remaining()
-        return self._kubeconfig.checked(lambda: self._connect(_within(seconds, self._load)))
+        return own.checked(lambda: cached(_within(seconds, partial(_load, own))))
 
-    def _load(self) -> Address:
-        configuration = Configuration(proxy="", no_proxy="")  # the environment's is not its own
-        try:
-            with _LOADING, TemporaryDirectory() as folder:
-                load_kube_config(  # type: ignore[no-untyped-call]  # the package types its client only
-                    config_file=self._kubeconfig.place,
-                    context=self._kubeconfig.context,
-                    client_configuration=configuration,
-                    temp_file_path=folder,
-                )
-                return _address(configuration)
-        except _FAULTS as error:
-            kind = type(error).__name__
-        raise AddressError(f"it cannot be read, or its log-in fails ({kind})")
+    return EndpointSource(fetch, may_move=True)
+
+
+def _load(own: Kubeconfig) -> Address:
+    configuration = Configuration(proxy="", no_proxy="")  # not the environment's proxy
+    try:
+        with _LOADING, TemporaryDirectory() as folder:
+            load_kube_config(  # type: ignore[no-untyped-call]  # the package types its client only
+                config_file=own.place,
+                context=own.context,
+                client_configuration=configuration,
+                temp_file_path=folder,
+            )
+            return _address(configuration)
+    except _FAULTS as error:
+        kind = type(error).__name__
+    raise AddressError(f"it cannot be read, or its log-in fails ({kind})")
 
 
 def _address(configuration: Configuration) -> Address:

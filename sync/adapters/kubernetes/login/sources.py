@@ -1,7 +1,7 @@
-"""What a way to a cluster is made of: where its API server is found, and where tokens come from."""
+"""Where the app finds API servers and tokens, as values that are cached."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from sync.adapters.kubernetes.connection import Endpoint
 from sync.core.ports import Deadline
@@ -9,36 +9,23 @@ from sync.core.ports import Deadline
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An Authorization header: when to renew it, and when it expires, in epoch seconds."""
+    """An Authorization header; renew it at `renew_at`, it expires at `expires_at` (epoch seconds).
+
+    Two tokens are equal if their headers are.
+    """
 
     header: str = field(repr=False)
     renew_at: float = field(compare=False)
     expires_at: float = field(compare=False)
 
 
-class EndpointSource(Protocol):
-    """Where the address of an API server is found."""
+@dataclass(frozen=True, slots=True)
+class EndpointSource:
+    """Where the address of an API server is found.
 
-    @property
-    def may_move(self) -> bool:
-        """True if another fetch may find the cluster, or its authority, changed."""
-        ...
+    `fetch` returns an equal endpoint while nothing changed; it raises Permanent or Transient.
+    `may_move` is true if another fetch may find the address or its certificate authority changed.
+    """
 
-    def fetch(self, deadline: Deadline) -> Endpoint:
-        """Return the endpoint, an equal one while nothing changed; raises Permanent, Transient."""
-        ...
-
-
-class TokenSource(Protocol):
-    """Where tokens for clusters come from; `remedy` says what to do if they are refused."""
-
-    @property
-    def remedy(self) -> str: ...  # noqa: D102 - see the class
-
-    def fetch(self, deadline: Deadline) -> Token:
-        """Return the token of the moment; raises Permanent or Transient."""
-        ...
-
-    def reset(self) -> None:
-        """Forget what is cached below: the cluster has refused it."""
-        ...
+    fetch: Callable[[Deadline], Endpoint]
+    may_move: bool

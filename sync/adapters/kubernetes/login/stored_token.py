@@ -66,9 +66,6 @@ class StoredToken:
             f"Secret {self._secret.ref} holds no token (one line, without blanks): {self._command}",
         )
 
-    def reset(self) -> None:
-        """Do nothing: each fetch reads the vault."""
-
     def _token(self, header: str, expiry: float | None, issued: float | None) -> Token:
         now = self._now()
         if expiry is None:
