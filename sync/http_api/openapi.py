@@ -1,6 +1,7 @@
 """The OpenAPI description of the HTTP routes, made of what they take and answer."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
 
 from sync.app.requests import MAX_BODY_LENGTH
 from sync.core.reasons import Reason
@@ -45,24 +46,10 @@ _WWW_AUTHENTICATE: Schema = {
     }
 }
 _REQUESTS = (ResyncVault, ResyncStage, ResyncAll)
-_DESCRIBED = (
-    *_REQUESTS,
-    answers.Outcomes,
-    answers.Converged,
-    answers.Failed,
-    answers.Target,
-    answers.Change,
-    answers.Statuses,
-    answers.Status,
-    answers.StatusUnknown,
-    answers.Other,
-    answers.OtherUnknown,
-    answers.Held,
-    answers.Explanation,
-    answers.Explained,
-    answers.Refusal,
-    answers.SettingsFault,
-    answers.Health,
+_ANSWERS = tuple(
+    each
+    for each in vars(answers).values()
+    if is_dataclass(each) and isinstance(each, type) and each.__module__ == answers.__name__
 )
 
 
@@ -84,7 +71,7 @@ def openapi(*, entra: bool) -> Mapping[str, Json]:
         },
         "security": [{"caller": []}],
         "components": {
-            "schemas": {each.__name__: schema_of(each) for each in _DESCRIBED},
+            "schemas": {each.__name__: schema_of(each) for each in (*_REQUESTS, *_ANSWERS)},
             "securitySchemes": {"caller": _ENTRA if entra else _FUNCTION_KEY},
         },
     }

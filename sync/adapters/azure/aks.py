@@ -1,4 +1,4 @@
-"""Asks Azure Resource Manager where an AKS cluster answers and which authority it has."""
+"""Looks up an AKS cluster's API server and certificate authority in Azure Resource Manager."""
 
 import re
 from base64 import b64decode
@@ -24,7 +24,7 @@ _ARC = "/providers/microsoft.kubernetes/connectedclusters/"
 
 @dataclass(frozen=True, slots=True)
 class ClusterEndpoint:
-    """The URL of an API server and the certificate authority that vouches for it, PEM."""
+    """The URL of an API server and its certificate authority in PEM."""
 
     server: str
     ca_pem: str
@@ -54,8 +54,9 @@ def managed_cluster_endpoint(
 ) -> ClusterEndpoint:
     """Return the endpoint of the AKS cluster with that resource id; raises Permanent or Transient.
 
-    The kubeconfig that the service gives holds the private name of a private cluster. Its user is
-    left aside: a plugin to run where Entra ID guards the cluster, a shared certificate elsewhere.
+    It is read from the kubeconfig that the service returns, which for a private cluster has the
+    private host name. The kubeconfig's user is ignored: it is a plugin to run if the cluster uses
+    Entra ID, else a shared certificate.
     https://learn.microsoft.com/rest/api/aks/managed-clusters/list-cluster-user-credentials
     """
     answer = arm.ask(_question(cluster), deadline)

@@ -26,11 +26,6 @@ type _Request = PipelineRequest[HttpRequest]
 type _Response = PipelineResponse[HttpRequest, HttpResponse]
 
 
-def advised(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of a Retry-After."""
-    return retry_after(headers.get("Retry-After"))
-
-
 class BoundedRetry(HTTPPolicy[HttpRequest, HttpResponse]):
     """Two more tries of what may pass; a Retry-After is waited out where the caller's time allows.
 
@@ -39,7 +34,7 @@ class BoundedRetry(HTTPPolicy[HttpRequest, HttpResponse]):
     and lets the last try read beyond the call's timeout.
     """
 
-    def __init__(self, throttle: Throttle, advice: Advice = advised) -> None:
+    def __init__(self, throttle: Throttle, advice: Advice = retry_after) -> None:
         super().__init__()
         self._throttle = throttle
         self._advice = advice

@@ -35,6 +35,11 @@ _CODE = re.compile(r"AADSTS[0-9]{4,7}\b", re.ASCII)
 """Entra's own number for what is wrong, and all that is quoted."""
 
 
+def may_pass(status: int) -> bool:
+    """Return whether a token endpoint that answers with this HTTP status may recover by itself."""
+    return status in _MAY_PASS or status >= _SERVER_ERROR
+
+
 class Credential:
     """An azure-identity credential that raises Permanent or Transient."""
 
@@ -66,8 +71,8 @@ def _explain(error: Exception) -> SyncError:
         passing = passing or isinstance(link, _OUTAGES)
         if isinstance(link, HttpResponseError) and isinstance(link.response, HttpResponse):
             status = link.response.status_code
-            passing = passing or status >= _SERVER_ERROR or status in _MAY_PASS
-            wait = retry_after(link.response.headers.get("Retry-After"))
+            passing = passing or may_pass(status)
+            wait = retry_after(link.response.headers)
     code = _CODE.search(str(error))
     what = f"{type(error).__name__}, {code.group()}" if code else type(error).__name__
     if passing:

@@ -15,6 +15,7 @@ from azure.identity import (
     WorkloadIdentityCredential,
 )
 
+from sync.adapters.azure.credential_errors import may_pass
 from sync.adapters.azure.transport import azure_session, azure_transport
 from sync.core.errors import Permanent
 from sync.core.reasons import Reason
@@ -23,8 +24,6 @@ _READ_SECONDS = 5.0
 _BUDGET = {"retry_total": 1, "retry_status": 0}
 """Within Event Grid's 30 seconds; the library's own would outlast them, and sleep a Retry-After."""
 
-_MAY_PASS = frozenset({404, 408, 410, 429})  # 404 and 410 while an endpoint moves
-_SERVER_ERROR = 500
 _EXPIRIES = "expires_on", "expires_in"  # App Service has the one, other hosts the other
 
 
@@ -73,7 +72,7 @@ def _made(kind: type[TokenCredential], client_id: str | None) -> TokenCredential
 def _refuse_ill(response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
     """Raise for an endpoint that is ill: of its status and Retry-After MSAL keeps nothing."""
     answer = response.http_response
-    if answer.status_code in _MAY_PASS or answer.status_code >= _SERVER_ERROR:
+    if may_pass(answer.status_code):
         raise ClientAuthenticationError("the token endpoint is ill", response=answer)
 
 

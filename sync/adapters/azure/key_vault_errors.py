@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
 from urllib3.exceptions import NameResolutionError, SSLError
 
-from sync.adapters.azure.bounded_retry import advised
 from sync.adapters.azure.throttling import Throttled
 from sync.adapters.azure.vault_host import Answer, VaultHost
+from sync.adapters.wire.retry_after import retry_after
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import Unserved
 from sync.core.reasons import Reason
@@ -47,7 +47,7 @@ def refusal(answer: Answer, host: VaultHost) -> SyncError:
         return Transient(
             Reason.VAULT_THROTTLED if status == _TOO_MANY else Reason.VAULT_UNAVAILABLE,
             f"https://{host} answered with HTTP status {status}. This may pass.",
-            advised(answer.headers),
+            retry_after(answer.headers),
         )
     match status:
         case 401:

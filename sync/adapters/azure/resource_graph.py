@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -137,7 +137,8 @@ class ResourceGraph:
         try:
             search = self._search(deadline)
         except SyncError as fault:
-            self._due = self._clock() + max(_RETRY_SECONDS, _advice(fault))
+            advice = fault.retry_after if isinstance(fault, Transient) else None
+            self._due = self._clock() + max(_RETRY_SECONDS, advice or 0.0)
             return replace(self._known, fault=fault)
         self._due = self._clock() + _KEPT_SECONDS
         if search.seen:
@@ -196,38 +197,23 @@ class ResourceGraph:
         return _Search(vaults, frozenset(seen))
 
     def _rows(self, query: str, deadline: Deadline) -> Iterator[tuple[str, str]]:
-        """Yield what a query finds, each a name and a subscription."""
-        link: str | None = None
+        """Yield the name and the subscription of each row that a query finds, page by page."""
+        options: dict[str, object] = {"$top": _PAGE, "resultFormat": "objectArray"}
+        body = {"subscriptions": self._subscriptions, "query": query, "options": options}
         links: set[str] = set()
         while True:
-            rows, link = self._page(query, link, deadline)
-            yield from rows
-            if link is None:
-                return
+            match self._arm.ask(_question(self._subscriptions, body), deadline):
+                case {"data": list(rows), "$skipToken": str(link)} if link:
+                    yield from map(self._row, rows)
+                case {"data": list(rows), "resultTruncated": "false" | False}:
+                    yield from map(self._row, rows)
+                    return
+                case _:
+                    raise self._arm.broken("not all that a search found")
             if link in links:
                 raise self._arm.broken("a search that never ends")
             links.add(link)
-
-    def _page(
-        self, query: str, link: str | None, deadline: Deadline
-    ) -> tuple[list[tuple[str, str]], str | None]:
-        """Return a page's names and subscriptions, and the link to the next page."""
-        options: dict[str, object] = {"$top": _PAGE, "resultFormat": "objectArray"}
-        if link is not None:
             options["$skipToken"] = link
-        body: dict[str, object] = {
-            "subscriptions": self._subscriptions,
-            "query": query,
-            "options": options,
-        }
-        answer = self._arm.ask(_question(self._subscriptions, body), deadline)
-        match answer:
-            case {"data": list(rows), "$skipToken": str(following)} if following:
-                return [self._row(row) for row in rows], following
-            case {"data": list(rows), "resultTruncated": "false" | False}:
-                return [self._row(row) for row in rows], None
-            case _:
-                raise self._arm.broken("not all that a search found")
 
     def _row(self, row: object) -> tuple[str, str]:
         match row:
@@ -237,7 +223,7 @@ class ResourceGraph:
                 raise self._arm.broken("a row without a name")
 
 
-def _question(subscriptions: list[str], body: dict[str, object]) -> Question:
+def _question(subscriptions: list[str], body: Mapping[str, object]) -> Question:
     return Question(
         _PATH,
         _API_VERSION,
@@ -253,10 +239,6 @@ def _role(subscriptions: Sequence[str]) -> str:
         "az role assignment create --role Reader --assignee IDENTITY --scope /subscriptions/"
         f"{subscriptions[0]}{others}"
     )
-
-
-def _advice(fault: SyncError) -> float:
-    return (fault.retry_after or 0.0) if isinstance(fault, Transient) else 0.0
 
 
 def _names(things: Sequence[object]) -> str:

@@ -12,12 +12,12 @@ from azure.core.pipeline.policies import HeadersPolicy
 from azure.core.rest import HttpRequest, HttpResponse
 from requests.exceptions import SSLError
 
-from sync.adapters.azure.bounded_retry import BoundedRetry, advised
+from sync.adapters.azure.bounded_retry import BoundedRetry
 from sync.adapters.azure.credential_errors import Credential
 from sync.adapters.azure.key_vault_errors import FAULTS
 from sync.adapters.azure.throttling import Throttle
 from sync.adapters.azure.transport import azure_session, azure_transport
-from sync.adapters.wire.retry_after import LONGEST_SECONDS
+from sync.adapters.wire.retry_after import LONGEST_SECONDS, retry_after
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import FIELD_MANAGER
 from sync.core.ports import Deadline
@@ -189,7 +189,7 @@ def _codes(response: HttpResponse) -> list[str]:
 
 def _wait(headers: Mapping[str, str]) -> float | None:
     """Return the seconds to wait; Resource Graph may say so as hh:mm:ss instead."""
-    if (told := advised(headers)) is not None:
+    if (told := retry_after(headers)) is not None:
         return told
     match headers.get(_QUOTA_RESETS, "").split(":"):
         case [hours, minutes, seconds] as parts if all(map(str.isdecimal, parts)):

@@ -90,9 +90,9 @@ class ClusterAccess:
             _refuse_ending(target, answer)
         if answer.status in {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.CONFLICT}:
             return True
-        if is_absent(answer.status, answer.data):
+        if is_absent(answer):
             return False
-        error = explain(target, answer.status, answer.headers, answer.data)
+        error = explain(target, answer)
         if error.reason in _LATER:
             return True
         if error.reason in _SAYS_NOTHING:
@@ -154,8 +154,6 @@ def _refuse_ending(target: Target, answer: Answer) -> None:
                 Reason.NAMESPACE_TERMINATING,
                 f"Namespace {target.namespace} is being deleted: create it once it is gone.",
             )
-        case _:
-            pass
 
 
 def _refusal(target: Target, answer: Answer) -> SyncError:
@@ -166,7 +164,7 @@ def _refusal(target: Target, answer: Answer) -> SyncError:
             f"Cluster {target.cluster} refuses even what every user may ask: bind the user to the "
             "ClusterRole system:basic-user.",
         )
-    return explain(target, answer.status, answer.headers, answer.data)
+    return explain(target, answer)
 
 
 def _anywhere(cluster: str) -> Target:

@@ -7,13 +7,13 @@ whole Secret, and that of a policy whatever its author put there.
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from urllib3.exceptions import HTTPError, NameResolutionError, ProxyError, SSLError
 
 from sync.adapters.kubernetes import admission_errors as admission
+from sync.adapters.kubernetes.connection import Answer
 from sync.adapters.wire.bounded_body import AnswerTooLarge
 from sync.adapters.wire.retry_after import retry_after
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
@@ -37,14 +37,14 @@ class _Status:
     """Each a reason and a field."""
 
 
-def is_absent(status: int, body: bytes) -> bool:
-    """Say whether the API server, and nobody in its place, says that there is no such object."""
-    return status == HTTPStatus.NOT_FOUND and _read(body).reason == "NotFound"
+def is_absent(answer: Answer) -> bool:
+    """Return whether the API server itself, and no proxy, says that there is no such object."""
+    return answer.status == HTTPStatus.NOT_FOUND and _read(answer.data).reason == "NotFound"
 
 
-def explain(target: Target, status: int, headers: Mapping[str, str], body: bytes) -> SyncError:
+def explain(target: Target, answer: Answer) -> SyncError:
     """Return the error to raise for an answer that is not a success."""
-    told = _read(body)
+    status, told = answer.status, _read(answer.data)
     if any(reason == "NamespaceTerminating" for reason, _ in told.causes):
         return Permanent(
             Reason.NAMESPACE_TERMINATING,
@@ -52,7 +52,7 @@ def explain(target: Target, status: int, headers: Mapping[str, str], body: bytes
             f"is gone: kubectl create namespace {target.namespace}",
         )
     if status in _MAY_PASS or not _BAD_REQUEST <= status < _SERVER_ERROR:
-        return _unavailable(target, status, headers, told)
+        return _unavailable(target, answer, told)
     if denied := admission.refusal(target, told.message):
         return denied
     return _refused(target, status, told)
@@ -148,16 +148,14 @@ def _unfit(target: Target, status: int, told: _Status) -> Permanent:
     )
 
 
-def _unavailable(
-    target: Target, status: int, headers: Mapping[str, str], told: _Status
-) -> Transient:
+def _unavailable(target: Target, answer: Answer, told: _Status) -> Transient:
     webhook = admission.silent_webhook(told.message)
     why = f": its admission webhook {webhook} does not answer" if webhook else ""
     return Transient(
         Reason.CLUSTER_UNAVAILABLE,
-        f"The API server of cluster {target.cluster} answered with HTTP status {status}{why}. "
-        "This may pass.",
-        retry_after(headers.get("Retry-After")),
+        f"The API server of cluster {target.cluster} answered with HTTP status {answer.status}"
+        f"{why}. This may pass.",
+        retry_after(answer.headers),
     )
 
 

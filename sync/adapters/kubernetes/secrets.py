@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from sync.adapters.kubernetes.api_errors import broken, explain, is_absent
 from sync.adapters.kubernetes.client import Clusters
-from sync.adapters.kubernetes.connection import Answer, Call
+from sync.adapters.kubernetes.connection import Call
 from sync.adapters.kubernetes.secret_document import is_of, parse
 from sync.core.model import FIELD_MANAGER, Actual, Desired, Target
 from sync.core.ports import Deadline
@@ -24,11 +24,11 @@ class KubernetesSecrets:
 
     def read(self, target: Target, deadline: Deadline) -> Actual | None:
         """Return the Secret, or None where there is none (or no namespace)."""
-        answer = self._ask(target, Call("GET", _path(target)), deadline)
-        if is_absent(answer.status, answer.data):
+        answer = self._clusters.ask(target.cluster, Call("GET", _path(target)), deadline)
+        if is_absent(answer):
             return None
         if answer.status != HTTPStatus.OK:
-            raise explain(target, answer.status, answer.headers, answer.data)
+            raise explain(target, answer)
         try:
             return parse(answer.data, target)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -80,16 +80,12 @@ class KubernetesSecrets:
         deadline: Deadline,
     ) -> None:
         body = json.dumps(document, separators=(",", ":")).encode()
-        answer = self._ask(
-            target, Call("PATCH", _path(target) + query, content_type, body), deadline
-        )
+        call = Call("PATCH", _path(target) + query, content_type, body)
+        answer = self._clusters.ask(target.cluster, call, deadline)
         if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            raise explain(target, answer.status, answer.headers, answer.data)
+            raise explain(target, answer)
         if not is_of(answer.data, target):
             raise broken(target, "the answer to a write is of another object")
-
-    def _ask(self, target: Target, call: Call, deadline: Deadline) -> Answer:
-        return self._clusters.ask(target.cluster, call, deadline)
 
 
 def _path(target: Target) -> str:

@@ -2,16 +2,21 @@
 
 import math
 import time
+from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 LONGEST_SECONDS = 3600.0
-"""No service means to be left alone for longer, and a hostile one would keep away others' requests,
-too."""
+"""The longest wait that is believed: no service asks for more, and a hostile server could otherwise
+stop all requests to its host."""
 
 
-def retry_after(header: str | None) -> float | None:
-    """Return the seconds to wait, an hour at most; the header has a number or an HTTP date."""
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that a Retry-After, a number or an HTTP date, asks to wait.
+
+    They are 0 to LONGEST_SECONDS; None without a header that can be read.
+    """
+    header = headers.get("Retry-After")
     if not header:
         return None
     try:

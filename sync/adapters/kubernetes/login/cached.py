@@ -14,10 +14,6 @@ from sync.core.ports import Deadline
 _SECONDS_BETWEEN_TRIES = 30.0
 
 
-def _no_reset() -> None:
-    """Do nothing: there is no cache below."""
-
-
 class Cached[T: Endpoint | Token]:
     """One value for any number of threads, of which one at a time fetches it.
 
@@ -29,7 +25,7 @@ class Cached[T: Endpoint | Token]:
         self,
         fetch: Callable[[Deadline], T],
         patience: float,
-        reset: Callable[[], None] = _no_reset,
+        reset: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._fetch = fetch
