@@ -1,4 +1,4 @@
-"""Asks vaults through the Azure SDK: one client for each vault, one transport for all."""
+"""Sends requests to vaults through the Azure SDK: a client for each vault, one transport."""
 
 import threading
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _API_VERSION = "7.4"
 
 
 class VaultClients:
-    """Sends requests to vaults; for any number of threads. `clock` gives monotonic seconds."""
+    """Sends requests; safe for any number of threads. `clock` returns monotonic seconds."""
 
     def __init__(
         self, credential: TokenCredential, transport: RequestsTransport, clock: Callable[[], float]
@@ -37,12 +37,12 @@ class VaultClients:
     def ask(self, host: VaultHost, url: str, deadline: Deadline) -> Answer:
         """Return the vault's answer to a GET, whatever its status; raises Permanent or Transient.
 
-        `url` may be relative to the vault. A client is kept only of a vault that has answered well:
-        whoever may send events may name any number of vaults that are not there.
+        `url` may be relative to the vault. A client is kept only once its vault has answered with
+        200: events can name any number of vaults that do not exist.
         """
         name = host.vault.text
         client = self._opened.get(name)
-        # Two threads may both make one; setdefault keeps the same for either.
+        # Two threads may both make a client; setdefault gives both the same one.
         client = client or self._opened.setdefault(name, _FirstUse(self._client(host)))
         try:
             self._throttle.check(str(host), deadline.remaining())
@@ -85,10 +85,10 @@ class VaultClients:
 
 
 class _FirstUse:
-    """A vault's client, which one thread uses first.
+    """A vault's client, which one thread uses alone until the first success.
 
-    The SDK's challenge policy drops its token on every 401 and reads it without a lock, so that
-    threads which all meet the vault's first challenge fail each other with AttributeError.
+    The SDK's challenge policy drops its token on every 401 and reads it without a lock: threads
+    that meet the vault's first challenge together make each other fail with AttributeError.
     """
 
     def __init__(self, client: SecretClient) -> None:
@@ -97,7 +97,7 @@ class _FirstUse:
         self.opened = False
 
     def ask(self, send: Callable[[SecretClient], Answer], deadline: Deadline) -> Answer:
-        """Send by the client, one thread alone until the vault has answered well."""
+        """Return the answer of `send`; raises Transient if the client is not free in time."""
         if not self.opened:
             with held(self._first, deadline):
                 if not self.opened:

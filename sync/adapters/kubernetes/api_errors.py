@@ -1,8 +1,8 @@
-"""Turns the API server's refusals into what an operator can act on.
+"""Turns the API server's refusals into errors that an operator can act on.
 
-A body is read only where it is a v1 Status, and even then nothing is quoted but who may not do
-what, names of quotas, policies and webhooks, and the fields of a 422: its message may hold the
-whole Secret, and that of a policy whatever its author put there.
+A body is read only if it is a v1 Status. Of that, only these are quoted: who may not do what, the
+names of quotas, policies and webhooks, and the fields of a 422. Its message may hold the whole
+Secret, and a policy's message anything that its author wrote.
 """
 
 import json
@@ -28,13 +28,13 @@ _MAY_PASS = frozenset({408, 429})
 
 @dataclass(frozen=True, slots=True)
 class _Status:
-    """What is kept of a v1 Status."""
+    """The parts of a v1 Status that are read."""
 
     reason: str = ""
     message: str = ""
     kind: str = ""
     causes: tuple[tuple[str, str], ...] = ()
-    """Each a reason and a field."""
+    """Each a reason and the field it is about."""
 
 
 def is_absent(answer: Answer) -> bool:
@@ -84,7 +84,7 @@ def unreachable(cluster: str, url: str, error: HTTPError) -> Transient:
 
 
 def unauthorized(cluster: str, remedy: str) -> Permanent:
-    """Return the error for a login that is refused though it was renewed just now."""
+    """Return the error for a login that was refused again after it was renewed."""
     return Permanent(
         Reason.CLUSTER_UNAUTHORIZED,
         f"Cluster {cluster} does not accept the app's login (HTTP status 401), looked up anew just "
@@ -93,7 +93,7 @@ def unauthorized(cluster: str, remedy: str) -> Permanent:
 
 
 def broken(target: Target, what: str) -> Transient:
-    """Return the error for an answer that is not the Kubernetes API's."""
+    """Return the error for an answer that the Kubernetes API does not give."""
     return Transient(
         Reason.CLUSTER_ANSWER_BROKEN,
         f"What answers for cluster {target.cluster} is not its API server ({what}). If this "
@@ -184,7 +184,7 @@ def _text(value: object) -> str:
 
 
 def _causes(causes: object) -> list[tuple[str, str]]:
-    """Return reasons and fields, and of those only what has the look of one."""
+    """Return reasons and fields, without texts that do not look like them."""
     found: list[tuple[str, str]] = []
     for cause in causes if isinstance(causes, list) else ():
         match cause:

@@ -1,4 +1,4 @@
-"""Parses a Secret as the API server writes it, once, into what the plan works with."""
+"""Parses the JSON of a Secret into the type that plans are made from."""
 
 import json
 from base64 import b64decode
@@ -10,7 +10,7 @@ from typing import NotRequired, TypedDict
 from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Actual, Target
 
 _SKEW_SECONDS = 60.0
-"""How far apart the clocks of two API servers of a cluster may be, with room."""
+"""More than the clocks of two API servers of a cluster differ."""
 
 type _Fields = Mapping[str, _Fields]
 
@@ -49,7 +49,7 @@ class _Secret(TypedDict):
 
 
 def is_of(document: bytes, target: Target) -> bool:
-    """Tell whether the document is the target's Secret."""
+    """Return whether the document is the target's Secret."""
     try:
         return _is_of(json.loads(document), target)
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -112,9 +112,9 @@ def _is_ours(entry: _Managed) -> bool:
 
 
 def _overlaid(managed: Iterable[_Managed]) -> frozenset[str]:
-    """Return the keys that others applied as stringData, unless that was surely before our write.
+    """Return the keys that others wrote as stringData, unless that was certainly before our write.
 
-    The API server then writes their value into `data` and leaves that field ours.
+    The API server copies their value into `data`, and we stay the owner of that field.
     """
     ours = [_time(entry) for entry in managed if _is_ours(entry)]
     since = max((at for at in ours if at is not None), default=None)
@@ -127,7 +127,7 @@ def _overlaid(managed: Iterable[_Managed]) -> frozenset[str]:
 
 
 def _time(entry: _Managed) -> float | None:
-    """Return epoch seconds; None for what is no such time."""
+    """Return epoch seconds; None if there is no valid time with a zone."""
     with suppress(KeyError, TypeError, ValueError):
         at = datetime.fromisoformat(entry["time"])
         return at.timestamp() if at.tzinfo else None

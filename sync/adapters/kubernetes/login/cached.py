@@ -1,4 +1,4 @@
-"""Keeps what has to be fetched from elsewhere; fetches it again when it is due or was refused."""
+"""Caches a fetched value; fetches it again when it is due or was refused."""
 
 import threading
 import time
@@ -15,10 +15,10 @@ _SECONDS_BETWEEN_TRIES = 30.0
 
 
 class Cached[T: Endpoint | Token]:
-    """One value for any number of threads, of which one at a time fetches it.
+    """A value for any number of threads, of which one at a time fetches it.
 
-    A value that was refused is fetched again at once, but not within `patience` seconds of the last
-    time; `reset` is called before.
+    A refused value is fetched again at once, after calling `reset`, but at most every `patience`
+    seconds. `now` returns epoch seconds.
     """
 
     def __init__(
@@ -41,11 +41,14 @@ class Cached[T: Endpoint | Token]:
 
     @property
     def value(self) -> T | None:
-        """What is cached by now; nothing is fetched."""
+        """The cached value, if any; nothing is fetched."""
         return self._current[0] if self._current else None
 
     def get(self, deadline: Deadline) -> T:
-        """Return the value, renewed if due; raises what the fetch raises once it has expired."""
+        """Return the cached value, refreshed if due; raise only once it has expired.
+
+        Raises what `fetch` raises, or Transient if another thread fetches for too long.
+        """
         current, failure = self._current, self._failure
         if current and self._now() < current[1]:
             return current[0]
@@ -55,13 +58,14 @@ class Cached[T: Endpoint | Token]:
             if self._current is not current and self._current is not None:
                 return self._current[0]
             if self._failure is not None and self._failure is not failure:
-                raise self._failure.with_traceback(None)  # it failed while we waited
+                raise self._failure.with_traceback(None)  # it failed while this thread waited
             return self._fetched(deadline)
 
     def replace(self, refused: T, deadline: Deadline) -> T:
-        """Return another value than the refused one.
+        """Return a value other than the refused one; raises as `get` does.
 
-        Within the patience it is the same one, or the failure to get another is raised again.
+        Within `patience` seconds of the last attempt, return the refused value again, or raise that
+        attempt's failure again.
         """
         with held(self._fetching, deadline):
             value = self.value
@@ -85,7 +89,7 @@ class Cached[T: Endpoint | Token]:
         return value
 
     def _renewed(self, value: T, deadline: Deadline) -> T:
-        """Fetch the next one unless another thread does; use this one while there is no other."""
+        """Fetch the next value unless another thread does; return this one if that fails."""
         if not self._fetching.acquire(blocking=False):
             return value
         try:

@@ -1,4 +1,4 @@
-"""Entra's tokens for a cluster: the app logs in to it as its own identity."""
+"""Gets Entra tokens with which the app's identity logs in to clusters."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _PART_OF_LIFE = 0.8
 
 
 class EntraToken:
-    """The identity's tokens for one audience; `another` makes a credential with an empty cache."""
+    """Tokens for one audience; `another` makes a credential with an empty cache."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class EntraToken:
         )
 
     def fetch(self, _deadline: Deadline) -> Token:
-        """Ask the credential; raises Permanent or Transient."""
+        """Return the credential's token; raises Permanent or Transient."""
         given = Credential(self._credential).get_token(self._scope)
         if header := bearer(given.token):
             life = given.expires_on - self._now()
@@ -48,5 +48,5 @@ class EntraToken:
         )
 
     def reset(self) -> None:
-        """Take another credential: the one at hand has the refused token in its cache."""
+        """Replace the credential, whose cache holds the refused token."""
         self._credential = self._another()

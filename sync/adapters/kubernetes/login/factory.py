@@ -1,4 +1,4 @@
-"""Makes the way to each cluster of the settings."""
+"""Makes the endpoint and token sources for each cluster of the settings."""
 
 import time
 from collections.abc import Callable
@@ -28,13 +28,13 @@ from sync.core.ports import Vaults
 
 _PATIENCE = 5.0
 _ARM_PATIENCE = 60.0
-"""Azure Resource Manager is asked that often at most where an AKS cluster cannot be reached."""
+"""Seconds between two lookups of an AKS cluster that cannot be reached."""
 _ENTRA_PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Azure:
-    """What clusters may need of Azure; `another` makes a credential that has cached nothing."""
+    """What clusters may need from Azure; `another` makes a credential with an empty cache."""
 
     vaults: Vaults
     credential: TokenCredential
@@ -45,15 +45,15 @@ class Azure:
 
 @dataclass(frozen=True, slots=True)
 class KubeconfigFiles:
-    """How kubeconfig files are taken; `default` is the path where the settings name none."""
+    """How kubeconfig files are read; `default` is the path if the settings name none."""
 
     default: str = "~/.kube/config"
     source: Callable[[Kubeconfig, int], EndpointSource] = kubeconfig_endpoint
-    """Given how many connections are kept, too."""
+    """Its second argument is how many connections are kept."""
 
 
 class ClusterLogins:
-    """Makes the ways to clusters; those that log in for one audience share its token."""
+    """Makes the logins of clusters; those with the same Entra audience share its token."""
 
     def __init__(self, azure: Azure | None, concurrency: int, files: KubeconfigFiles) -> None:
         self._given = azure
@@ -62,7 +62,7 @@ class ClusterLogins:
         self._entra: dict[str, tuple[Cached[Token], str]] = {}
 
     def login(self, config: ClusterConfig) -> ClusterLogin:
-        """Return the way to the cluster; nothing is read or asked yet."""
+        """Return the cluster's login, without reading or requesting anything yet."""
         name, many = config.name, self._concurrency
         match config.reach:
             case KubeconfigFile(path, context):

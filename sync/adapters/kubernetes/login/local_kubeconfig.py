@@ -1,6 +1,6 @@
-"""Reads a kubeconfig of this machine as kubectl does, plugins and files included.
+"""Reads a local kubeconfig as kubectl does, with its plugins and files.
 
-The command line alone may: whoever runs it owns the machine and the kubeconfig.
+Only the command line uses this: whoever runs it owns the machine and the kubeconfig.
 """
 
 import logging
@@ -29,11 +29,11 @@ _FAULTS = (
     *(TypeError, AttributeError, ArithmeticError, RecursionError),
 )
 _LOADING = threading.Lock()
-"""The loader keeps one table of the files that it writes keys to, for all that load."""
+"""The loader keeps the files that it writes in one table for all threads."""
 
 
 def local_kubeconfig(own: Kubeconfig, concurrency: int) -> EndpointSource:
-    """Return the source that loads a kubeconfig file, for which a program may have to log in."""
+    """Return the source that loads a kubeconfig file, which may run a program to log in."""
     logging.getLogger().addFilter(_is_no_quotation)
     cached = lru_cache(maxsize=1)(partial(own.connect, concurrency=concurrency))
 
@@ -61,7 +61,7 @@ def _load(own: Kubeconfig) -> Address:
 
 
 def _address(configuration: Configuration) -> Address:
-    """Take what the loader found, the content of its files included; raises AddressError."""
+    """Return the address that the loader found, with the contents of its files."""
     files = (configuration.cert_file, configuration.key_file)
     client = "\n".join(Path(file).read_text("ascii") for file in files if file)
     authority = configuration.ssl_ca_cert
@@ -81,13 +81,13 @@ def _address(configuration: Configuration) -> Address:
 
 
 def _within[T](seconds: float, act: Callable[[], T]) -> T:
-    """Return what it does; raises AddressError if it takes longer, and lets it hang for good."""
+    """Return what `act` returns; raises AddressError, and leaves it running, if it takes longer."""
     outcome = Future[T]()
 
     def run() -> None:
         try:
             outcome.set_result(act())
-        except Exception as error:  # noqa: BLE001 - it is raised where the command waits
+        except Exception as error:  # noqa: BLE001 - it is raised in the thread that waits
             outcome.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()
@@ -98,5 +98,8 @@ def _within[T](seconds: float, act: Callable[[], T]) -> T:
 
 
 def _is_no_quotation(record: logging.LogRecord) -> bool:
-    """Leave out what the loader logs, by no name of its own: it quotes plugins, and so tokens."""
+    """Drop the log records of the loader, which quote plugins' output and so tokens.
+
+    It logs to the root logger, so the module's name is all that tells its records.
+    """
     return record.module != "kube_config"

@@ -1,4 +1,4 @@
-"""What Key Vault secrets hold for the clusters: kubeconfigs, and ServiceAccounts' tokens."""
+"""Reads cluster credentials from Key Vault secrets: kubeconfigs and ServiceAccounts' tokens."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ _YEAR_2500 = 16_725_225_600
 
 @dataclass(frozen=True, slots=True)
 class StoredSecret:
-    """A secret that the settings name, read from its vault like any other secret."""
+    """A Key Vault secret that the settings name for a cluster's credential."""
 
     vaults: Vaults
     ref: CredentialRef
@@ -44,7 +44,7 @@ class StoredSecret:
 
 
 class StoredToken:
-    """A token in a vault: a JWT is read again before it expires, any other every five minutes."""
+    """A token in a vault: a JWT is read again before it expires, another every five minutes."""
 
     def __init__(self, secret: StoredSecret, now: Callable[[], float] = time.time) -> None:
         self._secret = secret
@@ -76,7 +76,7 @@ class StoredToken:
 
 
 def _claims(token: str) -> tuple[float | None, float | None]:
-    """Return when a JWT expires and was issued; nothing of a token that is none."""
+    """Return when a JWT expires and when it was issued, in epoch seconds; None if unknown."""
     parts = token.split(".")
     if len(parts) != _JWT_PARTS:
         return None, None
