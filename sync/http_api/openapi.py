@@ -1,4 +1,4 @@
-"""The OpenAPI description of the HTTP routes, made of what they take and answer."""
+"""Makes the OpenAPI document of the HTTP routes from the dataclasses of requests and answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
@@ -54,9 +54,9 @@ _ANSWERS = tuple(
 
 
 def openapi(*, entra: bool) -> Mapping[str, Json]:
-    """Return the OpenAPI 3.1 document; `entra` says that App Service authentication is on.
+    """Return the OpenAPI 3.1 document.
 
-    Then callers bring a token and not a function key.
+    With `entra` callers need a token, as App Service authentication is on; else a function key.
     """
     refused = _unknown_caller() if entra else _no_key()
     return {
@@ -207,7 +207,7 @@ def _broken(answer: type) -> Schema:
 
 
 def _refusal(reasons: Sequence[Reason]) -> Schema:
-    """Describe what the app answers where it looked at no vault."""
+    """Return the schema of an answer to a request that led to no vault."""
     return schema_of(answers.Refusal, reason=reasons, transient=(False,))
 
 

@@ -1,4 +1,4 @@
-"""Reads the secret behind a certificate: its key, its chain and its authority, all as PEM."""
+"""Reads the secret of a certificate: its key, chain and authority, all as PEM."""
 
 import re
 from base64 import b64decode
@@ -141,7 +141,7 @@ def _read_pkcs12(name: str, text: str, budget: ParseBudget) -> _Parts:
         pass
     else:
         fault = _KEYLESS
-    keys = set(found.keys)  # raised outside the except clauses, whose errors may quote the value
+    keys = set(found.keys)  # raises outside the except clauses, whose errors may quote the value
     if not keys:
         raise _refusal(name, fault)
     if len(keys) > 1:
@@ -160,7 +160,7 @@ def _read_pem(name: str, text: str) -> _Parts:
         raise _refusal(name, _ENCRYPTED)
     if len(keys) > 1:
         raise _refusal(name, _AMBIGUOUS)
-    certificates = [  # what cannot be encoded is no base64 either
+    certificates = [  # what ASCII cannot encode is not base64 either
         block.encode(errors="replace") for label, block in blocks if label in _CERTIFICATE_LABELS
     ]
     return _loaded(name, keys.pop(), certificates, load_pem_x509_certificate)

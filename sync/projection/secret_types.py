@@ -1,4 +1,4 @@
-"""Builds the data of a Secret of one of Kubernetes' types from a vault secret's value."""
+"""Builds the data of a Secret with a built-in Kubernetes type from a vault secret's value."""
 
 import base64
 import json
@@ -51,7 +51,7 @@ _PEM = re.compile(
 
 
 def build(name: str, kind: Built, value: bytes) -> Data:
-    """Return the data of a Secret of the type; raises Permanent, which says what the type needs."""
+    """Return the data of a Secret of this type; raises Permanent, which says what it needs."""
     try:
         return _BUILDERS[kind](
             f"Secret {name!r}, tagged k8s-type {kind.word},", as_text(name, value)
@@ -99,9 +99,9 @@ def _docker_config_of(subject: str, config: Mapping[str, Node]) -> bytes:
 
 
 def _has_login(entry: Node) -> bool:
-    """Return whether the kubelet can read this entry; one bad entry makes it refuse all.
+    """Return whether the kubelet can use this entry; with a bad entry it refuses them all.
 
-    `identitytoken` is not for the kubelet but for builders that read the same config.
+    `identitytoken` is not for the kubelet, but for builders that read the same config.
     """
     if not isinstance(entry, dict):
         return False

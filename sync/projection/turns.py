@@ -1,4 +1,4 @@
-"""Lets one thread at a time parse, so that parsing does not slow down all other threads."""
+"""Lets only one thread at a time parse, so that parsing does not slow down the others."""
 
 from threading import Event, Lock
 
@@ -33,4 +33,4 @@ class Turns:
 
 
 PARSING = Turns()
-"""The turns of all threads of this process that read values."""
+"""The turns of all threads of this process that parse values."""

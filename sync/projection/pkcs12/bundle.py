@@ -42,7 +42,7 @@ class Contents:
 
 
 def open_pkcs12(encoded: bytes, budget: ParseBudget) -> Contents:
-    """Read a bundle, and pay for it from the budget.
+    """Return the contents of a bundle, and spend its rounds from the budget.
 
     Raises Locked, TooManyRounds or BudgetSpent; ValueError or LookupError if it is no such bundle.
     """

@@ -1,4 +1,4 @@
-"""Reads from a bundle's headers how its parts are authenticated and encrypted."""
+"""Parses how the parts of a bundle are authenticated and encrypted."""
 
 import hashlib
 import hmac
@@ -57,12 +57,12 @@ _NEW_CIPHERS: Mapping[str, tuple[_Decrypt, int]] = {
 
 
 class Locked(ValueError):
-    """Neither the empty password nor none opens it."""
+    """The bundle opens neither with the empty password nor without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encrypted:
-    """Encrypted data; its initial vector is stated, or derived like its key."""
+    """Encrypted data; `start` is its initial vector, or how it is derived."""
 
     decrypt: _Decrypt
     key: Derivation
