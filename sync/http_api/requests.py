@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from sync.core.model import OBJECT_NAME
 from sync.http_api.dataclass_json import Doc
 
-_BLANKS = r"\s\x1c-\x1f\x85"  # all that the app strips, more than `\\s` of JSON Schema
+_BLANKS = r"\s\x1c-\x1f\x85"  # what the app strips; `\s` alone matches less
 _Filled = {"pattern": f"[^{_BLANKS}]"}
 _AzureName = {
     "pattern": rf"^[{_BLANKS}]*(?=[0-9A-Za-z-]{{3,24}}[{_BLANKS}]*$)"

@@ -148,9 +148,7 @@ def _no_constant(_: str) -> Never:
 def _read_dotenv(subject: str, text: str) -> Node:
     if _LONG_BLANKS.search(text):
         raise not_of_format(subject, f"has {MAX_BLANKS} blanks in a row, which are not read")
-    if _BASE64.fullmatch(
-        text.strip()
-    ):  # dotenv reads it as a name, and messages quote names
+    if _BASE64.fullmatch(text.strip()):  # dotenv reads it as a name, and messages quote names
         raise not_of_format(
             subject, "is no dotenv but looks like base64, which k8s-encoding undoes"
         )

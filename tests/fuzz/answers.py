@@ -13,7 +13,7 @@ from sync.adapters.azure.resource_graph import ResourceGraph
 from sync.adapters.kubernetes.cluster_config import CredentialRef
 from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig, kubeconfig_endpoint
 from sync.adapters.kubernetes.login.local_kubeconfig import local_kubeconfig
-from sync.adapters.kubernetes.login.stored_token import StoredSecret, StoredToken
+from sync.adapters.kubernetes.login.tokens import StoredSecret, StoredToken
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.app.status import SecretStatus, VaultStatus
 from sync.core.annotation import decode, encode

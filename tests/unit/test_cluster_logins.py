@@ -16,10 +16,8 @@ from sync.adapters.kubernetes.cluster_config import Entra as ByEntra
 from sync.adapters.kubernetes.login.cached import Cached
 from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
 from sync.adapters.kubernetes.login.endpoints import aks_endpoint
-from sync.adapters.kubernetes.login.entra_token import EntraToken
 from sync.adapters.kubernetes.login.factory import Azure, ClusterLogins, KubeconfigFiles
-from sync.adapters.kubernetes.login.sources import Token
-from sync.adapters.kubernetes.login.stored_token import StoredSecret, StoredToken
+from sync.adapters.kubernetes.login.tokens import EntraToken, StoredSecret, StoredToken, Token
 from sync.core.errors import Permanent, Transient
 from sync.core.model import ListedSecret, SecretName, Unserved, VaultName, VaultSecret
 from sync.core.ports import Deadline

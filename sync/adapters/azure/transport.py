@@ -1,6 +1,5 @@
 """The transport for Azure SDK clients: a shared session with limits on each answer."""
 
-from collections.abc import Mapping
 from ssl import SSLContext
 from typing import TYPE_CHECKING
 
@@ -9,7 +8,7 @@ from azure.core.exceptions import DecodeError
 from azure.core.pipeline.transport import RequestsTransport
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ReadTimeout, SSLError
-from urllib3 import PoolManager, exceptions
+from urllib3 import BaseHTTPResponse, PoolManager, exceptions
 
 from sync.adapters.azure.bounded_retry import READ_SECONDS
 from sync.adapters.wire import bounded_body as body
@@ -88,21 +87,13 @@ class _Bounded(HTTPAdapter):
     def cert_verify(self, conn: object, url: str, verify: bool | str, cert: object) -> None:  # noqa: FBT001 - likewise
         """Do nothing: what requests sets here would make each connection load the authorities."""
 
-    def send(  # noqa: PLR0913, PLR0917 - likewise
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,  # noqa: ARG002, FBT001, FBT002 - likewise
-        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
-        verify: bool | str = True,  # noqa: FBT001, FBT002 - likewise
-        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
-        proxies: Mapping[str, str] | None = None,
+    def build_response(
+        self, req: requests.PreparedRequest, resp: BaseHTTPResponse
     ) -> requests.Response:
-        """Send the request and read the body; raises what `Session.send` raises for either."""
-        response = super().send(
-            request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies
-        )
+        """Return the response with its body read; raises what requests raises for a bad body."""
+        response = super().build_response(req, resp)
         try:
-            response._content = body.whole(response.raw)  # noqa: SLF001 - as `content` does
+            response._content = body.whole(resp)  # noqa: SLF001 - as `content` does
         except body.AnswerTooLarge:
             failure: Exception = DecodeError("the answer is too large")
         except exceptions.TimeoutError as error:

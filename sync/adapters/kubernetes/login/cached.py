@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import inf
 
 from sync.adapters.kubernetes.connection import Endpoint
-from sync.adapters.kubernetes.login.sources import Token
+from sync.adapters.kubernetes.login.tokens import Token
 from sync.adapters.wire.locks import held
 from sync.core.errors import SyncError
 from sync.core.ports import Deadline

@@ -1,6 +1,7 @@
 """Finds the API servers that Azure Resource Manager knows, and those that the settings name."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +9,6 @@ from typing import TYPE_CHECKING
 from sync.adapters.kubernetes.address import Address, AddressError, checked, connect, server_url
 from sync.adapters.kubernetes.cluster_config import Server
 from sync.adapters.kubernetes.connection import Endpoint
-from sync.adapters.kubernetes.login.sources import EndpointSource
 from sync.core.ports import Deadline
 
 if TYPE_CHECKING:
@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 type AskAzure = Callable[[str, Deadline], "ClusterEndpoint"]
 """Returns the endpoint of the AKS cluster with that resource id."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSource:
+    """Where the address of an API server is found.
+
+    `fetch` returns an equal endpoint while nothing changed; it raises Permanent or Transient.
+    `may_move` is true if another fetch may find the address or its certificate authority changed.
+    """
+
+    fetch: Callable[[Deadline], Endpoint]
+    may_move: bool
 
 
 def aks_endpoint(ask: AskAzure, resource_id: str, concurrency: int) -> EndpointSource:

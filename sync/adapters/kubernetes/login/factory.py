@@ -19,11 +19,14 @@ from sync.adapters.kubernetes.cluster_config import (
 )
 from sync.adapters.kubernetes.login.cached import Cached
 from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
-from sync.adapters.kubernetes.login.endpoints import AskAzure, aks_endpoint, server_endpoint
-from sync.adapters.kubernetes.login.entra_token import EntraToken
+from sync.adapters.kubernetes.login.endpoints import (
+    AskAzure,
+    EndpointSource,
+    aks_endpoint,
+    server_endpoint,
+)
 from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig, kubeconfig_endpoint
-from sync.adapters.kubernetes.login.sources import EndpointSource, Token
-from sync.adapters.kubernetes.login.stored_token import StoredSecret, StoredToken
+from sync.adapters.kubernetes.login.tokens import EntraToken, StoredSecret, StoredToken, Token
 from sync.core.ports import Vaults
 
 _PATIENCE = 5.0

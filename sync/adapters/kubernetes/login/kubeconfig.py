@@ -12,8 +12,8 @@ from pathlib import Path
 from sync.adapters.kubernetes.address import Address, AddressError, checked, connect
 from sync.adapters.kubernetes.connection import Endpoint
 from sync.adapters.kubernetes.kubeconfig_data import UNREADABLE, parse
-from sync.adapters.kubernetes.login.sources import EndpointSource
-from sync.adapters.kubernetes.login.stored_token import READ_EVERY, StoredSecret
+from sync.adapters.kubernetes.login.endpoints import EndpointSource
+from sync.adapters.kubernetes.login.tokens import READ_EVERY, StoredSecret
 from sync.core.ports import Deadline
 
 _LOG = logging.getLogger("keyvault-sync")

@@ -20,8 +20,8 @@ from urllib3.exceptions import HTTPError
 from sync.adapters.kubernetes.address import Address, AddressError, server_url
 from sync.adapters.kubernetes.connection import Endpoint
 from sync.adapters.kubernetes.kubeconfig_data import token_header
+from sync.adapters.kubernetes.login.endpoints import EndpointSource
 from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig
-from sync.adapters.kubernetes.login.sources import EndpointSource
 from sync.core.ports import Deadline
 
 _FAULTS = (
