@@ -23,36 +23,11 @@ class _Managed(TypedDict):
     fieldsV1: NotRequired[_Fields]
 
 
-class _Owner(TypedDict):
-    kind: str
-    name: str
-    uid: str
-
-
-class _Metadata(TypedDict):
-    name: str
-    namespace: str
-    resourceVersion: str
-    uid: NotRequired[str]
-    labels: NotRequired[dict[str, str] | None]
-    annotations: NotRequired[dict[str, str] | None]
-    ownerReferences: NotRequired[list[_Owner] | None]
-    managedFields: NotRequired[list[_Managed] | None]
-
-
-class _Secret(TypedDict):
-    kind: str
-    type: str
-    metadata: _Metadata
-    data: NotRequired[dict[str, str] | None]
-    immutable: NotRequired[bool | None]
-
-
 def is_of(document: bytes, target: Target) -> bool:
     """Return whether the document is the target's Secret."""
     try:
         return _is_of(json.loads(document), target)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, RecursionError):
         return False
 
 
@@ -61,7 +36,7 @@ def parse(document: bytes, target: Target) -> Actual:
 
     Raises ValueError, KeyError, TypeError, AttributeError or RecursionError for anything else.
     """
-    secret: _Secret = json.loads(document)
+    secret = json.loads(document)
     if not _is_of(secret, target):
         raise ValueError("not the Secret")
     metadata = secret["metadata"]
@@ -97,10 +72,12 @@ def parse(document: bytes, target: Target) -> Actual:
     )
 
 
-def _is_of(secret: _Secret, target: Target) -> bool:
-    metadata = secret["metadata"]
-    where = secret["kind"], metadata["namespace"], metadata["name"]
-    return where == ("Secret", target.namespace, target.secret)
+def _is_of(secret: object, target: Target) -> bool:
+    match secret:
+        case {"kind": "Secret", "metadata": {"namespace": target.namespace, "name": target.secret}}:
+            return True
+        case _:
+            return False
 
 
 def _is_ours(entry: _Managed) -> bool:
