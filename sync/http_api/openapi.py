@@ -46,9 +46,9 @@ _WWW_AUTHENTICATE: Schema = {
     }
 }
 _REQUESTS = (ResyncVault, ResyncStage, ResyncAll)
-_ANSWERS = tuple(
+_ANSWERS = tuple(  # each after those that hold it, as docs/api.md shows them
     each
-    for each in vars(answers).values()
+    for each in reversed(vars(answers).values())
     if is_dataclass(each) and isinstance(each, type) and each.__module__ == answers.__name__
 )
 
