@@ -34,12 +34,16 @@ _NEEDS: Mapping[Built, str] = {
     ),
 }
 
-_BLANK: Mapping[SecretType, Data] = {
+BLANK: Mapping[SecretType, Data] = {
     SecretType.TLS: {"tls.crt": b"", "tls.key": b""},
     SecretType.DOCKERCONFIGJSON: {DOCKER_CONFIG: b'{"auths":{}}'},
     SecretType.BASIC_AUTH: {"username": b"", "password": b""},
     SecretType.SSH_AUTH: {PRIVATE_KEY: b"\n"},
 }
+"""The least data that the API server accepts for each type, for a Secret without a value.
+
+https://kubernetes.io/docs/concepts/configuration/secret/#secret-types
+"""
 
 _USER_PASSWORD = re.compile(r"([^:\r\n]*):([^\r\n]*)(?:\r?\n)?")
 _PEM = re.compile(
@@ -58,14 +62,6 @@ def build(name: str, kind: Built, value: bytes) -> Data:
         )
     except Permanent as fault:
         raise Permanent(Reason.VALUE_NOT_OF_TYPE, f"{fault.message} {_NEEDS[kind]}") from fault
-
-
-def blank(kind: SecretType) -> Data:
-    """Return the least data that the API server accepts for the type, for a Secret without a value.
-
-    https://kubernetes.io/docs/concepts/configuration/secret/#secret-types
-    """
-    return _BLANK[kind]
 
 
 def _docker_config(subject: str, text: str) -> Data:

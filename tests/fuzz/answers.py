@@ -252,7 +252,7 @@ def _stored_token(given: bytes) -> object:
 
 def _kubeconfig(given: bytes) -> object:
     config = Kubeconfig.in_settings("main", None, text_of(given))
-    return kubeconfig_endpoint(config, 1).fetch(soon())
+    return kubeconfig_endpoint(config).fetch(soon())
 
 
 def _oidc(given: bytes) -> object:
@@ -264,7 +264,7 @@ def _oidc(given: bytes) -> object:
         json.dump(KUBECONFIG | {"users": [{"name": "u", "user": user}]}, file)
         file.flush()
         config = Kubeconfig.in_file("main", None, file.name)
-        return local_kubeconfig(config, 1).fetch(soon())
+        return local_kubeconfig(config).fetch(soon())
 
 
 def _json(document: object) -> str:

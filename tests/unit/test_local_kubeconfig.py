@@ -37,7 +37,7 @@ CREDENTIAL = {
 def login(path: Path | str, context: str | None = None) -> ClusterLogin:
     """Make the command line's way to the cluster of a kubeconfig file."""
     files = KubeconfigFiles(str(path), local_kubeconfig)
-    return ClusterLogins(None, 1, files).login(ClusterConfig("main", KubeconfigFile(None, context)))
+    return ClusterLogins(None, files).login(ClusterConfig("main", KubeconfigFile(None, context)))
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_plugin_is_run(path: Path) -> None:
 def test_a_plugin_is_run_by_files_alone() -> None:
     """A kubeconfig that stands in SYNC_CLUSTERS is data on the command line, too."""
     text = document(plugin("print()"))
-    logins = ClusterLogins(None, 1, KubeconfigFiles("", local_kubeconfig))
+    logins = ClusterLogins(None, KubeconfigFiles("", local_kubeconfig))
     with pytest.raises(Permanent, match="exec"):
         logins.login(ClusterConfig("main", KubeconfigText(text))).open(soon())
 

@@ -26,6 +26,7 @@ from sync.core.ports import Deadline
 from sync.projection.rules import DEFAULT_RULES
 
 _VAULTS_KEPT_OPEN = 64
+_CONNECTIONS = 16  # to each vault
 _VERSION = re.compile(r"[0-9A-Za-z]{1,64}")
 _BOUNDS = Bounds(secrets=20_000, size=24 << 20)
 """Far more than one vault's Secrets have room for; eight such vaults fit into 512 MB."""
@@ -34,9 +35,8 @@ _BOUNDS = Bounds(secrets=20_000, size=24 << 20)
 class KeyVaults:
     """Reads Key Vaults; safe for any number of threads.
 
-    `reads` returns whether any rule looks at a tag of that name. `concurrency` is how many
-    connections to each vault are kept open. A vault beyond the `bounds` is refused. `now` returns
-    epoch seconds, `clock` monotonic seconds as in a Deadline.
+    `reads` returns whether any rule looks at a tag of that name. A vault beyond the `bounds` is
+    refused. `now` returns epoch seconds, `clock` monotonic seconds as in a Deadline.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - a limit and two clocks, for tests
@@ -44,7 +44,6 @@ class KeyVaults:
         credential: TokenCredential,
         dns_suffix: str,
         reads: ReadsTag = DEFAULT_RULES.reads,
-        concurrency: int = 16,
         now: Callable[[], float] = time.time,
         bounds: Bounds = _BOUNDS,
         clock: Callable[[], float] = time.monotonic,
@@ -53,7 +52,7 @@ class KeyVaults:
         self._reads = reads
         self._now = now
         self._bounds = bounds
-        self._session = azure_session(_VAULTS_KEPT_OPEN, concurrency)
+        self._session = azure_session(_VAULTS_KEPT_OPEN, _CONNECTIONS)
         self._clients = VaultClients(credential, azure_transport(self._session), clock)
 
     def list(self, vault: VaultName, deadline: Deadline) -> Sequence[ListedSecret]:

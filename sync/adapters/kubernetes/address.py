@@ -22,6 +22,7 @@ from sync.adapters.wire.trust import cluster_context, new_cluster_context
 from sync.core.errors import Permanent
 from sync.core.reasons import Reason
 
+_CONNECTIONS = 16  # that are kept open to each cluster
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _HOST = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,252}", re.ASCII | re.IGNORECASE)
 
@@ -57,11 +58,8 @@ def checked(make: Callable[[], Endpoint], what: str, hint: str) -> Endpoint:
     raise Permanent(Reason.CLUSTER_CONFIG, f"{what} cannot be used: {problem}. {hint}".rstrip())
 
 
-def connect(address: Address, concurrency: int) -> Endpoint:
-    """Return the endpoint, which keeps that many connections open; raises AddressError.
-
-    It does not connect yet.
-    """
+def connect(address: Address) -> Endpoint:
+    """Return the endpoint, without connecting yet; raises AddressError."""
     name = address.server_name
     if name is not None and not (_HOST.fullmatch(name) and _has_labels(name)):
         raise AddressError("its tls-server-name is no host name")
@@ -69,7 +67,7 @@ def connect(address: Address, concurrency: int) -> Endpoint:
         shared = cluster_context(address.ca_pem)
     except (OSError, ValueError, TypeError):
         raise AddressError("its certificate authority is no PEM certificate") from None
-    manager = _manager(address, concurrency, shared)
+    manager = _manager(address, shared)
     manager.connection_pool_kw["ssl_context"] = _own_context(address) or shared
     return Endpoint(address.url, with_read_deadline(manager), address.authorization)
 
@@ -117,10 +115,10 @@ def _has_labels(host: str) -> bool:
         return False
 
 
-def _manager(address: Address, concurrency: int, trust: ssl.SSLContext) -> PoolManager:
+def _manager(address: Address, trust: ssl.SSLContext) -> PoolManager:
     """Return the pool that the kubernetes package makes for the address and its proxy."""
     configuration = Configuration(host=address.url, proxy="", no_proxy="")
-    configuration.connection_pool_maxsize = concurrency
+    configuration.connection_pool_maxsize = _CONNECTIONS
     configuration.keep_alive = True  # load balancers drop connections that are idle for 4 minutes
     if address.server_name is not None:
         configuration.tls_server_name = address.server_name

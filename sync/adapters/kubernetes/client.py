@@ -18,18 +18,16 @@ _MOVED = (SSLError, NewConnectionError, ConnectTimeoutError)
 class Clusters:
     """The clusters of the settings, connected at their first call; safe for any number of threads.
 
-    `concurrency` is how many connections to each cluster are kept. `azure` is needed unless every
-    cluster has a kubeconfig in a file or in the settings.
+    `azure` is needed unless every cluster has a kubeconfig in a file or in the settings.
     """
 
     def __init__(
         self,
         configs: Iterable[ClusterConfig],
         azure: Azure | None = None,
-        concurrency: int = 16,
         files: KubeconfigFiles | None = None,
     ) -> None:
-        logins = ClusterLogins(azure, concurrency, files or KubeconfigFiles())
+        logins = ClusterLogins(azure, files or KubeconfigFiles())
         self._logins = {config.name: logins.login(config) for config in configs}
 
     def ask(self, cluster: str, call: Call, deadline: Deadline) -> Answer:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +30,9 @@ class EndpointSource:
     may_move: bool
 
 
-def aks_endpoint(ask: AskAzure, resource_id: str, concurrency: int) -> EndpointSource:
+def aks_endpoint(ask: AskAzure, resource_id: str) -> EndpointSource:
     """Return the source that asks Azure; a cluster that was made anew has another endpoint."""
-    cached = lru_cache(maxsize=1)(partial(connect, concurrency=concurrency))
+    cached = lru_cache(maxsize=1)(connect)
 
     def fetch(deadline: Deadline) -> Endpoint:
         answer = ask(resource_id, deadline)
@@ -45,9 +45,9 @@ def aks_endpoint(ask: AskAzure, resource_id: str, concurrency: int) -> EndpointS
     return EndpointSource(fetch, may_move=True)
 
 
-def server_endpoint(name: str, server: Server, concurrency: int) -> EndpointSource:
+def server_endpoint(name: str, server: Server) -> EndpointSource:
     """Return the source for a URL; it reads a certificate authority in a file at each fetch."""
-    cached = lru_cache(maxsize=1)(partial(connect, concurrency=concurrency))
+    cached = lru_cache(maxsize=1)(connect)
     ca = server.ca
     hint = f"Look: openssl x509 -noout -subject -in {ca}" if isinstance(ca, Path) else ""
 

@@ -51,37 +51,35 @@ class KubeconfigFiles:
     """How kubeconfig files are read; `default` is the path if the settings name none."""
 
     default: str = "~/.kube/config"
-    source: Callable[[Kubeconfig, int], EndpointSource] = kubeconfig_endpoint
-    """Its second argument is how many connections are kept."""
+    source: Callable[[Kubeconfig], EndpointSource] = kubeconfig_endpoint
 
 
 class ClusterLogins:
     """Makes the logins of clusters; those with the same Entra audience share its token."""
 
-    def __init__(self, azure: Azure | None, concurrency: int, files: KubeconfigFiles) -> None:
+    def __init__(self, azure: Azure | None, files: KubeconfigFiles) -> None:
         self._given = azure
-        self._concurrency = concurrency
         self._files = files
         self._entra: dict[str, tuple[Cached[Token], str]] = {}
 
     def login(self, config: ClusterConfig) -> ClusterLogin:
         """Return the cluster's login, without reading or requesting anything yet."""
-        name, many = config.name, self._concurrency
+        name = config.name
         match config.reach:
             case KubeconfigFile(path, context):
                 own = Kubeconfig.in_file(name, context, path or self._files.default)
-                return _with_own_login(self._files.source(own, many), own)
+                return _with_own_login(self._files.source(own), own)
             case KubeconfigText(text, context):
                 own = Kubeconfig.in_settings(name, context, text)
-                return _with_own_login(kubeconfig_endpoint(own, many), own)
+                return _with_own_login(kubeconfig_endpoint(own), own)
             case StoredKubeconfig(ref, context):
                 now, secret = self._azure.now, StoredSecret(self._azure.vaults, ref)
                 own = Kubeconfig.in_vault(name, context, secret)
-                return _with_own_login(kubeconfig_endpoint(own, many, now), own, now)
+                return _with_own_login(kubeconfig_endpoint(own, now), own, now)
             case Server(_, _, login) as server:
-                return self._with_token(server_endpoint(name, server, many), _PATIENCE, login)
+                return self._with_token(server_endpoint(name, server), _PATIENCE, login)
             case Aks(resource_id, login):
-                source = aks_endpoint(self._azure.managed_cluster, resource_id, many)
+                source = aks_endpoint(self._azure.managed_cluster, resource_id)
                 return self._with_token(source, _ARM_PATIENCE, login)
 
     @property

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import inf
 from pathlib import Path
 
@@ -68,7 +68,7 @@ class Kubeconfig:
         what = f"The kubeconfig {self.place} for cluster {self.cluster}"
         return checked(make, what, f"Try it: {self.trial}{chosen} get --raw /version")
 
-    def connect(self, address: Address, concurrency: int) -> Endpoint:
+    def connect(self, address: Address) -> Endpoint:
         """Return the endpoint; log a warning if TLS verification is off; raises AddressError."""
         if not address.verified:
             _LOG.warning(
@@ -77,14 +77,12 @@ class Kubeconfig:
                 "Give it the cluster's certificate-authority-data.",
                 self.cluster,
             )
-        return connect(address, concurrency)
+        return connect(address)
 
 
-def kubeconfig_endpoint(
-    own: Kubeconfig, concurrency: int, now: Callable[[], float] = time.time
-) -> EndpointSource:
+def kubeconfig_endpoint(own: Kubeconfig, now: Callable[[], float] = time.time) -> EndpointSource:
     """Return the source that reads the kubeconfig, whose endpoints have the kubeconfig's login."""
-    cached = lru_cache(maxsize=1)(partial(own.connect, concurrency=concurrency))
+    cached = lru_cache(maxsize=1)(own.connect)
 
     def fetch(deadline: Deadline) -> Endpoint:
         endpoint = own.checked(lambda: cached(parse(own.read(deadline), own.context)))

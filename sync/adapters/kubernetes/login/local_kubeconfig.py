@@ -32,10 +32,10 @@ _LOADING = threading.Lock()
 """The loader keeps the files that it writes in one table for all threads."""
 
 
-def local_kubeconfig(own: Kubeconfig, concurrency: int) -> EndpointSource:
+def local_kubeconfig(own: Kubeconfig) -> EndpointSource:
     """Return the source that loads a kubeconfig file, which may run a program to log in."""
     logging.getLogger().addFilter(_is_no_quotation)
-    cached = lru_cache(maxsize=1)(partial(own.connect, concurrency=concurrency))
+    cached = lru_cache(maxsize=1)(own.connect)
 
     def fetch(deadline: Deadline) -> Endpoint:
         seconds = deadline.remaining()
