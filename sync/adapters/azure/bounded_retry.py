@@ -27,7 +27,7 @@ type _Response = PipelineResponse[HttpRequest, HttpResponse]
 
 
 class BoundedRetry(HTTPPolicy[HttpRequest, HttpResponse]):
-    """Retries a failure that may pass twice, and waits for a Retry-After if there is time.
+    """Tries again, up to twice, what may pass; obeys a Retry-After if there is time for it.
 
     All calls to a host that throttles wait together, as the Throttle says. The SDK's own policy
     sleeps any Retry-After in full, retries any status that has one, and lets the last try read

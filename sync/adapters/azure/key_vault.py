@@ -98,10 +98,10 @@ class KeyVaults:
 
 
 def _read_at(answer: Answer) -> float | None:
-    """Return epoch seconds, by the vault's clock, at or before which it read the secret.
+    """Return the latest whole second, by the vault's clock, before which it cannot have read.
 
-    The vault dates the answer after reading it, at most `answer.seconds` after the request was
-    sent. None if the answer has no date.
+    It read after the request was sent, and dated the answer after that: at most `answer.seconds`
+    before that date. None if the answer has no date.
     """
     date = http_date(answer.headers.get("Date"))
     return None if date is None else float(math.floor(date - answer.seconds))

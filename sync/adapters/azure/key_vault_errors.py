@@ -28,8 +28,8 @@ _SERVER_ERROR = 500
 def unserved(answer: Answer) -> Unserved | None:
     """Return why the vault does not serve the secret; None if the answer does not say so.
 
-    Key Vault's code for a missing secret is SecretNotFound. Other codes are accepted, for servers
-    that speak its protocol, since only a listing removes keys; a 404 without any code is not.
+    Key Vault's code for a missing secret is SecretNotFound; other servers that speak its protocol
+    may use another. A 404 without any code does not come from a vault.
     """
     match answer.status, *_codes(answer):
         case 404, str(code), _ if code != "VaultNotFound":
