@@ -36,10 +36,6 @@ class Platform:
         """Return what makes an app search."""
         return {"SYNC_DISCOVERY": "resource-graph", "SYNC_SUBSCRIPTIONS": self.subscription}
 
-    def searches(self) -> int:
-        """Return how many searches there were in the session."""
-        return self.world.stack.resource_manager.requests["graph"]
-
     def see(self, *, granted: bool) -> None:
         """Let the app's identity see the subscription, or not."""
         self.world.stack.resource_manager.reader(self.subscription, granted=granted)
