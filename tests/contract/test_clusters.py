@@ -1,11 +1,10 @@
 """How the connections to clusters trust and log in, against servers that insist on it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from azure.core.credentials import AccessToken
 
 from local.api_server import AKS_AUDIENCE, ApiServer
 from local.authority import Authority
@@ -31,22 +30,9 @@ from tests.kit.chains import chain_of, key_pem, pem
 from tests.kit.errors import raises
 from tests.kit.kubeconfigs import document, encoded
 from tests.kit.scripted import Answer, Scripted, soon
+from tests.kit.tokens import Issued
 
 VERSION = Call("GET", "/version")
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A credential over the local identity, without a cache."""
-
-    identity: Identity
-    scopes: list[str] = field(default_factory=list)
-
-    def get_token(self, *scopes: str, **_options: object) -> AccessToken:
-        """Issue a token for the scope's resource."""
-        self.scopes.extend(scopes)
-        token = self.identity.issue(scopes[0].removesuffix("/.default"))
-        return AccessToken(token.secret, token.expires_on)
 
 
 @dataclass(slots=True)

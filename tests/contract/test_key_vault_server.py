@@ -5,13 +5,12 @@ import subprocess
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from azure.core.credentials import AccessToken
 from azure.core.exceptions import (
     ClientAuthenticationError,
     HttpResponseError,
@@ -41,23 +40,10 @@ from local.key_vault import (
 from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
 from tests.kit.fakes import Clock
+from tests.kit.tokens import Issued
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 RESOURCE = "https://vault.azure.net"
-
-
-@dataclass(slots=True)
-class Credential:
-    """A credential that takes its tokens straight from the identity."""
-
-    identity: Identity
-    scopes: list[str] = field(default_factory=list)
-
-    def get_token(self, *scopes: str, **_options: object) -> AccessToken:
-        """Issue a token as the managed-identity endpoint does."""
-        self.scopes += scopes
-        token = self.identity.issue(scopes[0].removesuffix("/.default"))
-        return AccessToken(token.secret, token.expires_on)
 
 
 @dataclass(slots=True)
@@ -108,7 +94,7 @@ def connect(stack: Stack) -> Iterator[Callable[[str], SecretClient]]:
     def connect(name: str) -> SecretClient:
         client = SecretClient(
             f"https://{name}.vault.azure.net",
-            Credential(stack.identity),
+            Issued(stack.identity),
             proxies={"https": stack.proxy_url},
             connection_verify=str(stack.ca),
             retry_total=0,

@@ -7,7 +7,6 @@ from typing import Protocol
 from unittest import mock
 
 import requests
-from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import RequestsTransport
 
 from local.kubernetes.credentials import kubeconfig
@@ -21,6 +20,7 @@ from sync.core.ports import Deadline
 from sync.reconcile.reconciler import Reconciler
 from tests.kit.apps import NAMING, app_of
 from tests.kit.fakes import Inline, no_wait_turns
+from tests.kit.tokens import Token
 from tests.model.inside import Answered, Sent, pool_class
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
@@ -69,11 +69,6 @@ class Wire:
         self.world.sleep(seconds)
 
 
-class _Credential:
-    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
-        return AccessToken(TOKEN, int(time.time()) + 86_400)
-
-
 @dataclass(frozen=True, slots=True)
 class Real:
     """The app's parts, as the bootstrap puts them together."""
@@ -100,7 +95,7 @@ def build(wire: Wire) -> Real:
         mock.patch("sync.adapters.azure.key_vault.azure_transport", _transport(wire.sleep)),
     ):
         clusters = Clusters([ClusterConfig("default", KubeconfigText(text))])
-        key_vaults = KeyVaults(_Credential(), "vault.azure.net", now=wire.now, clock=wire.now)
+        key_vaults = KeyVaults(Token(TOKEN), "vault.azure.net", now=wire.now, clock=wire.now)
         cluster = KubernetesSecrets(clusters)
         _open(key_vaults, cluster, vaults)
     reconciler = Reconciler(key_vaults, cluster, wire.now, turns=no_wait_turns)

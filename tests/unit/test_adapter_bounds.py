@@ -26,8 +26,9 @@ from sync.adapters.wire.retry_after import retry_after
 from sync.core.errors import SyncError, Transient
 from sync.telemetry import quiet_sdks
 from tests.kit.scripted import behind_proxy, soon
+from tests.kit.tokens import Token
 from tests.leaks.dye import PLANTED
-from tests.unit.test_adapter_key_vault import BUNDLE, VAULT, Token, challenge
+from tests.unit.test_adapter_key_vault import BUNDLE, VAULT, challenge
 from tests.unit.test_adapter_kubernetes import TARGET
 
 type Ask = Callable[[float], object]

@@ -3,14 +3,12 @@
 import gc
 import logging
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import RequestsTransport
 from azure.keyvault.secrets import SecretClient
 
@@ -23,6 +21,7 @@ from sync.core.model import ListedSecret, SecretName, Unserved, VaultName
 from sync.telemetry import quiet_sdks
 from tests.kit.errors import raises
 from tests.kit.scripted import Answer, Moments, Request, Scripted, behind_proxy, said, soon
+from tests.kit.tokens import Token
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 
@@ -41,14 +40,6 @@ def bundle(
 
 
 BUNDLE = bundle()
-
-
-class Token:
-    """A credential that always has a token."""
-
-    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
-        """Return it."""
-        return AccessToken("t", int(time.time()) + 3600)
 
 
 def challenge(resource: str = "https://vault.azure.net") -> Answer:

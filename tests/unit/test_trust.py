@@ -25,7 +25,8 @@ from sync.core.errors import SyncError
 from tests.kit.errors import raises
 from tests.kit.loads import noted_loads
 from tests.kit.scripted import Answer, Scripted, soon
-from tests.unit.test_adapter_key_vault import VAULT, Token
+from tests.kit.tokens import Token
+from tests.unit.test_adapter_key_vault import VAULT
 
 GOOD, OTHER = "good.example", "other.example"
 VERSION = Call("GET", "/version")
