@@ -193,6 +193,23 @@ def test_threads_wait_together_for_a_small_allowance(vault: Vault, vaults: KeyVa
     assert vault.requests()["get"] <= 60 + 16 * 3
 
 
+def test_a_short_wait_does_not_outlast_an_event(
+    vault: Vault, vaults: KeyVaults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the vault's wait is longer than the caller's time nobody sleeps, nor asks again."""
+
+    def never(_transport: RequestsTransport, _seconds: float) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(RequestsTransport, "sleep", never)
+    vault.set_secret("a", PLANTED)
+    vault.faults.limit(0, 30)
+    for _ in range(3):
+        with raises(Transient, "VaultThrottled"):
+            vaults.get(NAME, "a", soon(5))
+    assert vault.requests()["get"] == 1
+
+
 @pytest.mark.parametrize("skew", [-3600, -3, 3, 3600])
 def test_the_vaults_own_clock_says_when_it_read(stack: Stack, skew: int) -> None:
     """However far our clock is from the vault's, a version of this second is not an old one."""

@@ -61,6 +61,20 @@ def test_an_app_that_dies_under_load_loses_nothing(world: World) -> None:
     assert place.data() == place.wanted()
 
 
+def test_a_throttled_vault_is_served_when_it_recovers(world: World) -> None:
+    """429 with Retry-After fails the event at once; Event Grid brings it again."""
+    place = world.place()
+    place.vault.faults.throttle(None, retry_after=60)
+    attempts = world.stack.grid.counts().attempts
+    place.renew("key")
+    wait_until(lambda: world.stack.grid.counts().attempts > attempts)
+    assert world.logged("WARNING", "VaultThrottled", place.name)
+    assert place.data() is None
+    place.vault.faults.clear()
+    world.settle()
+    assert place.data() == place.wanted()
+
+
 def test_a_vault_with_a_small_allowance_converges(world: World) -> None:
     """A vault that serves few requests a second is brought over within a few passes."""
     place = world.filled("first", silent=True)
