@@ -36,7 +36,7 @@ from sync.core.reasons import Reason
 from sync.http_api.answers import Statuses
 from sync.http_api.convert import outcomes_of, status_of
 from sync.http_api.dataclass_json import to_json
-from sync.reconcile.reconciler import Reconciler
+from sync.reconcile.reconciler import Reconciler, write_turns
 from sync.reconcile.request import ReconcileRequest, ReconcileResult
 from tests.kit.apps import NAMING, app_of
 from tests.kit.fakes import Clock, FakeCluster, FakeVaults, Wire, vault_name
@@ -587,7 +587,7 @@ def test_the_commands_fit_together() -> None:
     """A plan shows what a resync then writes, after which plan and status are in step."""
     world = World.new()
     world.put("db-password", PLANTED)
-    given = app_of(world.reconciler, world.vault)
+    given = app_of(replace(world.reconciler, turns=write_turns), world.vault)
     assert say(given, "status").code == 2
     assert say(given, "plan", "--all").code == 2
     assert world.cluster.secrets == {}
