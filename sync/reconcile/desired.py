@@ -230,7 +230,7 @@ def _closed(vault: ObservedVault, survey: VaultSurvey) -> Mapping[SecretName, Sy
 def further_secrets(
     vault: ObservedVault, secrets: Mapping[str, DesiredSecret]
 ) -> Mapping[str, tuple[SecretName, ...]]:
-    """Return the index for the vault's own Secret; it lists a further Secret until that is empty."""
+    """Return the own Secret's index, which lists a further Secret until that is empty."""
     index = {s: names for s, names in vault.index.items() if s not in vault.secrets}
     for secret, desired in secrets.items():
         records = desired.records or vault.secrets[secret].records

@@ -23,14 +23,14 @@ _MOVE = "Nothing of it was written: move secrets to an additional vault, or by k
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What one Secret would lose: `keys` of our `ours` keys, which come from the secrets `names`."""
+    """What one Secret would lose: `keys` of our `ours` keys, from the vault secrets `names`."""
 
     ours: int
     keys: int
     names: tuple[SecretName, ...]
 
     def is_unsafe(self, *, listed: int) -> bool:
-        """Return whether this is more than an accident may remove; the vault lists `listed` secrets."""
+        """Return whether this is more than an accident may remove from a vault of `listed`."""
         many = self.ours >= GUARDED_KEYS and self.keys > GUARDED_RATIO * self.ours
         return self.keys > 0 and (listed == 0 or many)
 

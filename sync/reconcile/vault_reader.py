@@ -59,7 +59,7 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class VaultReader:
-    """Reads vaults by the platform's rules; `now` returns epoch seconds, `prune` allows removals."""
+    """Reads vaults by the platform's rules; `now` is epoch seconds, `prune` allows removals."""
 
     vaults: Vaults
     now: Callable[[], float]
