@@ -1,11 +1,11 @@
-"""Every reason that an outcome may have, with what it means and what to do."""
+"""Every reason of an outcome, with its meaning and what to do."""
 
 from enum import StrEnum
 from typing import Self
 
 
 class Group(StrEnum):
-    """What is wrong, and who may act on it: the headings of `docs/outcomes.md`."""
+    """What is wrong, and who can act on it: the headings of `docs/outcomes.md`."""
 
     TARGET = "Permanent: a vault or its Secret"
     VAULT_SECRET = "Permanent: one vault secret"
@@ -19,14 +19,15 @@ class Group(StrEnum):
 class Reason(StrEnum):
     """A stable CamelCase word for logs, counters and JSON.
 
-    `meaning` says in Markdown what is wrong and what to do. `docs/outcomes.md` is made of it.
+    `meaning` says in Markdown what is wrong and what to do. `make docs` writes it to
+    `docs/outcomes.md`.
     """
 
     group: Group
     meaning: str
 
     def __new__(cls, word: str, group: Group, meaning: str) -> Self:
-        """Make one of its word, its group and its meaning."""
+        """Create a reason from its word, its group and its meaning."""
         reason = str.__new__(cls, word)
         reason._value_ = word
         reason.group = group
