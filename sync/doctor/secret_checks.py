@@ -176,8 +176,8 @@ class SecretExamination:
         elif actual.type != kind:
             wrong = f"SecretTypeMismatch: it is of type {actual.type!r}, not {kind}"
         if wrong:
-            remedy = remedies.delete(self.target)
-            return self._subject.failed(_OWNER, f"{wrong}. Once deleted, it is made anew.", remedy)
+            sentence = f"{wrong}. Delete it, and the app creates it again."
+            return self._subject.failed(_OWNER, sentence, remedies.delete(self.target))
         if observed.state is None:
             return self._subject.ok(_OWNER, "It is nobody's; the sync adds its keys to it.")
         return self._subject.ok(_OWNER, "It is kept by this sync.")

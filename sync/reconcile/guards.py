@@ -97,7 +97,7 @@ def refuse_newer(observed: ObservedSecret) -> None:
         raise Permanent(
             Reason.STATE_NEWER,
             f"Secret {observed.target} was written by a newer release of Key Vault Sync, whose "
-            "notes this one cannot read: nothing is written to it. Deploy that release again.",
+            "state this one cannot read: nothing is written to it. Deploy that release again.",
         )
 
 
@@ -110,12 +110,12 @@ def refuse_unwritable(
         raise Permanent(
             Reason.SECRET_TYPE_MISMATCH,
             f"Secret {target} is of type {actual.type!r} and a type cannot be changed: delete the "
-            f"Secret, it is then made anew as {desired.type}.",
+            f"Secret, and the app creates it again as {desired.type}.",
         )
     if actual is not None and actual.immutable:
         raise Permanent(
             Reason.SECRET_IMMUTABLE,
-            f"Secret {target} is marked immutable: delete it, it is then made anew.",
+            f"Secret {target} is marked immutable: delete it, and the app creates it again.",
         )
     others = {key: value for key, value in observed.data.items() if key not in removed}
     data = {**others, **desired.data}

@@ -87,7 +87,7 @@ def taken(target: Target, found: Claim) -> Permanent:
     if found.vault is not None:
         how = f"To have it for this vault: {'; or '.join(found.steps)}"
     elif found.released:
-        who = f"{found.holder} has let go of it and left its mark ({found.sign})"
+        who = f"{found.holder} has released it but left its mark ({found.sign})"
         how = f"Take it over: {adopt}"
     else:
         steps = "; ".join(f"({n}) {s}" for n, s in enumerate((*found.steps, adopt), start=1))

@@ -54,7 +54,7 @@ def _mistyped(
                 Reason.SECRET_TYPE_MISMATCH,
                 f"Secret {name!r} asks for Secret {observed.target} as {kind}, which is of "
                 f"type {actual!r}, and a type cannot be changed: name another by k8s-secret, or "
-                "delete the Secret to have it made anew.",
+                "delete the Secret, and the app creates it again.",
             )
             yield name, error
         elif actual is None and len(kinds) > 1:
