@@ -1,4 +1,4 @@
-"""The main job shown on the local stack, with times: every step is checked, not only printed."""
+"""Shows the app's main job on the local stack, with times; every step is checked."""
 
 import json
 import os
@@ -41,11 +41,11 @@ _POLL_SECONDS = 0.002
 
 
 class DemoFailedError(Exception):
-    """The world is not as the step promises."""
+    """The result differs from what the step promises."""
 
 
 class Demo:
-    """The steps, each on the world that the one before has left."""
+    """The steps, each of which continues from the state that the previous one left."""
 
     def __init__(
         self, stack: Stack, production: ApiServer, host: HostProcess, console: Console
@@ -65,7 +65,7 @@ class Demo:
         self._shaped = SecretClient(f"https://{SHAPED.lower()}.vault.azure.net", credential)
 
     def run(self) -> None:
-        """Go through all steps; raises DemoFailedError at the first that does not hold."""
+        """Run all steps; raises DemoFailedError at the first failure."""
         self._new_secrets()
         self._new_version()
         self._other_cluster()
@@ -244,7 +244,7 @@ class Demo:
         return only
 
     def _of_type(self, secret: str, kind: str) -> Mapping[str, bytes]:
-        """Wait for a Secret, which is of that type; return its data."""
+        """Wait for a Secret of that type; return its data."""
         self._await(f"{secret}, of type {kind}", secret, {}, SHAPED_NAMESPACE)
         if text(self._stack.cluster.secret(SHAPED_NAMESPACE, secret), "type") != kind:
             raise DemoFailedError(f"{secret} is of another type")
@@ -257,7 +257,7 @@ class Demo:
         wanted: Mapping[str, str | None],
         namespace: str = NAMESPACE,
     ) -> None:
-        """Wait until the Secret holds these values (None: no such key), and print how long."""
+        """Wait until the Secret has these values (None: no such key), and print the duration."""
 
         def there() -> bool:
             try:
@@ -276,7 +276,7 @@ class Demo:
 
 
 def main() -> int:
-    """Run the demo; return 0 when every step held."""
+    """Run the demo; return 0 if every step succeeded."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     console.print("[bold]Key Vault Sync[/bold] on this machine: real SDKs, real Functions runtime")
     console.print("library; Key Vault, Kubernetes and Event Grid as servers on loopback.")
@@ -312,7 +312,7 @@ def main() -> int:
 
 
 def _run(program: str, *arguments: str, **variables: str) -> str:
-    """Run a program with these variables of the environment; return what it says."""
+    """Run a program with these environment variables; return its output."""
     done = subprocess.run(  # noqa: S603 - a program of this machine, with the demo's arguments
         [program, *arguments], env=variables, capture_output=True, text=True, check=False
     )

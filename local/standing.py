@@ -1,4 +1,4 @@
-"""The local stack left running for people to play with: `make up`, `make down`."""
+"""The local stack as a background process to experiment with: `make up`, `make down`."""
 
 import fcntl
 import os
@@ -50,7 +50,7 @@ The app's log is {log}. Stop it all:  make down
 
 
 def up() -> int:
-    """Start the stack in the background unless it runs; say what to type."""
+    """Start the stack in the background unless it runs; print example commands."""
     FOLDER.mkdir(mode=0o700, exist_ok=True)
     if _runner() is None:
         with (FOLDER / "stack.log").open("w") as log:
@@ -129,11 +129,11 @@ def _write_environment(environment: Mapping[str, str]) -> None:
     written = FOLDER / "env.new"
     written.touch(mode=0o600)
     written.write_text("".join(lines))
-    written.rename(FOLDER / "env")  # whole or not at all: it tells `up` that all is ready
+    written.rename(FOLDER / "env")  # atomically: the file tells `up` that everything is ready
 
 
 def _lock() -> TextIO:
-    """Return the file that the running stack keeps locked; its process id is in it."""
+    """Return the file that the running stack keeps locked; it contains the process id."""
     lock = (FOLDER / "lock").open("a+")
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     lock.truncate(0)
