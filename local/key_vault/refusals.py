@@ -86,7 +86,7 @@ def forbidden(action: str, resource: str) -> Refused:
 
 
 def on_demand(status: int) -> Refused:
-    """Return a vault's error for that status, with a generic text for statuses it never sends."""
+    """Return a vault's error for that status, or a generic one."""
     return _ON_DEMAND.get(
         status, Refused(status, "InternalServerError", "An unexpected error occurred.")
     )
