@@ -73,8 +73,8 @@ class VaultRegistry:
         why = known.fault.message if known.fault else "None was made yet."
         raise Transient(
             Reason.DISCOVERY_NEEDED,
-            f"Secret {target} is not made or taken over for vault {target.vault} yet: a search has "
-            f"to show first that no other vault leads to it. {why}",
+            f"Secret {target} is not created or taken over for vault {target.vault} yet: a search "
+            f"must first show that no other vault leads to it. {why}",
             known.fault.retry_after if isinstance(known.fault, Transient) else None,
         )
 

@@ -129,7 +129,7 @@ def _former_vault(name: str | None) -> str | None:
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise Malformed(Reason.REQUEST_MALFORMED, f"A field is there twice. {_FORM}")
+        raise Malformed(Reason.REQUEST_MALFORMED, f"A field occurs twice. {_FORM}")
     return fields
 
 

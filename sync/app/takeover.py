@@ -95,8 +95,8 @@ def adopt(app: App, known: Known, adoption: Adoption, budget: Budget) -> Outcome
     if actual is None or actual.resource_version != adoption.revision:
         raise Conflict(
             Reason.SECRET_CHANGED,
-            f"Secret {target} was changed by somebody while you looked, and nothing was written: "
-            f"see who writes it, then again keyvault-sync adopt {target.vault}.",
+            f"Somebody changed Secret {target} after it was shown, and nothing was written: "
+            f"find out who writes it, then run keyvault-sync adopt {target.vault} again.",
         )
     request = Resync(target.vault.text, takeover=adoption.former is not None)
     return _only(app, known, request, budget)

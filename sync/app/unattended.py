@@ -15,7 +15,7 @@ def nothing_known() -> Unattended:
     return Unattended(
         Reason.NOTHING_KNOWN,
         "Neither SYNC_SUBSCRIPTIONS nor SYNC_VAULTS is set, so the app can do nothing: set the ids "
-        "of the subscriptions that events may come from, or the vaults that the timer shall cover.",
+        "of the subscriptions that events may come from, or the vaults for the timer to cover.",
     )
 
 

@@ -84,7 +84,7 @@ class Naming:
         if not _LABEL.fullmatch(namespace):
             raise Permanent(
                 Reason.NAMESPACE_INVALID,
-                f"Vault {vault} leads to namespace {namespace!r}, which is no RFC 1123 label "
+                f"Vault {vault} leads to namespace {namespace!r}, which is not an RFC 1123 label "
                 "(63 characters of a-z, 0-9 and '-'): correct SYNC_NAMESPACE.",
             )
         if namespace == "default" or namespace.startswith("kube-"):

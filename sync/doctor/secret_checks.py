@@ -123,7 +123,7 @@ class SecretExamination:
                 missing = f"Namespace {namespace} does not exist; the sync never creates one."
                 return self._subject.failed(name, missing, remedies.namespace(self.target))
             case None:
-                unknown = f"Whether namespace {namespace} exists cannot be told with these rights."
+                unknown = f"These permissions do not show whether namespace {namespace} exists."
                 remedy = remedies.look_for_namespace(self.target)
                 return self._subject.warning(name, unknown, remedy)
 

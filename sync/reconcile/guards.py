@@ -18,7 +18,7 @@ MAX_DATA_BYTES = (
 )  # of all values, https://kubernetes.io/docs/concepts/configuration/secret
 MAX_ANNOTATION_BYTES = 256 * 1024  # of all keys and values
 MAX_KEYS = 4000  # limited by the annotations' size and by the cost of managedFields
-_MOVE = "Nothing of it was written: move secrets to an additional vault, or by k8s-secret."
+_MOVE = "Nothing was written: move secrets to an additional vault, or elsewhere with k8s-secret."
 
 
 @dataclass(frozen=True, slots=True)

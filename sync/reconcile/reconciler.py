@@ -85,7 +85,7 @@ class Reconciler:
             result = self.turns()(run._turn, progress, deadline, fetchers)  # noqa: SLF001 - our own
             if result is not None:
                 return result
-        raise Transient(Reason.SECRETS_MOVED, f"{request.target} changes again as soon as read.")
+        raise Transient(Reason.SECRETS_MOVED, f"{request.target} keeps changing after each read.")
 
     def look(
         self,
@@ -122,7 +122,7 @@ class Reconciler:
             wanted = survey.secrets
         raise Conflict(
             Reason.TAGS_CHANGED,
-            f"The tags of vault {request.target.vault} change all the time.",
+            f"The tags of vault {request.target.vault} keep changing.",
         )
 
     def _composed(

@@ -58,7 +58,7 @@ def first_cause(refused: Mapping[SecretName, SyncError]) -> SyncError:
     if all(each is cause for each in causes):
         return cause
     names = ", ".join(sorted(refused)[:_NAMED]) + (", …" if len(causes) > _NAMED else "")
-    message = f"{len(causes)} secrets ({names}) could not be brought over: {cause.message}"
+    message = f"{len(causes)} secrets ({names}) could not be synced: {cause.message}"
     if isinstance(cause, Transient):
         return Transient(cause.reason, message, cause.retry_after)
     return Permanent(cause.reason, message)

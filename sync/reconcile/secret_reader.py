@@ -105,8 +105,8 @@ class SecretReader:
             raise Permanent(
                 Reason.TAGS_LOST,
                 f"The new version of secret {secret.name!r} has none of the tags by which the "
-                "former one was brought over: give it the same tags (each version has its own), or "
-                "k8s-sync true if it is meant to be a plain one.",
+                "previous one was synced: give it the same tags (each version has its own), or "
+                "k8s-sync true if it is meant to be plain.",
             )
 
     def _refuse_lagging(

@@ -91,6 +91,6 @@ class Unvisited:
 class NeedsListing(Enum):
     """Why an event's secrets cannot be handled without a listing."""
 
-    SERVED_NO_LONGER = "a Secret has one that the vault does not serve any more"
-    MOVED = "its tags lead to other Secrets than it is in"
-    ELSEWHERE = "one that joined is in a Secret that was not read"
+    SERVED_NO_LONGER = "a Secret contains one that the vault no longer serves"
+    MOVED = "its tags lead to other Secrets than those that contain it"
+    ELSEWHERE = "one that joined later is in a Secret that was not read"

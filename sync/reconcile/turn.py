@@ -46,7 +46,7 @@ class Turn:
             for warning in self.rules.warnings(name, record.keys)
         ]
         other_rules = [
-            f"Secret {observed.target} was last written under other settings than this app's. If "
+            f"Secret {observed.target} was last written with other settings than this app's. If "
             "the next pass says so again, two apps write it: give each its own vaults."
             for observed in self.in_order()
             if observed.state is not None and observed.state.rules not in {"", self.rules.digest}

@@ -31,15 +31,15 @@ def vault_pattern(text: str) -> re.Pattern[str]:
         pattern = re.compile(text, re.IGNORECASE | re.ASCII)
     except re.error as fault:
         what, _, _ = fault.msg.partition(" '")  # the rest of the message quotes the pattern
-        raise ValueError(f"it is no regular expression ({what} at {fault.pos})") from None
+        raise ValueError(f"it is not a regular expression ({what} at {fault.pos})") from None
     except (OverflowError, RecursionError):
-        raise ValueError("it is no regular expression that can be compiled") from None
+        raise ValueError("it is not a regular expression that can be compiled") from None
     if missing := PARTS - pattern.groupindex.keys():
         raise ValueError(f"it lacks the named groups {', '.join(sorted(missing))}, as (?P<name>…)")
     if not _Steps().within_bounds(_PARSE(text, pattern.flags)):
         raise ValueError(
-            "it can match a name in too many ways, so that a name could keep the app busy: let "
-            "nothing that is repeated hold a repetition or a choice, and use fewer of both"
+            "it can match a name in too many ways, so that matching could take too long: nest "
+            "no repetition or choice in a repetition, and use fewer of both"
         )
     return pattern
 
