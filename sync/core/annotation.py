@@ -3,7 +3,7 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -29,6 +29,7 @@ SECRET_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,251}[a-z0-9])?", re.ASCII)
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}", re.ASCII)
 _VERSION = re.compile(r"[0-9A-Za-z]{0,64}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-z]{0,16}", re.ASCII)
+_REASON = re.compile(r"[A-Z][0-9A-Za-z]{2,63}", re.ASCII)
 _UID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _REASONS = {reason.value: reason for reason in Reason}
 
@@ -140,11 +141,7 @@ def decode(text: str) -> State | None:
                 _matching(SECRET_NAME, secret): tuple(map(secret_name, names))
                 for secret, names in fields.get("others", {}).items()
             },
-            refused={
-                secret_name(name): _refusal(reason, since, what)
-                for reason, since, names in fields.get("refused", ())
-                for name, what in names.items()
-            },
+            refused=dict(_refusals(fields.get("refused", ()))),
             unnamed=_count(fields.get("unnamed", 0)),
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
@@ -198,10 +195,24 @@ def _record(
     )
 
 
-def _refusal(reason: str, since: object, what: str) -> Refusal:
+def _refusals(groups: Iterable[Sequence[object]]) -> Iterator[tuple[SecretName, Refusal]]:
+    """Yield the refusals by secret, without those whose reason only a later release knows.
+
+    Such a secret is read again: after a roll-back nothing else of the state is lost.
+    """
+    for word, since, names in groups:
+        reason = _REASONS.get(_matching(_REASON, word))
+        if not isinstance(names, dict):
+            raise TypeError(type(names).__name__)
+        if reason is not None:
+            for name, what in names.items():
+                yield secret_name(name), _refusal(reason, since, what)
+
+
+def _refusal(reason: Reason, since: object, what: str) -> Refusal:
     version, _, updated = what.partition(".")
     return Refusal(
-        _REASONS[reason],
+        reason,
         _epoch(since),
         _epoch(int(updated.removesuffix(_TAGGED), 16)),
         _matching(_VERSION, version),

@@ -20,6 +20,8 @@ from sync.reconcile.observed import ObservedSecret
 SUBJECT_SECONDS = 30
 GROUP_SECONDS = 100  # for all vaults, for all clusters and for all Secrets
 
+_SHOWN_FAULTS = 10  # how many unreadable secrets of one vault have a check each
+
 _SETTINGS = Subject("settings")
 
 type _Types = Mapping[str, str]
@@ -175,10 +177,19 @@ class Doctor:
             return _Read([unlisted, *about.skipped("the vault cannot be listed", "read")])
         enabled = [secret for secret in listed if secret.enabled]
         counted = about.ok("list", f"It lists {len(listed)} secret(s), {len(enabled)} enabled.")
+        unreadable = [
+            about.refused(f"secret {secret.name}", secret.fault)
+            for secret in listed
+            if secret.fault is not None
+        ]
+        checks = [counted, *unreadable[:_SHOWN_FAULTS]]
+        if len(unreadable) > _SHOWN_FAULTS:
+            more = len(unreadable) - _SHOWN_FAULTS
+            checks.append(about.failed("secrets", f"{more} more cannot be read."))
         if not enabled:
             unproven = "It has no enabled secret: whether one could be read is not known."
-            return _Read([counted, about.warning("read", unproven, remedies.empty_vault(vault))])
-        return _Read([counted, self._read(vault, enabled[0].name, deadline)], enabled)
+            return _Read([*checks, about.warning("read", unproven, remedies.empty_vault(vault))])
+        return _Read([*checks, self._read(vault, enabled[0].name, deadline)], enabled)
 
     def _read(self, vault: VaultName, name: str, deadline: Deadline) -> Check:
         about = _about(vault)

@@ -56,6 +56,7 @@ def fetch_all[Got](
                 cause = got if isinstance(got, Transient) and down else cause
     except Transient as late:
         cause = late
+        fetched |= {name: each.result() for each, name in running.items() if each.done()}
     finally:
         for future in running:
             future.cancel()

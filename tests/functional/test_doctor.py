@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from local.key_vault import Vault
+from local.key_vault import Quirks, Vault
 from local.kubernetes.documents import Document
 from local.stack import APP_USER, Stack
 from tests.functional.clusters import started_stack
@@ -252,6 +252,16 @@ def test_an_empty_vault_proves_nothing(patient: Patient) -> None:
     patient.vault.disable("db-password")
     found = patient.examine()
     assert (found.code, found.of_result("warning")) == (0, ["read"])
+
+
+def test_an_entry_that_cannot_be_read_is_named(patient: Patient) -> None:
+    """A listed secret that the vault describes oddly fails by its name; the others are read."""
+    patient.vault.set_secret("odd", value())
+    patient.vault.quirks = Quirks(odd={"odd": {"attributes": "none"}})
+    found = patient.examine()
+    assert (found.code, found.of_result("failed")) == (1, ["secret odd"])
+    assert "EntryUnreadable" in found["secret odd"]["sentence"]
+    assert found["read"]["result"] == "ok"
 
 
 def test_a_contest_is_shown_before_it_happens(patient: Patient) -> None:

@@ -196,6 +196,14 @@ def test_a_newer_format_is_known_by_its_vault_alone() -> None:
     assert decode(text) == State(VAULT, 0, {}, newer=True)
 
 
+def test_a_reason_of_a_later_release_costs_that_refusal_alone() -> None:
+    """A reason that only a later release knows is forgotten, and the rest of the state is not."""
+    groups = [["NotInventedYet", 1, {"a": "1.1"}], ["TagWrong", 1, {"b": "1.1"}]]
+    state = decode(annotation(refused=groups))
+    assert state is not None
+    assert list(state.refused) == ["b"]
+
+
 def test_what_tags_made_is_written_with_its_keys() -> None:
     """A record with a fingerprint names its keys, and the own Secret names the others."""
     record = Record("1", 1, settled=True, keys=("K", "L"), fingerprint="m")

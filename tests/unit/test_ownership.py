@@ -285,3 +285,10 @@ def test_a_person_who_edits_our_keys_makes_drift_and_no_claim() -> None:
     labels = {MANAGED_BY_LABEL: FIELD_MANAGER}
     edited = replace(BARE, labels=labels, annotations=ours("a"), owns_state=True)
     assert claim(TARGET, replace(edited, holders={"a": ("kubectl-edit",)})) is None
+
+
+@pytest.mark.parametrize("left", [ESO_LABELS, CSI_LABELS, FLUX_LABELS], ids=["eso", "csi", "flux"])
+def test_marks_beside_our_own_label_claim_nothing(left: Mapping[str, str]) -> None:
+    """A Secret that we labelled is ours, whatever mark its former owner has left on it."""
+    actual = replace(BARE, labels={**left, MANAGED_BY_LABEL: FIELD_MANAGER})
+    assert claim(TARGET, actual) is None

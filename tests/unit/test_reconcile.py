@@ -169,6 +169,31 @@ def test_an_event_of_an_older_version_is_done_at_once() -> None:
     assert world.event(first).refused == {}
 
 
+def test_an_event_of_a_version_that_is_gone_is_done_by_a_newer_one() -> None:
+    """A secret that was purged and set again has lost the announced version: it is not awaited."""
+    world = World.in_step("a")
+    gone = world.hint("a", "00000000000000000000000000000000")
+    world.clock.tick(1)
+    world.put("a", "again")
+    assert world.event(gone).refused == {}
+    assert world.data == {"a": "again"}
+
+
+def test_what_was_read_is_written_although_the_rest_takes_too_long() -> None:
+    """Reading ends before the deadline does, so that there is time for the write."""
+    world = World.in_step("a", "b", "c")
+    hints = [world.hint(name, world.put(name, "new")) for name in "abc"]
+    seconds = iter([20.0, 2.0, 3.0])
+
+    def before(call: Call) -> None:
+        if call.verb == "get":
+            world.clock.tick(next(seconds))
+
+    world.wire.before = before
+    assert {each.reason for each in world.event(*hints).refused.values()} == {"DeadlineExceeded"}
+    assert sorted(world.data.values()) == ["c's value", "new", "new"]
+
+
 def test_a_listing_that_lags_removes_nothing_new() -> None:
     """Within a minute of its change a secret that a listing leaves out keeps its key."""
     world = World.in_step("a")
