@@ -107,7 +107,7 @@ class Demo:
 
     def _doubled_and_reordered(self) -> None:
         project, *_ = self._vaults
-        with self._step("Three versions whose six events arrive doubled and last one first"):
+        with self._step("Three versions whose six events arrive twice and in reverse order"):
             project.set_secret("api-key", "zero")
             self._await("the key", PROJECT, {"api-key": "zero"})
             self._stack.grid.inject(Faults(double=True, reorder=6))
@@ -121,7 +121,7 @@ class Demo:
 
     def _tampered(self) -> None:
         cluster = self._stack.cluster
-        with self._step("A key changed and another removed in the cluster: no event tells of that"):
+        with self._step("A key changed and another removed in the cluster, without an event"):
             tampered = {"db-password": b"mallory", "api-key": None, "team-note": b"ours"}
             cluster.patch_data(NAMESPACE, PROJECT, tampered, manager="kubectl-edit")
             wanted = {"db-password": "tr0ub4dor&3", "api-key": "three", "team-note": "ours"}
@@ -129,7 +129,7 @@ class Demo:
 
     def _disabled_and_deleted(self) -> None:
         project, *_ = self._vaults
-        with self._step("One secret disabled, one deleted: no event tells of these either"):
+        with self._step("One secret disabled and one deleted, also without an event"):
             project.set_secret("feature-flag", "on")
             self._await("feature-flag is in", PROJECT, {"feature-flag": "on"})
             project.update_secret_properties("api-key", enabled=False)
@@ -178,13 +178,13 @@ class Demo:
             self._console.print("    openssl verify → OK, and tls.key is the leaf's")
 
     def _registry_login(self) -> None:
-        with self._step("A registry's log-in, for imagePullSecrets"):
+        with self._step("A registry's login, for imagePullSecrets"):
             login = {"registry": "shop.azurecr.io", "username": "pull", "password": "s3cret"}
             tags = {"k8s-type": "dockerconfigjson"}
             self._shaped.set_secret("registry", json.dumps(login), tags=tags)
             data = self._of_type(REGISTRY, "kubernetes.io/dockerconfigjson")
             (registry,) = json.loads(data[".dockerconfigjson"])["auths"]
-            self._console.print(f"    .dockerconfigjson → a log-in for {registry}")
+            self._console.print(f"    .dockerconfigjson → a login for {registry}")
 
     def _collision(self) -> None:
         with self._step("Two secrets whose tags ask for one key"):
@@ -307,7 +307,7 @@ def main() -> int:
             lines = (Path(folder) / "host.log").read_text().splitlines()
             console.print("\n".join(lines[-_LAST_LINES:]), markup=False)
             return 1
-    console.print("\nWhat the vaults hold is what the cluster holds. Nothing is left running.")
+    console.print("\nThe cluster has what the vaults have. Nothing is left running.")
     return 0
 
 

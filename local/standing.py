@@ -22,12 +22,12 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
 
 _WHAT_TO_TYPE = """\
-The local stack is running: Key Vault, a Kubernetes API server, Event Grid and the app between them.
+The local stack is running: Key Vault, a Kubernetes API server, Event Grid and the app.
 
 In each shell, first:
   source {env}
 
-Set a secret, as curl does it or as the Python client does:
+Set a secret with curl or with the Python client:
   TOKEN=$(curl -s -H "X-IDENTITY-HEADER: $IDENTITY_HEADER" \\
     "$IDENTITY_ENDPOINT?api-version=2019-08-01&resource=https://vault.azure.net" | cut -d'"' -f4)
   curl -s -X PUT "$VAULT_URL/secrets/db-password?api-version=7.4" \\
@@ -37,11 +37,11 @@ Set a secret, as curl does it or as the Python client does:
     from azure.keyvault.secrets import SecretClient as Vault; \\
     Vault(os.environ["VAULT_URL"], Me()).set_secret("api-key", "from-python")'
 
-See it arrive, change it, and see it return within ten seconds:
+See it arrive, change it, and see the change undone within ten seconds:
   kubectl get secret keyvault-project -n {namespace} -o yaml
   kubectl edit secret keyvault-project -n {namespace}
 
-Ask for a resync, over HTTP or from the command line:
+Request a resync over HTTP, and the status from the command line:
   curl -s -X POST "$APP_URL/api/resync" -H "x-functions-key: $FUNCTION_KEY" -d '{{"all": true}}'
   {cli} status
 
