@@ -52,8 +52,8 @@ class Reason(StrEnum):
         "The vault secret that `token_secret` or `kubeconfig_secret` names is missing, is "
         "disabled, or is not a token. Set it.")
     CLUSTER_UNAUTHORIZED = "ClusterUnauthorized", Group.TARGET, (
-        "The cluster refuses the app's login even after the app has renewed it. The message says "
-        "how to replace it.")
+        "The cluster refuses the app's login even after the app has read it again. The message "
+        "says how to renew it.")
     CLUSTER_FORBIDDEN = "ClusterForbidden", Group.TARGET, (
         "The app's Role lacks get, create or patch on this Secret. Add what is missing.")
     ADMISSION_DENIED = "AdmissionDenied", Group.TARGET, (

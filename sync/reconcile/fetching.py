@@ -16,6 +16,9 @@ FETCH_WINDOW = 16
 FAILURES_TO_STOP = 5
 """After this many consecutive gets that say the vault is down, no further secret is requested."""
 
+_LAST_SECONDS = 1.0
+"""How long gets that end at the deadline may take to report their error."""
+
 _DOWN = frozenset(
     {
         Reason.VAULT_THROTTLED,
@@ -56,6 +59,7 @@ def fetch_all[Got](
                 cause = got if isinstance(got, Transient) and down else cause
     except Transient as late:
         cause = late
+        wait(running, _LAST_SECONDS)
         fetched |= {name: each.result() for each, name in running.items() if each.done()}
     finally:
         for future in running:

@@ -24,7 +24,7 @@ class Members:
     """The vault secrets of one Secret, grouped by what the next write does with them.
 
     `arriving` are written; `staying` do not change. `leaving` are not in their new places yet, so
-    they keep their keys here. `gone` are no longer in the vault, but pruning is off. `going` lose
+    they keep their keys here. `gone` are missing or excluded, but pruning is off. `going` lose
     their keys now, with the reason.
     """
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import Change, Hint, SecretName, Target
 from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 
 _NAMED = 3  # how many secrets a message names
 
@@ -52,9 +53,18 @@ class ReconcileResult:
 
 
 def first_cause(refused: Mapping[SecretName, SyncError]) -> SyncError:
-    """Summarize why secrets are missing: Transient if any of the causes may pass."""
+    """Summarize why secrets are missing: Transient if any of the causes may pass.
+
+    Prefers any other cause to DEADLINE_EXCEEDED: it says what used up the time.
+    """
     causes = [refused[name] for name in sorted(refused)]
-    cause = next((each for each in causes if isinstance(each, Transient)), causes[0])
+    cause = min(
+        causes,
+        key=lambda each: (
+            not isinstance(each, Transient),
+            each.reason is Reason.DEADLINE_EXCEEDED,
+        ),
+    )
     if all(each is cause for each in causes):
         return cause
     names = ", ".join(sorted(refused)[:_NAMED]) + (", …" if len(causes) > _NAMED else "")

@@ -1,6 +1,7 @@
 """One cell of the table: a vault and its Secrets of its own, a fault, and what became of them."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -96,7 +97,9 @@ class Cell(StackSite):
         )
 
     def fill(self) -> None:
-        """Put in what is there before the fault."""
+        """Put in what is there before the fault, also once more after it."""
+        with suppress(Refused):
+            self.vault.recover(GONE)
         self.put(KEY, value())
         self.put(WEB, value(), secret="web")
         self.put(GONE, value())
