@@ -173,7 +173,7 @@ def test_a_flood_of_made_up_vaults_keeps_nobody_waiting(world: World) -> None:
     place.vault.set_secret("key", value())
     numbers, answers, ended = count(), list[int](), Event()
 
-    def forged(number: int) -> dict[str, object]:
+    def forged(number: int) -> Mapping[str, object]:
         name = f"weu-DS-AKV-f{number}-dev-1" if number % 2 else f"r{number}-DS-AKV-flood-dev-1"
         topic = f"{place.vault.resource_id.rpartition('/')[0]}/{name}"
         return altered(place, {"VaultName": name}, topic=topic)

@@ -37,7 +37,7 @@ class History:
     """A world of so many vaults, what watches it, and the real app on it."""
 
     def __init__(self, vaults: int = 3) -> None:
-        self.real = _real()
+        self.real = real_app()
         self.app = self.real.apps[vaults - 1]
         self.world = self.real.wire.world = World(vaults)
         self.watch = Watch(self.world)
@@ -471,7 +471,7 @@ def _open() -> None:
 _REAL: list[Real] = []
 
 
-def _real() -> Real:
+def real_app() -> Real:
     """Return the app, which is built once for the process: its parts keep nothing of a history."""
     if not _REAL:
         wire = Wire()

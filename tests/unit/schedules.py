@@ -45,10 +45,14 @@ class _Task:
 
 
 class Schedule:
-    """Runs tasks on threads of which one is awake; each starts by running to its first gate."""
+    """Runs tasks on threads of which one is awake; each starts by running to its first gate.
 
-    def __init__(self, choices: Choices) -> None:
+    With `preemptions`, no more often than that another task goes on although the last one could.
+    """
+
+    def __init__(self, choices: Choices, preemptions: int | None = None) -> None:
         self._choices = choices
+        self._preemptions = preemptions
         self._tasks: dict[str, _Task] = {}
 
     def gate(self, _call: object = None) -> None:
@@ -68,13 +72,24 @@ class Schedule:
         for thread, task in zip(threads, tasks, strict=True):
             thread.start()
             assert task.paused.acquire(timeout=STUCK_SECONDS)
+        last: _Task | None = None
         while awake := [task for task in tasks if not task.done]:
-            task = awake[self._choices.choose(len(awake))]
-            task.go.release()
-            assert task.paused.acquire(timeout=STUCK_SECONDS)
+            last = self._next(awake, last)
+            last.go.release()
+            assert last.paused.acquire(timeout=STUCK_SECONDS)
         for thread in threads:
             thread.join(STUCK_SECONDS)
         return [task.raised for task in tasks]
+
+    def _next(self, awake: Sequence[_Task], last: _Task | None) -> _Task:
+        if self._preemptions is None or last is None or last.done:
+            return awake[self._choices.choose(len(awake))]
+        if self._preemptions == 0:
+            return last
+        others = [task for task in awake if task is not last]
+        chosen = self._choices.choose(1 + len(others))
+        self._preemptions -= chosen > 0
+        return [last, *others][chosen]
 
     def _run(self, work: Callable[[], object]) -> None:
         task = self._tasks[current_thread().name]
@@ -86,10 +101,13 @@ class Schedule:
         task.paused.release()
 
 
-def schedules() -> Iterator[Schedule]:
-    """Yield one schedule for each order; run each to its end before asking for the next."""
+def schedules(preemptions: int | None = None) -> Iterator[Schedule]:
+    """Yield one schedule for each order; run each to its end before asking for the next.
+
+    With `preemptions`, each order of no more than so many preemptions.
+    """
     path: Sequence[int] | None = []
     while path is not None:
         choices = Choices(path)
-        yield Schedule(choices)
+        yield Schedule(choices, preemptions)
         path = choices.following()
