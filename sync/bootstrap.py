@@ -99,9 +99,9 @@ def _kubeconfig_files(*, command_line: bool) -> KubeconfigFiles:
     default = os.environ.get("KUBECONFIG") or KubeconfigFiles().default
     if not command_line:
         return KubeconfigFiles(default)
-    from sync.adapters.kubernetes.login.local_kubeconfig import LocalKubeconfig  # noqa: PLC0415 - the app does without its package
+    from sync.adapters.kubernetes.login.local_kubeconfig import local_kubeconfig  # noqa: PLC0415 - the app does without its package
 
-    return KubeconfigFiles(default, LocalKubeconfig)
+    return KubeconfigFiles(default, local_kubeconfig)
 
 
 def _assemble(given: Settings, clients: _Clients) -> App:

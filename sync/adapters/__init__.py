@@ -1,1 +1,1 @@
-"""The ports on real clients: Key Vault, the Kubernetes API and the clusters' credentials."""
+"""Implements the ports with real clients: Key Vault, Azure Resource Manager and Kubernetes."""

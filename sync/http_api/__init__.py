@@ -1,4 +1,4 @@
-"""The HTTP API: one dataclass an answer, of which JSON, OpenAPI and examples are made; who calls.
+"""The HTTP API: a dataclass for each answer, its JSON, OpenAPI and examples, and who calls.
 
 Imports `adapters` and what lies below it.
 """

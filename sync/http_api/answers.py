@@ -1,6 +1,6 @@
-"""What HTTP answers and the command line prints as JSON: names, versions and times, never values.
+"""The answers of HTTP, and of the command line as JSON: names, versions and times, never values.
 
-JSON, schemas and examples are all made from these dataclasses and the descriptions of their fields.
+JSON, schemas and examples are made from these dataclasses and the descriptions of their fields.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ REASONS = tuple(
     for reason in Reason
     if reason.group in {Group.TARGET, Group.VAULT_SECRET, Group.TRANSIENT, Group.BUG}
 )
-"""Why a vault, or one secret of it, is not in step."""
+"""The reasons for which a vault, or one of its secrets, is not in step."""
 
 _Words = tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""Converts what the app returns into answers."""
+"""Converts the app's results into answers."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,16 +9,15 @@ from sync.core import model
 from sync.core.errors import SyncError, Transient
 from sync.core.reasons import Reason
 from sync.http_api import answers
-from sync.reconcile.observed import ObservedSecret
 
 
 def outcomes_of(outcomes: Iterable[model.Outcome]) -> answers.Outcomes:
-    """Answer a resync."""
+    """Return the answer to a resync."""
     return answers.Outcomes(tuple(map(outcome_of, outcomes)))
 
 
 def outcome_of(outcome: model.Outcome) -> answers.Converged | answers.Failed:
-    """Answer with one vault's outcome; what is ignored has not converged either."""
+    """Return one vault's outcome; an ignored vault counts as failed."""
     match outcome:
         case model.Converged(target, changes, keys, expired, dry_run, warnings):
             return answers.Converged(
@@ -38,7 +37,7 @@ def outcome_of(outcome: model.Outcome) -> answers.Converged | answers.Failed:
 
 
 def refusal_of(error: SyncError) -> answers.Refusal:
-    """Answer with why, what to do about it, and whether trying again may help."""
+    """Return the error's reason and message, and whether trying again may help."""
     return answers.Refusal(*_why(error))
 
 
@@ -46,7 +45,7 @@ def status_of(
     status: VaultStatus | model.Failed,
     explanation: answers.Explanation | answers.Refusal | None = None,
 ) -> answers.Status | answers.StatusUnknown:
-    """Answer with what a vault's Secrets say of themselves, or why they cannot be read."""
+    """Return the status of a vault's Secrets, or why they cannot be read."""
     if isinstance(status, model.Failed):
         return answers.StatusUnknown(status.vault, "unknown", *_why(status.error), explanation)
     own = _secret(status.own, status.state)
@@ -72,29 +71,30 @@ def status_of(
 def explanation_of(
     told: Iterable[explain.Explained] | SyncError,
 ) -> answers.Explanation | answers.Refusal:
-    """Answer with where each secret goes, or why nothing can be told of them."""
+    """Return where each secret goes, or why that cannot be said."""
     if isinstance(told, SyncError):
         return refusal_of(told)
-    return answers.Explanation(
-        tuple(
-            answers.Explained(
-                name=each.name,
-                state=each.progress,
-                secrets=each.secrets,
-                keys=each.keys,
-                type=each.type,
-                version=each.version,
-                reason=each.why.reason if isinstance(each.why, SyncError) else each.why,
-                message=each.why.message if isinstance(each.why, SyncError) else None,
-            )
-            for each in told
-        )
-    )
+    return answers.Explanation(tuple(map(_explained, told)))
 
 
 def target_of(target: model.Target) -> answers.Target:
-    """Answer with where a Secret is."""
+    """Return where a Secret is, without its vault."""
     return answers.Target(target.cluster, target.namespace, target.secret)
+
+
+def _explained(told: explain.Explained) -> answers.Explained:
+    why = told.why
+    reason, message = (why.reason, why.message) if isinstance(why, SyncError) else (why, None)
+    return answers.Explained(
+        name=told.name,
+        state=told.progress,
+        secrets=told.secrets,
+        keys=told.keys,
+        type=told.type,
+        version=told.version,
+        reason=reason,
+        message=message,
+    )
 
 
 def _why(error: SyncError) -> tuple[Reason, str, bool]:
@@ -107,17 +107,13 @@ def _changes(changes: Iterable[model.Change]) -> tuple[answers.Change, ...]:
     )
 
 
-def _written(secret: ObservedSecret) -> str | None:
-    state = secret.state
-    return None if state is None or state.newer else model.moment(state.written)
-
-
 def _secret(status: SecretStatus, state: State) -> answers.Other:
     secret, drifted = status.secret, status.drifted
+    known = None if secret.state is None or secret.state.newer else secret.state
     return answers.Other(
         vault=secret.target.vault.text,
         target=target_of(secret.target),
-        written=_written(secret),
+        written=model.moment(known.written) if known else None,
         secrets=tuple(
             answers.Held(
                 name=str(name),

@@ -1,7 +1,7 @@
-"""Makes JSON and JSON Schema of dataclasses, by the types and descriptions of their fields.
+"""Makes JSON and JSON Schema from dataclasses, by the types and descriptions of their fields.
 
-A field with a default is optional: JSON leaves it out where it has the default, and the schema does
-not require it.
+A field with a default is optional: JSON omits it if it has the default, and the schema does not
+require it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,14 @@ _SCALARS: Mapping[object, str] = {str: "string", bool: "boolean", int: "integer"
 
 @dataclass(frozen=True, slots=True)
 class Doc:
-    """What a field means, as the metadata of `Annotated`; `more` are keywords of its schema."""
+    """A field's description, as metadata of `Annotated`; `more` are keywords of its schema."""
 
     text: str
     more: Schema | None = None
 
 
 def to_json(told: object) -> Json:
-    """Return dataclasses, and what holds them, as JSON."""
+    """Return dataclasses, and lists and mappings of them, as JSON; raises TypeError."""
     match told:
         case str() | int() | None:  # bool is an int
             return told
@@ -44,12 +44,12 @@ def to_json(told: object) -> Json:
 
 
 def reference(answer: type) -> Schema:
-    """Point to the schema of a dataclass, among the description's components."""
+    """Return a reference to a dataclass's schema in the document's components."""
     return {"$ref": f"#/components/schemas/{answer.__name__}"}
 
 
 def schema_of(answer: type, **narrowed: Sequence[Json]) -> Schema:
-    """Describe a dataclass; `narrowed` are the only values that some of its fields may have."""
+    """Return a dataclass's schema; `narrowed` restricts fields to the given values."""
     hints = get_type_hints(answer, include_extras=True)
     optional = {field.name for field in fields(answer) if _is_optional(field)}
     properties = {
@@ -70,7 +70,7 @@ def _is_optional(field: Field[object]) -> bool:
 
 
 def described(hint: object, *, optional: bool = False) -> dict[str, Json]:
-    """Describe what a field holds; None as the default of an optional field is never sent."""
+    """Return the schema of a type; an optional one without null, which JSON omits."""
     if get_origin(hint) is Annotated:
         held, doc = get_args(hint)
         more: Schema = doc.more or {}

@@ -1,4 +1,4 @@
-"""Examples of requests and answers, made of the same dataclasses as what they show."""
+"""Examples of requests and answers for the OpenAPI document."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -45,7 +45,7 @@ def _failed(reason: Reason, message: str, *, transient: bool) -> answers.Outcome
 
 
 def _refusal(act: Callable[[], object]) -> answers.Refusal | None:
-    """Return what the app itself says to a wrong request."""
+    """Return what the app answers to a wrong request."""
     try:
         act()
     except SyncError as error:

@@ -1,4 +1,4 @@
-"""The HTTP status and the Retry-After of an answer, by what failed."""
+"""Chooses the HTTP status and Retry-After of an answer by what failed."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -17,12 +17,12 @@ _RANK = (
 
 
 def http_status(failures: Iterable[SyncError]) -> HTTPStatus:
-    """Return the status for what failed; the one that asks most of the caller counts."""
+    """Return the status of the most serious failure; 200 without one."""
     return max((_status(error) for error in failures), default=HTTPStatus.OK, key=_RANK.index)
 
 
 def retry_after(failures: Iterable[SyncError]) -> int:
-    """Return the seconds to wait before the same request makes sense again."""
+    """Return the seconds after which to repeat the request: the longest that a failure advises."""
     advice = [e.retry_after for e in failures if isinstance(e, Transient) and e.retry_after]
     return max(1, round(max(advice, default=_RETRY_AFTER_SECONDS)))
 

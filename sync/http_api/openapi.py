@@ -1,6 +1,7 @@
-"""The OpenAPI description of the HTTP routes, made of what they take and answer."""
+"""Makes the OpenAPI document of the HTTP routes from the dataclasses of requests and answers."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
 
 from sync.app.requests import MAX_BODY_LENGTH
 from sync.core.reasons import Reason
@@ -45,31 +46,17 @@ _WWW_AUTHENTICATE: Schema = {
     }
 }
 _REQUESTS = (ResyncVault, ResyncStage, ResyncAll)
-_DESCRIBED = (
-    *_REQUESTS,
-    answers.Outcomes,
-    answers.Converged,
-    answers.Failed,
-    answers.Target,
-    answers.Change,
-    answers.Statuses,
-    answers.Status,
-    answers.StatusUnknown,
-    answers.Other,
-    answers.OtherUnknown,
-    answers.Held,
-    answers.Explanation,
-    answers.Explained,
-    answers.Refusal,
-    answers.SettingsFault,
-    answers.Health,
+_ANSWERS = tuple(  # each after those that hold it, as docs/api.md shows them
+    each
+    for each in reversed(vars(answers).values())
+    if is_dataclass(each) and isinstance(each, type) and each.__module__ == answers.__name__
 )
 
 
 def openapi(*, entra: bool) -> Mapping[str, Json]:
-    """Return the OpenAPI 3.1 document; `entra` says that App Service authentication is on.
+    """Return the OpenAPI 3.1 document.
 
-    Then callers bring a token and not a function key.
+    With `entra` callers need a token, as App Service authentication is on; else a function key.
     """
     refused = _unknown_caller() if entra else _no_key()
     return {
@@ -84,7 +71,7 @@ def openapi(*, entra: bool) -> Mapping[str, Json]:
         },
         "security": [{"caller": []}],
         "components": {
-            "schemas": {each.__name__: schema_of(each) for each in _DESCRIBED},
+            "schemas": {each.__name__: schema_of(each) for each in (*_REQUESTS, *_ANSWERS)},
             "securitySchemes": {"caller": _ENTRA if entra else _FUNCTION_KEY},
         },
     }
@@ -220,7 +207,7 @@ def _broken(answer: type) -> Schema:
 
 
 def _refusal(reasons: Sequence[Reason]) -> Schema:
-    """Describe what the app answers where it looked at no vault."""
+    """Return the schema of an answer to a request that led to no vault."""
     return schema_of(answers.Refusal, reason=reasons, transient=(False,))
 
 

@@ -1,4 +1,4 @@
-"""Who calls over HTTP, by the word of App Service authentication."""
+"""Identifies the caller of an HTTP request that App Service authentication let through."""
 
 import re
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ _ENTRA = "aad"
 
 
 class UnknownCaller(NotOurs):
-    """The platform lets the call pass without an Entra principal."""
+    """The request has no Entra principal."""
 
 
 def entra_principal(headers: Mapping[str, str]) -> str:
-    """Return the object id of the calling principal; raises UnknownCaller.
+    """Return the object id of the calling principal, in lower case; raises UnknownCaller.
 
-    Only for an app behind App Service authentication, which takes these headers away from clients:
+    Only for an app behind App Service authentication, which removes these headers from requests:
     https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
     """
     provider = headers.get("x-ms-client-principal-idp", "")

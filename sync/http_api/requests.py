@@ -1,4 +1,4 @@
-"""What HTTP takes, as it is described; `sync/app/requests.py` is what reads it."""
+"""The requests of HTTP, for their schemas alone; `sync/app/requests.py` parses them."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from sync.core.model import OBJECT_NAME
 from sync.http_api.dataclass_json import Doc
 
-_BLANKS = r"\s\x1c-\x1f\x85"  # what the app strips: more than a regular expression calls blank
+_BLANKS = r"\s\x1c-\x1f\x85"  # what the app strips; `\s` alone matches less
 _Filled = {"pattern": f"[^{_BLANKS}]"}
 _AzureName = {
     "pattern": rf"^[{_BLANKS}]*(?=[0-9A-Za-z-]{{3,24}}[{_BLANKS}]*$)"

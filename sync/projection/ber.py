@@ -1,4 +1,4 @@
-"""Reads BER, the encoding of PKCS#12 and of keys, and bounds its depth and its elements."""
+"""Parses BER, the encoding of PKCS#12 and of keys, with limits on depth and elements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -52,21 +52,21 @@ class Element:
         return _elements(self.content, self.level + 1, self.allowance)
 
     def octets(self, tag: int = OCTETS) -> bytes:
-        """Return an octet string, whose pieces BER may encode one by one."""
+        """Return an octet string, joined if BER has split it; raises ValueError."""
         if self.tag == tag | _CONSTRUCTED:
             return b"".join(part.octets() for part in self.parts(self.tag))
         self.expect(tag)
         return self.content
 
     def number(self) -> int:
-        """Return a number that is zero or more."""
+        """Return a number of zero or more; raises ValueError."""
         self.expect(INTEGER)
         if not self.content or self.content[0] & 0x80:
             raise ValueError("no count")
         return int.from_bytes(self.content)
 
     def oid(self) -> str:
-        """Return an object identifier as numbers joined by dots."""
+        """Return an object identifier as numbers joined by dots; raises ValueError."""
         self.expect(OID)
         if len(self.content) > _LONGEST_OID:
             raise ValueError("no known identifier")

@@ -10,17 +10,17 @@ ROUNDS = 20_000_000
 """For all bundles of a vault: about 10 s of one core, enough for 700 bundles of the usual tools."""
 
 DEAR_ROUNDS = 10_000_000
-"""For the bundles that are not cheap: enough for four of the largest that are opened at all."""
+"""For bundles that are not cheap: enough for four of the largest that are opened at all."""
 
 
 class BudgetSpent(Exception):
-    """The bundle needs more rounds than this survey has left."""
+    """A bundle needs more rounds than this survey has left."""
 
 
 class ParseBudget:
-    """The rounds of key derivation that one survey has left; its threads share it.
+    """The rounds of key derivation that one survey has left; safe for its threads.
 
-    Dear bundles may use only a part of it, so that the rest is left for cheap ones.
+    Expensive bundles may use only a part of them, so that cheap ones get the rest.
     """
 
     def __init__(self, rounds: int = ROUNDS, dear_rounds: int = DEAR_ROUNDS) -> None:

@@ -1,10 +1,11 @@
-"""Reads the secret behind a certificate: its key, its chain and its authority, all as PEM."""
+"""Reads the secret of a certificate: its key, chain and authority, all as PEM."""
 
 import re
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -52,6 +53,52 @@ class Bundle:
 type _Parts = tuple[PrivateKeyTypes, list[Certificate]]
 
 
+class _Fault(NamedTuple):
+    """Why a bundle is refused; `text` continues a sentence that begins with its name."""
+
+    reason: Reason
+    text: str
+
+
+_ENCRYPTED = _Fault(
+    Reason.CERTIFICATE_ENCRYPTED,
+    "is locked by a password, or damaged: import it as a certificate, which takes the password "
+    "off, or set it without one.",
+)
+_TOO_MANY_ROUNDS = _Fault(
+    Reason.CERTIFICATE_UNREADABLE,
+    f"asks for more than {MOST_ROUNDS_AT_ONCE:,} rounds of key derivation at once, or "
+    f"{MOST_ROUNDS:,} in all: {_MAKE_ANEW}.",
+)
+_POSTPONED = _Fault(
+    Reason.CERTIFICATE_POSTPONED,
+    "was not opened: the certificates of its vault ask for more rounds of key derivation than one "
+    f"pass does. It is tried again within the hour. To have it at once, {_MAKE_ANEW}.",
+)
+_CROWDED = _Fault(
+    Reason.CERTIFICATE_UNREADABLE,
+    f"comes with more than {_MOST_CERTIFICATES} certificates, or with too many that have the same "
+    "name: import it with its own chain alone.",
+)
+_MISMATCHED = _Fault(
+    Reason.CERTIFICATE_MISMATCH,
+    "holds no certificate that belongs to its private key: import the two that belong together.",
+)
+_KEYLESS = _Fault(
+    Reason.CERTIFICATE_KEY_MISSING,
+    "comes without its private key: make a new version under a policy whose key is exportable.",
+)
+_AMBIGUOUS = _Fault(
+    Reason.CERTIFICATE_KEY_AMBIGUOUS,
+    "holds several private keys: import it with its own alone.",
+)
+_UNREADABLE = _Fault(
+    Reason.CERTIFICATE_UNREADABLE,
+    "is neither a PEM bundle nor the base64 of a PKCS#12 one, or not what its content type "
+    f"({_PEM} or {_PKCS12}) says: set it anew.",
+)
+
+
 def read_bundle(
     name: str, text: str, content_type: str, budget: ParseBudget, *, keep_root: bool
 ) -> Bundle:
@@ -63,13 +110,13 @@ def read_bundle(
     is_pem = content_type == _PEM or (content_type != _PKCS12 and _BEGIN in text)
     key, certificates = _read_pem(name, text) if is_pem else _read_pkcs12(name, text, budget)
     chain: list[Certificate] = []
-    refused = _mismatched(name)
+    fault = _MISMATCHED
     try:
         chain = chain_of(key, certificates)
     except TooManyChecks:
-        refused = _crowded(name)
+        fault = _CROWDED
     if not chain:
-        raise refused
+        raise _refusal(name, fault)
     top = chain[-1].public_bytes(Encoding.PEM)
     alone, rooted = len(chain) == 1, is_self_signed(chain[-1])
     served = chain if keep_root or alone or not rooted else chain[:-1]
@@ -81,39 +128,39 @@ def read_bundle(
 
 
 def _read_pkcs12(name: str, text: str, budget: ParseBudget) -> _Parts:
-    found, refused = Contents(), _unreadable(name)
+    found, fault = Contents(), _UNREADABLE
     try:
         found = open_pkcs12(b64decode("".join(text.split()), validate=True), budget)
     except Locked:
-        refused = _encrypted(name)
+        fault = _ENCRYPTED
     except TooManyRounds:
-        refused = _too_many_rounds(name)
+        fault = _TOO_MANY_ROUNDS
     except BudgetSpent:
-        refused = _postponed(name)
+        fault = _POSTPONED
     except (LookupError, *ODD):
         pass
     else:
-        refused = _keyless(name)
-    keys = set(found.keys)  # raised outside the except clauses, whose errors may quote the value
+        fault = _KEYLESS
+    keys = set(found.keys)  # raises outside the except clauses, whose errors may quote the value
     if not keys:
-        raise refused
+        raise _refusal(name, fault)
     if len(keys) > 1:
-        raise _ambiguous(name)
+        raise _refusal(name, _AMBIGUOUS)
     return _loaded(name, keys.pop(), found.certificates, load_der_x509_certificate)
 
 
 def _read_pem(name: str, text: str) -> _Parts:
     blocks = [(found[1], found[0]) for found in _BLOCK.finditer(text.replace("\\n", "\n"))]
     if not blocks or len(blocks) != text.count(_BEGIN):
-        raise _unreadable(name)
+        raise _refusal(name, _UNREADABLE)
     keys = {block for label, block in blocks if label.endswith(_KEY_LABEL)}
     if not keys:
-        raise _keyless(name)
+        raise _refusal(name, _KEYLESS)
     if any("ENCRYPTED" in block for block in keys):
-        raise _encrypted(name)
+        raise _refusal(name, _ENCRYPTED)
     if len(keys) > 1:
-        raise _ambiguous(name)
-    certificates = [  # what cannot be encoded is no base64 either
+        raise _refusal(name, _AMBIGUOUS)
+    certificates = [  # what ASCII cannot encode is not base64 either
         block.encode(errors="replace") for label, block in blocks if label in _CERTIFICATE_LABELS
     ]
     return _loaded(name, keys.pop(), certificates, load_pem_x509_certificate)
@@ -127,72 +174,12 @@ def _loaded(
 ) -> _Parts:
     """Load a key, as PEM or DER, and its certificates."""
     if len(certificates) > _MOST_CERTIFICATES:
-        raise _crowded(name)
+        raise _refusal(name, _CROWDED)
     with suppress(LookupError, *ODD):
         der = key if isinstance(key, bytes) else b64decode(_PEM_LINES.sub("", key), validate=True)
         return load_private_key(der), [load(each) for each in certificates]
-    raise _unreadable(name)
+    raise _refusal(name, _UNREADABLE)
 
 
-def _encrypted(name: str) -> Permanent:
-    return Permanent(
-        Reason.CERTIFICATE_ENCRYPTED,
-        f"Certificate {name!r} is locked by a password, or damaged: import it as a certificate, "
-        "which takes the password off, or set it without one.",
-    )
-
-
-def _too_many_rounds(name: str) -> Permanent:
-    return Permanent(
-        Reason.CERTIFICATE_UNREADABLE,
-        f"Certificate {name!r} asks for more than {MOST_ROUNDS_AT_ONCE:,} rounds of key "
-        f"derivation at once, or {MOST_ROUNDS:,} in all: {_MAKE_ANEW}.",
-    )
-
-
-def _postponed(name: str) -> Permanent:
-    return Permanent(
-        Reason.CERTIFICATE_POSTPONED,
-        f"Certificate {name!r} was not opened: the certificates of its vault ask for more rounds "
-        "of key derivation than one pass does. It is tried again within the hour. To have it at "
-        f"once, {_MAKE_ANEW}.",
-    )
-
-
-def _crowded(name: str) -> Permanent:
-    return Permanent(
-        Reason.CERTIFICATE_UNREADABLE,
-        f"Certificate {name!r} comes with more than {_MOST_CERTIFICATES} certificates, or with too "
-        "many that have the same name: import it with its own chain alone.",
-    )
-
-
-def _mismatched(name: str) -> Permanent:
-    return Permanent(
-        Reason.CERTIFICATE_MISMATCH,
-        f"Certificate {name!r} holds no certificate that belongs to its private key: import "
-        "the two that belong together.",
-    )
-
-
-def _keyless(name: str) -> Permanent:
-    return Permanent(
-        Reason.CERTIFICATE_KEY_MISSING,
-        f"Certificate {name!r} comes without its private key: make a new version under a policy "
-        "whose key is exportable.",
-    )
-
-
-def _ambiguous(name: str) -> Permanent:
-    return Permanent(
-        Reason.CERTIFICATE_KEY_AMBIGUOUS,
-        f"Certificate {name!r} holds several private keys: import it with its own alone.",
-    )
-
-
-def _unreadable(name: str) -> Permanent:
-    return Permanent(
-        Reason.CERTIFICATE_UNREADABLE,
-        f"Certificate {name!r} is neither a PEM bundle nor the base64 of a PKCS#12 one, or not "
-        f"what its content type ({_PEM} or {_PKCS12}) says: set it anew.",
-    )
+def _refusal(name: str, fault: _Fault) -> Permanent:
+    return Permanent(fault.reason, f"Certificate {name!r} {fault.text}")

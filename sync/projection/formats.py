@@ -1,4 +1,4 @@
-"""Decodes a vault secret's text to bytes, and splits an object in it into its members."""
+"""Decodes a vault secret's text, and splits an object in it into its members."""
 
 import base64
 import io
@@ -51,11 +51,14 @@ _LONG_BLANKS = re.compile(rf"[^\S\r\n]{{{MAX_BLANKS}}}")
 
 
 def decoded(name: str, text: str, encoding: Encoding | None) -> bytes:
-    """Decode a text, ignoring blanks and line breaks; without an encoding, return its UTF-8."""
+    """Decode a text, ignoring white space; without an encoding, return its UTF-8.
+
+    Raises Permanent.
+    """
     if encoding is None:
         with suppress(UnicodeEncodeError):
             return text.encode()
-        raise Permanent(  # outside of an except clause, whose error would hold the value
+        raise Permanent(  # outside an except clause, whose error would hold the value
             Reason.VALUE_NOT_UNICODE,
             f"Secret {name!r} holds characters that UTF-8 cannot encode (lone surrogates): "
             "set a new version of it.",
@@ -145,7 +148,7 @@ def _no_constant(_: str) -> Never:
 def _read_dotenv(subject: str, text: str) -> Node:
     if _LONG_BLANKS.search(text):
         raise not_of_format(subject, f"has {MAX_BLANKS} blanks in a row, which are not read")
-    if _BASE64.fullmatch(text.strip()):  # it would be a name, and names are told
+    if _BASE64.fullmatch(text.strip()):  # dotenv reads it as a name, and messages quote names
         raise not_of_format(
             subject, "is no dotenv but looks like base64, which k8s-encoding undoes"
         )

@@ -9,9 +9,10 @@ from sync.projection.tags import SecretType, TagOptions
 class Placement:
     """Where a vault secret goes and what becomes of its value.
 
-    `key` is the one key it becomes, None where only its value can tell. `fingerprint` changes with
-    everything that may change the keys or their bytes; it is empty for one key of the secret's own
-    name.
+    `secrets` are names of Secrets. `key` is the only key; None if the keys depend on the value.
+    `base` is the secret's name without a stage prefix that the rules strip. `fingerprint` changes
+    with everything that may change the keys or their bytes; it is empty for a single key with the
+    secret's own name.
     """
 
     secrets: tuple[str, ...]
@@ -26,6 +27,6 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """Why a vault secret is in no Secret although nothing is wrong with it."""
+    """Why a rule or a tag leaves a vault secret out."""
 
     reason: str

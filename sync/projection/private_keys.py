@@ -22,7 +22,7 @@ from cryptography.x509 import Certificate
 from sync.projection.ber import SEQUENCE, element
 
 _MOST_BITS = 16_384  # of an RSA key; OpenSSL verifies with no longer one
-_MOST_EXPONENT_BITS = 64  # as OpenSSL has it for keys over 3,072 bits; others allow 32
+_MOST_EXPONENT_BITS = 64  # OpenSSL's limit for keys over 3,072 bits; other libraries allow 32
 _ALGORITHMS = frozenset(
     {
         "1.2.840.113549.1.1.1",  # RSA

@@ -1,4 +1,4 @@
-"""Vault secrets to the Secrets they should become: which are in, where each goes, as which keys."""
+"""The platform's rules: which vault secrets are synced, to which Secrets, and as which keys."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ _STAGES = (_COMMON, "dev", "stg", "prod")
 
 
 class KeyStyle(StrEnum):
-    """How a key is made of a name: as Key Vault spells it, or as an environment variable's name."""
+    """How a name becomes a key: unchanged, or as the name of an environment variable."""
 
     VERBATIM = "verbatim"
     ENV = "env"
@@ -47,13 +47,13 @@ class StagePrefixes(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A shell pattern over names, in any case, or over the value of a tag."""
+    """A shell pattern for names, ignoring case, or for the values of one tag."""
 
     glob: str
     tag: str | None = None
 
     def matches(self, name: str, tags: Mapping[str, str]) -> bool:
-        """Tell whether a vault secret is meant."""
+        """Return whether the pattern matches a vault secret with this name and these tags."""
         if self.tag is None:
             return fnmatchcase(name.lower(), self.glob.lower())
         return self.tag in tags and fnmatchcase(tags[self.tag], self.glob)
@@ -64,7 +64,7 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the platform decides; `names` are patterns of Secrets that tags may name outright."""
+    """The platform's decisions; `names` are patterns of Secrets that tags may name in full."""
 
     style: KeyStyle = KeyStyle.VERBATIM
     include: tuple[Pattern, ...] = ()
@@ -75,9 +75,9 @@ class Rules:
 
     @property
     def digest(self) -> str:
-        """Eight hexadecimal digits of all settings, by which two writers compare theirs.
+        """Eight hexadecimal digits by which two writers compare their rules.
 
-        The order of patterns means nothing.
+        They do not depend on the order of patterns.
         """
         given = {each.name: getattr(self, each.name) for each in fields(self)}
         shape = {
@@ -87,18 +87,18 @@ class Rules:
         return sha256(repr(shape).encode()).hexdigest()[:_DIGITS]
 
     def reads(self, tag: str) -> bool:
-        """Tell whether any rule looks at tags of that name."""
+        """Return whether any rule looks at tags of that name."""
         named = (pattern.tag for pattern in (*self.include, *self.exclude))
         return is_tagged({tag: ""}) or tag in named
 
     def place(
         self, target: Target, name: str, tags: Mapping[str, str], content_type: str
     ) -> Placement | Excluded:
-        """Find where an enabled vault secret goes; raises Permanent for tags that are wrong.
+        """Return where an enabled vault secret goes; raises Permanent for wrong tags.
 
-        `target` is the Secret of the vault itself.
+        `target` is the vault's own Secret.
         """
-        name = str(name)  # a key is equal to its like in this very spelling only
+        name = str(name)  # a SecretName ignores case, and keys do not
         left_out = self._left_out(target.vault.stage, name, tags)
         if left_out is not None:
             return left_out
@@ -125,7 +125,7 @@ class Rules:
     def render(
         self, placement: Placement, secret: VaultSecret, budget: ParseBudget
     ) -> Mapping[str, bytes]:
-        """Return the keys that a value becomes; raises Permanent, which names no part of it.
+        """Return the keys and bytes that a value becomes; raises Permanent, which quotes no value.
 
         `budget` limits the work that the survey spends on opening certificates.
         """
@@ -142,7 +142,7 @@ class Rules:
             return self._expanded(name, secret.value, placement)
 
     def warnings(self, name: str, keys: Iterable[str]) -> tuple[str, ...]:
-        """Return what is odd about a vault secret's keys, but no reason to leave them out."""
+        """Return warnings about a vault secret's keys, which are synced nevertheless."""
         if self.style is not KeyStyle.ENV:
             return ()
         return tuple(
@@ -164,7 +164,7 @@ class Rules:
         )
 
     def _stage_of(self, stage: str, name: str) -> str | None:
-        """Return the stage that a name's prefix means, `common` for all of them."""
+        """Return the stage that a name's prefix means; `common` means all stages."""
         if self.stages is StagePrefixes.NONE:
             return None
         prefix, dash, rest = name.lower().partition("-")
@@ -206,9 +206,9 @@ class Rules:
     def _fingerprint(
         self, name: str, key: str | None, base: str, options: TagOptions, content_type: str
     ) -> str:
-        """Digest whatever may change the keys or their bytes; empty for one key of its own name.
+        """Digest everything that may change the keys or their bytes; empty for a key like the name.
 
-        New tags and settings are part of it unless they are left out here by name.
+        New tags and settings become part of it unless they are left out here by name.
         """
         shaping = replace(options, secret=())
         if key == name and replace(shaping, key=None) == TagOptions():
@@ -256,7 +256,7 @@ class Rules:
             return checked_keys(name, [(only, found[()].encode())])
         return checked_keys(
             name,
-            (  # made one by one: the names of a thousand members may be long
+            (  # lazily: the names of a thousand members may be long
                 (joined(options.key, (self._styled(joined(None, parts)),)), leaf.encode())
                 for parts, leaf in found.items()
             ),
@@ -264,14 +264,14 @@ class Rules:
 
 
 DEFAULT_RULES = Rules()
-"""Those of a platform that decides nothing: each enabled secret is one key of its name."""
+"""The rules without any setting: each enabled secret becomes one key with its name."""
 
 
 def latest(listing: Iterable[ListedSecret]) -> Mapping[SecretName, ListedSecret]:
     """Return the secrets by name.
 
-    Names that differ only in case are one secret to Key Vault, which may list it twice; the latest
-    spelling stays, whatever the order of the listing.
+    Names that differ only in case are one secret in Key Vault, which may list it twice. The entry
+    with the latest update is kept, whatever the order of the listing.
     """
     found: dict[SecretName, ListedSecret] = {}
     for secret in sorted(listing, key=lambda secret: (secret.updated, str(secret.name))):

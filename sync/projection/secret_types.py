@@ -1,4 +1,4 @@
-"""Builds the data of a Secret of one of Kubernetes' types from a vault secret's value."""
+"""Builds the data of a Secret with a built-in Kubernetes type from a vault secret's value."""
 
 import base64
 import json
@@ -34,12 +34,16 @@ _NEEDS: Mapping[Built, str] = {
     ),
 }
 
-_BLANK: Mapping[SecretType, Data] = {
+BLANK: Mapping[SecretType, Data] = {
     SecretType.TLS: {"tls.crt": b"", "tls.key": b""},
     SecretType.DOCKERCONFIGJSON: {DOCKER_CONFIG: b'{"auths":{}}'},
     SecretType.BASIC_AUTH: {"username": b"", "password": b""},
     SecretType.SSH_AUTH: {PRIVATE_KEY: b"\n"},
 }
+"""The least data that the API server accepts for each type, for a Secret without a value.
+
+https://kubernetes.io/docs/concepts/configuration/secret/#secret-types
+"""
 
 _USER_PASSWORD = re.compile(r"([^:\r\n]*):([^\r\n]*)(?:\r?\n)?")
 _PEM = re.compile(
@@ -51,21 +55,13 @@ _PEM = re.compile(
 
 
 def build(name: str, kind: Built, value: bytes) -> Data:
-    """Return the data of a Secret of the type; raises Permanent, which says what the type needs."""
+    """Return the data of a Secret of this type; raises Permanent, which says what it needs."""
     try:
         return _BUILDERS[kind](
             f"Secret {name!r}, tagged k8s-type {kind.word},", as_text(name, value)
         )
     except Permanent as fault:
         raise Permanent(Reason.VALUE_NOT_OF_TYPE, f"{fault.message} {_NEEDS[kind]}") from fault
-
-
-def blank(kind: SecretType) -> Data:
-    """Return the least data that the API server accepts for the type, for a Secret without a value.
-
-    https://kubernetes.io/docs/concepts/configuration/secret/#secret-types
-    """
-    return _BLANK[kind]
 
 
 def _docker_config(subject: str, text: str) -> Data:
@@ -99,9 +95,9 @@ def _docker_config_of(subject: str, config: Mapping[str, Node]) -> bytes:
 
 
 def _has_login(entry: Node) -> bool:
-    """Return whether the kubelet can read this entry; one bad entry makes it refuse all.
+    """Return whether the kubelet can use this entry; with a bad entry it refuses them all.
 
-    `identitytoken` is not for the kubelet but for builders that read the same config.
+    `identitytoken` is not for the kubelet, but for builders that read the same config.
     """
     if not isinstance(entry, dict):
         return False

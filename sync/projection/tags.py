@@ -1,4 +1,4 @@
-"""What the tags of a vault secret ask for: which keys it becomes, and in which Secret."""
+"""Parses the tags of a vault secret: which keys it becomes, and in which Secret."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ PREFIX = "k8s-"
 
 
 class Format(StrEnum):
-    """What `k8s-expand` turns into one key for each member."""
+    """The values of `k8s-expand`, which turns each member of a value into a key."""
 
     JSON = "json"
     YAML = "yaml"
@@ -22,7 +22,7 @@ class Format(StrEnum):
 
 
 class Encoding(StrEnum):
-    """What `k8s-encoding` undoes, on the whole value and before anything else is done with it."""
+    """The values of `k8s-encoding`, which is decoded from the whole value before anything else."""
 
     BASE64 = "base64"
     BASE64URL = "base64url"
@@ -30,7 +30,7 @@ class Encoding(StrEnum):
 
 
 class SecretType(StrEnum):
-    """What `k8s-type` builds: the types as Kubernetes spells them."""
+    """The Secret types that `k8s-type` can ask for, as Kubernetes spells them."""
 
     TLS = "kubernetes.io/tls"
     DOCKERCONFIGJSON = "kubernetes.io/dockerconfigjson"
@@ -39,22 +39,22 @@ class SecretType(StrEnum):
 
     @property
     def word(self) -> str:
-        """The tag's word for it."""
+        """The type's word in the tag."""
         return self.value.removeprefix("kubernetes.io/")
 
 
 @dataclass(frozen=True, slots=True)
 class TagOptions:
-    """What the tags of one vault secret ask for; one without tags of ours asks for nothing."""
+    """The parsed tags of one vault secret; the defaults mean that it has none of ours."""
 
     sync: bool = True
     key: str | None = None
-    """The key's name; with `expand`, what the names of its keys start with."""
+    """The key's name; with `expand`, the prefix of the keys' names."""
     expand: Format | None = None
     path: str | None = None
     encoding: Encoding | None = None
     secret: tuple[str, ...] = ()
-    """The Secrets that its keys go to; none for the vault's own."""
+    """The Secrets that its keys go to; empty for the vault's own."""
     type: SecretType | None = None
 
 
@@ -73,14 +73,14 @@ KNOWN = tuple(f"{PREFIX}{field}" for field in TagOptions.__dataclass_fields__)
 
 
 def is_tagged(tags: Mapping[str, str]) -> bool:
-    """Tell whether any of the tags is of ours."""
+    """Return whether any of the tags is ours."""
     return any(tag.strip().lower().startswith(PREFIX) for tag in tags)
 
 
 def read_tags(name: str, tags: Mapping[str, str]) -> TagOptions:
-    """Read the tags of the vault secret `name`; raises Permanent with all that is wrong of them.
+    """Parse the tags of the vault secret `name`; raises Permanent, which lists all faults.
 
-    Whatever else it is tagged with, a secret that `k8s-sync` leaves out asks for nothing.
+    If `k8s-sync` is false, the other tags are not looked at.
     """
     ours = _Tags(tags)
     sync = ours.word("k8s-sync", _SYNC)
@@ -106,7 +106,7 @@ def read_tags(name: str, tags: Mapping[str, str]) -> TagOptions:
 
 
 class _Tags:
-    """The tags of ours, by lower-case name, and what is wrong with them."""
+    """Our tags by lower-case name, and the faults found in them."""
 
     def __init__(self, tags: Mapping[str, str]) -> None:
         self.faults: list[str] = []
@@ -121,7 +121,7 @@ class _Tags:
                 self._given[tag] = text.strip()
 
     def unknown(self) -> list[str]:
-        """Say which tags have a name that means nothing; for the first few, what may be meant."""
+        """Return faults for unknown tags, the first few with a similar name."""
         faults: list[str] = []
         for tag in sorted(self._given.keys() - set(KNOWN)):
             near = get_close_matches(tag[:64], KNOWN, 1) if len(faults) < _SUGGESTIONS else ()
@@ -130,7 +130,7 @@ class _Tags:
         return faults
 
     def word[T](self, tag: str, words: Mapping[str, T]) -> T | None:
-        """Read a tag whose value is one of the words."""
+        """Return the meaning of a tag's word; None if it is missing or wrong."""
         word = self._given.get(tag)
         if word is None:
             return None
@@ -139,7 +139,7 @@ class _Tags:
         return words.get(word.lower())
 
     def key(self) -> str | None:
-        """Read the key's name, or what the names of several start with."""
+        """Return the key's name or prefix; None if it is missing or wrong."""
         longest = _PREFIX_LENGTH if "k8s-expand" in self._given else _KEY_LENGTH
         key = self._given.get("k8s-key")
         if key is None or (_KEY.fullmatch(key) and len(key) <= longest):
@@ -151,14 +151,14 @@ class _Tags:
         return None
 
     def path(self) -> str | None:
-        """Read the path of the member that is taken."""
+        """Return the path of the member to use, if there is one."""
         path = self._given.get("k8s-path")
         if path == "":
             self.faults.append("k8s-path must be names of members joined by dots, as db.password")
         return path
 
     def secrets(self) -> tuple[str, ...]:
-        """Read the names of the Secrets that the keys go to, divided by commas."""
+        """Return the names of the Secrets that the keys go to."""
         given = self._given.get("k8s-secret")
         if given is None:
             return ()
@@ -172,7 +172,7 @@ class _Tags:
         return ()
 
     def compare(self, options: TagOptions) -> None:
-        """Find the tags that do not go together."""
+        """Add a fault for each pair of tags that exclude each other."""
         given = self._given.keys()
         if "k8s-path" in given and (
             "k8s-expand" not in given or options.expand in {Format.DOTENV, Format.CERTIFICATE}

@@ -1,4 +1,4 @@
-"""The tree of strings, numbers, lists and objects that a value was parsed into."""
+"""The tree of strings, numbers, lists and objects that a value is parsed into."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ type Node = str | Number | bool | list[Node] | dict[str, Node] | None
 
 
 def object_of(subject: str, pairs: Sequence[tuple[str, Node]]) -> dict[str, Node]:
-    """Make an object of its members; raises Permanent if a name occurs twice."""
+    """Return an object with these members; raises Permanent if a name occurs twice."""
     found: dict[str, Node] = {}
     for member, node in pairs:
         if member in found:
@@ -46,7 +46,7 @@ def checked(subject: str, tree: Node) -> Node:
 
 
 def compact(node: Node) -> str:
-    """Write a tree as compact JSON; numbers stay as they were written."""
+    """Return a tree as compact JSON; numbers stay as they were written."""
     if isinstance(node, Number):
         return node.text
     if isinstance(node, list):
@@ -58,7 +58,7 @@ def compact(node: Node) -> str:
 
 
 def not_of_format(subject: str, fault: str) -> Permanent:
-    """Make the refusal of a value that does not have the format its tags say."""
+    """Return the error for a value that is not in the format of its tags."""
     return Permanent(
         Reason.VALUE_NOT_OF_FORMAT,
         f"{subject} {fault}: set a new version of it that can be read, or correct its tags.",
@@ -66,7 +66,7 @@ def not_of_format(subject: str, fault: str) -> Permanent:
 
 
 def has_twice(subject: str, member: str) -> Permanent:
-    """Make the refusal of an object with two members of one name."""
+    """Return the error for an object with two members of one name."""
     return Permanent(
         Reason.MEMBER_TWICE,
         f"{subject} has {member} twice: set a new version of it with one of them.",

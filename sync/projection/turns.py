@@ -1,7 +1,6 @@
-"""Lets one thread at a time parse, so that parsing does not slow down all other threads."""
+"""Lets only one thread at a time parse, so that parsing does not slow down the others."""
 
 from threading import Event, Lock
-from types import TracebackType
 
 _PAUSE_SECONDS = 0.0002
 _NEVER = Event()
@@ -25,12 +24,7 @@ class Turns:
         with self._next:
             self._turn.acquire()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Pause, then let the next thread have its turn."""
         try:
             _NEVER.wait(_PAUSE_SECONDS)
@@ -39,4 +33,4 @@ class Turns:
 
 
 PARSING = Turns()
-"""The turns of all threads of this process that read values."""
+"""The turns of all threads of this process that parse values."""

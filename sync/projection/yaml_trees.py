@@ -1,4 +1,4 @@
-"""Reads the part of YAML that JSON has: no anchors, aliases or tags, and only one document."""
+"""Parses the subset of YAML that JSON has: one document without anchors, aliases or tags."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ def read_yaml(subject: str, text: str) -> Node:
 
 
 class _Yaml:
-    """A YAML document, read event by event, so that nothing is repeated, merged or constructed."""
+    """Reads a document event by event, so that nothing is repeated, merged or constructed."""
 
     def __init__(self, subject: str, events: Iterator[yaml.Event]) -> None:
         self._subject = subject

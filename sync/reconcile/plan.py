@@ -2,7 +2,7 @@
 
 from sync.core.annotation import State, encode
 from sync.core.model import STATE_ANNOTATION, Action, Change, Desired, Plan
-from sync.projection.secret_types import blank
+from sync.projection.secret_types import BLANK
 from sync.projection.tags import SecretType
 from sync.reconcile.desired import DesiredSecret, Entry
 from sync.reconcile.guards import refuse_unwritable
@@ -91,6 +91,6 @@ def _filler(observed: ObservedSecret, desired: DesiredSecret) -> dict[str, bytes
     actual = observed.actual
     if actual is None or actual.type != desired.type or desired.type not in set(SecretType):
         return {}
-    filler = dict(blank(SecretType(desired.type)))
+    filler = dict(BLANK[SecretType(desired.type)])
     stays = desired.kept | (observed.data.keys() - observed.ours)
     return {} if stays & filler.keys() else filler

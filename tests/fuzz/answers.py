@@ -11,9 +11,9 @@ from sync.adapters.azure.aks import managed_cluster_endpoint
 from sync.adapters.azure.credential_errors import Credential
 from sync.adapters.azure.resource_graph import ResourceGraph
 from sync.adapters.kubernetes.cluster_config import CredentialRef
-from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig, KubeconfigEndpoint
-from sync.adapters.kubernetes.login.local_kubeconfig import LocalKubeconfig
-from sync.adapters.kubernetes.login.stored_token import StoredSecret, StoredToken
+from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig, kubeconfig_endpoint
+from sync.adapters.kubernetes.login.local_kubeconfig import local_kubeconfig
+from sync.adapters.kubernetes.login.tokens import StoredSecret, StoredToken
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.app.status import SecretStatus, VaultStatus
 from sync.core.annotation import decode, encode
@@ -252,7 +252,7 @@ def _stored_token(given: bytes) -> object:
 
 def _kubeconfig(given: bytes) -> object:
     config = Kubeconfig.in_settings("main", None, text_of(given))
-    return KubeconfigEndpoint(config, 1).fetch(soon())
+    return kubeconfig_endpoint(config).fetch(soon())
 
 
 def _oidc(given: bytes) -> object:
@@ -264,7 +264,7 @@ def _oidc(given: bytes) -> object:
         json.dump(KUBECONFIG | {"users": [{"name": "u", "user": user}]}, file)
         file.flush()
         config = Kubeconfig.in_file("main", None, file.name)
-        return LocalKubeconfig(config, 1).fetch(soon())
+        return local_kubeconfig(config).fetch(soon())
 
 
 def _json(document: object) -> str:

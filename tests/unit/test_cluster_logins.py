@@ -13,13 +13,11 @@ from local.authority import Authority
 from sync.adapters.azure.aks import ClusterEndpoint
 from sync.adapters.kubernetes.cluster_config import ClusterConfig, CredentialRef, Server
 from sync.adapters.kubernetes.cluster_config import Entra as ByEntra
-from sync.adapters.kubernetes.login.aks import AksEndpoint
 from sync.adapters.kubernetes.login.cached import Cached
 from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
-from sync.adapters.kubernetes.login.entra_token import EntraToken
+from sync.adapters.kubernetes.login.endpoints import aks_endpoint
 from sync.adapters.kubernetes.login.factory import Azure, ClusterLogins, KubeconfigFiles
-from sync.adapters.kubernetes.login.sources import Token
-from sync.adapters.kubernetes.login.stored_token import StoredSecret, StoredToken
+from sync.adapters.kubernetes.login.tokens import EntraToken, StoredSecret, StoredToken, Token
 from sync.core.errors import Permanent, Transient
 from sync.core.model import ListedSecret, SecretName, Unserved, VaultName, VaultSecret
 from sync.core.ports import Deadline
@@ -111,7 +109,7 @@ def azure_of(shelf: Shelf, entra: Entra, now: Callable[[], float] = lambda: NOW)
 
 def by_entra(entra: Entra, *audiences: str) -> list[ClusterLogin]:
     """Make the ways to clusters of those audiences."""
-    logins = ClusterLogins(azure_of(Shelf(""), entra), 1, KubeconfigFiles())
+    logins = ClusterLogins(azure_of(Shelf(""), entra), KubeconfigFiles())
     return [
         logins.login(ClusterConfig(str(number), Server("https://a", None, ByEntra(audience))))
         for number, audience in enumerate(audiences)
@@ -231,7 +229,7 @@ def test_an_authority_in_a_file_may_be_replaced(tmp_path: Path) -> None:
     """A ca file is read again where the cluster cannot be reached; one in the settings stays."""
     path, pem = tmp_path / "ca.pem", Authority.create().pem.decode()
     path.write_text(pem)
-    logins = ClusterLogins(azure_of(Shelf(""), Entra()), 1, KubeconfigFiles())
+    logins = ClusterLogins(azure_of(Shelf(""), Entra()), KubeconfigFiles())
     by_file = logins.login(ClusterConfig("file", Server("https://a", path)))
     by_text = logins.login(ClusterConfig("text", Server("https://a", pem)))
     failed = by_file.open(soon()), by_text.open(soon())
@@ -248,7 +246,7 @@ def test_an_authority_in_a_file_that_is_none_is_told(content: bytes | None, tmp_
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_bytes(content)
-    logins = ClusterLogins(azure_of(Shelf(""), Entra()), 1, KubeconfigFiles())
+    logins = ClusterLogins(azure_of(Shelf(""), Entra()), KubeconfigFiles())
     with pytest.raises(Permanent, match=f"openssl x509 -noout -subject -in {path}") as caught:
         logins.login(ClusterConfig("c", Server("https://a", path))).open(soon())
     assert caught.value.reason == "ClusterConfig"
@@ -264,7 +262,7 @@ def test_an_authority_in_a_file_that_is_none_is_told(content: bytes | None, tmp_
 )
 def test_what_azure_tells_of_a_cluster_is_checked(found: ClusterEndpoint) -> None:
     """An AKS cluster whose authority is none, or whose server is no address, is told by its id."""
-    source = AksEndpoint(lambda _id, _deadline: found, "/the/id", 1)
+    source = aks_endpoint(lambda _id, _deadline: found, "/the/id")
     with pytest.raises(Permanent, match="/the/id") as caught:
         source.fetch(soon())
     assert caught.value.reason == "ClusterConfig"

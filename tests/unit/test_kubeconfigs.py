@@ -44,7 +44,7 @@ type Open = Callable[[str], Connection]
 def login(path: Path, context: str | None = None) -> ClusterLogin:
     """Make the way to the cluster of a kubeconfig file."""
     reach = KubeconfigFile(str(path), context)
-    return ClusterLogins(None, 7, KubeconfigFiles()).login(ClusterConfig("main", reach))
+    return ClusterLogins(None, KubeconfigFiles()).login(ClusterConfig("main", reach))
 
 
 def document(user: object, **cluster: object) -> str:
@@ -62,16 +62,14 @@ def document(user: object, **cluster: object) -> str:
 def in_settings(text: str) -> Connection:
     """Open one that stands in the settings."""
     config = ClusterConfig("main", KubeconfigText(text))
-    return ClusterLogins(None, 7, KubeconfigFiles()).login(config).open(soon())
+    return ClusterLogins(None, KubeconfigFiles()).login(config).open(soon())
 
 
 def in_vault(text: str) -> Connection:
     """Open one that a Key Vault secret holds."""
     config = ClusterConfig("main", StoredKubeconfig(CredentialRef("keeper", "config")))
     return (
-        ClusterLogins(azure_of(Shelf(text), Entra()), 7, KubeconfigFiles())
-        .login(config)
-        .open(soon())
+        ClusterLogins(azure_of(Shelf(text), Entra()), KubeconfigFiles()).login(config).open(soon())
     )
 
 
@@ -108,7 +106,7 @@ def test_a_cluster_is_connected_once(tmp_path: Path) -> None:
     assert main.open(soon()).endpoint is connection.endpoint
     assert connection.endpoint.url == URL
     assert connection.authorization == f"Bearer {PLANTED}"
-    assert connection.endpoint.pool.connection_pool_kw["maxsize"] == 7
+    assert connection.endpoint.pool.connection_pool_kw["maxsize"] == 16
     assert leaks(repr(connection)) == []
 
 
@@ -152,9 +150,7 @@ def test_a_stored_kubeconfig_is_read_every_five_minutes() -> None:
     """While it stays the same its connections are kept."""
     shelf, now = Shelf(document({"token": "one"})), [0.0]
     config = ClusterConfig("main", StoredKubeconfig(CredentialRef("keeper", "config")))
-    main = ClusterLogins(azure_of(shelf, Entra(), lambda: now[0]), 7, KubeconfigFiles()).login(
-        config
-    )
+    main = ClusterLogins(azure_of(shelf, Entra(), lambda: now[0]), KubeconfigFiles()).login(config)
     first = main.open(soon())
     now[0] = 299.0
     assert main.open(soon()) == first

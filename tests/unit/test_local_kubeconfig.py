@@ -16,7 +16,7 @@ from sync.adapters.kubernetes.cluster_config import ClusterConfig, KubeconfigFil
 from sync.adapters.kubernetes.connection import Call, Connection
 from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
 from sync.adapters.kubernetes.login.factory import ClusterLogins, KubeconfigFiles
-from sync.adapters.kubernetes.login.local_kubeconfig import LocalKubeconfig
+from sync.adapters.kubernetes.login.local_kubeconfig import local_kubeconfig
 from sync.core.errors import Permanent
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
@@ -36,8 +36,8 @@ CREDENTIAL = {
 
 def login(path: Path | str, context: str | None = None) -> ClusterLogin:
     """Make the command line's way to the cluster of a kubeconfig file."""
-    files = KubeconfigFiles(str(path), LocalKubeconfig)
-    return ClusterLogins(None, 1, files).login(ClusterConfig("main", KubeconfigFile(None, context)))
+    files = KubeconfigFiles(str(path), local_kubeconfig)
+    return ClusterLogins(None, files).login(ClusterConfig("main", KubeconfigFile(None, context)))
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_plugin_is_run(path: Path) -> None:
 def test_a_plugin_is_run_by_files_alone() -> None:
     """A kubeconfig that stands in SYNC_CLUSTERS is data on the command line, too."""
     text = document(plugin("print()"))
-    logins = ClusterLogins(None, 1, KubeconfigFiles("", LocalKubeconfig))
+    logins = ClusterLogins(None, KubeconfigFiles("", local_kubeconfig))
     with pytest.raises(Permanent, match="exec"):
         logins.login(ClusterConfig("main", KubeconfigText(text))).open(soon())
 

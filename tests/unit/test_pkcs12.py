@@ -168,7 +168,7 @@ def test_a_thread_that_waits_has_the_next_turn() -> None:
 
 def test_a_derivation_lets_others_parse_meanwhile() -> None:
     """It takes its turn for some rounds at a time, however many there are in all."""
-    short, long = (Rfc7292(3, "sha1", b"salt", rounds, 20) for rounds in (1, MOST_ROUNDS_AT_ONCE))
+    short, long = (Rfc7292("sha1", b"salt", rounds, 20, 3) for rounds in (1, MOST_ROUNDS_AT_ONCE))
     with ThreadPoolExecutor(1) as pool:
         with PARSING:
             waiting = pool.submit(short.derive, b"")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.core.errors import Permanent
-from sync.projection.secret_types import Built, blank, build
+from sync.projection.secret_types import BLANK, Built, build
 from sync.projection.tags import SecretType
 
 MARKER = "Planted7Marker"
@@ -250,7 +250,7 @@ def test_what_is_no_private_key_is_refused(value: str | bytes) -> None:
 
 def test_a_blank_has_the_keys_its_type_needs() -> None:
     """What is left of a Secret whose vault secret is gone is empty, as far as its type allows."""
-    assert {kind: dict(blank(kind)) for kind in SecretType} == {
+    assert {kind: dict(BLANK[kind]) for kind in SecretType} == {
         SecretType.TLS: {"tls.crt": b"", "tls.key": b""},
         SecretType.DOCKERCONFIGJSON: {".dockerconfigjson": b'{"auths":{}}'},
         SecretType.BASIC_AUTH: {"username": b"", "password": b""},
@@ -280,6 +280,6 @@ def test_any_value_is_built_or_refused(kind: Built, value: bytes) -> None:
         data = build("x", kind, value)
     except Permanent as refused:
         data = {refused.reason: refused.message.encode()}
-    assert data.keys() & {"ValueNotOfType", *blank(kind)}
+    assert data.keys() & {"ValueNotOfType", *BLANK[kind]}
     assert data.get("ssh-privatekey") != b""
     assert isinstance(json.loads(data.get(".dockerconfigjson", b"{}")), dict)

@@ -45,7 +45,7 @@ def ask_azure(host: str, bundle: Path) -> int:
 
 def ask_cluster(host: str, bundle: Path) -> int:
     """Ask by an endpoint of a cluster."""
-    endpoint = connect(Address(f"https://{host}", bundle.read_text()), 1)
+    endpoint = connect(Address(f"https://{host}", bundle.read_text()))
     try:
         return Connection(endpoint, None).send(VERSION, soon()).status
     finally:
@@ -141,12 +141,12 @@ def test_a_server_is_verified_by_the_name_that_it_is_given(
     """A kubeconfig's tls-server-name stands in for the URL's host, and no other name does."""
     port = servers.serve(Scripted([Answer()]).app(), authority.server_context(GOOD))
     address = Address(f"https://{LOOPBACK}:{port}", authority.pem.decode(), server_name=GOOD)
-    endpoint = connect(address, 1)
+    endpoint = connect(address)
     assert Connection(endpoint, None).send(VERSION, soon()).status == 200
     endpoint.pool.clear()
     for name in (OTHER, None):
         with pytest.raises(SSLError):
-            Connection(connect(replace(address, server_name=name), 1), None).send(VERSION, soon())
+            Connection(connect(replace(address, server_name=name)), None).send(VERSION, soon())
     servers.stop(port)
 
 
@@ -189,14 +189,14 @@ def test_clusters_of_one_authority_load_it_once(
     port = servers.serve(scripted.app(), authority.server_context(LOOPBACK))
     pem = authority.pem.decode() + "\n"  # as no other test has it
     address = Address(f"https://{LOOPBACK}:{port}", pem)
-    endpoints = [connect(address, 1), connect(address, 2)]
+    endpoints = [connect(address), connect(address)]
     for endpoint in endpoints:
         for _ in range(2):
             Connection(endpoint, None).send(VERSION, soon())
             endpoint.pool.clear()
     assert len({request.client for request in scripted.requests}) == 4
     assert loads == [{"cadata": pem}]
-    connect(Address(address.url, Authority.create().pem.decode()), 1)
+    connect(Address(address.url, Authority.create().pem.decode()))
     assert len(loads) == 2
     servers.stop(port)
 

@@ -1,4 +1,4 @@
-"""Asks Azure Resource Manager where an AKS cluster answers and which authority it has."""
+"""Looks up an AKS cluster's API server and certificate authority in Azure Resource Manager."""
 
 import re
 from base64 import b64decode
@@ -8,9 +8,7 @@ import yaml
 
 from sync.adapters.azure.resource_manager import Question, ResourceManager
 from sync.adapters.wire.safe_yaml import read_yaml
-from sync.core.errors import Permanent
 from sync.core.ports import Deadline
-from sync.core.reasons import Reason
 
 ROLE = "Azure Kubernetes Service Cluster User Role"
 
@@ -26,32 +24,29 @@ _ARC = "/providers/microsoft.kubernetes/connectedclusters/"
 
 @dataclass(frozen=True, slots=True)
 class ClusterEndpoint:
-    """The URL of an API server and the certificate authority that vouches for it, PEM."""
+    """The URL of an API server and its certificate authority in PEM."""
 
     server: str
     ca_pem: str
 
 
 def resource_id(text: str) -> str:
-    """Check the resource id of an AKS cluster; raises ValueError, which tells the right form."""
-    if fault := _fault(text):
-        raise ValueError(fault)
-    return text
+    """Return the text if it is an AKS cluster's resource id.
 
-
-def _fault(text: str) -> str | None:
+    Raises ValueError, whose message says which form is right.
+    """
     if _ARC in text.lower():
-        return (
+        raise ValueError(
             "an Arc-enabled cluster is reached through Azure only by a program that would have to "
             "run beside this app; give its API server as server and its authority as ca instead"
         )
     if not _MANAGED.fullmatch(text):
-        return (
+        raise ValueError(
             "it must be the resource id of an AKS cluster, as "
             "/subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.ContainerService"
             "/managedClusters/NAME (az aks list --query '[].id' --output tsv)"
         )
-    return None
+    return text
 
 
 def managed_cluster_endpoint(
@@ -59,8 +54,9 @@ def managed_cluster_endpoint(
 ) -> ClusterEndpoint:
     """Return the endpoint of the AKS cluster with that resource id; raises Permanent or Transient.
 
-    The kubeconfig that the service gives holds the private name of a private cluster. Its user is
-    left aside: a plugin to run where Entra ID guards the cluster, a shared certificate elsewhere.
+    It is read from the kubeconfig that the service returns, which for a private cluster has the
+    private host name. The kubeconfig's user is ignored: it is a plugin to run if the cluster uses
+    Entra ID, else a shared certificate.
     https://learn.microsoft.com/rest/api/aks/managed-clusters/list-cluster-user-credentials
     """
     answer = arm.ask(_question(cluster), deadline)
@@ -72,8 +68,6 @@ def managed_cluster_endpoint(
 
 
 def _question(cluster: str) -> Question:
-    if fault := _fault(cluster):
-        raise Permanent(Reason.CLUSTER_CONFIG, f"{cluster[:200]!r} leads to no cluster: {fault}.")
     return Question(
         f"{cluster}/listClusterUserCredential",
         _API_VERSION,

@@ -1,4 +1,4 @@
-"""Sends a call to Azure again where that may help, within the time that the call has."""
+"""Retries calls to Azure within the time that the caller has."""
 
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
@@ -14,38 +14,33 @@ from sync.adapters.wire.retry_after import retry_after
 
 READ_SECONDS = 8.0
 _MORE_TRIES = 2
-_MORE_READS = 1  # of an answer that broke off: it may have taken eight seconds
+_MORE_READS = 1  # after an answer that broke off, which may have taken 8 s
 _BACKOFF_SECONDS = 0.8
 _TOO_MANY_REQUESTS = 429
 _MAY_PASS = frozenset({408, 500, 502, 503, 504})
 
 type Advice = Callable[[Mapping[str, str]], float | None]
-"""Returns for how many seconds an answer's headers ask to be left alone."""
+"""Returns the seconds that an answer's headers ask to wait, None if they do not say."""
 
 type _Request = PipelineRequest[HttpRequest]
 type _Response = PipelineResponse[HttpRequest, HttpResponse]
 
 
-def advised(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of a Retry-After."""
-    return retry_after(headers.get("Retry-After"))
-
-
 class BoundedRetry(HTTPPolicy[HttpRequest, HttpResponse]):
-    """Two more tries of what may pass; a Retry-After is waited out where the caller's time allows.
+    """Tries again, up to twice, what may pass; obeys a Retry-After if there is time for it.
 
-    A host that throttles is waited for as the Throttle says, together with all other calls to it.
-    The SDK's own policy sleeps any Retry-After in full, tries any status again that comes with one,
-    and lets the last try read beyond the call's timeout.
+    All calls to a host that throttles wait together, as the Throttle says. The SDK's own policy
+    sleeps any Retry-After in full, retries any status that has one, and lets the last try read
+    beyond the call's timeout.
     """
 
-    def __init__(self, throttle: Throttle, advice: Advice = advised) -> None:
+    def __init__(self, throttle: Throttle, advice: Advice = retry_after) -> None:
         super().__init__()
         self._throttle = throttle
         self._advice = advice
 
     def send(self, request: _Request) -> _Response:
-        """Send the request; raises what the last try did, or Throttled where none was made."""
+        """Send the request; raises what the last try raised, or Throttled if none was made."""
         call = _Call(request, self._throttle)
         response: _Response | None = None
         told = 0.0
@@ -80,7 +75,7 @@ class BoundedRetry(HTTPPolicy[HttpRequest, HttpResponse]):
 
 
 class _Call:
-    """One call, its tries so far and its time."""
+    """A call's tries so far and the time that it has left."""
 
     def __init__(self, request: _Request, throttle: Throttle) -> None:
         transport = request.context.transport
@@ -95,12 +90,12 @@ class _Call:
         self._reads = 0
 
     def has(self, wait: float) -> bool:
-        """Tell whether so many seconds of waiting leave time for an answer."""
+        """Return whether there is time for an answer after this many seconds of waiting."""
         left = self._until - self._clock()
         return left > (wait + ANSWER_SECONDS if wait else 0.0)
 
     def prepare(self, rest: float) -> None:
-        """Wait for the host's moment, then bound the next try by the time that is left."""
+        """Sleep `rest` seconds, then set the next try's timeouts to the time that is left."""
         if rest:
             self._transport.sleep(rest)
         left = max(0.001, self._until - self._clock())
@@ -108,12 +103,12 @@ class _Call:
         self._options["read_timeout"] = min(left, READ_SECONDS)
 
     def may_repeat(self, error: AzureError) -> bool:
-        """Tell whether to try again after a failure without an answer, having waited a little."""
+        """Sleep and return whether to try again after a failure without an answer."""
         self._reads += isinstance(error, ServiceResponseError)
         return self._reads <= _MORE_READS and self.may_wait(0.0)
 
     def may_wait(self, wait: float) -> bool:
-        """Tell whether to try again after an answer that may pass, having waited so long."""
+        """Sleep at least `wait` seconds; return False, without sleeping, if no try is left."""
         self._tries += 1
         pause = max(wait, _BACKOFF_SECONDS if self._tries > 1 else 0.0)
         if self._tries > _MORE_TRIES or not self.has(pause):

@@ -1,4 +1,4 @@
-"""Tells a credential that is refused from a token endpoint that is ill, which the SDKs do not."""
+"""Tells a refused credential from a token endpoint that is down; the SDKs do not."""
 
 import json
 import re
@@ -29,10 +29,15 @@ _OUTAGE_TEXT = re.compile(
     r"|[Tt]imed out|Connection (?:aborted|refused|reset)"
     r"|temporarily_unavailable|server_error"
 )
-"""A chain of credentials hands on nothing but text; it is searched, and never quoted."""
+"""A chain of credentials passes on only text; it is searched and never quoted."""
 
 _CODE = re.compile(r"AADSTS[0-9]{4,7}\b", re.ASCII)
-"""Entra's own number for what is wrong, and all that is quoted."""
+"""Entra's error number, the only part of a message that is quoted."""
+
+
+def may_pass(status: int) -> bool:
+    """Return whether a token endpoint that answers with this HTTP status may recover by itself."""
+    return status in _MAY_PASS or status >= _SERVER_ERROR
 
 
 class Credential:
@@ -56,7 +61,7 @@ class Credential:
             )
         except _FAULTS as error:
             failure = _explain(error)
-        raise failure  # outside the except clause: the SDK's exception is not handed on
+        raise failure  # outside the except clause, so that it is not chained to the SDK's exception
 
 
 def _explain(error: Exception) -> SyncError:
@@ -66,8 +71,8 @@ def _explain(error: Exception) -> SyncError:
         passing = passing or isinstance(link, _OUTAGES)
         if isinstance(link, HttpResponseError) and isinstance(link.response, HttpResponse):
             status = link.response.status_code
-            passing = passing or status >= _SERVER_ERROR or status in _MAY_PASS
-            wait = retry_after(link.response.headers.get("Retry-After"))
+            passing = passing or may_pass(status)
+            wait = retry_after(link.response.headers)
     code = _CODE.search(str(error))
     what = f"{type(error).__name__}, {code.group()}" if code else type(error).__name__
     if passing:

@@ -1,4 +1,4 @@
-"""Chooses the app's log-in to Azure, so that a cold start does not try those it cannot have."""
+"""Chooses the app's Azure credential from the environment, so that a cold start tries only one."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,25 +15,24 @@ from azure.identity import (
     WorkloadIdentityCredential,
 )
 
+from sync.adapters.azure.credential_errors import may_pass
 from sync.adapters.azure.transport import azure_session, azure_transport
 from sync.core.errors import Permanent
 from sync.core.reasons import Reason
 
 _READ_SECONDS = 5.0
 _BUDGET = {"retry_total": 1, "retry_status": 0}
-"""Within Event Grid's 30 seconds; the library's own would outlast them, and sleep a Retry-After."""
+"""Fits Event Grid's 30 seconds; the library's defaults do not, and sleep any Retry-After."""
 
-_MAY_PASS = frozenset({404, 408, 410, 429})  # 404 and 410 while an endpoint moves
-_SERVER_ERROR = 500
-_EXPIRIES = "expires_on", "expires_in"  # App Service has the one, other hosts the other
+_EXPIRIES = "expires_on", "expires_in"  # App Service sends the first, other hosts the second
 
 
 def log_in(environment: Mapping[str, str]) -> Callable[[], TokenCredential]:
-    """Return what makes a credential by azure-identity's own variables, in its documented order.
+    """Return a function that makes a credential from azure-identity's environment variables.
 
+    If they name one kind of credential, it is that kind; else, as on a workstation, it is a
+    DefaultAzureCredential. The order is that of
     https://learn.microsoft.com/python/api/azure-identity/azure.identity.defaultazurecredential
-    Where the variables name one kind, it is that kind and no other; else, as on a workstation, it
-    is whatever DefaultAzureCredential finds.
     """
     kind = _kind(environment)
     return partial(_made, kind, environment.get("AZURE_CLIENT_ID") or None)
@@ -42,7 +41,7 @@ def log_in(environment: Mapping[str, str]) -> Callable[[], TokenCredential]:
 def _kind(environment: Mapping[str, str]) -> type[TokenCredential]:
     given = {name for name, value in environment.items() if value}
     if "AZURE_TOKEN_CREDENTIALS" in given:
-        return DefaultAzureCredential  # which obeys it
+        return DefaultAzureCredential  # it reads this variable
     secrets = {"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH"}
     if {"AZURE_TENANT_ID", "AZURE_CLIENT_ID"} <= given and secrets & given:
         return EnvironmentCredential
@@ -59,7 +58,7 @@ def _made(kind: type[TokenCredential], client_id: str | None) -> TokenCredential
         **_BUDGET,
         "transport": transport,
         "raw_response_hook": (
-            _refuse_foreign if kind is ManagedIdentityCredential else _refuse_ill
+            _refuse_foreign if kind is ManagedIdentityCredential else _refuse_outage
         ),
     }
     if kind is ManagedIdentityCredential:
@@ -70,16 +69,16 @@ def _made(kind: type[TokenCredential], client_id: str | None) -> TokenCredential
         return _Unusable(kind.__name__)
 
 
-def _refuse_ill(response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
-    """Raise for an endpoint that is ill: of its status and Retry-After MSAL keeps nothing."""
+def _refuse_outage(response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
+    """Raise for an endpoint that is down: MSAL would drop its status and Retry-After."""
     answer = response.http_response
-    if answer.status_code in _MAY_PASS or answer.status_code >= _SERVER_ERROR:
-        raise ClientAuthenticationError("the token endpoint is ill", response=answer)
+    if may_pass(answer.status_code):
+        raise ClientAuthenticationError("the token endpoint is down", response=answer)
 
 
 def _refuse_foreign(response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
-    """Raise as well for an answer that is none of a managed identity's: MSAL takes it for a no."""
-    _refuse_ill(response)
+    """Raise also for an answer that is no token, which MSAL would take for a refusal."""
+    _refuse_outage(response)
     answer = response.http_response
     if answer.status_code != HTTPStatus.OK:
         return
@@ -94,13 +93,13 @@ def _is_time(until: object) -> bool:
 
 
 class _Unusable:
-    """Stands for a credential that cannot be made of the variables; told when it is needed."""
+    """Stands in for a credential that the variables do not allow; fails when it is used."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
 
     def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
-        """Say which variables to correct."""
+        """Raise Permanent, whose message names the variables to correct."""
         raise Permanent(
             Reason.CREDENTIAL_REFUSED,
             f"{self._kind} cannot log in by the AZURE_ variables of the environment: correct "

@@ -1,4 +1,4 @@
-"""The port Vaults over Key Vault's REST interface, through the Azure SDK."""
+"""Implements the port Vaults with Key Vault's REST API, through the Azure SDK."""
 
 import math
 import re
@@ -8,7 +8,6 @@ from http import HTTPStatus
 
 from azure.core.credentials import TokenCredential
 
-from sync.adapters.azure.answer import Answer
 from sync.adapters.azure.key_vault_answers import (
     Asked,
     Bounds,
@@ -20,24 +19,24 @@ from sync.adapters.azure.key_vault_answers import (
 from sync.adapters.azure.key_vault_errors import refusal, unserved
 from sync.adapters.azure.transport import azure_session, azure_transport
 from sync.adapters.azure.vault_clients import VaultClients
-from sync.adapters.azure.vault_host import VaultHost
-from sync.adapters.wire.http_dates import http_date
+from sync.adapters.azure.vault_host import Answer, VaultHost
+from sync.adapters.wire.retry_after import http_date
 from sync.core.model import OBJECT_NAME, ListedSecret, Unserved, VaultName, VaultSecret
 from sync.core.ports import Deadline
 from sync.projection.rules import DEFAULT_RULES
 
 _VAULTS_KEPT_OPEN = 64
+_CONNECTIONS = 16  # to each vault
 _VERSION = re.compile(r"[0-9A-Za-z]{1,64}")
 _BOUNDS = Bounds(secrets=20_000, size=24 << 20)
-"""Of one vault: far more than its Secrets have room for, and eight such vaults fit into 512 MB."""
+"""Far more than one vault's Secrets have room for; eight such vaults fit into 512 MB."""
 
 
 class KeyVaults:
-    """Key Vaults, read by any number of threads.
+    """Reads Key Vaults; safe for any number of threads.
 
-    `reads` tells of a tag's name whether any rule looks at such a tag. `concurrency` is how many
-    connections to one vault are kept. A vault beyond the `bounds` is refused. `now` gives epoch
-    seconds, `clock` monotonic ones as the deadlines have them.
+    `reads` returns whether any rule looks at a tag of that name. A vault beyond the `bounds` is
+    refused. `now` returns epoch seconds, `clock` monotonic seconds as in a Deadline.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - a limit and two clocks, for tests
@@ -45,7 +44,6 @@ class KeyVaults:
         credential: TokenCredential,
         dns_suffix: str,
         reads: ReadsTag = DEFAULT_RULES.reads,
-        concurrency: int = 16,
         now: Callable[[], float] = time.time,
         bounds: Bounds = _BOUNDS,
         clock: Callable[[], float] = time.monotonic,
@@ -54,13 +52,13 @@ class KeyVaults:
         self._reads = reads
         self._now = now
         self._bounds = bounds
-        self._session = azure_session(_VAULTS_KEPT_OPEN, concurrency)
+        self._session = azure_session(_VAULTS_KEPT_OPEN, _CONNECTIONS)
         self._clients = VaultClients(credential, azure_transport(self._session), clock)
 
     def list(self, vault: VaultName, deadline: Deadline) -> Sequence[ListedSecret]:
-        """Return every secret of the vault, enabled or not, as its pages name them.
+        """Return every secret of the vault, enabled or not, in the order of its pages.
 
-        Raises Permanent where there are too many to keep in mind, and what a page raises.
+        Raises Permanent or Transient; Permanent also for a vault beyond the bounds.
         """
         host = VaultHost(vault, self._suffix)
         listing = Listing(host, self._bounds, self._reads)
@@ -75,9 +73,9 @@ class KeyVaults:
     def get(
         self, vault: VaultName, name: str, deadline: Deadline, version: str | None = None
     ) -> VaultSecret | Unserved:
-        """Return the current version of a secret, or the one that is asked for."""
+        """Return a secret, by default its current version; raises Permanent or Transient."""
         if not OBJECT_NAME.fullmatch(name) or (version and not _VERSION.fullmatch(version)):
-            return Unserved.MISSING  # no vault can hold it, and no such text goes into a URL
+            return Unserved.MISSING  # no vault has such a name, and it must not get into a URL
         asked = Asked(VaultHost(vault, self._suffix), name, version)
         began = self._now()
         answer = self._clients.ask(asked.host, f"/secrets/{name}/{version or ''}", deadline)
@@ -100,9 +98,10 @@ class KeyVaults:
 
 
 def _read_at(answer: Answer) -> float | None:
-    """Return the latest whole second at which the vault has read for sure, by its own clock.
+    """Return the latest whole second, by the vault's clock, before which it cannot have read.
 
-    It has read after the request was sent, and dated the answer after that.
+    It read after the request was sent, and dated the answer after that: at most `answer.seconds`
+    before that date. None if the answer has no date.
     """
     date = http_date(answer.headers.get("Date"))
     return None if date is None else float(math.floor(date - answer.seconds))

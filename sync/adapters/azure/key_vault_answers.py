@@ -1,32 +1,31 @@
-"""Reads the answers of a vault: a listing page by page, and a secret with its value.
+"""Parses a vault's answers: a listing page by page, and a secret with its value.
 
-What is odd of one secret costs that secret alone; an answer that nothing can be believed of raises.
+A malformed entry affects that secret alone; an answer that cannot be trusted as a whole raises.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from sys import getsizeof
 
-from sync.adapters.azure.answer import Answer
 from sync.adapters.azure.key_vault_errors import broken, untrusted
-from sync.adapters.azure.vault_host import VaultHost, secret_of
+from sync.adapters.azure.vault_host import Answer, VaultHost, secret_of
 from sync.core.errors import Permanent, excerpt
 from sync.core.model import OBJECT_NAME, ListedSecret, SecretName, Unserved, VaultSecret
 from sync.core.reasons import Reason
 
 type ReadsTag = Callable[[str], bool]
-"""Tells of a tag's name whether any rule looks at such a tag; the others are not kept."""
+"""Returns whether any rule looks at a tag of that name; other tags are dropped."""
 
 _YEAR_10000 = 253_402_300_800  # epoch seconds
 _NO_TAGS: Mapping[str, str] = {}
 _MOST_SHARED_TEXTS = 1024
-_ENTRY_BYTES = 128  # of an entry's numbers, and of the list and the garbage collector for it
+_ENTRY_BYTES = 128  # an entry's numbers, and its share of the list and the garbage collector
 _FAULT_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How many secrets of one vault are kept in mind, and how many bytes they may take."""
+    """The most secrets of one vault that are listed, and the most bytes that they may take."""
 
     secrets: int
     size: int
@@ -34,14 +33,14 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A secret that was asked for, and where; without a version it is the current one."""
+    """The secret that was requested, and from where; `version` None means the current one."""
 
     host: VaultHost
     name: str
     version: str | None
 
     def is_answered_by(self, identity: str) -> bool:
-        """Tell whether an id is that of the secret."""
+        """Return whether an answer with this id is the requested secret."""
         match secret_of(identity):
             case (name, version) if self.host.may_have(identity):
                 same = name.casefold() == self.name.casefold()
@@ -50,7 +49,7 @@ class Asked:
 
 
 class _Odd(Exception):
-    """What is odd of a secret, told as the rest of a sentence about it."""
+    """Why a secret is malformed: the end of a phrase "a secret with …"."""
 
 
 def document(host: VaultHost, answer: Answer) -> Mapping[str, object]:
@@ -62,7 +61,7 @@ def document(host: VaultHost, answer: Answer) -> Mapping[str, object]:
 
 
 class Listing:
-    """The secrets of one vault, as the pages of its listing name them."""
+    """Collects the secrets of one vault from the pages of its listing."""
 
     def __init__(self, host: VaultHost, bounds: Bounds, reads: ReadsTag) -> None:
         self.secrets: list[ListedSecret] = []
@@ -74,9 +73,9 @@ class Listing:
         self._links: set[str] = set()
 
     def add(self, page: Mapping[str, object]) -> str | None:
-        """Take over a page; return the link to the next one, None at the listing's end.
+        """Add a page; return the link to the next one, None after the last.
 
-        A vault that was never used may answer null for an empty list.
+        A vault that was never used may answer null in place of an empty list.
         """
         match page:
             case {"value": list(entries)}:
@@ -151,7 +150,7 @@ class Listing:
         return ListedSecret(SecretName(name), enabled=False, updated=0, fault=fault)
 
     def _kept(self, text: str) -> str:
-        """Return the text, as it was kept before where it is among the first ones of the vault."""
+        """Return the text, shared with equal ones if it is among the first of the vault."""
         if text in self._texts:
             return self._texts[text]
         self._count(getsizeof(text))
@@ -175,7 +174,7 @@ class Listing:
 def secret(
     asked: Asked, found: Mapping[str, object], read_at: float, reads: ReadsTag
 ) -> VaultSecret | Unserved:
-    """Return the secret of an answer with a value; raises Permanent or Transient."""
+    """Return the secret in an answer, or why it has no value; raises Permanent or Transient."""
     try:
         return _served(asked, found, read_at, reads)
     except _Odd as odd:
@@ -217,7 +216,7 @@ def _attributes(found: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _enabled(attributes: Mapping[str, object]) -> bool:
-    """Return whether it is enabled, as is what does not say so."""
+    """Return whether the secret is enabled; it is if nothing says otherwise."""
     enabled = attributes.get("enabled")
     if enabled is not None and not isinstance(enabled, bool):
         raise _Odd("an enabled that is neither true nor false")
@@ -232,14 +231,14 @@ def _seconds(attributes: Mapping[str, object], name: str) -> int:
 
 
 def _moment(found: object) -> int | None:
-    """Return epoch seconds; what is no time of the calendar is none."""
+    """Return epoch seconds; None for anything that is no time before the year 10,000."""
     if isinstance(found, bool) or not isinstance(found, int | float):
         return None
     return int(found) if 0 <= found < _YEAR_10000 else None
 
 
 def _tags(found: Mapping[str, object], reads: ReadsTag) -> list[tuple[str, str]]:
-    """Return the tags that rules look at; a value that is null or no text counts as empty."""
+    """Return the tags that rules look at; a value that is no string counts as empty."""
     tags = found.get("tags")
     if tags is None:
         return []
@@ -251,6 +250,6 @@ def _tags(found: Mapping[str, object], reads: ReadsTag) -> list[tuple[str, str]]
 
 
 def _content_type(found: Mapping[str, object]) -> str:
-    """Return the content type; what is no text matters to nobody."""
+    """Return the content type; empty if it is no string."""
     kind = found.get("contentType")
     return kind if isinstance(kind, str) else ""

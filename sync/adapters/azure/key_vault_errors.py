@@ -1,6 +1,6 @@
-"""Turns a vault's refusals, and what the SDK raises, into what an operator can act on.
+"""Turns a vault's refusals, and the SDK's exceptions, into errors that an operator can act on.
 
-None of it is quoted.
+No message quotes an answer or an exception: its text may hold a secret.
 """
 
 import json
@@ -10,16 +10,15 @@ from collections.abc import Iterator
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
 from urllib3.exceptions import NameResolutionError, SSLError
 
-from sync.adapters.azure.answer import Answer
-from sync.adapters.azure.bounded_retry import advised
 from sync.adapters.azure.throttling import Throttled
-from sync.adapters.azure.vault_host import VaultHost
+from sync.adapters.azure.vault_host import Answer, VaultHost
+from sync.adapters.wire.retry_after import retry_after
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import Unserved
 from sync.core.reasons import Reason
 
 FAULTS = (AzureError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
-"""What the SDK raises; the last five for answers of another shape than it expects."""
+"""What the SDK raises; the last five for answers of a shape that it does not expect."""
 
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 400, 401, 403, 429
 _MAY_PASS = frozenset({404, 408, 409, 425, _TOO_MANY})
@@ -27,10 +26,10 @@ _SERVER_ERROR = 500
 
 
 def unserved(answer: Answer) -> Unserved | None:
-    """Return why the vault does not serve the secret, if that is what its answer says.
+    """Return why the vault does not serve the secret; None if the answer does not say so.
 
-    The service's code for a missing secret is SecretNotFound; that of another server that speaks
-    its protocol will do, since only a listing removes keys. A page without a code is no answer.
+    Key Vault's code for a missing secret is SecretNotFound; other servers that speak its protocol
+    may use another. A 404 without any code does not come from a vault.
     """
     match answer.status, *_codes(answer):
         case 404, str(code), _ if code != "VaultNotFound":
@@ -42,13 +41,13 @@ def unserved(answer: Answer) -> Unserved | None:
 
 
 def refusal(answer: Answer, host: VaultHost) -> SyncError:
-    """Return the error to raise for an answer that is no success."""
+    """Return the error to raise for an answer that is not a success."""
     status = answer.status
     if status >= _SERVER_ERROR or status in _MAY_PASS or status < _BAD_REQUEST:
         return Transient(
             Reason.VAULT_THROTTLED if status == _TOO_MANY else Reason.VAULT_UNAVAILABLE,
             f"https://{host} answered with HTTP status {status}. This may pass.",
-            advised(answer.headers),
+            retry_after(answer.headers),
         )
     match status:
         case 401:
@@ -63,7 +62,7 @@ def refusal(answer: Answer, host: VaultHost) -> SyncError:
 
 
 def explain(error: Exception, host: VaultHost) -> SyncError:
-    """Return the error to raise for whatever the SDK raised instead of an answer."""
+    """Return the error to raise for an exception of the SDK."""
     match error:
         case Throttled(seconds=seconds):
             return Transient(
@@ -154,7 +153,7 @@ def _unreachable(error: AzureError, host: VaultHost) -> Transient:
 
 
 def _codes(answer: Answer) -> tuple[str | None, str | None]:
-    """Return the code of a refusal and of the error in it; a page in its place has none."""
+    """Return the error code and the inner error code; None for each that is missing."""
     match answer.json:
         case {"error": {"code": str(code), "innererror": {"code": str(inner)}}}:
             return code, inner
@@ -165,7 +164,7 @@ def _codes(answer: Answer) -> tuple[str | None, str | None]:
 
 
 def _chain(error: BaseException) -> Iterator[object]:
-    """Yield the exception and those it wraps, wherever the SDK, requests and urllib3 keep them."""
+    """Yield the exception and those it wraps, wherever the SDK, requests and urllib3 put them."""
     seen: set[int] = set()
     links: list[object] = [error]
     while links:

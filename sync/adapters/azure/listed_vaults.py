@@ -1,4 +1,4 @@
-"""Knows the vaults that the settings list, and asks name servers whether another one exists."""
+"""Implements the port VaultDirectory for vaults that the settings list."""
 
 import socket
 from collections.abc import Callable
@@ -13,13 +13,13 @@ _HTTPS = 443
 
 
 def _look_up(host: str) -> None:
-    """Look a host name up; raises OSError. The last dot keeps search domains away from it."""
+    """Look up a host name; raises OSError. The trailing dot rules out search domains."""
     socket.getaddrinfo(f"{host}.", _HTTPS, type=socket.SOCK_STREAM)
 
 
 @dataclass(frozen=True, slots=True)
 class ListedVaults:
-    """The port VaultDirectory where no search is asked for."""
+    """The listed vaults, and name servers to ask whether another vault exists."""
 
     vaults: tuple[VaultName, ...]
     dns_suffix: str = "vault.azure.net"
@@ -30,10 +30,10 @@ class ListedVaults:
         return Known(self.vaults)
 
     def is_gone(self, vault: str, _deadline: Deadline) -> bool:
-        """Tell whether the name servers say that the vault's host does not exist.
+        """Return whether the name servers say that the vault's host does not exist.
 
-        A name server that does not answer says nothing, nor does ours where a proxy looks the
-        names up. The system's resolver has its own timeouts.
+        False if they do not answer, or if a proxy resolves names in their place. The deadline is
+        not used: the system's resolver has its own timeouts.
         """
         host = f"{vault}.{self.dns_suffix}"
         url = f"https://{host}"

@@ -1,12 +1,13 @@
-"""Knows the vaults that are listed and those that Resource Graph shows, and which are no more."""
+"""Implements the port VaultDirectory with searches in Azure Resource Graph."""
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from sync.adapters.azure.resource_manager import Question, ResourceManager
+from sync.adapters.wire.locks import held
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient
 from sync.core.model import VaultName
 from sync.core.ports import Deadline, Known
@@ -14,7 +15,7 @@ from sync.core.reasons import Reason
 from sync.core.vault_names import Naming
 
 LET_GO_AFTER = 3
-"""Searches in a row that miss a vault and yet see its subscription."""
+"""A vault is dropped after so many searches in a row that see its subscription and not it."""
 
 _API_VERSION = "2022-10-01"
 _PATH = "/providers/Microsoft.ResourceGraph/resources"
@@ -27,14 +28,14 @@ _SUBSCRIPTIONS = (
 )
 _PAGE = 1000
 _KEPT_SECONDS = 240.0
-_CURRENT_SECONDS = 600.0  # two passes, by default: one search may fail
+_CURRENT_SECONDS = 600.0  # two passes at the default schedule: one search may fail
 _RETRY_SECONDS = 30.0
 _NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A vault that a search has shown, and how many since have missed it."""
+    """A vault that a search found: its subscription, and how many searches since missed it."""
 
     subscription: str
     missed: int = 0
@@ -42,9 +43,9 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """What one search shows: the vaults with their subscriptions, and the subscriptions it sees.
+    """What one search found: each vault's subscription, and the subscriptions that it could see.
 
-    A search without any vault, on the pattern or off it, is taken to have seen nothing.
+    A search that finds no vault at all, on the pattern or off it, counts as having seen nothing.
     """
 
     vaults: dict[VaultName, str]
@@ -52,17 +53,17 @@ class _Search:
 
 
 class ResourceGraph:
-    """The port VaultDirectory over Resource Graph; any number of threads, one searches at a time.
+    """Finds vaults; safe for any number of threads, of which one searches at a time.
 
-    What a search shows is good for four minutes; one that fails is repeated no sooner than half
-    a minute later, or when the service says so. Nothing is forgotten because of either.
+    A search's result is used for four minutes. A failed search is repeated after 30 seconds, or
+    when the service says; the vaults found before stay known.
 
-    A vault that a search no longer shows was deleted, or hidden by a lost role: Resource Graph
-    leaves out alike what is not there and what may not be read. It stays known and is reported. It
-    is let go once three searches in a row miss it and yet see its subscription. Where they do not,
-    its vaults are kept until the process ends: a deleted one then fails by itself, and none of the
-    live ones goes stale in silence. Subscriptions that no search sees are reported from the start.
-    Either way no Secret loses a key by it.
+    A vault that a search no longer shows was deleted, or the app lost a role: Resource Graph leaves
+    out both alike. The vault stays known and is reported. It is dropped once three searches in a
+    row see its subscription but not the vault. While its subscription is not seen, it is kept until
+    the process ends: syncing a deleted vault then fails visibly, and no live vault goes stale
+    unnoticed. Subscriptions that no search sees are reported from the start. None of this removes a
+    key from a Secret.
     """
 
     def __init__(
@@ -85,14 +86,15 @@ class ResourceGraph:
         self._current_until = clock()
 
     def known(self, deadline: Deadline) -> Known:
-        """Return the listed vaults, then the found ones; the fault is that of the last search."""
+        """Return the listed vaults, then the found ones, with the last search's fault."""
         known = self._searched(deadline)
         return replace(known, current=self._clock() < self._current_until)
 
     def is_gone(self, vault: str, deadline: Deadline) -> bool:
-        """Tell whether Resource Manager says that the name is free for a new vault.
+        """Return whether Resource Manager says that the name is free for a new vault.
 
-        It is not while a vault has it anywhere, or a deleted one can be recovered.
+        It is not free while any vault has it, or while a deleted one can be recovered.
+        Raises Permanent or Transient.
         https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/check-name-availability
         """
         if not self._subscriptions:
@@ -114,23 +116,14 @@ class ResourceGraph:
                 raise self._arm.broken("no word on whether a vault's name is free")
 
     def _searched(self, deadline: Deadline) -> Known:
+        busy = "Another search took all the time there was."
         try:
-            free = self._searching.acquire(timeout=deadline.remaining())
+            with held(self._searching, deadline, busy):
+                if self._clock() >= self._due:
+                    self._known = self._updated(deadline)
+                return self._known
         except Transient as fault:
             return replace(self._known, fault=fault)
-        if not free:
-            return replace(
-                self._known,
-                fault=Transient(
-                    Reason.DEADLINE_EXCEEDED, "Another search took all the time there was."
-                ),
-            )
-        try:
-            if self._clock() >= self._due:
-                self._known = self._updated(deadline)
-            return self._known
-        finally:
-            self._searching.release()
 
     def _updated(self, deadline: Deadline) -> Known:
         if not self._subscriptions:
@@ -145,7 +138,8 @@ class ResourceGraph:
         try:
             search = self._search(deadline)
         except SyncError as fault:
-            self._due = self._clock() + max(_RETRY_SECONDS, _advice(fault))
+            advice = fault.retry_after if isinstance(fault, Transient) else None
+            self._due = self._clock() + max(_RETRY_SECONDS, advice or 0.0)
             return replace(self._known, fault=fault)
         self._due = self._clock() + _KEPT_SECONDS
         if search.seen:
@@ -155,9 +149,9 @@ class ResourceGraph:
         return Known(self._listed + found, self._doubt(search, missed))
 
     def _merge(self, search: _Search) -> list[VaultName]:
-        """Take over what was found; return the vaults that were missed for the first time or again.
+        """Record what was found; return the known vaults that this search missed.
 
-        The last time is among them: it is reported that they are let go.
+        They include those that are dropped now, so that this is reported once.
         """
         missed = sorted(self._seen.keys() - search.vaults.keys())
         for vault in missed:
@@ -170,7 +164,7 @@ class ResourceGraph:
         return missed
 
     def _doubt(self, search: _Search, missed: list[VaultName]) -> SyncError | None:
-        """Return why what was found may be less than there is."""
+        """Return why the search may not have found every vault; None if nothing suggests it."""
         dark = [one for one in self._subscriptions if one not in search.seen]
         if missed:
             kept = [vault for vault in missed if vault in self._seen]
@@ -204,38 +198,23 @@ class ResourceGraph:
         return _Search(vaults, frozenset(seen))
 
     def _rows(self, query: str, deadline: Deadline) -> Iterator[tuple[str, str]]:
-        """Yield what a query finds, each a name and a subscription."""
-        link: str | None = None
+        """Yield the name and the subscription of each row that a query finds, page by page."""
+        options: dict[str, object] = {"$top": _PAGE, "resultFormat": "objectArray"}
+        body = {"subscriptions": self._subscriptions, "query": query, "options": options}
         links: set[str] = set()
         while True:
-            rows, link = self._page(query, link, deadline)
-            yield from rows
-            if link is None:
-                return
+            match self._arm.ask(_question(self._subscriptions, body), deadline):
+                case {"data": list(rows), "$skipToken": str(link)} if link:
+                    yield from map(self._row, rows)
+                case {"data": list(rows), "resultTruncated": "false" | False}:
+                    yield from map(self._row, rows)
+                    return
+                case _:
+                    raise self._arm.broken("not all that a search found")
             if link in links:
                 raise self._arm.broken("a search that never ends")
             links.add(link)
-
-    def _page(
-        self, query: str, link: str | None, deadline: Deadline
-    ) -> tuple[list[tuple[str, str]], str | None]:
-        """Return a page's names and subscriptions, and the link to the next page."""
-        options: dict[str, object] = {"$top": _PAGE, "resultFormat": "objectArray"}
-        if link is not None:
             options["$skipToken"] = link
-        body: dict[str, object] = {
-            "subscriptions": self._subscriptions,
-            "query": query,
-            "options": options,
-        }
-        answer = self._arm.ask(_question(self._subscriptions, body), deadline)
-        match answer:
-            case {"data": list(rows), "$skipToken": str(following)} if following:
-                return [self._row(row) for row in rows], following
-            case {"data": list(rows), "resultTruncated": "false" | False}:
-                return [self._row(row) for row in rows], None
-            case _:
-                raise self._arm.broken("not all that a search found")
 
     def _row(self, row: object) -> tuple[str, str]:
         match row:
@@ -245,7 +224,7 @@ class ResourceGraph:
                 raise self._arm.broken("a row without a name")
 
 
-def _question(subscriptions: list[str], body: dict[str, object]) -> Question:
+def _question(subscriptions: list[str], body: Mapping[str, object]) -> Question:
     return Question(
         _PATH,
         _API_VERSION,
@@ -261,10 +240,6 @@ def _role(subscriptions: Sequence[str]) -> str:
         "az role assignment create --role Reader --assignee IDENTITY --scope /subscriptions/"
         f"{subscriptions[0]}{others}"
     )
-
-
-def _advice(fault: SyncError) -> float:
-    return (fault.retry_after or 0.0) if isinstance(fault, Transient) else 0.0
 
 
 def _names(things: Sequence[object]) -> str:

@@ -1,4 +1,4 @@
-"""Asks Azure Resource Manager, and says what to do about its refusals without quoting them."""
+"""Queries Azure Resource Manager, and says what to do about its refusals without quoting them."""
 
 import json
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from azure.core.pipeline.policies import HeadersPolicy
 from azure.core.rest import HttpRequest, HttpResponse
 from requests.exceptions import SSLError
 
-from sync.adapters.azure.bounded_retry import BoundedRetry, advised
+from sync.adapters.azure.bounded_retry import BoundedRetry
 from sync.adapters.azure.credential_errors import Credential
 from sync.adapters.azure.key_vault_errors import FAULTS
 from sync.adapters.azure.throttling import Throttle
 from sync.adapters.azure.transport import azure_session, azure_transport
-from sync.adapters.wire.retry_after import LONGEST_SECONDS
+from sync.adapters.wire.retry_after import LONGEST_SECONDS, retry_after
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import FIELD_MANAGER
 from sync.core.ports import Deadline
@@ -36,19 +36,19 @@ _CONNECTIONS = 10
 _MAY_PASS = frozenset({408, 409, 429})
 _BAD_REQUEST, _SERVER_ERROR = 400, 500
 _NOTHING_TO_SEE = "NoValidSubscriptionsInQueryRequest"
-"""How Resource Graph says 403 to who may read none of the subscriptions, as a detail of a 400."""
+"""How Resource Graph reports that the app may read none of the subscriptions: inside a 400."""
 
 _QUOTA_RESETS = "x-ms-user-quota-resets-after"
 
 
 def host_of_cloud(vault_dns_suffix: str) -> str:
-    """Return the resource manager's host in the cloud whose vaults have that DNS suffix."""
+    """Return Resource Manager's host in the cloud whose vaults have this DNS suffix."""
     return _OTHER_CLOUDS.get(vault_dns_suffix, PUBLIC_CLOUD)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A POST that changes nothing; the remedies are what to do after a 403 and after a 404."""
+    """A POST that changes nothing; `forbidden` and `missing` are remedies for a 403 and a 404."""
 
     path: str
     api_version: str
@@ -58,9 +58,9 @@ class Question:
 
 
 class ResourceManager:
-    """Azure Resource Manager of one cloud; for any number of threads.
+    """Azure Resource Manager of one cloud; safe for any number of threads.
 
-    Nothing is imported or connected before the first question.
+    The SDK is imported, and a connection made, only when the first question is asked.
     """
 
     def __init__(self, credential: TokenCredential, host: str = PUBLIC_CLOUD) -> None:
@@ -101,9 +101,9 @@ class ResourceManager:
         self._session.close()
 
     def _client(self) -> "ARMPipelineClient[HttpRequest, HttpResponse]":
-        """Make a client for one call: its token policy is not made for several threads.
+        """Make a client for one call: its token policy is not safe for several threads.
 
-        Tokens are cached by the credential, connections by the session.
+        The credential caches tokens, the session keeps connections.
         """
         from azure.mgmt.core import (  # noqa: PLC0415 - 20 ms that most cold starts do not need
             ARMPipelineClient,
@@ -118,7 +118,9 @@ class ResourceManager:
             transport=self._transport,
             policies=[
                 HeadersPolicy({"Accept": "application/json", "User-Agent": FIELD_MANAGER}),
-                BoundedRetry(Throttle(), _wait),  # its limits differ from one question to another
+                BoundedRetry(
+                    Throttle(), _wait
+                ),  # limits differ between questions, so no call waits for another's
                 ARMChallengeAuthenticationPolicy(self._credential, scope),
             ],
         )
@@ -173,7 +175,7 @@ def _is_about_tls(error: AzureError) -> bool:
 
 
 def _codes(response: HttpResponse) -> list[str]:
-    """Return the codes of the service's own refusal; a page in its place has none."""
+    """Return the error code and its first detail's code; empty for a body without a code."""
     try:
         answer: object = json.loads(response.content)
     except (ValueError, RecursionError):
@@ -188,8 +190,8 @@ def _codes(response: HttpResponse) -> list[str]:
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait; Resource Graph may say so as hh:mm:ss instead."""
-    if (told := advised(headers)) is not None:
+    """Return the seconds to wait; Resource Graph may say them as hh:mm:ss in its own header."""
+    if (told := retry_after(headers)) is not None:
         return told
     match headers.get(_QUOTA_RESETS, "").split(":"):
         case [hours, minutes, seconds] as parts if all(map(str.isdecimal, parts)):

@@ -1,4 +1,4 @@
-"""Remembers which hosts throttle the app, so that all its calls to one wait for the same moment."""
+"""Remembers which hosts throttle the app, so that all calls to a host wait together."""
 
 import math
 import time
@@ -9,21 +9,21 @@ from threading import Lock
 from azure.core.exceptions import AzureError
 
 REFUSALS_TO_STOP = 5
-"""After so many in a row a call fails: what was asked for has been waited out again and again."""
+"""After so many refusals in a row a call fails, although it waited as long as it was told."""
 
 ANSWER_SECONDS = 1.0
-"""What is left for the call itself, or else no wait is worth while."""
+"""The time that has to be left for the call itself, or it does not wait."""
 
 _ON_ANOTHERS_WORD = 10.0
-"""The longest wait for what another call was told, in which Key Vault's allowance is renewed: one
-odd answer does not stop a vault for an hour."""
+"""The longest that a call waits because of another call's answer: Key Vault renews its allowance in
+this time, and one odd answer must not stop a vault for an hour."""
 
 _FORGET_SECONDS = 60.0
 _MOST_HOSTS = 256
 
 
 class Throttled(AzureError):
-    """A call that was not sent, since its host throttles the app for that many seconds more."""
+    """A call was not sent, since its host throttles the app for so many seconds more."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__("throttled")
@@ -38,12 +38,12 @@ class _Rest:
 
 
 class Throttle:
-    """When each host that answered 429 may be asked again; for any number of threads.
+    """When each host that answered 429 may be asked again; safe for any number of threads.
 
-    Where a host does not say for how long, the waits are those of Key Vault's guidance: 1, 2, 4 and
-    8 seconds. https://learn.microsoft.com/azure/key-vault/general/overview-throttling
-    Nothing is kept of a host that answers again, and of no more than 256: an event may name any
-    host. `clock` gives monotonic seconds.
+    If a host does not say how long to wait, the waits are 1, 2, 4 and 8 seconds, as Key Vault's
+    guidance says: https://learn.microsoft.com/azure/key-vault/general/overview-throttling
+    A host is forgotten when it answers again. At most 256 are remembered, since an event may name
+    any host. `clock` returns monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -57,15 +57,16 @@ class Throttle:
         return max(0.0, rest.until - self.clock()) if rest else 0.0
 
     def check(self, host: str, seconds: float) -> None:
-        """Raise Throttled where a call of so many seconds cannot wait for the host's moment."""
+        """Raise Throttled if a call that has so many seconds cannot wait for the host."""
         left = self.left(host)
         if left and left + ANSWER_SECONDS >= seconds:
             raise Throttled(left)
 
     def refused(self, host: str, sent: float, advice: float | None) -> float | None:
-        """Note a 429 to a call sent at that moment; return how long that call is to wait.
+        """Record a 429 to a call sent at `sent`; return the seconds that this call has to wait.
 
-        Calls that were under way together count as one refusal. None after five of them in a row.
+        Refusals of calls that were sent before the last refusal count as one with it. Returns None
+        after five refusals in a row.
         """
         now = self.clock()
         with self._lock:
@@ -81,7 +82,7 @@ class Throttle:
             return wait if rest.refusals < REFUSALS_TO_STOP else None
 
     def served(self, host: str, sent: float) -> None:
-        """Note that the host answered a call sent at that moment."""
+        """Record that the host answered a call that was sent at `sent`."""
         if host not in self._rests:
             return
         with self._lock:
@@ -90,7 +91,7 @@ class Throttle:
                 del self._rests[host]
 
     def _make_room(self, now: float) -> None:
-        """Drop what is over, and where that is not enough what ends first."""
+        """Drop the waits that are over, or else the one that ends first."""
         if len(self._rests) >= _MOST_HOSTS:
             over = [host for host, rest in self._rests.items() if rest.until < now]
             for host in over or [min(self._rests, key=lambda host: self._rests[host].until)]:

@@ -1,6 +1,5 @@
-"""The transport that clients of the Azure SDK share: one session, its connections kept."""
+"""The transport for Azure SDK clients: a shared session with limits on each answer."""
 
-from collections.abc import Mapping
 from ssl import SSLContext
 from typing import TYPE_CHECKING
 
@@ -9,7 +8,7 @@ from azure.core.exceptions import DecodeError
 from azure.core.pipeline.transport import RequestsTransport
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ReadTimeout, SSLError
-from urllib3 import PoolManager, exceptions
+from urllib3 import BaseHTTPResponse, PoolManager, exceptions
 
 from sync.adapters.azure.bounded_retry import READ_SECONDS
 from sync.adapters.wire import bounded_body as body
@@ -23,13 +22,13 @@ _CONNECT_SECONDS = 3.0
 
 
 def azure_session(hosts: int, connections: int) -> requests.Session:
-    """Return a session that keeps connections to so many hosts, so many to each.
+    """Return a session that keeps this many connections to each of this many hosts.
 
-    Proxies and trust are the environment's (HTTPS_PROXY, REQUESTS_CA_BUNDLE). Nothing is retried:
-    that is the SDK's.
+    Proxies and trust come from the environment (HTTPS_PROXY, REQUESTS_CA_BUNDLE). The session
+    retries nothing: the SDK does.
     """
     session = requests.Session()
-    session.auth = _as_it_is
+    session.auth = _unchanged
     adapter = _Bounded(pool_connections=hosts, pool_maxsize=connections, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)  # the platform's own token endpoint
@@ -39,7 +38,7 @@ def azure_session(hosts: int, connections: int) -> requests.Session:
 def azure_transport(
     session: requests.Session, read_seconds: float = READ_SECONDS
 ) -> RequestsTransport:
-    """Return a transport over the session; closing one of its clients leaves that open."""
+    """Return a transport over the session, which stays open when a client is closed."""
     return RequestsTransport(
         session=session,
         session_owner=False,
@@ -49,9 +48,9 @@ def azure_transport(
 
 
 class _Bounded(HTTPAdapter):
-    """Reads each answer within the time that the call has for its reading, and no endless one.
+    """Reads each answer within the call's read timeout and up to a size limit.
 
-    All connections share the platform's one trust; requests would load it for each of them.
+    All connections share one SSL context; requests would load the authorities for each.
     """
 
     def init_poolmanager(
@@ -61,12 +60,12 @@ class _Bounded(HTTPAdapter):
         block: bool = False,  # noqa: FBT001, FBT002 - the library's signature
         **options: object,
     ) -> None:
-        """Make the pools of all connections without a proxy."""
+        """Make the pools for connections without a proxy."""
         super().init_poolmanager(connections, maxsize, block, **options)
         with_read_deadline(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **options: object) -> PoolManager:
-        """Make the pools of those by a proxy."""
+        """Make the pools for connections through a proxy."""
         if proxy.lower().startswith("https:"):
             options["proxy_ssl_context"] = _trust()
         return with_read_deadline(super().proxy_manager_for(proxy, **options))
@@ -77,7 +76,7 @@ class _Bounded(HTTPAdapter):
         verify: bool | str,  # noqa: ARG002, FBT001 - likewise
         cert: str | tuple[str, str] | None = None,
     ) -> "tuple[_HostParams, _PoolKwargs]":
-        """Choose the pool by its host and by the platform's trust, of which the caller has none."""
+        """Choose the pool by host and by the shared SSL context; `verify` is ignored."""
         host, options = super().build_connection_pool_key_attributes(
             request, verify=True, cert=cert
         )
@@ -86,23 +85,15 @@ class _Bounded(HTTPAdapter):
         return host, options
 
     def cert_verify(self, conn: object, url: str, verify: bool | str, cert: object) -> None:  # noqa: FBT001 - likewise
-        """Do nothing: what requests sets here makes the connection load the authorities again."""
+        """Do nothing: what requests sets here would make each connection load the authorities."""
 
-    def send(  # noqa: PLR0913, PLR0917 - likewise
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,  # noqa: ARG002, FBT001, FBT002 - likewise
-        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
-        verify: bool | str = True,  # noqa: FBT001, FBT002 - likewise
-        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
-        proxies: Mapping[str, str] | None = None,
+    def build_response(
+        self, req: requests.PreparedRequest, resp: BaseHTTPResponse
     ) -> requests.Response:
-        """Send the request; raises what `Session.send` does where it reads the body."""
-        response = super().send(
-            request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies
-        )
+        """Return the response with its body read; raises what requests raises for a bad body."""
+        response = super().build_response(req, resp)
         try:
-            response._content = body.whole(response.raw)  # noqa: SLF001 - as `content` does
+            response._content = body.whole(resp)  # noqa: SLF001 - as `content` does
         except body.AnswerTooLarge:
             failure: Exception = DecodeError("the answer is too large")
         except exceptions.TimeoutError as error:
@@ -118,7 +109,7 @@ class _Bounded(HTTPAdapter):
 
 
 def _trust(request: requests.PreparedRequest | None = None) -> SSLContext:
-    """Return the platform's trust; raises what requests does where a handshake fails."""
+    """Return the SSL context for Azure; raises what requests raises for a failed handshake."""
     try:
         return platform_context()
     except OSError as error:
@@ -126,6 +117,6 @@ def _trust(request: requests.PreparedRequest | None = None) -> SSLContext:
     raise SSLError(failure, request=request)
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep requests from replacing the token by what a .netrc has for the host."""
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep requests from replacing the token with credentials of a .netrc file."""
     return request

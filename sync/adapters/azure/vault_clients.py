@@ -1,4 +1,4 @@
-"""Asks vaults through the Azure SDK: one client for each vault, one transport for all."""
+"""Sends requests to vaults through the Azure SDK: a client for each vault, one transport."""
 
 import threading
 from collections.abc import Callable
@@ -11,21 +11,19 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.keyvault.secrets import SecretClient
 
-from sync.adapters.azure.answer import Answer
 from sync.adapters.azure.bounded_retry import BoundedRetry
 from sync.adapters.azure.credential_errors import Credential
 from sync.adapters.azure.key_vault_errors import FAULTS, explain
 from sync.adapters.azure.throttling import Throttle
-from sync.adapters.azure.vault_host import VaultHost
-from sync.core.errors import Transient
+from sync.adapters.azure.vault_host import Answer, VaultHost
+from sync.adapters.wire.locks import held
 from sync.core.ports import Deadline
-from sync.core.reasons import Reason
 
 _API_VERSION = "7.4"
 
 
 class VaultClients:
-    """Sends requests to vaults; for any number of threads. `clock` gives monotonic seconds."""
+    """Sends requests; safe for any number of threads. `clock` returns monotonic seconds."""
 
     def __init__(
         self, credential: TokenCredential, transport: RequestsTransport, clock: Callable[[], float]
@@ -39,12 +37,12 @@ class VaultClients:
     def ask(self, host: VaultHost, url: str, deadline: Deadline) -> Answer:
         """Return the vault's answer to a GET, whatever its status; raises Permanent or Transient.
 
-        `url` may be relative to the vault. A client is kept only of a vault that has answered well:
-        whoever may send events may name any number of vaults that are not there.
+        `url` may be relative to the vault. A client is kept only once its vault has answered with
+        200: events can name any number of vaults that do not exist.
         """
         name = host.vault.text
         client = self._opened.get(name)
-        # Two threads may both make one; setdefault keeps the same for either.
+        # Two threads may both make a client; setdefault gives both the same one.
         client = client or self._opened.setdefault(name, _FirstUse(self._client(host)))
         try:
             self._throttle.check(str(host), deadline.remaining())
@@ -87,10 +85,10 @@ class VaultClients:
 
 
 class _FirstUse:
-    """A vault's client, which one thread uses first.
+    """A vault's client, which one thread uses alone until the first success.
 
-    The SDK's challenge policy drops its token on every 401 and reads it without a lock, so that
-    threads which all meet the vault's first challenge fail each other with AttributeError.
+    The SDK's challenge policy drops its token on every 401 and reads it without a lock: threads
+    that meet the vault's first challenge together make each other fail with AttributeError.
     """
 
     def __init__(self, client: SecretClient) -> None:
@@ -99,17 +97,11 @@ class _FirstUse:
         self.opened = False
 
     def ask(self, send: Callable[[SecretClient], Answer], deadline: Deadline) -> Answer:
-        """Send by the client, one thread alone until the vault has answered well."""
+        """Return the answer of `send`; raises Transient if the client is not free in time."""
         if not self.opened:
-            if not self._first.acquire(timeout=deadline.remaining()):
-                raise Transient(
-                    Reason.DEADLINE_EXCEEDED, "No time was left for this vault in this run."
-                )
-            try:
+            with held(self._first, deadline):
                 if not self.opened:
                     answer = send(self._client)
                     self.opened = answer.token_sent and answer.status == HTTPStatus.OK
                     return answer
-            finally:
-                self._first.release()
         return send(self._client)

@@ -1,7 +1,9 @@
-"""Where a vault answers, and which ids and links may be its own."""
+"""A vault's host: which ids and links may be its own, and what it answers."""
 
+import json
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
 from sync.core.model import VaultName
@@ -9,7 +11,7 @@ from sync.core.model import VaultName
 
 @dataclass(frozen=True, slots=True)
 class VaultHost:
-    """The host of a vault; `suffix` is the DNS suffix of all vaults of its cloud."""
+    """A vault's host name; `suffix` is the DNS suffix of all vaults in its cloud."""
 
     vault: VaultName
     suffix: str
@@ -18,17 +20,17 @@ class VaultHost:
         return f"{self.vault.text}.{self.suffix}"
 
     def may_have(self, url: str) -> bool:
-        """Tell whether a URL is not another vault's; who answers is the certificate's to say."""
+        """Return False for another vault's URL; any other host passes, TLS checks who answers."""
         with suppress(ValueError):
             host = urlsplit(url).hostname or ""
             return host == str(self) or not host.endswith(f".{self.suffix}")
         return False
 
     def at_home(self, link: str) -> str | None:
-        """Return a link as one to the vault's own host; None where it is another vault's.
+        """Return the link with this vault's host; None if it leads to another vault.
 
-        What the server calls itself there, behind a proxy for one, does not lead a token elsewhere.
-        The api-version is left out, which is the client's to choose.
+        So a token goes to no other host, whatever name a server behind a proxy gives itself. The
+        api-version is removed: the client sets it.
         """
         if not self.may_have(link):
             return None
@@ -38,9 +40,33 @@ class VaultHost:
                 each for each in url.query.split("&") if not each.startswith("api-version=")
             )
             home = url._replace(scheme="https", netloc=str(self), query=query, fragment="")
-            # The SDK takes braces in a URL for fields of its own.
+            # The SDK would replace braces in a URL as template fields.
             return home.geturl().replace("{", "%7B").replace("}", "%7D")
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A vault's whole response to one request.
+
+    `token_sent` is true if any try of the request carried a token. `seconds` is how long the call
+    took, retries included.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes = field(repr=False)
+    token_sent: bool
+    seconds: float
+
+    @property
+    def json(self) -> object:
+        """The body's JSON; None if it is no JSON."""
+        try:
+            found: object = json.loads(self.content)
+        except (ValueError, RecursionError):
+            return None
+        return found
 
 
 def secret_of(url: str) -> tuple[str, str] | None:

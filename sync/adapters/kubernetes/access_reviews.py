@@ -1,4 +1,4 @@
-"""Asks the clusters what we may do there, and Azure for a token, without changing anything."""
+"""Checks what the app may do in the clusters, and its Azure log-in, without changing anything."""
 
 import json
 from collections.abc import Mapping
@@ -21,37 +21,37 @@ _WHOAMI = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _JSON = "application/json"
 
 _LATER = frozenset({Reason.ADMISSION_DENIED, Reason.QUOTA_EXCEEDED})
-"""What refuses a write only after the API server has found the namespace."""
+"""Reasons that the API server gives only after it has found the namespace."""
 
 _SAYS_NOTHING = frozenset({Reason.CLUSTER_FORBIDDEN, Reason.SECRET_REFUSED})
-"""Of the namespace: the second is an admission webhook that can do no dry runs."""
+"""Reasons that say nothing about the namespace; a webhook that refuses dry runs is the second."""
 
 type _Document = Mapping[str, object]
 
 
 class SignIn:
-    """The log-in behind a credential; `resource` is what its token is for."""
+    """A credential to try; `resource` is what its token is for."""
 
     def __init__(self, credential: TokenCredential, resource: str) -> None:
         self._credential = credential
         self._resource = resource
 
     def sign_in(self) -> str:
-        """Get a token, and tell by which kind of log-in; raises Permanent or Transient."""
+        """Get a token and return the kind of credential; raises Permanent or Transient."""
         Credential(self._credential).get_token(f"{self._resource}/.default")
-        # A chain of credentials says in no other way which of them it has settled on.
+        # Nothing public says which credential of a chain was used.
         chosen = getattr(self._credential, "_successful_credential", None)
         return type(chosen or self._credential).__name__
 
 
 class ClusterAccess:
-    """The protocol Access over the clusters' connections; for any number of threads."""
+    """Implements the doctor's protocol Access; safe for any number of threads."""
 
     def __init__(self, clusters: Clusters) -> None:
         self._clusters = clusters
 
     def server(self, cluster: str, deadline: Deadline) -> Server:
-        """Ask the API server who it is, and who we are to it."""
+        """Return the API server's version and our user name; raises Permanent or Transient."""
         anywhere = _anywhere(cluster)
         answer = self._ask(anywhere, "/version", deadline)
         match _document(anywhere, answer, HTTPStatus.OK):
@@ -61,7 +61,7 @@ class ClusterAccess:
                 raise broken(anywhere, "no version")
 
     def allows(self, cluster: str, right: Right, deadline: Deadline) -> bool:
-        """Tell whether we have the right."""
+        """Return whether we have the right; raises Permanent or Transient."""
         anywhere = _anywhere(cluster)
         asked = {"verb": right.verb, "resource": "secrets", "group": "", "version": "v1"}
         where = {"namespace": right.namespace, "name": right.name}
@@ -78,10 +78,11 @@ class ClusterAccess:
                 raise broken(anywhere, "a review without a verdict")
 
     def has_namespace(self, target: Target, deadline: Deadline) -> bool | None:
-        """Tell whether the target's namespace exists; None where we may not know.
+        """Return whether the target's namespace exists, None if that cannot be known.
 
-        A Role that names Secrets does not let us read the namespace. A dry run of an apply that
-        could only create then tells: the API server looks for the namespace before anything else.
+        A Role that names Secrets does not allow reading the namespace. Then a dry run of an apply
+        that could only create tells: the API server looks for the namespace first. Raises Permanent
+        or Transient; Permanent also for a namespace that is being deleted.
         """
         answer = self._ask(target, f"/api/v1/namespaces/{target.namespace}", deadline)
         if answer.status == HTTPStatus.FORBIDDEN:
@@ -90,9 +91,9 @@ class ClusterAccess:
             _refuse_ending(target, answer)
         if answer.status in {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.CONFLICT}:
             return True
-        if is_absent(answer.status, answer.data):
+        if is_absent(answer):
             return False
-        error = explain(target, answer.status, answer.headers, answer.data)
+        error = explain(target, answer)
         if error.reason in _LATER:
             return True
         if error.reason in _SAYS_NOTHING:
@@ -128,7 +129,7 @@ class ClusterAccess:
         *,
         apply: bool = False,
     ) -> Answer:
-        """GET the path, or POST or apply a document to it."""
+        """GET the path, or POST or apply the document to it."""
         media = "application/apply-patch+yaml" if apply else _JSON
         method = "GET" if document is None else "PATCH" if apply else "POST"
         body = None if document is None else json.dumps(document).encode()
@@ -154,21 +155,19 @@ def _refuse_ending(target: Target, answer: Answer) -> None:
                 Reason.NAMESPACE_TERMINATING,
                 f"Namespace {target.namespace} is being deleted: create it once it is gone.",
             )
-        case _:
-            pass
 
 
 def _refusal(target: Target, answer: Answer) -> SyncError:
-    """Explain a refusal of something that is no Secret."""
+    """Return the error for a refused request that is not about a Secret."""
     if answer.status == HTTPStatus.FORBIDDEN:
         return Permanent(
             Reason.CLUSTER_FORBIDDEN,
             f"Cluster {target.cluster} refuses even what every user may ask: bind the user to the "
             "ClusterRole system:basic-user.",
         )
-    return explain(target, answer.status, answer.headers, answer.data)
+    return explain(target, answer)
 
 
 def _anywhere(cluster: str) -> Target:
-    """Return what stands for a cluster where errors name a target."""
+    """Return a target that stands for a whole cluster in error messages."""
     return Target(VaultName("", "", "", "", 1), cluster, "", "")

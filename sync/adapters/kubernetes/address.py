@@ -1,4 +1,4 @@
-"""The address of an API server and the login that belongs to it, checked before any call."""
+"""The address of an API server with its login, checked before any call."""
 
 import re
 import ssl
@@ -22,20 +22,22 @@ from sync.adapters.wire.trust import cluster_context, new_cluster_context
 from sync.core.errors import Permanent
 from sync.core.reasons import Reason
 
+_CONNECTIONS = 16  # that are kept open to each cluster
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _HOST = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,252}", re.ASCII | re.IGNORECASE)
 
 
 class AddressError(Exception):
-    """Why an address cannot be used: a clause about "it" that quotes nothing."""
+    """Why an address cannot be used: a clause about "it" that quotes no secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where an API server is, whom it has to be vouched for by, and the login, if it has its own.
+    """An API server's URL and certificate authority, and the login if a kubeconfig has one.
 
-    `client_pem` is a client certificate with its key. `server_name` is the name in the server's
-    certificate where that is not the URL's host. Without a proxy the environment's is used.
+    `ca_pem` None means the system's authorities. `client_pem` is a client certificate with its key.
+    `server_name` is the name in the server's certificate if it is not the URL's host. `proxy` None
+    means the environment's. `verified` False turns TLS verification off.
     """
 
     url: str
@@ -48,7 +50,7 @@ class Address:
 
 
 def checked(make: Callable[[], Endpoint], what: str, hint: str) -> Endpoint:
-    """Return the endpoint that is made; raises Permanent about `what`, which cannot be used."""
+    """Return the endpoint that `make` returns; turns its AddressError into Permanent."""
     try:
         return make()
     except AddressError as error:
@@ -56,11 +58,8 @@ def checked(make: Callable[[], Endpoint], what: str, hint: str) -> Endpoint:
     raise Permanent(Reason.CLUSTER_CONFIG, f"{what} cannot be used: {problem}. {hint}".rstrip())
 
 
-def connect(address: Address, concurrency: int) -> Endpoint:
-    """Return the endpoint, which keeps that many connections; raises AddressError.
-
-    No connection is made yet.
-    """
+def connect(address: Address) -> Endpoint:
+    """Return the endpoint, without connecting yet; raises AddressError."""
     name = address.server_name
     if name is not None and not (_HOST.fullmatch(name) and _has_labels(name)):
         raise AddressError("its tls-server-name is no host name")
@@ -68,7 +67,7 @@ def connect(address: Address, concurrency: int) -> Endpoint:
         shared = cluster_context(address.ca_pem)
     except (OSError, ValueError, TypeError):
         raise AddressError("its certificate authority is no PEM certificate") from None
-    manager = _manager(address, concurrency, shared)
+    manager = _manager(address, shared)
     manager.connection_pool_kw["ssl_context"] = _own_context(address) or shared
     return Endpoint(address.url, with_read_deadline(manager), address.authorization)
 
@@ -86,13 +85,13 @@ def server_url(text: str) -> str:
 
 
 def bearer(token: str) -> str | None:
-    """Return the header for a token, without blanks around it; None where no header may hold it."""
+    """Return the Authorization header for a token; None if the token cannot be in a header."""
     token = token.strip()
     return f"Bearer {token}" if _TOKEN.fullmatch(token) else None
 
 
 def pem_of(encoded: str) -> str | None:
-    """Return the text that another text is the base64 of, as PEM is stored; None if it is none."""
+    """Decode base64 to ASCII, as kubeconfigs store PEM; None if it is something else."""
     try:
         return b64decode("".join(encoded.split()), validate=True).decode("ascii")
     except ValueError:
@@ -109,18 +108,18 @@ def _parsed(text: str) -> Url | None:
 
 
 def _has_labels(host: str) -> bool:
-    """Return false for a name that sockets and TLS refuse by a ValueError, as `a..b`."""
+    """Return False for a name like `a..b`, for which sockets and TLS raise ValueError."""
     try:
         return bool(host.encode("idna"))
     except UnicodeError:
         return False
 
 
-def _manager(address: Address, concurrency: int, trust: ssl.SSLContext) -> PoolManager:
-    """Return the pool that the kubernetes package makes of the address and its proxy."""
+def _manager(address: Address, trust: ssl.SSLContext) -> PoolManager:
+    """Return the pool that the kubernetes package makes for the address and its proxy."""
     configuration = Configuration(host=address.url, proxy="", no_proxy="")
-    configuration.connection_pool_maxsize = concurrency
-    configuration.keep_alive = True  # a load balancer forgets connections idle for 4 minutes
+    configuration.connection_pool_maxsize = _CONNECTIONS
+    configuration.keep_alive = True  # load balancers drop connections that are idle for 4 minutes
     if address.server_name is not None:
         configuration.tls_server_name = address.server_name
     proxy, origin = address.proxy, "its proxy-url"
@@ -140,7 +139,7 @@ def _manager(address: Address, concurrency: int, trust: ssl.SSLContext) -> PoolM
 
 
 def _own_context(address: Address) -> ssl.SSLContext | None:
-    """Return a context for this address alone; None if it may share that of its authority."""
+    """Return an SSL context for this address alone; None if the shared one will do."""
     if address.verified and address.client_pem is None:
         return None
     context = new_cluster_context(address.ca_pem)
@@ -148,7 +147,7 @@ def _own_context(address: Address) -> ssl.SSLContext | None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if address.client_pem is not None:
-        with TemporaryDirectory() as folder:  # Python loads a certificate from files only
+        with TemporaryDirectory() as folder:  # Python loads client certificates only from files
             path = Path(folder) / "client.pem"
             path.write_text(address.client_pem, encoding="ascii")
             try:
@@ -161,5 +160,5 @@ def _own_context(address: Address) -> ssl.SSLContext | None:
 
 
 def _no_password() -> str:
-    """Refuse an encrypted key: OpenSSL would ask whoever sits at the terminal."""
+    """Refuse an encrypted key, for which OpenSSL would prompt at the terminal."""
     raise AddressError("its client key is encrypted: decrypt it (openssl pkey -in KEY)")

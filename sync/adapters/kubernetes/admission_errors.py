@@ -1,6 +1,7 @@
-"""Tells what refused a write: rights, a quota, a policy or a webhook; quotes names alone.
+"""Finds what refused a write: a missing right, a quota, a policy or a webhook.
 
-Whoever writes a policy or a webhook chooses its message, and may have put the Secret into it.
+Only names are quoted: the author of a policy or webhook chooses its message, which may hold the
+Secret.
 """
 
 import re
@@ -24,19 +25,19 @@ _SILENT = re.compile(rf'Internal error occurred: failed calling webhook "({_NAME
 
 
 def missing_right(message: str) -> str:
-    """Return the authorizer's own sentence, who may not do what; empty where this is not one."""
+    """Return the authorizer's sentence that says who may not do what; empty if it is not one."""
     found = _RIGHTS.match(message)
     return found[0] if found and found[0].isprintable() else ""
 
 
 def silent_webhook(message: str) -> str:
-    """Return the name of the webhook that could not be asked; empty where it was not that."""
+    """Return the name of the webhook that did not answer; empty for any other failure."""
     found = _SILENT.match(message)
     return found[1] if found else ""
 
 
 def refusal(target: Target, message: str) -> SyncError | None:
-    """Return the error for a write that admission refused; None where it was not admission."""
+    """Return the error for a write that admission refused; None if something else refused it."""
     where = f"namespace {target.namespace} of cluster {target.cluster}"
     if denied := _DENIED.match(message):
         what = (

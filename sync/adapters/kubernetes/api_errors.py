@@ -1,19 +1,19 @@
-"""Turns the API server's refusals into what an operator can act on.
+"""Turns the API server's refusals into errors that an operator can act on.
 
-A body is read only where it is a v1 Status, and even then nothing is quoted but who may not do
-what, names of quotas, policies and webhooks, and the fields of a 422: its message may hold the
-whole Secret, and that of a policy whatever its author put there.
+A body is read only if it is a v1 Status. Of that, only these are quoted: who may not do what, the
+names of quotas, policies and webhooks, and the fields of a 422. Its message may hold the whole
+Secret, and a policy's message anything that its author wrote.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from urllib3.exceptions import HTTPError, NameResolutionError, ProxyError, SSLError
 
 from sync.adapters.kubernetes import admission_errors as admission
+from sync.adapters.kubernetes.connection import Answer
 from sync.adapters.wire.bounded_body import AnswerTooLarge
 from sync.adapters.wire.retry_after import retry_after
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
@@ -28,23 +28,23 @@ _MAY_PASS = frozenset({408, 429})
 
 @dataclass(frozen=True, slots=True)
 class _Status:
-    """What is kept of a v1 Status."""
+    """The parts of a v1 Status that are read."""
 
     reason: str = ""
     message: str = ""
     kind: str = ""
     causes: tuple[tuple[str, str], ...] = ()
-    """Each a reason and a field."""
+    """Each a reason and the field it is about."""
 
 
-def is_absent(status: int, body: bytes) -> bool:
-    """Say whether the API server, and nobody in its place, says that there is no such object."""
-    return status == HTTPStatus.NOT_FOUND and _read(body).reason == "NotFound"
+def is_absent(answer: Answer) -> bool:
+    """Return whether the API server itself, and no proxy, says that there is no such object."""
+    return answer.status == HTTPStatus.NOT_FOUND and _read(answer.data).reason == "NotFound"
 
 
-def explain(target: Target, status: int, headers: Mapping[str, str], body: bytes) -> SyncError:
+def explain(target: Target, answer: Answer) -> SyncError:
     """Return the error to raise for an answer that is not a success."""
-    told = _read(body)
+    status, told = answer.status, _read(answer.data)
     if any(reason == "NamespaceTerminating" for reason, _ in told.causes):
         return Permanent(
             Reason.NAMESPACE_TERMINATING,
@@ -52,10 +52,10 @@ def explain(target: Target, status: int, headers: Mapping[str, str], body: bytes
             f"is gone: kubectl create namespace {target.namespace}",
         )
     if status in _MAY_PASS or not _BAD_REQUEST <= status < _SERVER_ERROR:
-        return _unavailable(target, status, headers, told)
+        return _unavailable(target, answer, told)
     if denied := admission.refusal(target, told.message):
         return denied
-    return _REFUSALS.get(status, _refused)(target, status, told)
+    return _refused(target, status, told)
 
 
 def unreachable(cluster: str, url: str, error: HTTPError) -> Transient:
@@ -84,7 +84,7 @@ def unreachable(cluster: str, url: str, error: HTTPError) -> Transient:
 
 
 def unauthorized(cluster: str, remedy: str) -> Permanent:
-    """Return the error for a login that is refused though it was renewed just now."""
+    """Return the error for a login that was refused again after it was renewed."""
     return Permanent(
         Reason.CLUSTER_UNAUTHORIZED,
         f"Cluster {cluster} does not accept the app's login (HTTP status 401), looked up anew just "
@@ -93,7 +93,7 @@ def unauthorized(cluster: str, remedy: str) -> Permanent:
 
 
 def broken(target: Target, what: str) -> Transient:
-    """Return the error for an answer that is not the Kubernetes API's."""
+    """Return the error for an answer that the Kubernetes API does not give."""
     return Transient(
         Reason.CLUSTER_ANSWER_BROKEN,
         f"What answers for cluster {target.cluster} is not its API server ({what}). If this "
@@ -101,7 +101,19 @@ def broken(target: Target, what: str) -> Transient:
     )
 
 
-def _forbidden(target: Target, _status: int, told: _Status) -> Permanent:
+def _refused(target: Target, status: int, told: _Status) -> SyncError:
+    match status:
+        case 403:
+            return _forbidden(target, told)
+        case 404:
+            return _not_found(target, told)
+        case 409:
+            return Conflict(Reason.CONFLICT, f"{target} was changed by somebody else meanwhile.")
+        case _:
+            return _unfit(target, status, told)
+
+
+def _forbidden(target: Target, told: _Status) -> Permanent:
     right = admission.missing_right(told.message)
     said = f" It says: {right}" if right else ""
     return Permanent(
@@ -113,9 +125,9 @@ def _forbidden(target: Target, _status: int, told: _Status) -> Permanent:
     )
 
 
-def _not_found(target: Target, status: int, told: _Status) -> SyncError:
+def _not_found(target: Target, told: _Status) -> SyncError:
     if told.reason != "NotFound":
-        return broken(target, f"HTTP status {status} without a Status")
+        return broken(target, "HTTP status 404 without a Status")
     if told.kind == "secrets":
         return Conflict(Reason.CONFLICT, f"{target} was deleted by somebody else meanwhile.")
     return Permanent(
@@ -125,7 +137,7 @@ def _not_found(target: Target, status: int, told: _Status) -> SyncError:
     )
 
 
-def _refused(target: Target, status: int, told: _Status) -> Permanent:
+def _unfit(target: Target, status: int, told: _Status) -> Permanent:
     # A real server names a cause once for each time that it looked.
     causes = ", ".join(f"{field} ({reason})" for reason, field in dict.fromkeys(told.causes))
     return Permanent(
@@ -136,27 +148,14 @@ def _refused(target: Target, status: int, told: _Status) -> Permanent:
     )
 
 
-def _conflict(target: Target, _status: int, _told: _Status) -> Conflict:
-    return Conflict(Reason.CONFLICT, f"{target} was changed by somebody else meanwhile.")
-
-
-_REFUSALS: dict[int, Callable[[Target, int, _Status], SyncError]] = {
-    403: _forbidden,
-    404: _not_found,
-    409: _conflict,
-}
-
-
-def _unavailable(
-    target: Target, status: int, headers: Mapping[str, str], told: _Status
-) -> Transient:
+def _unavailable(target: Target, answer: Answer, told: _Status) -> Transient:
     webhook = admission.silent_webhook(told.message)
     why = f": its admission webhook {webhook} does not answer" if webhook else ""
     return Transient(
         Reason.CLUSTER_UNAVAILABLE,
-        f"The API server of cluster {target.cluster} answered with HTTP status {status}{why}. "
-        "This may pass.",
-        retry_after(headers.get("Retry-After")),
+        f"The API server of cluster {target.cluster} answered with HTTP status {answer.status}"
+        f"{why}. This may pass.",
+        retry_after(answer.headers),
     )
 
 
@@ -185,7 +184,7 @@ def _text(value: object) -> str:
 
 
 def _causes(causes: object) -> list[tuple[str, str]]:
-    """Return reasons and fields, and of those only what has the look of one."""
+    """Return reasons and fields, without texts that do not look like them."""
     found: list[tuple[str, str]] = []
     for cause in causes if isinstance(causes, list) else ():
         match cause:

@@ -1,4 +1,4 @@
-"""Asks the clusters by name; a refused login and a moved cluster are looked up anew, once."""
+"""Sends calls to clusters; renews a refused login, and looks up a cluster that moved, once."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -16,24 +16,22 @@ _MOVED = (SSLError, NewConnectionError, ConnectTimeoutError)
 
 
 class Clusters:
-    """The clusters of the settings, each connected at its first call; for any number of threads.
+    """The clusters of the settings, connected at their first call; safe for any number of threads.
 
-    `concurrency` is how many connections to one cluster are kept; `azure` is needed unless every
-    cluster has a kubeconfig in a file or in the settings.
+    `azure` is needed unless every cluster has a kubeconfig in a file or in the settings.
     """
 
     def __init__(
         self,
         configs: Iterable[ClusterConfig],
         azure: Azure | None = None,
-        concurrency: int = 16,
         files: KubeconfigFiles | None = None,
     ) -> None:
-        logins = ClusterLogins(azure, concurrency, files or KubeconfigFiles())
+        logins = ClusterLogins(azure, files or KubeconfigFiles())
         self._logins = {config.name: logins.login(config) for config in configs}
 
     def ask(self, cluster: str, call: Call, deadline: Deadline) -> Answer:
-        """Return the cluster's answer, never a 401; raises Permanent or Transient."""
+        """Return the cluster's answer, which is never a 401; raises Permanent or Transient."""
         login = self._logins[cluster]
         connection = login.open(deadline)
         try:
@@ -59,7 +57,7 @@ class Clusters:
 def _sent(
     login: ClusterLogin, connection: Connection, call: Call, deadline: Deadline
 ) -> tuple[Connection, Answer]:
-    """Send the call; if nobody answers in the cluster's name, send it to where it is by now."""
+    """Send the call; if the cluster is not reached, look up its address and send it there."""
     try:
         return connection, connection.send(call, deadline)
     except _MOVED:

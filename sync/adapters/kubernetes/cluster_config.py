@@ -1,15 +1,15 @@
-"""How each cluster is reached and logged in to, as the settings say it."""
+"""The settings' clusters: how each is reached and logged in to."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
 AKS_AUDIENCE = "6dae42f8-4368-4678-94ff-3960e28e3630"
-"""The application that stands for every AKS cluster, in every cloud."""
+"""The application id of AKS, the same in every cloud."""
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialRef:
-    """A Key Vault secret that holds a credential; its vault need not be one that is synced."""
+    """A Key Vault secret that holds a credential, in any vault."""
 
     vault: str
     secret: str
@@ -20,18 +20,18 @@ class CredentialRef:
 
 @dataclass(frozen=True, slots=True)
 class Entra:
-    """Log in with a token that Entra gives the app's identity for the audience."""
+    """Log in with an Entra token of the app's identity for this audience."""
 
     audience: str = AKS_AUDIENCE
 
 
 type Login = Entra | CredentialRef
-"""The secret of a reference holds a ServiceAccount's token."""
+"""A CredentialRef leads to the token of a ServiceAccount."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aks:
-    """An AKS cluster: Azure tells its endpoint and its certificate authority."""
+    """An AKS cluster, whose endpoint and certificate authority are looked up in Azure."""
 
     resource_id: str
     login: Login = Entra()
@@ -41,7 +41,7 @@ class Aks:
 class Server:
     """An API server by its URL.
 
-    `ca` is its certificate authority, as PEM or in a file; without one the system's are trusted.
+    `ca` is its certificate authority, in PEM or a file; None means the system's authorities.
     """
 
     url: str
@@ -51,7 +51,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class KubeconfigFile:
-    """A kubeconfig in a file; without a path what `KUBECONFIG` names, else `~/.kube/config`."""
+    """A kubeconfig file; `path` None means `KUBECONFIG`, else `~/.kube/config`."""
 
     path: str | None = None
     context: str | None = None
@@ -59,7 +59,7 @@ class KubeconfigFile:
 
 @dataclass(frozen=True, slots=True)
 class KubeconfigText:
-    """A kubeconfig that is in the settings themselves, YAML or JSON."""
+    """A kubeconfig in the settings themselves, YAML or JSON."""
 
     text: str = field(repr=False)
     context: str | None = None
@@ -67,7 +67,7 @@ class KubeconfigText:
 
 @dataclass(frozen=True, slots=True)
 class StoredKubeconfig:
-    """A whole kubeconfig that a Key Vault secret holds."""
+    """A kubeconfig in a Key Vault secret."""
 
     secret: CredentialRef
     context: str | None = None
@@ -79,7 +79,7 @@ type Reach = Aks | Server | Kubeconfig
 
 @dataclass(frozen=True, slots=True)
 class ClusterConfig:
-    """A cluster's name in the settings, and the way to it."""
+    """A cluster's name in the settings, and how it is reached."""
 
     name: str
     reach: Reach = KubeconfigFile()

@@ -1,4 +1,4 @@
-"""Sends a call to an API server over a pool of connections, and says when it is repeated."""
+"""Sends calls to an API server over a pool of connections."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ _WHOLE_SECONDS = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request to an API server; the body may hold values."""
+    """A request to an API server; `body` may hold secret values."""
 
     method: str
     path: str
@@ -27,7 +27,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an API server answers, whole; `data` may hold values."""
+    """A whole response of an API server; `data` may hold secret values."""
 
     status: int
     headers: Mapping[str, str]
@@ -36,10 +36,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An API server, ready to be asked; another pool makes another endpoint.
+    """An API server with its pool of connections; endpoints with different pools differ.
 
-    `authorization` is the header of its own login, None where tokens come from elsewhere or a
-    client certificate speaks for us. From `renew_at` on, in epoch seconds, it is looked up again.
+    `authorization` is the Authorization header of a kubeconfig; None if tokens come from elsewhere
+    or the app logs in with a client certificate. The endpoint is looked up again from `renew_at` on
+    and not used after `expires_at`, both in epoch seconds.
     """
 
     url: str
@@ -51,16 +52,15 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An endpoint, and the Authorization header of the moment."""
+    """An endpoint with the current Authorization header."""
 
     endpoint: Endpoint
     authorization: str | None = field(repr=False)
 
     def send(self, call: Call, deadline: Deadline) -> Answer:
-        """Send the call once, or twice where a kept connection turns out to be closed.
+        """Send the call, and once more if a kept connection was closed; raises urllib3's HTTPError.
 
-        A write may be repeated, too: had the first one been accepted, its precondition would fail.
-        Raises urllib3's HTTPError.
+        Repeating a write is safe: if the first was accepted, the precondition of the second fails.
         """
         try:
             return self._exchange(call, deadline)

@@ -1,7 +1,7 @@
-"""Reads a kubeconfig as data: a server, its authority, and a token or a client certificate.
+"""Parses a kubeconfig as data: a server, its authority, and a token or client certificate.
 
-Nothing that it names outside of itself is run or read, so whoever may write a kubeconfig gets no
-further than its cluster.
+Programs and files that it names are neither run nor read, so write access to a kubeconfig gives no
+access beyond its cluster.
 """
 
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ def parse(text: str, context: str | None) -> Address:
 
 
 def token_header(token: str) -> str | None:
-    """Return the header for a token, None for an empty one; raises AddressError."""
+    """Return the Authorization header for a token, None for an empty one; raises AddressError."""
     header = bearer(token)
     if header is None and token.strip():
         raise AddressError("its token is not one line of ASCII without blanks")
@@ -78,7 +78,7 @@ def _document(text: str) -> _Entry:
 
 
 def _named(document: _Entry, section: str, name: object) -> _Entry:
-    """Return what a section has under a name, as the user of `users: [{name, user}]`."""
+    """Return the content of a named entry, as `user` in `users: [{name, user}]`."""
     entries = document.get(section)
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict) and isinstance(name, str) and entry.get("name") == name:

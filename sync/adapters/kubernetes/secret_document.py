@@ -1,4 +1,4 @@
-"""Parses a Secret as the API server writes it, once, into what the plan works with."""
+"""Parses the JSON of a Secret into the type that plans are made from."""
 
 import json
 from base64 import b64decode
@@ -7,11 +7,10 @@ from contextlib import suppress
 from datetime import datetime
 from typing import NotRequired, TypedDict
 
-from sync.adapters.wire.json_strings import text, texts
 from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Actual, Target
 
 _SKEW_SECONDS = 60.0
-"""How far apart the clocks of two API servers of a cluster may be, with room."""
+"""More than the clocks of two API servers of a cluster differ."""
 
 type _Fields = Mapping[str, _Fields]
 
@@ -24,36 +23,11 @@ class _Managed(TypedDict):
     fieldsV1: NotRequired[_Fields]
 
 
-class _Owner(TypedDict):
-    kind: str
-    name: str
-    uid: str
-
-
-class _Metadata(TypedDict):
-    name: str
-    namespace: str
-    resourceVersion: str
-    uid: NotRequired[str]
-    labels: NotRequired[dict[str, str] | None]
-    annotations: NotRequired[dict[str, str] | None]
-    ownerReferences: NotRequired[list[_Owner] | None]
-    managedFields: NotRequired[list[_Managed] | None]
-
-
-class _Secret(TypedDict):
-    kind: str
-    type: str
-    metadata: _Metadata
-    data: NotRequired[dict[str, str] | None]
-    immutable: NotRequired[bool | None]
-
-
 def is_of(document: bytes, target: Target) -> bool:
-    """Tell whether the document is the target's Secret."""
+    """Return whether the document is the target's Secret."""
     try:
         return _is_of(json.loads(document), target)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, RecursionError):
         return False
 
 
@@ -62,7 +36,7 @@ def parse(document: bytes, target: Target) -> Actual:
 
     Raises ValueError, KeyError, TypeError, AttributeError or RecursionError for anything else.
     """
-    secret: _Secret = json.loads(document)
+    secret = json.loads(document)
     if not _is_of(secret, target):
         raise ValueError("not the Secret")
     metadata = secret["metadata"]
@@ -79,17 +53,17 @@ def parse(document: bytes, target: Target) -> Actual:
             owns_state = owns_state or f"f:{STATE_ANNOTATION}" in annotations
         else:
             for key in _keys(fields, "f:data"):
-                holders[key] = (*holders.get(key, ()), text(entry.get("manager", "")))
+                holders[key] = (*holders.get(key, ()), _text(entry.get("manager", "")))
     return Actual(
-        resource_version=text(metadata["resourceVersion"]),
-        type=text(secret["type"]),
+        resource_version=_text(metadata["resourceVersion"]),
+        type=_text(secret["type"]),
         immutable=secret.get("immutable") or False,
         data={key: b64decode(value) for key, value in (secret.get("data") or {}).items()},
-        labels=texts(metadata.get("labels")),
-        annotations=texts(metadata.get("annotations")),
+        labels=_texts(metadata.get("labels")),
+        annotations=_texts(metadata.get("annotations")),
         owner_references=tuple(f"{owner['kind']}/{owner['name']}" for owner in owners),
         owned=frozenset(owned),
-        owner_uids=frozenset(text(owner["uid"]) for owner in owners),
+        owner_uids=frozenset(_text(owner["uid"]) for owner in owners),
         owned_by_others=frozenset(holders),
         holders=holders,
         overlaid=_overlaid(managed),
@@ -98,10 +72,12 @@ def parse(document: bytes, target: Target) -> Actual:
     )
 
 
-def _is_of(secret: _Secret, target: Target) -> bool:
-    metadata = secret["metadata"]
-    where = secret["kind"], metadata["namespace"], metadata["name"]
-    return where == ("Secret", target.namespace, target.secret)
+def _is_of(secret: object, target: Target) -> bool:
+    match secret:
+        case {"kind": "Secret", "metadata": {"namespace": target.namespace, "name": target.secret}}:
+            return True
+        case _:
+            return False
 
 
 def _is_ours(entry: _Managed) -> bool:
@@ -113,9 +89,9 @@ def _is_ours(entry: _Managed) -> bool:
 
 
 def _overlaid(managed: Iterable[_Managed]) -> frozenset[str]:
-    """Return the keys that others applied as stringData, unless that was surely before our write.
+    """Return the keys that others wrote as stringData, unless that was certainly before our write.
 
-    The API server then writes their value into `data` and leaves that field ours.
+    The API server copies their value into `data`, and we stay the owner of that field.
     """
     ours = [_time(entry) for entry in managed if _is_ours(entry)]
     since = max((at for at in ours if at is not None), default=None)
@@ -128,7 +104,7 @@ def _overlaid(managed: Iterable[_Managed]) -> frozenset[str]:
 
 
 def _time(entry: _Managed) -> float | None:
-    """Return epoch seconds; None for what is no such time."""
+    """Return epoch seconds; None if there is no valid time with a zone."""
     with suppress(KeyError, TypeError, ValueError):
         at = datetime.fromisoformat(entry["time"])
         return at.timestamp() if at.tzinfo else None
@@ -137,3 +113,14 @@ def _time(entry: _Managed) -> float | None:
 
 def _keys(fields: _Fields, of: str) -> set[str]:
     return {field[2:] for field in fields.get(of, {}) if field.startswith("f:")}
+
+
+def _text(value: object) -> str:
+    """Return a string; raises TypeError for anything else, without quoting it."""
+    if not isinstance(value, str):
+        raise TypeError(type(value).__name__)
+    return value
+
+
+def _texts(found: Mapping[str, object] | None) -> Mapping[str, str]:
+    return {name: _text(value) for name, value in (found or {}).items()}

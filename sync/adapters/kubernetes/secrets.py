@@ -1,4 +1,4 @@
-"""Reads and applies Secrets, each in one call to the cluster's API server."""
+"""Implements the port Cluster: reads and applies Secrets, each in one call to the API server."""
 
 import json
 from base64 import b64encode
@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from sync.adapters.kubernetes.api_errors import broken, explain, is_absent
 from sync.adapters.kubernetes.client import Clusters
-from sync.adapters.kubernetes.connection import Answer, Call
+from sync.adapters.kubernetes.connection import Call
 from sync.adapters.kubernetes.secret_document import is_of, parse
 from sync.core.model import FIELD_MANAGER, Actual, Desired, Target
 from sync.core.ports import Deadline
@@ -17,18 +17,18 @@ _MANAGER = f"?fieldManager={FIELD_MANAGER}"
 
 
 class KubernetesSecrets:
-    """The port Cluster over the clusters' API; for any number of threads."""
+    """Reads and writes Secrets; safe for any number of threads."""
 
     def __init__(self, clusters: Clusters) -> None:
         self._clusters = clusters
 
     def read(self, target: Target, deadline: Deadline) -> Actual | None:
-        """Return the Secret, or None where there is none (or no namespace)."""
-        answer = self._ask(target, Call("GET", _path(target)), deadline)
-        if is_absent(answer.status, answer.data):
+        """Return the Secret, None if it or its namespace does not exist."""
+        answer = self._clusters.ask(target.cluster, Call("GET", _path(target)), deadline)
+        if is_absent(answer):
             return None
         if answer.status != HTTPStatus.OK:
-            raise explain(target, answer.status, answer.headers, answer.data)
+            raise explain(target, answer)
         try:
             return parse(answer.data, target)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -38,10 +38,9 @@ class KubernetesSecrets:
     def apply(
         self, target: Target, desired: Desired, resource_version: str, deadline: Deadline
     ) -> None:
-        """Server-side apply with a precondition; raises Conflict when it does not hold.
+        """Apply on the server side; raises Conflict if the resourceVersion or uid is another.
 
-        The uid is part of it: the server makes what is absent whatever the resourceVersion, but
-        not where a uid is named.
+        Without the uid the server would create a missing Secret whatever the resourceVersion says.
         """
         uid = {"uid": desired.uid} if desired.uid else {}
         document: dict[str, object] = {
@@ -56,7 +55,7 @@ class KubernetesSecrets:
                 **uid,
             },
             "type": desired.type,
-            # Also where it is empty: an apply without it takes all of `data` along, whosever it is.
+            # Sent even if empty: without it the apply would remove all of `data`, whoever owns it.
             "data": {key: b64encode(value).decode() for key, value in desired.data.items()},
         }
         self._write(target, f"{_MANAGER}&force=true", _APPLY, document, deadline)
@@ -64,7 +63,7 @@ class KubernetesSecrets:
     def evict(
         self, target: Target, keys: frozenset[str], resource_version: str, deadline: Deadline
     ) -> None:
-        """Remove keys that other field managers hold, with the same precondition."""
+        """Remove keys that other field managers own; raises Conflict as `apply` does."""
         document: dict[str, object] = {
             "metadata": {"resourceVersion": resource_version},
             "data": dict.fromkeys(sorted(keys)),
@@ -80,16 +79,12 @@ class KubernetesSecrets:
         deadline: Deadline,
     ) -> None:
         body = json.dumps(document, separators=(",", ":")).encode()
-        answer = self._ask(
-            target, Call("PATCH", _path(target) + query, content_type, body), deadline
-        )
+        call = Call("PATCH", _path(target) + query, content_type, body)
+        answer = self._clusters.ask(target.cluster, call, deadline)
         if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            raise explain(target, answer.status, answer.headers, answer.data)
+            raise explain(target, answer)
         if not is_of(answer.data, target):
             raise broken(target, "the answer to a write is of another object")
-
-    def _ask(self, target: Target, call: Call, deadline: Deadline) -> Answer:
-        return self._clusters.ask(target.cluster, call, deadline)
 
 
 def _path(target: Target) -> str:

@@ -1,4 +1,4 @@
-"""What holds for every connection: whom it trusts, and how long, large and deep an answer may be.
+"""Shared by all connections: TLS trust, and limits on the time, size and depth of an answer.
 
 Imports `core`.
 """

@@ -1,4 +1,4 @@
-"""Connections that read an answer, head and body, within the time for it, however it drips."""
+"""Connections whose read timeout bounds a whole answer, headers and body, and not each read."""
 
 import io
 import socket
@@ -11,18 +11,18 @@ from urllib3.poolmanager import pool_classes_by_scheme
 
 
 def with_read_deadline(manager: PoolManager) -> PoolManager:
-    """Let the manager's connections take a read timeout for the whole of an answer.
+    """Return the manager, whose connections now apply the read timeout to a whole answer.
 
-    To the libraries it is the time of each wait for bytes: a server that sends one now and then is
-    read for ever. What takes longer raises urllib3's ReadTimeoutError.
+    urllib3 applies it to each wait for bytes, so a server that sends one byte now and then is read
+    for ever. An answer that takes longer raises urllib3's ReadTimeoutError.
     """
-    if manager.pool_classes_by_scheme is pool_classes_by_scheme:  # and no other way's, as of SOCKS
+    if manager.pool_classes_by_scheme is pool_classes_by_scheme:  # not those of a SOCKS proxy
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
     return manager
 
 
 class _Bytes(io.RawIOBase):
-    """What comes in by a socket until a moment on the monotonic clock."""
+    """The bytes that a socket receives before `until`, in monotonic seconds."""
 
     def __init__(self, sock: socket.socket, source: io.RawIOBase, until: float) -> None:
         self._sock = sock
@@ -30,11 +30,11 @@ class _Bytes(io.RawIOBase):
         self._until = until
 
     def readable(self) -> bool:
-        """Say so."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
-        """Read what has come; raises TimeoutError at the moment."""
+        """Read what is available; raises TimeoutError once the time is over."""
         remaining = self._until - time.monotonic()
         if remaining <= 0:
             raise TimeoutError
@@ -48,7 +48,7 @@ class _Bytes(io.RawIOBase):
 
 
 class _Answer(HTTPResponse):
-    """An answer that ends within the timeout that its socket has now, as it begins to be read."""
+    """An answer that has to end within the timeout that its socket has when reading begins."""
 
     def __init__(
         self,

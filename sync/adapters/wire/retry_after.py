@@ -1,17 +1,22 @@
-"""Reads the Retry-After header, which the services send when they want to be left alone."""
+"""Reads the HTTP headers that hold times: dates, and Retry-After."""
 
 import math
 import time
-
-from sync.adapters.wire.http_dates import http_date
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
 LONGEST_SECONDS = 3600.0
-"""No service means to be left alone for longer, and a hostile one would keep away others' requests,
-too."""
+"""The longest wait that is believed: no service asks for more, and a hostile server could otherwise
+stop all requests to its host."""
 
 
-def retry_after(header: str | None) -> float | None:
-    """Return the seconds to wait, an hour at most; the header has a number or an HTTP date."""
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that a Retry-After, a number or an HTTP date, asks to wait.
+
+    They are 0 to LONGEST_SECONDS; None without a header that can be read.
+    """
+    header = headers.get("Retry-After")
     if not header:
         return None
     try:
@@ -22,3 +27,14 @@ def retry_after(header: str | None) -> float | None:
             return None
         seconds = until - time.time()
     return None if math.isnan(seconds) else min(max(0.0, seconds), LONGEST_SECONDS)
+
+
+def http_date(header: str | None) -> float | None:
+    """Return an HTTP date (RFC 9110) as epoch seconds; None if the header holds no date."""
+    if not header:
+        return None
+    try:
+        moment = parsedate_to_datetime(header)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None

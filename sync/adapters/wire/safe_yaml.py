@@ -1,4 +1,4 @@
-"""Reads YAML that somebody else wrote, at a cost that its length bounds."""
+"""Parses untrusted YAML, at a cost proportional to its length."""
 
 import yaml
 
@@ -8,8 +8,8 @@ _MOST_LEVELS = 32
 def read_yaml(text: str | bytes) -> object:
     """Return the only document; raises yaml.YAMLError or ValueError.
 
-    Aliases are refused, by which (as in merges) a short text becomes a long one, and so is depth,
-    which overflows the stack. No tool writes either into a kubeconfig.
+    Refuses aliases, which can expand a short text to a huge one, and deep nesting, which overflows
+    the stack. No tool writes either into a kubeconfig.
     """
     levels = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):

@@ -1,6 +1,6 @@
-"""The SSL contexts that connections share: one for the platform's authorities, one for a cluster's.
+"""SSL contexts that connections share: one for Azure, one for each cluster's certificate authority.
 
-Loading a bundle of authorities takes longer than a handshake, and half a megabyte of memory, so no
+Loading a bundle of authorities takes longer than a handshake and half a megabyte of memory, so no
 connection makes a context of its own.
 """
 
@@ -14,14 +14,14 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
 
 _LOADING = Lock()
-"""Held while a context is looked up: threads that ask at once for the same one load it once."""
+"""Held while a context is looked up, so that threads that need the same one load it once."""
 
 
 def platform_context() -> ssl.SSLContext:
-    """Return the context for Azure, which trusts the authorities that requests would choose.
+    """Return the context for Azure; raises OSError if the authorities cannot be read.
 
-    They are those of REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, a file or a folder, else certifi's.
-    A bundle that has been replaced is loaded again. Raises OSError if it cannot be read.
+    It trusts the same authorities as requests does: those of REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE,
+    a file or a folder, else certifi's. A bundle that was replaced is loaded again.
     """
     named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     bundle = Path(named or DEFAULT_CA_BUNDLE_PATH)
@@ -30,7 +30,7 @@ def platform_context() -> ssl.SSLContext:
 
 
 def cluster_context(ca_pem: str | None) -> ssl.SSLContext:
-    """Return the context that clusters of the authority share; None stands for the system's.
+    """Return the context for all clusters of this authority; None means the system's authorities.
 
     Raises OSError, ValueError or TypeError if the text holds no PEM certificate.
     """
@@ -40,9 +40,9 @@ def cluster_context(ca_pem: str | None) -> ssl.SSLContext:
 
 
 def new_cluster_context(ca_pem: str | None) -> ssl.SSLContext:
-    """Return a context like `cluster_context`'s that the caller may change; raises the same."""
+    """Return a new context like that of `cluster_context`, which the caller may change."""
     context = create_urllib3_context()
-    # As kubectl verifies: Python 3.13 refuses authorities that old clusters made themselves.
+    # kubectl accepts the authorities that old clusters made; Python 3.13's strict mode does not.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if ca_pem is None:
         context.load_default_certs()

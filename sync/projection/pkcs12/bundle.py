@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sync.projection.ber import INTEGER, Element, element
 from sync.projection.budget import CHEAP_ROUNDS, ParseBudget
-from sync.projection.pkcs12.derivation import NO_PASSWORDS, Derivation, Keys, total
+from sync.projection.pkcs12.derivation import NO_PASSWORDS, Derivation, Keys
 from sync.projection.pkcs12.schemes import Encrypted, Locked, read_encrypted, read_seal
 
 MOST_ROUNDS_AT_ONCE = 600_000
@@ -42,7 +42,7 @@ class Contents:
 
 
 def open_pkcs12(encoded: bytes, budget: ParseBudget) -> Contents:
-    """Read a bundle, and pay for it from the budget.
+    """Return the contents of a bundle, and spend its rounds from the budget.
 
     Raises Locked, TooManyRounds or BudgetSpent; ValueError or LookupError if it is no such bundle.
     """
@@ -84,7 +84,7 @@ class _Opener:
     def pay(self, *asked: Sequence[Derivation]) -> None:
         """Pay for derivations; raises TooManyRounds or BudgetSpent."""
         derivations = [each for some in asked for each in some]
-        rounds = total(derivations)
+        rounds = sum(each.cost for each in derivations)
         self._spent += rounds
         most = max((each.rounds for each in derivations), default=0)
         if most > MOST_ROUNDS_AT_ONCE or self._spent > MOST_ROUNDS:

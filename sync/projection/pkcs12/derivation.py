@@ -1,7 +1,6 @@
 """Derives keys from an empty password by PKCS#5 and RFC 7292 without slowing other threads."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -17,8 +16,8 @@ _LONG_TURN = Lock()
 
 
 @dataclass(frozen=True, slots=True)
-class Pbkdf2:
-    """The derivation of PKCS#5, for which an empty password and none are the same."""
+class _Stretched:
+    """A key of `size` bytes, derived from a password by that many rounds of a digest."""
 
     digest: str
     salt: bytes = field(repr=False)
@@ -27,12 +26,23 @@ class Pbkdf2:
 
     def __post_init__(self) -> None:
         """Raise ValueError for a count or size that no derivation has."""
-        _check(self.rounds, self.size)
+        if self.rounds < 1 or not 0 < self.size <= _LONGEST_KEY:
+            raise ValueError("no derivation")
+
+    @property
+    def blocks(self) -> int:
+        """How many digests it takes to fill the key."""
+        return -(-self.size // hashlib.new(self.digest).digest_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Pbkdf2(_Stretched):
+    """The derivation of PKCS#5, for which an empty password and none are the same."""
 
     @property
     def cost(self) -> int:
         """The rounds of hashing for both passwords, which have the same key."""
-        return self.rounds * _blocks(self.digest, self.size)
+        return self.rounds * self.blocks
 
     def derive(self, _password: bytes) -> bytes:
         """Derive the key.
@@ -45,30 +55,22 @@ class Pbkdf2:
 
 
 @dataclass(frozen=True, slots=True)
-class Rfc7292:
-    """The derivation of RFC 7292, appendix B, for one of its uses."""
+class Rfc7292(_Stretched):
+    """The derivation of RFC 7292, appendix B; `use` is the number of what the key is for."""
 
     use: int
-    digest: str
-    salt: bytes = field(repr=False)
-    rounds: int
-    size: int
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for a count or size that no derivation has."""
-        _check(self.rounds, self.size)
 
     @property
     def cost(self) -> int:
         """The rounds of hashing for both passwords."""
-        return self.rounds * _blocks(self.digest, self.size) * len(NO_PASSWORDS)
+        return self.rounds * self.blocks * len(NO_PASSWORDS)
 
     def derive(self, password: bytes) -> bytes:
         """Derive the key."""
         block = hashlib.new(self.digest).block_size
         text = _filled(self.salt, block) + _filled(password, block)
         made = b""
-        for _ in range(_blocks(self.digest, self.size)):
+        for _ in range(self.blocks):
             part = self._hashed(bytes([self.use]) * block + text)
             made += part
             step = int.from_bytes(_filled(part, block)[:block]) + 1
@@ -100,20 +102,6 @@ class Keys:
         if wanted not in self._made:
             self._made[wanted] = derivation.derive(password)
         return self._made[wanted]
-
-
-def total(derivations: Sequence[Derivation]) -> int:
-    """Return the rounds of hashing of all derivations."""
-    return sum(each.cost for each in derivations)
-
-
-def _check(rounds: int, size: int) -> None:
-    if rounds < 1 or not 0 < size <= _LONGEST_KEY:
-        raise ValueError("no derivation")
-
-
-def _blocks(digest: str, size: int) -> int:
-    return -(-size // hashlib.new(digest).digest_size)
 
 
 def _filled(text: bytes, block: int) -> bytes:

@@ -1,8 +1,8 @@
 """Decrypts RC2 in CBC mode, with which old PKCS#12 bundles encrypt certificates.
 
-The cryptography package has it only with keys of 128 bits, and those bundles use 40. All blocks are
-decrypted together, which is 50 times as fast in Python as one by one: each of the four words of a
-block is a lane of 32 bits in a long integer that holds the word of every block.
+The cryptography package supports only keys of 128 bits, and those bundles use 40. All blocks are
+decrypted together, which is 50 times as fast in Python as one by one: four long integers hold the
+four words of every block, each word in a lane of 32 bits.
 https://www.rfc-editor.org/rfc/rfc2268
 """
 
@@ -29,7 +29,7 @@ _PI = bytes.fromhex(
 
 
 def decrypt_rc2(key: bytes, start: bytes, sealed: bytes) -> bytes:
-    """Decrypt whole blocks with a key of as many effective bits as it has."""
+    """Decrypt whole blocks; all bits of the key are effective. Raises ValueError."""
     if len(sealed) % BLOCK or len(start) != BLOCK:
         raise ValueError("no whole blocks")
     before = start + sealed[:-BLOCK]
@@ -73,7 +73,7 @@ def _decrypted(words: Sequence[int], sealed: bytes) -> bytes:
 
 
 def _lanes(sealed: bytes, at: int) -> int:
-    """Return the word at that place of each block, a lane for each."""
+    """Return the word at that place of each block, each in its lane."""
     lanes = bytearray(len(sealed) // 2)
     lanes[::_LANE], lanes[1::_LANE] = sealed[at::BLOCK], sealed[at + 1 :: BLOCK]
     return int.from_bytes(lanes, "little")

@@ -1,4 +1,4 @@
-"""Reads from a bundle's headers how its parts are authenticated and encrypted."""
+"""Parses how the parts of a bundle are authenticated and encrypted."""
 
 import hashlib
 import hmac
@@ -57,12 +57,12 @@ _NEW_CIPHERS: Mapping[str, tuple[_Decrypt, int]] = {
 
 
 class Locked(ValueError):
-    """Neither the empty password nor none opens it."""
+    """The bundle opens neither with the empty password nor without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encrypted:
-    """Encrypted data; its initial vector is stated, or derived like its key."""
+    """Encrypted data; `start` is its initial vector, or how it is derived."""
 
     decrypt: _Decrypt
     key: Derivation
@@ -109,7 +109,7 @@ def read_encrypted(algorithm: Element, sealed: bytes) -> Encrypted:
     decrypt, size = _OLD_CIPHERS[kind.oid()]
     salt, rounds = parameters.parts()
     stretched = ("sha1", salt.octets(), rounds.number())
-    key, start_key = Rfc7292(_KEY_USE, *stretched, size), Rfc7292(_START_USE, *stretched, 8)
+    key, start_key = Rfc7292(*stretched, size, _KEY_USE), Rfc7292(*stretched, 8, _START_USE)
     return Encrypted(decrypt, key, start_key, sealed)
 
 
@@ -123,7 +123,7 @@ def read_seal(mac: Element) -> Seal:
         return Seal(_pbkdf2(derivation), _HMACS[scheme.parts()[0].oid()], digest.octets())
     name = _DIGESTS[kind.oid()]
     count = rounds[0].number() if rounds else 1
-    key = Rfc7292(_MAC_USE, name, salt.octets(), count, hashlib.new(name).digest_size)
+    key = Rfc7292(name, salt.octets(), count, hashlib.new(name).digest_size, _MAC_USE)
     return Seal(key, name, digest.octets())
 
 

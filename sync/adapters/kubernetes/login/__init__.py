@@ -1,4 +1,4 @@
-"""Where each kind of cluster is and how the app logs in: sources of endpoints and of tokens.
+"""Finds each cluster's API server and logs in to it: sources of endpoints and of tokens.
 
 Imports `adapters.azure`, `adapters.wire` and the packages below `adapters`.
 """

@@ -1,36 +1,31 @@
-"""Keeps what has to be fetched from elsewhere; fetches it again when it is due or was refused."""
+"""Caches a fetched value; fetches it again when it is due or was refused."""
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from math import inf
 
 from sync.adapters.kubernetes.connection import Endpoint
-from sync.adapters.kubernetes.login.sources import Token
-from sync.core.errors import SyncError, Transient
+from sync.adapters.kubernetes.login.tokens import Token
+from sync.adapters.wire.locks import held
+from sync.core.errors import SyncError
 from sync.core.ports import Deadline
-from sync.core.reasons import Reason
 
 _SECONDS_BETWEEN_TRIES = 30.0
 
 
-def _no_reset() -> None:
-    """Do nothing: there is no cache below."""
-
-
 class Cached[T: Endpoint | Token]:
-    """One value for any number of threads, of which one at a time fetches it.
+    """A value for any number of threads, of which one at a time fetches it.
 
-    A value that was refused is fetched again at once, but not within `patience` seconds of the last
-    time; `reset` is called before.
+    A refused value is fetched again at once, after calling `reset`, but at most every `patience`
+    seconds. `now` returns epoch seconds.
     """
 
     def __init__(
         self,
         fetch: Callable[[Deadline], T],
         patience: float,
-        reset: Callable[[], None] = _no_reset,
+        reset: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._fetch = fetch
@@ -46,29 +41,33 @@ class Cached[T: Endpoint | Token]:
 
     @property
     def value(self) -> T | None:
-        """What is cached by now; nothing is fetched."""
+        """The cached value, if any; nothing is fetched."""
         return self._current[0] if self._current else None
 
     def get(self, deadline: Deadline) -> T:
-        """Return the value, renewed if due; raises what the fetch raises once it has expired."""
+        """Return the cached value, refreshed if due; raise only once it has expired.
+
+        Raises what `fetch` raises, or Transient if another thread fetches for too long.
+        """
         current, failure = self._current, self._failure
         if current and self._now() < current[1]:
             return current[0]
         if current and self._now() < current[0].expires_at:
             return self._renewed(current[0], deadline)
-        with self._alone(deadline):
+        with held(self._fetching, deadline):
             if self._current is not current and self._current is not None:
                 return self._current[0]
             if self._failure is not None and self._failure is not failure:
-                raise self._failure.with_traceback(None)  # it failed while we waited
+                raise self._failure.with_traceback(None)  # it failed while this thread waited
             return self._fetched(deadline)
 
     def replace(self, refused: T, deadline: Deadline) -> T:
-        """Return another value than the refused one.
+        """Return a value other than the refused one; raises as `get` does.
 
-        Within the patience it is the same one, or the failure to get another is raised again.
+        Within `patience` seconds of the last attempt, return the refused value again, or raise that
+        attempt's failure again.
         """
-        with self._alone(deadline):
+        with held(self._fetching, deadline):
             value = self.value
             if value is not None and value != refused:
                 return value
@@ -90,7 +89,7 @@ class Cached[T: Endpoint | Token]:
         return value
 
     def _renewed(self, value: T, deadline: Deadline) -> T:
-        """Fetch the next one unless another thread does; use this one while there is no other."""
+        """Fetch the next value unless another thread does; return this one if that fails."""
         if not self._fetching.acquire(blocking=False):
             return value
         try:
@@ -101,14 +100,3 @@ class Cached[T: Endpoint | Token]:
         finally:
             self._fetching.release()
         return self.value or value
-
-    @contextmanager
-    def _alone(self, deadline: Deadline) -> Iterator[None]:
-        if not self._fetching.acquire(timeout=deadline.remaining()):
-            raise Transient(
-                Reason.DEADLINE_EXCEEDED, "No time was left for this vault in this run."
-            )
-        try:
-            yield
-        finally:
-            self._fetching.release()

@@ -1,19 +1,19 @@
-"""The way to one cluster: its API server, and the login that it takes."""
+"""Combines a cluster's endpoint and token into a connection."""
 
 from dataclasses import dataclass
 
 from sync.adapters.kubernetes.connection import Connection, Endpoint
 from sync.adapters.kubernetes.login.cached import Cached
-from sync.adapters.kubernetes.login.sources import Token
+from sync.adapters.kubernetes.login.tokens import Token
 from sync.core.errors import SyncError
 from sync.core.ports import Deadline
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterLogin:
-    """The endpoint of a cluster and the token for it; without a token the endpoint has its own.
+    """A cluster's endpoint and its token; `token` None means that the endpoint has a login.
 
-    `remedy` says what to do if the login is refused; `may_move` is the endpoint source's.
+    `remedy` says what to do if the login is refused. `may_move` is that of the endpoint's source.
     """
 
     endpoint: Cached[Endpoint]
@@ -22,11 +22,11 @@ class ClusterLogin:
     may_move: bool
 
     def open(self, deadline: Deadline) -> Connection:
-        """Return the connection of the moment; raises Permanent or Transient."""
+        """Return the current connection; raises Permanent or Transient."""
         return self._connection(self.endpoint.get(deadline), deadline)
 
     def renewed(self, refused: Connection, deadline: Deadline) -> Connection:
-        """Return a connection with another login than the one that was refused."""
+        """Return a connection with a login newer than the refused one, if there is one."""
         if self.token is None:
             return self._connection(self.endpoint.replace(refused.endpoint, deadline), deadline)
         token = self.token.get(deadline)
@@ -35,13 +35,13 @@ class ClusterLogin:
         return Connection(self.endpoint.get(deadline), token.header)
 
     def moved(self, failed: Connection, deadline: Deadline) -> Connection | None:
-        """Return a connection to where the cluster is by now; None if that is not known."""
+        """Return a connection to the cluster's new endpoint; None if no other one is found."""
         if not self.may_move:
             return None
         try:
             endpoint = self.endpoint.replace(failed.endpoint, deadline)
             return None if endpoint == failed.endpoint else self._connection(endpoint, deadline)
-        except SyncError:  # the failure at hand is the one to tell of
+        except SyncError:  # the caller reports the failure it already has
             return None
 
     def _connection(self, endpoint: Endpoint, deadline: Deadline) -> Connection:

@@ -1,4 +1,4 @@
-"""Makes the way to each cluster of the settings."""
+"""Makes the endpoint and token sources for each cluster of the settings."""
 
 import time
 from collections.abc import Callable
@@ -17,25 +17,27 @@ from sync.adapters.kubernetes.cluster_config import (
     Server,
     StoredKubeconfig,
 )
-from sync.adapters.kubernetes.login.aks import AksEndpoint, AskAzure
 from sync.adapters.kubernetes.login.cached import Cached
 from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
-from sync.adapters.kubernetes.login.entra_token import EntraToken
-from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig, KubeconfigEndpoint
-from sync.adapters.kubernetes.login.server import ServerEndpoint
-from sync.adapters.kubernetes.login.sources import EndpointSource, Token, TokenSource
-from sync.adapters.kubernetes.login.stored_token import StoredSecret, StoredToken
+from sync.adapters.kubernetes.login.endpoints import (
+    AskAzure,
+    EndpointSource,
+    aks_endpoint,
+    server_endpoint,
+)
+from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig, kubeconfig_endpoint
+from sync.adapters.kubernetes.login.tokens import EntraToken, StoredSecret, StoredToken, Token
 from sync.core.ports import Vaults
 
 _PATIENCE = 5.0
 _ARM_PATIENCE = 60.0
-"""Azure Resource Manager is asked that often at most where an AKS cluster cannot be reached."""
+"""Seconds between two lookups of an AKS cluster that cannot be reached."""
 _ENTRA_PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Azure:
-    """What clusters may need of Azure; `another` makes a credential that has cached nothing."""
+    """What clusters may need from Azure; `another` makes a credential with an empty cache."""
 
     vaults: Vaults
     credential: TokenCredential
@@ -46,40 +48,38 @@ class Azure:
 
 @dataclass(frozen=True, slots=True)
 class KubeconfigFiles:
-    """How kubeconfig files are taken; `default` is the path where the settings name none."""
+    """How kubeconfig files are read; `default` is the path if the settings name none."""
 
     default: str = "~/.kube/config"
-    source: Callable[[Kubeconfig, int], EndpointSource] = KubeconfigEndpoint
-    """Given how many connections are kept, too."""
+    source: Callable[[Kubeconfig], EndpointSource] = kubeconfig_endpoint
 
 
 class ClusterLogins:
-    """Makes the ways to clusters; those that log in for one audience share its token."""
+    """Makes the logins of clusters; those with the same Entra audience share its token."""
 
-    def __init__(self, azure: Azure | None, concurrency: int, files: KubeconfigFiles) -> None:
+    def __init__(self, azure: Azure | None, files: KubeconfigFiles) -> None:
         self._given = azure
-        self._concurrency = concurrency
         self._files = files
         self._entra: dict[str, tuple[Cached[Token], str]] = {}
 
     def login(self, config: ClusterConfig) -> ClusterLogin:
-        """Return the way to the cluster; nothing is read or asked yet."""
-        name, many = config.name, self._concurrency
+        """Return the cluster's login, without reading or requesting anything yet."""
+        name = config.name
         match config.reach:
             case KubeconfigFile(path, context):
                 own = Kubeconfig.in_file(name, context, path or self._files.default)
-                return _with_own_login(self._files.source(own, many), own)
+                return _with_own_login(self._files.source(own), own)
             case KubeconfigText(text, context):
                 own = Kubeconfig.in_settings(name, context, text)
-                return _with_own_login(KubeconfigEndpoint(own, many), own)
+                return _with_own_login(kubeconfig_endpoint(own), own)
             case StoredKubeconfig(ref, context):
                 now, secret = self._azure.now, StoredSecret(self._azure.vaults, ref)
                 own = Kubeconfig.in_vault(name, context, secret)
-                return _with_own_login(KubeconfigEndpoint(own, many, now), own, now)
+                return _with_own_login(kubeconfig_endpoint(own, now), own, now)
             case Server(_, _, login) as server:
-                return self._with_token(ServerEndpoint(name, server, many), _PATIENCE, login)
+                return self._with_token(server_endpoint(name, server), _PATIENCE, login)
             case Aks(resource_id, login):
-                source = AksEndpoint(self._azure.managed_cluster, resource_id, many)
+                source = aks_endpoint(self._azure.managed_cluster, resource_id)
                 return self._with_token(source, _ARM_PATIENCE, login)
 
     @property
@@ -96,18 +96,13 @@ class ClusterLogins:
         match login:
             case CredentialRef():
                 stored = StoredToken(StoredSecret(azure.vaults, login), azure.now)
-                return _cached(stored, _PATIENCE, azure.now)
+                return Cached(stored.fetch, _PATIENCE, now=azure.now), stored.remedy
             case Entra(audience):
                 if audience not in self._entra:
                     entra = EntraToken(audience, azure.credential, azure.another, azure.now)
-                    self._entra[audience] = _cached(entra, _ENTRA_PATIENCE, azure.now)
+                    cached = Cached(entra.fetch, _ENTRA_PATIENCE, entra.reset, azure.now)
+                    self._entra[audience] = cached, entra.remedy
                 return self._entra[audience]
-
-
-def _cached(
-    source: TokenSource, patience: float, now: Callable[[], float]
-) -> tuple[Cached[Token], str]:
-    return Cached(source.fetch, patience, source.reset, now), source.remedy
 
 
 def _with_own_login(

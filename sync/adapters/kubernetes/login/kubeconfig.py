@@ -1,4 +1,4 @@
-"""Where a cluster is by a kubeconfig that is data: a file, a setting or a Key Vault secret."""
+"""Finds a cluster through a kubeconfig in a file, in the settings or in a Key Vault secret."""
 
 import logging
 import os
@@ -12,7 +12,8 @@ from pathlib import Path
 from sync.adapters.kubernetes.address import Address, AddressError, checked, connect
 from sync.adapters.kubernetes.connection import Endpoint
 from sync.adapters.kubernetes.kubeconfig_data import UNREADABLE, parse
-from sync.adapters.kubernetes.login.stored_token import READ_EVERY, StoredSecret
+from sync.adapters.kubernetes.login.endpoints import EndpointSource
+from sync.adapters.kubernetes.login.tokens import READ_EVERY, StoredSecret
 from sync.core.ports import Deadline
 
 _LOG = logging.getLogger("keyvault-sync")
@@ -20,9 +21,10 @@ _LOG = logging.getLogger("keyvault-sync")
 
 @dataclass(frozen=True, slots=True)
 class Kubeconfig:
-    """Where the text of a kubeconfig is, for which cluster, and which context of it is taken.
+    """A cluster's kubeconfig: how its text is read, and which context is used.
 
-    `place` and `trial` are for operators: where it is, and the start of a command that tries it.
+    `place` and `trial` are for messages: where it is, and the start of a command that tries it.
+    `may_change` is false if `read` always returns the same text. `read_every` is in seconds.
     """
 
     cluster: str
@@ -35,19 +37,19 @@ class Kubeconfig:
 
     @classmethod
     def in_file(cls, cluster: str, context: str | None, path: str) -> "Kubeconfig":
-        """Return the one in a file, which somebody may replace."""
+        """Return a kubeconfig in a file."""
         trial = f"kubectl --kubeconfig {path}"
         return cls(cluster, context, path, trial, lambda _deadline: _content(path))
 
     @classmethod
     def in_settings(cls, cluster: str, context: str | None, text: str) -> "Kubeconfig":
-        """Return the one whose text stands in the settings."""
+        """Return a kubeconfig whose text is in the settings."""
         place, trial = "in SYNC_CLUSTERS", "save it as a file; kubectl --kubeconfig FILE"
         return cls(cluster, context, place, trial, lambda _deadline: text, may_change=False)
 
     @classmethod
     def in_vault(cls, cluster: str, context: str | None, secret: StoredSecret) -> "Kubeconfig":
-        """Return the one that a Key Vault secret holds."""
+        """Return a kubeconfig in a Key Vault secret."""
         trial = (
             f"az keyvault secret show --vault-name {secret.ref.vault} --name {secret.ref.secret} "
             "--query value --output tsv > kubeconfig; kubectl --kubeconfig kubeconfig"
@@ -57,17 +59,17 @@ class Kubeconfig:
 
     @property
     def remedy(self) -> str:
-        """Say what to do if the cluster refuses its login."""
+        """What to do if the cluster refuses its login."""
         return f"Renew the token, client certificate or log-in in the kubeconfig {self.place}."
 
     def checked(self, make: Callable[[], Endpoint]) -> Endpoint:
-        """Return the endpoint that is made; raises Permanent if the kubeconfig leads to none."""
+        """Return the endpoint that `make` returns; turns its AddressError into Permanent."""
         chosen = f" --context {self.context}" if self.context else ""
         what = f"The kubeconfig {self.place} for cluster {self.cluster}"
         return checked(make, what, f"Try it: {self.trial}{chosen} get --raw /version")
 
-    def connect(self, address: Address, concurrency: int) -> Endpoint:
-        """Return the endpoint at the address; warn if anybody may answer there."""
+    def connect(self, address: Address) -> Endpoint:
+        """Return the endpoint; log a warning if TLS verification is off; raises AddressError."""
         if not address.verified:
             _LOG.warning(
                 "The kubeconfig of cluster %s turns the server's verification off "
@@ -75,25 +77,18 @@ class Kubeconfig:
                 "Give it the cluster's certificate-authority-data.",
                 self.cluster,
             )
-        return connect(address, concurrency)
+        return connect(address)
 
 
-class KubeconfigEndpoint:
-    """The API server that a kubeconfig leads to, with the kubeconfig's own login."""
+def kubeconfig_endpoint(own: Kubeconfig, now: Callable[[], float] = time.time) -> EndpointSource:
+    """Return the source that reads the kubeconfig, whose endpoints have the kubeconfig's login."""
+    cached = lru_cache(maxsize=1)(own.connect)
 
-    def __init__(
-        self, kubeconfig: Kubeconfig, concurrency: int, now: Callable[[], float] = time.time
-    ) -> None:
-        self._kubeconfig = kubeconfig
-        self._connect = lru_cache(maxsize=1)(lambda each: kubeconfig.connect(each, concurrency))
-        self._now = now
-        self.may_move = kubeconfig.may_change
+    def fetch(deadline: Deadline) -> Endpoint:
+        endpoint = own.checked(lambda: cached(parse(own.read(deadline), own.context)))
+        return replace(endpoint, renew_at=now() + own.read_every)
 
-    def fetch(self, deadline: Deadline) -> Endpoint:
-        """Read the kubeconfig; raises Permanent or Transient."""
-        own = self._kubeconfig
-        endpoint = own.checked(lambda: self._connect(parse(own.read(deadline), own.context)))
-        return replace(endpoint, renew_at=self._now() + own.read_every)
+    return EndpointSource(fetch, own.may_change)
 
 
 def _content(path: str) -> str:

@@ -1,13 +1,13 @@
-"""Reads a kubeconfig of this machine as kubectl does, plugins and files included.
+"""Reads a local kubeconfig as kubectl does, with its plugins and files.
 
-The command line alone may: whoever runs it owns the machine and the kubeconfig.
+Only the command line uses this: whoever runs it owns the machine and the kubeconfig.
 """
 
 import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +20,7 @@ from urllib3.exceptions import HTTPError
 from sync.adapters.kubernetes.address import Address, AddressError, server_url
 from sync.adapters.kubernetes.connection import Endpoint
 from sync.adapters.kubernetes.kubeconfig_data import token_header
+from sync.adapters.kubernetes.login.endpoints import EndpointSource
 from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig
 from sync.core.ports import Deadline
 
@@ -28,42 +29,39 @@ _FAULTS = (
     *(TypeError, AttributeError, ArithmeticError, RecursionError),
 )
 _LOADING = threading.Lock()
-"""The loader keeps one table of the files that it writes keys to, for all that load."""
+"""The loader keeps the files that it writes in one table for all threads."""
 
 
-class LocalKubeconfig:
-    """The API server that a kubeconfig file leads to, with the login that it makes."""
+def local_kubeconfig(own: Kubeconfig) -> EndpointSource:
+    """Return the source that loads a kubeconfig file, which may run a program to log in."""
+    logging.getLogger().addFilter(_is_no_quotation)
+    cached = lru_cache(maxsize=1)(own.connect)
 
-    may_move = True
-
-    def __init__(self, kubeconfig: Kubeconfig, concurrency: int) -> None:
-        self._kubeconfig = kubeconfig
-        self._connect = lru_cache(maxsize=1)(lambda each: kubeconfig.connect(each, concurrency))
-        logging.getLogger().addFilter(_is_no_quotation)
-
-    def fetch(self, deadline: Deadline) -> Endpoint:
-        """Load the kubeconfig, for which a program may have to log in; raises SyncError."""
+    def fetch(deadline: Deadline) -> Endpoint:
         seconds = deadline.remaining()
-        return self._kubeconfig.checked(lambda: self._connect(_within(seconds, self._load)))
+        return own.checked(lambda: cached(_within(seconds, partial(_load, own))))
 
-    def _load(self) -> Address:
-        configuration = Configuration(proxy="", no_proxy="")  # the environment's is not its own
-        try:
-            with _LOADING, TemporaryDirectory() as folder:
-                load_kube_config(  # type: ignore[no-untyped-call]  # the package types its client only
-                    config_file=self._kubeconfig.place,
-                    context=self._kubeconfig.context,
-                    client_configuration=configuration,
-                    temp_file_path=folder,
-                )
-                return _address(configuration)
-        except _FAULTS as error:
-            kind = type(error).__name__
-        raise AddressError(f"it cannot be read, or its log-in fails ({kind})")
+    return EndpointSource(fetch, may_move=True)
+
+
+def _load(own: Kubeconfig) -> Address:
+    configuration = Configuration(proxy="", no_proxy="")  # not the environment's proxy
+    try:
+        with _LOADING, TemporaryDirectory() as folder:
+            load_kube_config(  # type: ignore[no-untyped-call]  # the package types its client only
+                config_file=own.place,
+                context=own.context,
+                client_configuration=configuration,
+                temp_file_path=folder,
+            )
+            return _address(configuration)
+    except _FAULTS as error:
+        kind = type(error).__name__
+    raise AddressError(f"it cannot be read, or its log-in fails ({kind})")
 
 
 def _address(configuration: Configuration) -> Address:
-    """Take what the loader found, the content of its files included; raises AddressError."""
+    """Return the address that the loader found, with the contents of its files."""
     files = (configuration.cert_file, configuration.key_file)
     client = "\n".join(Path(file).read_text("ascii") for file in files if file)
     authority = configuration.ssl_ca_cert
@@ -83,13 +81,13 @@ def _address(configuration: Configuration) -> Address:
 
 
 def _within[T](seconds: float, act: Callable[[], T]) -> T:
-    """Return what it does; raises AddressError if it takes longer, and lets it hang for good."""
+    """Return what `act` returns; raises AddressError, and leaves it running, if it takes longer."""
     outcome = Future[T]()
 
     def run() -> None:
         try:
             outcome.set_result(act())
-        except Exception as error:  # noqa: BLE001 - it is raised where the command waits
+        except Exception as error:  # noqa: BLE001 - it is raised in the thread that waits
             outcome.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()
@@ -100,5 +98,8 @@ def _within[T](seconds: float, act: Callable[[], T]) -> T:
 
 
 def _is_no_quotation(record: logging.LogRecord) -> bool:
-    """Leave out what the loader logs, by no name of its own: it quotes plugins, and so tokens."""
+    """Drop the log records of the loader, which quote plugins' output and so tokens.
+
+    It logs to the root logger, so the module's name is all that tells its records.
+    """
     return record.module != "kube_config"

@@ -1,16 +1,17 @@
-"""What Key Vault secrets hold for the clusters: kubeconfigs, and ServiceAccounts' tokens."""
+"""Gets the tokens with which the app logs in to clusters: from Entra or a Key Vault secret."""
 
 import base64
 import json
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 
+from azure.core.credentials import TokenCredential
+
+from sync.adapters.azure.credential_errors import Credential
 from sync.adapters.kubernetes.address import bearer
 from sync.adapters.kubernetes.cluster_config import CredentialRef
-from sync.adapters.kubernetes.login.sources import Token
-from sync.core.errors import Permanent
+from sync.core.errors import Permanent, Transient
 from sync.core.model import Unserved, VaultName
 from sync.core.ports import Deadline, Vaults
 from sync.core.reasons import Reason
@@ -23,8 +24,57 @@ _YEAR_2500 = 16_725_225_600
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """An Authorization header; renew it at `renew_at`, it expires at `expires_at` (epoch seconds).
+
+    Two tokens are equal if their headers are.
+    """
+
+    header: str = field(repr=False)
+    renew_at: float = field(compare=False)
+    expires_at: float = field(compare=False)
+
+
+class EntraToken:
+    """Tokens for one audience; `another` makes a credential with an empty cache."""
+
+    def __init__(
+        self,
+        audience: str,
+        credential: TokenCredential,
+        another: Callable[[], TokenCredential],
+        now: Callable[[], float],
+    ) -> None:
+        self._scope = f"{audience}/.default"
+        self._credential = credential
+        self._another = another
+        self._now = now
+        self.remedy = (
+            f"The cluster has to take Entra tokens of audience {audience}: an AKS cluster does "
+            "with az aks update --enable-aad, another one with structured authentication or "
+            "--oidc-client-id (docs/clusters.md)."
+        )
+
+    def fetch(self, _deadline: Deadline) -> Token:
+        """Return the credential's token; raises Permanent or Transient."""
+        given = Credential(self._credential).get_token(self._scope)
+        if header := bearer(given.token):
+            life = given.expires_on - self._now()
+            return Token(header, self._now() + life * _PART_OF_LIFE, given.expires_on)
+        raise Transient(
+            Reason.CREDENTIAL_UNAVAILABLE,
+            "The token endpoint of the app's identity gives a token that no header can hold. "
+            "This may pass; nothing was written.",
+        )
+
+    def reset(self) -> None:
+        """Replace the credential, whose cache holds the refused token."""
+        self._credential = self._another()
+
+
+@dataclass(frozen=True, slots=True)
 class StoredSecret:
-    """A secret that the settings name, read from its vault like any other secret."""
+    """A Key Vault secret that the settings name for a cluster's credential."""
 
     vaults: Vaults
     ref: CredentialRef
@@ -44,9 +94,9 @@ class StoredSecret:
 
 
 class StoredToken:
-    """A token in a vault: a JWT is read again before it expires, any other every five minutes."""
+    """A token in a vault: a JWT is read again before it expires, another every five minutes."""
 
-    def __init__(self, secret: StoredSecret, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, secret: StoredSecret, now: Callable[[], float]) -> None:
         self._secret = secret
         self._now = now
         ref = secret.ref
@@ -66,9 +116,6 @@ class StoredToken:
             f"Secret {self._secret.ref} holds no token (one line, without blanks): {self._command}",
         )
 
-    def reset(self) -> None:
-        """Do nothing: each fetch reads the vault."""
-
     def _token(self, header: str, expiry: float | None, issued: float | None) -> Token:
         now = self._now()
         if expiry is None:
@@ -79,7 +126,7 @@ class StoredToken:
 
 
 def _claims(token: str) -> tuple[float | None, float | None]:
-    """Return when a JWT expires and was issued; nothing of a token that is none."""
+    """Return when a JWT expires and when it was issued, in epoch seconds; None if unknown."""
     parts = token.split(".")
     if len(parts) != _JWT_PARTS:
         return None, None
