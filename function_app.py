@@ -26,7 +26,7 @@ from sync.settings.environment import Settings, SettingsError
 
 telemetry.quiet_sdks()
 app = func.FunctionApp(
-    http_auth_level=func.AuthLevel.ANONYMOUS  # for the host: `_trigger` asks who it is
+    http_auth_level=func.AuthLevel.ANONYMOUS  # for the host: `_trigger` checks the caller
     if bootstrap.platform_authenticates()
     else func.AuthLevel.FUNCTION
 )
@@ -46,7 +46,7 @@ def _schedule() -> str:
 @app.function_name("key_vault_event")
 @app.event_grid_trigger(arg_name="event")
 async def key_vault_event(event: str) -> None:
-    """Reconcile what an event points to; raises what Event Grid should deliver again."""
+    """Reconcile what an event points to; raises what Event Grid should redeliver."""
     began = time.monotonic()
     pending = _told(lambda: bootstrap.app().event(event))
     outcomes: Sequence[Outcome] = await asyncio.gather(*map(_settled, pending))
@@ -63,7 +63,7 @@ async def key_vault_event(event: str) -> None:
 @app.function_name("reconcile_drift")
 @app.timer_trigger(arg_name="timer", schedule=_schedule(), run_on_startup=False)
 def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
-    """Reconcile every known vault; raises when a later pass may do better."""
+    """Reconcile every known vault; raises if a later pass may do better."""
     outcomes = _told(lambda: list(bootstrap.app().resync_known()))
     telemetry.log_pass("timer", outcomes)
     _failures.report("timer")
@@ -73,7 +73,7 @@ def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the bin
 @app.function_name("resync")
 @app.route("resync", methods=["POST"])
 def resync(req: func.HttpRequest) -> func.HttpResponse:
-    """Reconcile what an operator asks for; one outcome a vault."""
+    """Reconcile what an operator requests; one outcome per vault."""
     return _answered(lambda: _resync(req))
 
 
@@ -87,7 +87,7 @@ def _resync(req: func.HttpRequest) -> func.HttpResponse:
 @app.function_name("status")
 @app.route("status", methods=["GET"])
 def status(req: func.HttpRequest) -> func.HttpResponse:
-    """Tell what the Secrets hold, by their own word; of a vault that is named, also why so."""
+    """Return the stored status of the Secrets; for a named vault also the reasons."""
     return _answered(lambda: _status(req))
 
 
@@ -111,7 +111,7 @@ def _status(req: func.HttpRequest) -> func.HttpResponse:
 @app.function_name("health")
 @app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the binding's name
-    """Tell whether the app can work at all, and nothing else."""
+    """Return whether the app can work at all, and nothing else."""
     if attempt(lambda: bootstrap.app().knows_nothing) is not False:
         return _json(Health("misconfigured"), HTTPStatus.SERVICE_UNAVAILABLE)
     return _json(Health("ok"), HTTPStatus.OK)
@@ -120,7 +120,7 @@ def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the bi
 @app.function_name("openapi")
 @app.route("openapi.json", methods=["GET"])
 def openapi(req: func.HttpRequest) -> func.HttpResponse:
-    """Describe the routes to whoever may call them: strangers need not know what answers here."""
+    """Return the API description, only to callers: strangers need not know what runs here."""
     return _answered(lambda: _openapi(req))
 
 
@@ -130,7 +130,7 @@ def _openapi(req: func.HttpRequest) -> func.HttpResponse:
 
 
 async def _settled(pending: Pending) -> Outcome:
-    """Wait for a target's outcome as long as Event Grid waits for an answer."""
+    """Wait for a target's outcome for as long as Event Grid waits for a response."""
     try:
         return await asyncio.wait_for(asyncio.wrap_future(pending.outcome), EVENT.total)
     except TimeoutError:
@@ -140,7 +140,7 @@ async def _settled(pending: Pending) -> Outcome:
 
 
 def _told[Done](act: Callable[[], Done]) -> Done:
-    """Do it; raises SyncError only, since the host logs the text of whatever a trigger raises."""
+    """Call it; raises only SyncError, since the host logs the text of a trigger's exceptions."""
     done = attempt(act)
     if isinstance(done, SyncError):
         raise done
@@ -153,9 +153,9 @@ def _answered(answer: Callable[[], func.HttpResponse]) -> func.HttpResponse:
 
 
 def _raise_redeliverable(trigger: str, outcomes: Iterable[Outcome]) -> None:
-    """Fail the invocation for what may pass, for bugs and for what no pass would make good.
+    """Fail the invocation for transient failures, bugs, and failures that no pass would repair.
 
-    Another Permanent failure is only logged.
+    Other Permanent failures are only logged.
     """
     failing = [
         error
@@ -167,9 +167,9 @@ def _raise_redeliverable(trigger: str, outcomes: Iterable[Outcome]) -> None:
 
 
 def _trigger(route: str, req: func.HttpRequest) -> str:
-    """Name a call for the log; raises UnknownCaller where the platform should know who it is.
+    """Name the call for the log; raises UnknownCaller if the platform should know the caller.
 
-    Without App Service authentication the host has asked for a key, and anybody may send headers.
+    Without App Service authentication the host has checked a key, and headers cannot be trusted.
     """
     if not bootstrap.platform_authenticates():
         return route

@@ -1,1 +1,1 @@
-"""Measures the sync against floors of the same run: `make bench`."""
+"""Measures the app against floors of the same run: `make bench`."""

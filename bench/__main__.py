@@ -1,4 +1,4 @@
-"""Runs the measures and prints them: `python -m bench`."""
+"""Runs the benchmarks and prints them: `python -m bench`."""
 
 import sys
 import tempfile
@@ -19,7 +19,7 @@ _LONG_AGO_SECONDS = 3600
 
 
 def main() -> int:
-    """Print the tables; return 1 where work was missed or superfluous, whatever it took."""
+    """Print the tables; return 1 if calls were missing or superfluous, regardless of times."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, rig(Path(folder)) as running:
         quiet = _quiet(running)

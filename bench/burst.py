@@ -1,4 +1,4 @@
-"""Measures many events of one vault at once."""
+"""Measures many concurrent events of one vault."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from bench.single_event import Floor, timed
 
 
 def deliver(access: Access, events: Sequence[object], connections: int) -> float:
-    """Post each event in a delivery of its own; return the seconds until all are acknowledged."""
+    """Post each event in its own delivery; return the seconds until all are acknowledged."""
     bodies = [json.dumps([event]).encode() for event in events]
 
     def post(line: Line, body: bytes) -> None:
@@ -35,7 +35,7 @@ def floor(access: Access, vault: str, names: Sequence[str], connections: int) ->
 def _share[Item](
     items: Sequence[Item], lines: Sequence[Line], ask: Callable[[Line, Item], None]
 ) -> float:
-    """Work off the items on a thread a connection; return the seconds that it takes."""
+    """Process the items with one thread per connection; return the seconds that it takes."""
     queue: SimpleQueue[Item] = SimpleQueue()
     for item in items:
         queue.put(item)

@@ -1,7 +1,7 @@
-"""Measures what a fresh process needs up to its first Secret: `python -m bench.cold_start`.
+"""Measures a fresh process until it can read a first Secret: `python -m bench.cold_start`.
 
-Each way to read a Secret runs in processes of its own, against the local API server; the floor is
-a process that only imports the app's three SDKs.
+Each way to read a Secret runs in separate processes, against the local API server; the floor is a
+process that only imports the app's three SDKs.
 """
 
 import os
@@ -18,7 +18,7 @@ from local.authority import Authority
 from local.kubernetes import Cluster, kubeconfig, kubernetes_app
 from local.serving import LOOPBACK, Servers
 
-_TOKEN = "bench"  # noqa: S105 - of a server that lives as long as this process
+_TOKEN = "bench"  # noqa: S105 - of a server that lives only as long as this process
 _SECRET = "/api/v1/namespaces/default/secrets/s"  # noqa: S105 - a path
 _FLOOR = "import azure.functions, azure.identity, azure.keyvault.secrets"
 _CLIENT = """
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def _environment(config: Path, folder: Path) -> dict[str, str]:
-    """Return the environment of a deployed app: its byte code is there, whatever ours says."""
+    """Return the environment of a deployed app: with byte code, whatever our own setting is."""
     rest = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     return rest | {"KUBECONFIG": str(config), "PYTHONPYCACHEPREFIX": str(folder / "pycache")}
 
@@ -114,7 +114,7 @@ assert answer.status == 201, answer.data
 
 
 def _measure(runs: int, environment: dict[str, str]) -> dict[str, float]:
-    """Return the median of each way; the ways take turns, so that a busy moment hits them all."""
+    """Return the median of each way; the ways alternate, so that a busy moment affects them all."""
     took: dict[str, list[float]] = {way: [] for way in _WAYS}
     for code in _WAYS.values():
         _run(code, environment)  # writes the byte code

@@ -1,4 +1,4 @@
-"""The stack as a load generator in a process of its own sees it, and bare connections to it."""
+"""Bare connections to the stack, used by the load generator in its own process."""
 
 import json
 import socket
@@ -18,7 +18,7 @@ _API = "?api-version=7.4"
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The ports, and the credentials that open them; `vault_port` leads past the proxy."""
+    """The ports and their credentials; `vault_port` bypasses the proxy."""
 
     ca: Path
     proxy_port: int
@@ -31,23 +31,23 @@ class Access:
     master_key: str = field(repr=False)
 
     def vault(self, name: str) -> "Line":
-        """Connect to a vault straight."""
+        """Connect to a vault directly."""
         host = f"{name}.vault.azure.net".lower()
         return Line(self._tls(host, self.vault_port), self._bearer(self.vault_token))
 
     def vault_by_proxy(self, name: str) -> "Line":
-        """Connect to a vault the way that the app has to take."""
+        """Connect to a vault through the proxy, as the app must."""
         trust = ssl.create_default_context(cafile=self.ca)
         connection = HTTPSConnection(LOOPBACK, self.proxy_port, context=trust)
         connection.set_tunnel(f"{name}.vault.azure.net".lower(), _HTTPS)
         return Line(connection, self._bearer(self.vault_token))
 
     def cluster(self) -> "Line":
-        """Connect to the API server with the app's rights."""
+        """Connect to the API server with the app's permissions."""
         return Line(self._tls(LOOPBACK, self.cluster_port), self._bearer(self.cluster_token))
 
     def host(self) -> "Line":
-        """Connect to the Functions host, as Event Grid and an operator do."""
+        """Connect to the Functions host, as Event Grid and operators do."""
         headers = {
             "x-functions-key": self.master_key,
             "aeg-event-type": "Notification",
@@ -69,7 +69,7 @@ class Access:
 
 
 class Line:
-    """One keep-alive connection and the headers that each of its requests carries."""
+    """One keep-alive connection and the headers of each of its requests."""
 
     def __init__(self, connection: HTTPConnection, headers: Mapping[str, str]) -> None:
         self._connection = connection
@@ -78,7 +78,7 @@ class Line:
     def ask(
         self, method: str, path: str, body: bytes | None = None, content_type: str | None = None
     ) -> bytes:
-        """Send one request; raises RuntimeError for an answer that is no success."""
+        """Send one request; raises RuntimeError for an unsuccessful response."""
         kind = {"Content-Type": content_type} if content_type else {}
         self._connection.request(method, path, body, {**self._headers, **kind})
         answer = self._connection.getresponse()
@@ -88,17 +88,17 @@ class Line:
         return content
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._connection.close()
 
 
 def secret_path(name: str) -> str:
-    """Return where a vault serves a secret's current version."""
+    """Return the path of a secret's current version."""
     return f"/secrets/{name}/{_API}"
 
 
 def list_path() -> str:
-    """Return where a vault's listing begins."""
+    """Return the path of a vault's first listing page."""
     return f"/secrets{_API}"
 
 
@@ -112,10 +112,10 @@ def put_secret(vault: Line, name: str, value: str) -> str:
 
 
 def kubernetes_path(namespace: str) -> str:
-    """Return where the API server serves a namespace's `keyvault-project`."""
+    """Return the API server's path of a namespace's `keyvault-project`."""
     return f"/api/v1/namespaces/{namespace}/secrets/{OWN}"
 
 
 def own_path(vault: str) -> str:
-    """Return where the API server serves a vault's own Secret."""
+    """Return the API server's path of a vault's own Secret."""
     return kubernetes_path(target_of(vault)[0])

@@ -1,4 +1,4 @@
-"""Computes what a month costs, of measured calls and of list prices: `python -m bench.costs`."""
+"""Computes the monthly cost from measured calls and list prices: `python -m bench.costs`."""
 
 import json
 import math
@@ -22,15 +22,15 @@ HOURS = 730  # a month
 PASS_MINUTES = 5  # SYNC_SCHEDULE's default
 CHANGES_A_DAY = 4  # new versions in each vault
 MEMORY_GB = 2
-CALL_SECONDS = 0.02  # of a vault or a cluster, also to open a connection
-CPU_SECONDS = 0.005  # that a call costs on the one core of 2,048 MB
+CALL_SECONDS = 0.02  # for a vault or a cluster, also to open a connection
+CPU_SECONDS = 0.005  # of the one core of 2,048 MB, per call
 START_SECONDS = 1.0  # to log in and to find the cluster
-HOST_RECORDS_A_PASS = 60  # of an instance that starts for it
+HOST_RECORDS_A_PASS = 60  # for an instance that starts for the pass
 HOST_RECORDS_AN_EVENT = 5
 RECORD_GB = 1.5e-6
 STORAGE_WRITES_A_PASS = 4
-STORAGE_OTHERS_A_PASS = 64  # leases mostly
-ROLE_ASSIGNMENTS_A_VAULT = 2  # of the app on the vault, of the topic on the dead letters
+STORAGE_OTHERS_A_PASS = 64  # mostly leases
+ROLE_ASSIGNMENTS_A_VAULT = 2  # the app's on the vault, the topic's on the dead letters
 
 _LEAST_BILLED_SECONDS = 1.0
 _BILLED_STEPS_A_SECOND = 10
@@ -39,7 +39,7 @@ _LONG_AGO_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for so many of a unit, of which some are free each month; `seen` is a month."""
+    """US dollars per number of units, with a monthly free grant; `seen` is a month."""
 
     name: str
     dollars: float
@@ -49,7 +49,7 @@ class Price:
     free: int = 0
 
     def of(self, quantity: float) -> float:
-        """Return the dollars for that much in a month."""
+        """Return the dollars for that quantity in a month."""
         return max(0.0, quantity - self.free) * self.dollars / self.per
 
 
@@ -95,9 +95,10 @@ PRICES = (
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """What one vault costs in a quiet pass of a fresh process, and what an event does.
+    """The calls of one vault in a quiet pass of a fresh process, and the calls of an event.
 
-    A challenge is the vault's 401 before the first token. `event_gets` has those of the pass after.
+    A challenge is the vault's 401 before the first token. `event_gets` includes those of the next
+    pass.
     """
 
     secrets: int
@@ -112,7 +113,7 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """How many instances are always ready: for events and requests, and for the timer."""
+    """The number of always-ready instances: for events and requests, and for the timer."""
 
     http: int = 0
     timer: int = 0
@@ -125,7 +126,7 @@ ZONE_REDUNDANT = Ready(http=2, timer=2)
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month of so many vaults that are all alike; `frequencies` are those of the log alerts."""
+    """A month with so many equal vaults; `frequencies` are those of the log alerts."""
 
     vaults: int
     calls: Calls
@@ -133,33 +134,33 @@ class Month:
 
     @property
     def passes(self) -> int:
-        """How many passes there are."""
+        """The number of passes."""
         return HOURS * 60 // PASS_MINUTES
 
     @property
     def events(self) -> float:
-        """How many events come."""
+        """The number of events."""
         return self.vaults * CHANGES_A_DAY * HOURS / 24
 
     @property
     def pass_seconds(self) -> float:
-        """How long a pass takes, whose process is fresh."""
+        """The duration of a pass in a fresh process."""
         return START_SECONDS + self.vaults * self._vault_seconds
 
     @property
     def most_vaults(self) -> int:
-        """How many such vaults fit a pass."""
+        """The maximum number of such vaults in one pass."""
         return int((PASS.total - START_SECONDS) / self._vault_seconds)
 
     @property
     def _vault_seconds(self) -> float:
-        """The share of a vault: calls wait a few at a time, but have one core."""
+        """One vault's share of a pass: its calls wait concurrently, but share one core."""
         calls = self.calls
         made = 1 + calls.challenges + calls.lists + calls.gets + calls.reads  # 1: the connection
         return made * max(CALL_SECONDS / Threads().passes, CPU_SECONDS)
 
     def costs(self, ready: Ready = ON_DEMAND) -> dict[str, float]:
-        """Return the dollars by what they are for."""
+        """Return the dollars by category."""
         calls = self.calls
         operations = self.passes * self.vaults * (calls.lists + calls.gets)
         logged = self.passes * (HOST_RECORDS_A_PASS + 1) + self.events * (HOST_RECORDS_AN_EVENT + 1)
@@ -168,14 +169,14 @@ class Month:
             "metric alerts": METRIC_ALERTS.of(self.vaults),
             "Functions": self._functions(ready),
             "log alerts": sum(LOG_ALERTS[frequency].of(1) for frequency in self.frequencies),
-            "Event Grid": EVENTS.of(2 * self.events),  # taken in, and delivered
+            "Event Grid": EVENTS.of(2 * self.events),  # ingress and delivery
             "storage": WRITES.of(self.passes * STORAGE_WRITES_A_PASS)
             + OTHERS.of(self.passes * STORAGE_OTHERS_A_PASS),
             "Log Analytics": LOGS.of(logged * RECORD_GB),
         }
 
     def total(self, ready: Ready = ON_DEMAND) -> float:
-        """Return the dollars in all."""
+        """Return the total in dollars."""
         return sum(self.costs(ready).values())
 
     def _functions(self, ready: Ready) -> float:
@@ -197,7 +198,7 @@ class Month:
 
 
 def billed(seconds: float) -> float:
-    """Return how long an execution is taken to last: in steps of 100 ms, and 1 s at least."""
+    """Return the billed duration of an execution: steps of 100 ms, at least 1 s."""
     steps = math.ceil(round(seconds * _BILLED_STEPS_A_SECOND, 6))
     return max(_LEAST_BILLED_SECONDS, steps / _BILLED_STEPS_A_SECOND)
 
@@ -222,7 +223,7 @@ def measure(folder: Path) -> list[Calls]:
         ago = _LONG_AGO_SECONDS
         stack.vaults.clock = lambda: time.time() - ago
         vaults = {count: _fill(stack, count) for count in SECRETS}
-        ago = 0  # the vaults date their answers by that clock as well
+        ago = 0  # the vaults also date their responses by this clock
         with stack.host(stack.app_environment(), timer=False) as host:
             for vault in vaults.values():
                 answer = host.post("/api/resync", {"vault": vault.name})
@@ -267,7 +268,7 @@ def _count(
 
 
 def report(measured: Sequence[Calls], frequencies: Sequence[str]) -> str:
-    """Write the tables: what was measured, the prices, and what a month costs."""
+    """Return the tables: what was measured, the prices, and what a month costs."""
     return "\n".join(
         (_calls_table(measured), _prices_table(), _months_table(measured, frequencies))
     )

@@ -1,4 +1,4 @@
-"""Measures a fresh process: the app indexed and invoked once, against its SDKs imported alone."""
+"""Measures a fresh process that indexes and invokes the app, against only importing its SDKs."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ asyncio.run(start())
 
 @dataclass(frozen=True, slots=True)
 class StartTimes:
-    """From the start of a process until it has imported, indexed, and served its first event."""
+    """Times from a process's start until it has imported, indexed and served a first event."""
 
     imported: Times
     indexed: Times
@@ -42,7 +42,7 @@ class StartTimes:
 def measure(
     environment: Mapping[str, str], next_event: Callable[[], object], repeats: int
 ) -> StartTimes:
-    """Start processes in turns, each of the app's with an event of its own."""
+    """Start the kinds of processes alternately; each of the app's gets its own event."""
     taken: list[tuple[float, float, float]] = []
     for _ in range(repeats + 1):
         (imported,) = _run(_FLOOR, environment)

@@ -1,4 +1,4 @@
-"""Measures what each layer of the app adds to the bare calls that it makes."""
+"""Measures what each layer of the app adds to its bare calls."""
 
 import json
 import time
@@ -22,7 +22,7 @@ _WARM_UP = 20
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A call of the app's, and the bare one."""
+    """One of the app's calls, and the bare call."""
 
     name: str
     called: Times
@@ -30,7 +30,7 @@ class Layer:
 
 
 def measure(access: Access, vault: str, repeats: int) -> Sequence[Layer]:
-    """Let the app's layers, in this process, and bare calls take turns."""
+    """Alternate between the app's layers, in this process, and bare calls."""
     telemetry.quiet_sdks()
     settings = bootstrap.settings()
     app = bootstrap.build(settings)
@@ -73,7 +73,7 @@ def measure(access: Access, vault: str, repeats: int) -> Sequence[Layer]:
 
 
 class _Aside:
-    """The app's Kubernetes adapter on a Secret that is not the vault's."""
+    """The app's Kubernetes adapter on a Secret other than the vault's."""
 
     def __init__(self, cluster: Cluster, target: Target) -> None:
         self._cluster = cluster
@@ -83,7 +83,7 @@ class _Aside:
         self._cluster.read(self._target, _deadline())
 
     def apply(self, value: bytes) -> Callable[[], None]:
-        """Prepare an apply of what is there, with that value."""
+        """Prepare an apply of the current contents with that value."""
         actual = self._cluster.read(self._target, _deadline())
         assert actual is not None
         desired = Desired({**actual.data, KEY: value}, actual.labels, actual.annotations)

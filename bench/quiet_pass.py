@@ -1,4 +1,4 @@
-"""Measures a pass of the timer over a vault in which nothing has changed."""
+"""Measures a timer pass over an unchanged vault."""
 
 import json
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ _WARM_UP = 3
 
 @dataclass(frozen=True, slots=True)
 class PassTimes:
-    """The timer's pass, and the same calls in a row on bare connections."""
+    """The timer pass, and the same calls in sequence on bare connections."""
 
     passed: Times
     floor: Times
 
 
 def measure(access: Access, vault: str, repeats: int) -> PassTimes:
-    """Let passes and floors take turns."""
+    """Alternate between passes and floors."""
     host, cluster, door = access.host(), access.cluster(), access.vault(vault)
     pages = _pages(door)
 

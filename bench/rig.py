@@ -1,4 +1,4 @@
-"""What the measures run on: the servers in this process, the app and the load in one each."""
+"""The benchmark environment: servers in this process, the app and the load in one process each."""
 
 import multiprocessing
 import os
@@ -20,14 +20,14 @@ EVENT = "weu-DS-AKV-event-dev-1"
 QUIET = "weu-DS-AKV-quiet-dev-1"
 BURST = "weu-DS-AKV-burst-dev-1"
 
-_CLUSTER_TOKEN = "bench"  # noqa: S105 - of a server that lives as long as this process
+_CLUSTER_TOKEN = "bench"  # noqa: S105 - of a server that lives only as long as this process
 
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """The stack, the app on its host, and the process that the load comes from.
+    """The stack, the app on its host, and the load's process.
 
-    Events are not delivered by themselves: `published` collects them.
+    Events are not delivered automatically: `published` collects them.
     """
 
     stack: Stack
@@ -37,7 +37,7 @@ class Rig:
     published: list[dict[str, object]]
 
     def fill(self, vault: str, count: int) -> tuple[Vault, list[str]]:
-        """Make a vault of so many secrets and its Secret; return the secrets' names, too."""
+        """Create a vault with `count` secrets and its Secret; also return the secrets' names."""
         made = self.stack.vault(vault)
         names = [KEY, *(f"secret-{number:03}" for number in range(1, count))]
         for name in names:
@@ -48,13 +48,13 @@ class Rig:
         return made, names
 
     def run[**P, T](self, measure: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
-        """Run a measure in the load's process, which has the app's environment."""
+        """Run a measurement in the load's process, which has the app's environment."""
         return self.load.submit(measure, *arguments, **options).result()
 
 
 @contextmanager
 def rig(folder: Path) -> Iterator[Rig]:
-    """Start it all; the quiet vault is the one that the app's timer knows."""
+    """Start everything; the app's timer knows only the quiet vault."""
     with local_stack(folder) as stack:
         published: list[dict[str, object]] = []
         stack.vaults.publish = published.append
@@ -76,7 +76,7 @@ def _adopt(environment: Mapping[str, str]) -> None:
 
 
 def _access(stack: Stack, host: HostProcess) -> Access:
-    """Open a way to the vaults past the proxy, and describe all the ways."""
+    """Open a path to the vaults that bypasses the proxy, and return all the paths."""
     context = stack.authority.server_context("*.vault.azure.net")
     return Access(
         ca=stack.folder / "ca.pem",

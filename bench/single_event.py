@@ -12,7 +12,7 @@ from tests.kit.events import new_version
 
 KEY = "db-password"
 SPARE = "spare-dev"
-"""The namespace where floors may write."""
+"""The namespace to which floors may write."""
 
 _APPLY = "?fieldManager=keyvault-sync&force=true"
 _WARM_UP = 20
@@ -20,7 +20,7 @@ _WARM_UP = 20
 
 @dataclass(frozen=True, slots=True)
 class EventTimes:
-    """The POST of an event, its floor straight and by the app's proxy, and an empty function."""
+    """The POST of an event, its floors without and with the app's proxy, and an empty function."""
 
     posted: Times
     floor: Times
@@ -29,9 +29,9 @@ class EventTimes:
 
 
 def measure(access: Access, vault: str, repeats: int) -> EventTimes:
-    """Let events of new versions and floors take turns.
+    """Alternate between events of new versions and floors.
 
-    Raises RuntimeError where a 202 comes before the Secret has the value.
+    Raises RuntimeError if a 202 arrives before the Secret has the value.
     """
     lines = _Lines(access, vault)
     floor = Floor(lines.vault, lines.cluster, vault)
@@ -50,16 +50,16 @@ def measure(access: Access, vault: str, repeats: int) -> EventTimes:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Return the seconds that it takes."""
+    """Return the seconds that the call takes."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
 class Floor:
-    """One vault get, one Secret get and one apply in a row, on bare connections.
+    """One vault get, one Secret get and one apply in sequence, on bare connections.
 
-    The apply writes what the app wrote, with one value changed, to a Secret of the spare namespace.
+    The apply writes what the app wrote, with one value changed, to a Secret in the spare namespace.
     """
 
     def __init__(self, door: Line, cluster: Line, vault: str) -> None:
@@ -85,12 +85,12 @@ class Floor:
         self.apply(self.body("first"))
 
     def write(self, value: str) -> Callable[[], None]:
-        """Prepare the apply alone."""
+        """Prepare only the apply."""
         body = self.body(value)
         return lambda: self.apply(body)
 
     def body(self, value: str) -> bytes:
-        """Return an apply of the Secret with that value."""
+        """Return the body of an apply with that value."""
         data = {**self._data, KEY: b64encode(value.encode()).decode()}
         return json.dumps({**self._document, "data": data}, separators=(",", ":")).encode()
 

@@ -1,4 +1,4 @@
-"""Times of a measure, of its floor and of both as a table."""
+"""The times of a measurement and of its floor, and tables of both."""
 
 import math
 import statistics
@@ -17,25 +17,25 @@ type Row = Sequence[str]
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How long the repeats of one thing took, in seconds."""
+    """The durations of the repeats, in seconds."""
 
     seconds: Sequence[float]
 
     @property
     def median(self) -> float:
-        """The middle one, in seconds."""
+        """The median, in seconds."""
         return statistics.median(self.seconds)
 
     @property
     def tail(self) -> float:
-        """The 95th percentile by nearest rank, in seconds: the longest of fewer than 20."""
+        """The 95th percentile by nearest rank, in seconds; for fewer than 20 the longest."""
         rank = math.ceil(len(self.seconds) * _TAIL / 100)
         return sorted(self.seconds)[rank - 1]
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """What was measured against the least that it could take in the same run."""
+    """The measured times against the floor of the same run."""
 
     name: str
     measured: Times
@@ -44,11 +44,11 @@ class Ratio:
 
     @property
     def value(self) -> float:
-        """The medians' ratio."""
+        """The ratio of the medians."""
         return self.measured.median / self.floor.median
 
     def row(self) -> Row:
-        """Return the cells below HEADINGS."""
+        """Return the cells for HEADINGS."""
         aim = "-" if self.at_most is None else f"<= {self.at_most}"
         return (
             self.name,
@@ -62,7 +62,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How often something happened in each repeat, and the range in which that has to be."""
+    """How often something happened in each repeat, and the range that is allowed."""
 
     name: str
     counted: Sequence[int]
@@ -75,7 +75,7 @@ class Count:
         return all(self.at_least <= count <= self.at_most for count in self.counted)
 
     def row(self) -> Row:
-        """Return the cells below COUNT_HEADINGS; repeats that were equal are told once."""
+        """Return the cells for COUNT_HEADINGS; equal repeats are shown once."""
         aim = str(self.at_most)
         if self.at_least != self.at_most:
             aim = f"{self.at_least} to {self.at_most}" if self.at_least else f"<= {self.at_most}"
@@ -84,7 +84,7 @@ class Count:
 
 
 def table(headings: Row, rows: Iterable[Row]) -> str:
-    """Align the first column left, the others right."""
+    """Format a table with the first column left-aligned and the others right-aligned."""
     lines = [headings, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "".join(

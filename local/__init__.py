@@ -1,1 +1,1 @@
-"""The whole world of the app on one machine: its servers on loopback and the Functions host."""
+"""Everything the app needs, on one machine: its servers on loopback and the Functions host."""

@@ -1,4 +1,4 @@
-"""A further Kubernetes API server of the stack: it knows the app's identity by Entra's tokens."""
+"""A further Kubernetes API server of the stack, which accepts the app identity's Entra tokens."""
 
 from dataclasses import dataclass, field
 
@@ -10,12 +10,12 @@ from local.serving import LOOPBACK, Servers
 
 AKS_AUDIENCE = "6dae42f8-4368-4678-94ff-3960e28e3630"
 OBJECT_ID = "33333333-3333-4333-8333-333333333333"
-"""The app's identity, as Entra's tokens name it to a cluster."""
+"""The app's identity, as Entra tokens name it to a cluster."""
 
 
 @dataclass(slots=True)
 class ApiServer:
-    """A cluster and where it is served; both may change, as when a cluster is made anew."""
+    """A cluster and where it is served; both may change, as when a cluster is recreated."""
 
     servers: Servers
     cluster: Cluster
@@ -24,7 +24,7 @@ class ApiServer:
 
     @classmethod
     def start_for(cls, identity: Identity, servers: Servers, audience: str) -> "ApiServer":
-        """Start a cluster that takes the identity's tokens for the audience."""
+        """Start a cluster that accepts the identity's tokens for the audience."""
 
         def identify(token: str) -> str | None:
             return OBJECT_ID if identity.valid(token, audience) else None
@@ -35,26 +35,26 @@ class ApiServer:
 
     @property
     def url(self) -> str:
-        """Where the API server answers."""
+        """The API server's URL."""
         return f"https://{LOOPBACK}:{self.port}"
 
     def start(self) -> None:
-        """Serve the cluster: where it was, or on a free port."""
+        """Serve the cluster on its previous port, or on a free one."""
         context = self.authority.server_context(LOOPBACK, "localhost")
         self.port = self.servers.serve(kubernetes_app(self.cluster), context, self.port)
 
     def stop(self) -> None:
-        """Let the API server die; its state stays."""
+        """Stop the API server; its state stays."""
         self.servers.stop(self.port)
 
     def move(self) -> None:
-        """Serve the cluster elsewhere, by a certificate of another authority."""
+        """Serve the cluster on another port, with a certificate of another authority."""
         self.stop()
         self.authority, self.port = Authority.create(), 0
         self.start()
 
     def namespace(self, name: str, user: str = OBJECT_ID) -> None:
-        """Make a namespace in which that user may do what the app's Role lets."""
+        """Create a namespace in which the user has the permissions of the app's Role."""
         self.cluster.create_namespace(name)
         rights = Rights.shipped(name, user, EVERY_SECRET)
         self.cluster.bind(rights.role, rights.binding)
@@ -65,5 +65,5 @@ class ApiServer:
         return {key: value.decode() for key, value in found.items()}
 
     def kubeconfig(self, token: str) -> str:
-        """Return a kubeconfig that leads here with that token."""
+        """Return a kubeconfig for this server with that token."""
         return kubeconfig(self.url, self.authority.pem, token)

@@ -1,4 +1,4 @@
-"""The certificate authority of the local stack: made anew for each run, trusted by nothing else."""
+"""The certificate authority of the local stack: new in each run, and trusted by nothing else."""
 
 import ipaddress
 import ssl
@@ -18,14 +18,14 @@ _LIFETIME = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A CA key and certificate; `pem` is what a client has to trust."""
+    """A CA key and certificate; clients must trust `pem`."""
 
     _key: ec.EllipticCurvePrivateKey
     _certificate: x509.Certificate
 
     @classmethod
     def create(cls) -> Self:
-        """Make a new authority."""
+        """Create a new authority."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = _name("Key Vault Sync local stack")
         certificate = (
@@ -47,7 +47,7 @@ class Authority:
     def server_context(self, *hosts: str, expired: bool = False) -> ssl.SSLContext:
         """Return a TLS server context for host names, `*.` wildcards and IP addresses.
 
-        An expired certificate was good until a minute ago.
+        An expired certificate was valid until a minute ago.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
@@ -113,7 +113,7 @@ def _builder(
 
 
 def ca_usage() -> x509.KeyUsage:
-    """Return what the key of a certificate that issues others is for."""
+    """Return the key usage of a certificate that issues others."""
     return x509.KeyUsage(
         digital_signature=True,
         key_cert_sign=True,

@@ -1,4 +1,4 @@
-"""The main job shown on the local stack, with times: every step is checked, not only printed."""
+"""Shows the app's main job on the local stack, with times; every step is checked."""
 
 import json
 import os
@@ -41,11 +41,11 @@ _POLL_SECONDS = 0.002
 
 
 class DemoFailedError(Exception):
-    """The world is not as the step promises."""
+    """The result differs from what the step promises."""
 
 
 class Demo:
-    """The steps, each on the world that the one before has left."""
+    """The steps, each of which continues from the state that the previous one left."""
 
     def __init__(
         self, stack: Stack, production: ApiServer, host: HostProcess, console: Console
@@ -65,7 +65,7 @@ class Demo:
         self._shaped = SecretClient(f"https://{SHAPED.lower()}.vault.azure.net", credential)
 
     def run(self) -> None:
-        """Go through all steps; raises DemoFailedError at the first that does not hold."""
+        """Run all steps; raises DemoFailedError at the first failure."""
         self._new_secrets()
         self._new_version()
         self._other_cluster()
@@ -107,7 +107,7 @@ class Demo:
 
     def _doubled_and_reordered(self) -> None:
         project, *_ = self._vaults
-        with self._step("Three versions whose six events arrive doubled and last one first"):
+        with self._step("Three versions whose six events arrive twice and in reverse order"):
             project.set_secret("api-key", "zero")
             self._await("the key", PROJECT, {"api-key": "zero"})
             self._stack.grid.inject(Faults(double=True, reorder=6))
@@ -121,7 +121,7 @@ class Demo:
 
     def _tampered(self) -> None:
         cluster = self._stack.cluster
-        with self._step("A key changed and another removed in the cluster: no event tells of that"):
+        with self._step("A key changed and another removed in the cluster, without an event"):
             tampered = {"db-password": b"mallory", "api-key": None, "team-note": b"ours"}
             cluster.patch_data(NAMESPACE, PROJECT, tampered, manager="kubectl-edit")
             wanted = {"db-password": "tr0ub4dor&3", "api-key": "three", "team-note": "ours"}
@@ -129,7 +129,7 @@ class Demo:
 
     def _disabled_and_deleted(self) -> None:
         project, *_ = self._vaults
-        with self._step("One secret disabled, one deleted: no event tells of these either"):
+        with self._step("One secret disabled and one deleted, also without an event"):
             project.set_secret("feature-flag", "on")
             self._await("feature-flag is in", PROJECT, {"feature-flag": "on"})
             project.update_secret_properties("api-key", enabled=False)
@@ -178,13 +178,13 @@ class Demo:
             self._console.print("    openssl verify → OK, and tls.key is the leaf's")
 
     def _registry_login(self) -> None:
-        with self._step("A registry's log-in, for imagePullSecrets"):
+        with self._step("A registry's login, for imagePullSecrets"):
             login = {"registry": "shop.azurecr.io", "username": "pull", "password": "s3cret"}
             tags = {"k8s-type": "dockerconfigjson"}
             self._shaped.set_secret("registry", json.dumps(login), tags=tags)
             data = self._of_type(REGISTRY, "kubernetes.io/dockerconfigjson")
             (registry,) = json.loads(data[".dockerconfigjson"])["auths"]
-            self._console.print(f"    .dockerconfigjson → a log-in for {registry}")
+            self._console.print(f"    .dockerconfigjson → a login for {registry}")
 
     def _collision(self) -> None:
         with self._step("Two secrets whose tags ask for one key"):
@@ -244,7 +244,7 @@ class Demo:
         return only
 
     def _of_type(self, secret: str, kind: str) -> Mapping[str, bytes]:
-        """Wait for a Secret, which is of that type; return its data."""
+        """Wait for a Secret of that type; return its data."""
         self._await(f"{secret}, of type {kind}", secret, {}, SHAPED_NAMESPACE)
         if text(self._stack.cluster.secret(SHAPED_NAMESPACE, secret), "type") != kind:
             raise DemoFailedError(f"{secret} is of another type")
@@ -257,7 +257,7 @@ class Demo:
         wanted: Mapping[str, str | None],
         namespace: str = NAMESPACE,
     ) -> None:
-        """Wait until the Secret holds these values (None: no such key), and print how long."""
+        """Wait until the Secret has these values (None: no such key), and print the duration."""
 
         def there() -> bool:
             try:
@@ -276,7 +276,7 @@ class Demo:
 
 
 def main() -> int:
-    """Run the demo; return 0 when every step held."""
+    """Run the demo; return 0 if every step succeeded."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     console.print("[bold]Key Vault Sync[/bold] on this machine: real SDKs, real Functions runtime")
     console.print("library; Key Vault, Kubernetes and Event Grid as servers on loopback.")
@@ -307,12 +307,12 @@ def main() -> int:
             lines = (Path(folder) / "host.log").read_text().splitlines()
             console.print("\n".join(lines[-_LAST_LINES:]), markup=False)
             return 1
-    console.print("\nWhat the vaults hold is what the cluster holds. Nothing is left running.")
+    console.print("\nThe cluster has what the vaults have. Nothing is left running.")
     return 0
 
 
 def _run(program: str, *arguments: str, **variables: str) -> str:
-    """Run a program with these variables of the environment; return what it says."""
+    """Run a program with these environment variables; return its output."""
     done = subprocess.run(  # noqa: S603 - a program of this machine, with the demo's arguments
         [program, *arguments], env=variables, capture_output=True, text=True, check=False
     )

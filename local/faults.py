@@ -1,4 +1,4 @@
-"""What may go wrong with any server's answer, on demand of a test, and how that is acted out."""
+"""Faults that tests can inject into any server's responses, and their implementation."""
 
 import asyncio
 import math
@@ -16,14 +16,13 @@ type Healing = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to one request instead of, before or during its answer.
+    """What happens to one request instead of, before or during its response.
 
-    A `status` alone is refused as the server itself refuses it; with a `body` that is answered
-    instead, with 200 where no status is given. Without both the server answers as it would.
-    `headers` go with any of them. `delay` is seconds before all this. Of the answer, `cut` sends
-    half and breaks off, `chunked` without having said how long it is, and `drip` waits so many
-    seconds before each byte, with `endless_head` before each of header fields that never end.
-    `reset` breaks off without an answer.
+    A `status` alone is refused as the server itself would; a `body` replaces the response, with 200
+    if no status is given. Without both the server responds normally. `headers` go with any of them.
+    `delay` is seconds before all this. `cut` sends half of the response and breaks off, `chunked`
+    omits the length, and `drip` waits that many seconds before each byte, or with `endless_head`
+    before each of endlessly many header fields. `reset` breaks off without a response.
     """
 
     status: int = 0
@@ -40,7 +39,7 @@ class Fault:
     async def meet(
         self, request: web.Request, answer: Answer, refuse: Refuse
     ) -> web.StreamResponse:
-        """Let it happen to a request that the server would answer, or refuse with a status."""
+        """Apply the fault to a request that the server would answer, or refuse with a status."""
         await asyncio.sleep(self.delay)
         if self.reset:
             _break_off(request)
@@ -60,7 +59,7 @@ class Fault:
         return await self._sent(request, response)
 
     async def _drip_head(self, request: web.Request) -> None:
-        """Begin an answer that has one more field every now and then."""
+        """Start a response that has one more header field every now and then."""
         transport, sent = request.transport, b"HTTP/1.1 200 OK\r\n"
         while transport is not None and not transport.is_closing():
             transport.write(sent)
@@ -69,7 +68,7 @@ class Fault:
         raise asyncio.CancelledError
 
     async def _sent(self, request: web.Request, whole: web.Response) -> web.StreamResponse:
-        """Send an answer's head as it is, and its body badly."""
+        """Send a response's head unchanged, and its body with the fault."""
         assert isinstance(whole.body, bytes)
         response = web.StreamResponse(status=whole.status, headers=whole.headers)
         if self.chunked:
@@ -79,13 +78,13 @@ class Fault:
             response.content_length = len(whole.body)
         await response.prepare(request)
         if self.drip:
-            with suppress(ConnectionError):  # the client has had enough
+            with suppress(ConnectionError):  # the client has disconnected
                 for byte in whole.body:
                     await asyncio.sleep(self.drip)
                     await response.write(bytes([byte]))
             return response
         await response.write(whole.body[: len(whole.body) // 2])
-        await asyncio.sleep(0)  # what is written goes out before the connection goes
+        await asyncio.sleep(0)  # what is written goes out before the connection closes
         assert request.transport is not None
         request.transport.close() if self.chunked else request.transport.abort()
         raise asyncio.CancelledError
@@ -106,10 +105,10 @@ class _Plan[Asked]:
 
 @dataclass(slots=True)
 class Plans[Asked]:
-    """The faults that are to come; for any number of threads.
+    """The planned faults; thread-safe.
 
-    Each takes the next `requests` requests that fit (None: all, until `clear`). Of several that
-    fit, the oldest goes first.
+    Each applies to the next `requests` matching requests (None: all, until `clear`). If several
+    match, the oldest applies first.
     """
 
     _plans: list[_Plan[Asked]] = field(default_factory=list)
@@ -118,7 +117,7 @@ class Plans[Asked]:
     def plan(
         self, fault: Fault, requests: int | None, fits: Callable[[Asked], bool] = lambda _: True
     ) -> Healing:
-        """Let it happen to so many requests that fit; return what ends it before."""
+        """Apply the fault to that many matching requests; return a function that ends it."""
         plan = _Plan(fault, math.inf if requests is None else requests, fits)
         with self._lock:
             self._plans.append(plan)
@@ -130,7 +129,7 @@ class Plans[Asked]:
         return heal
 
     def take(self, asked: Asked) -> Fault | None:
-        """Return what happens to this request, and count it off."""
+        """Return the fault for this request, and count it down."""
         with self._lock:
             plan = next((plan for plan in self._plans if plan.fits(asked)), None)
             if plan is None:
@@ -141,6 +140,6 @@ class Plans[Asked]:
             return plan.fault
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Remove all of them."""
         with self._lock:
             self._plans.clear()

@@ -1,4 +1,4 @@
-"""The Functions host as a process of its own, with the app's environment and no other."""
+"""The Functions host in its own process, with only the app's environment."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ _ANSWER_SECONDS = 240.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer; `body` is its text parsed, and empty where that is no JSON object."""
+    """An HTTP response; `body` is its parsed text, empty if that is not a JSON object."""
 
     status: int
     headers: Mapping[str, str]
@@ -68,7 +68,7 @@ class HostProcess:
         self._http.clear()
 
     def start(self) -> None:
-        """Start the process and wait until it serves; raises RuntimeError with its last words."""
+        """Start the process and wait until it serves; raises RuntimeError with its last output."""
         command = [sys.executable, "-m", "local.functions_host", "--app", str(self.app)]
         command += ["--until-eof", "--port", str(self.port)]
         command += [] if self.timer else ["--no-timer"]
@@ -80,11 +80,11 @@ class HostProcess:
                 command,
                 env=dict(self.environment),
                 cwd=Path(__file__).parent.parent,
-                stdin=subprocess.PIPE,  # which ends when we do, even if we are killed
+                stdin=subprocess.PIPE,  # which closes when we end, even if we are killed
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                start_new_session=True,  # a Ctrl-C is for us to pass on
+                start_new_session=True,  # we pass on a Ctrl-C ourselves
             )
         assert process.stdout is not None
         for line in process.stdout:
@@ -101,7 +101,7 @@ class HostProcess:
         self._process = process
 
     def stop(self) -> None:
-        """Ask the process to leave and see it go."""
+        """Ask the process to exit, and wait until it has."""
         if self._process is None:
             return
         self._process.send_signal(signal.SIGTERM)
@@ -122,7 +122,7 @@ class HostProcess:
 
     @property
     def pid(self) -> int:
-        """The process, for whoever watches it from outside; only while it runs."""
+        """The process id, for observation from outside; valid only while it runs."""
         assert self._process is not None
         return self._process.pid
 
@@ -134,7 +134,7 @@ class HostProcess:
         )
 
     def fire(self, function: str) -> int:
-        """Run a timer's function now and wait for it; return 202, or 500 where it raised."""
+        """Run a timer's function now and wait for it; return 202, or 500 if it raised."""
         return self._call(
             "POST", f"/admin/functions/{function}?wait=true", {}, self.master_key
         ).status
@@ -174,7 +174,7 @@ class HostProcess:
 
 
 def _heard(answer: urllib3.BaseHTTPResponse) -> str:
-    """Return the answer's text, which whoever searches what the app tells is told as well."""
+    """Return the response's text, and log it at DEBUG for tests that search the app's output."""
     text = answer.data.decode(errors="replace")
     _told.debug("the app answered: %d %s %s", answer.status, dict(answer.headers), text)
     return text

@@ -1,4 +1,4 @@
-"""The managed-identity endpoint that App Service gives its apps, and the tokens it has issued."""
+"""The managed-identity endpoint that App Service provides to apps, and the tokens it issued."""
 
 import hmac
 import json
@@ -28,9 +28,9 @@ class Token:
 
 @dataclass(slots=True)
 class Identity:
-    """One managed identity: `lifetime` is that of the tokens to come, in seconds.
+    """One managed identity: `lifetime` is that of new tokens, in seconds.
 
-    `header` is what a caller has to know, as the app does from IDENTITY_HEADER.
+    `header` is the secret that callers must send; the app reads it from IDENTITY_HEADER.
     """
 
     clock: Callable[[], float] = time.time
@@ -41,14 +41,14 @@ class Identity:
     _tokens: dict[str, Token] = field(default_factory=dict, repr=False)
 
     def environment(self, port: int) -> dict[str, str]:
-        """Return the variables by which azure-identity finds the endpoint on that port."""
+        """Return the variables through which azure-identity finds the endpoint on that port."""
         return {
             "IDENTITY_ENDPOINT": f"http://{LOOPBACK}:{port}{_PATH}",
             "IDENTITY_HEADER": self.header,
         }
 
     def issue(self, resource: str) -> Token:
-        """Issue a token for the resource, a URI or an application's id."""
+        """Issue a token for the resource, a URI or an application id."""
         token = Token(
             secrets.token_urlsafe(48), _canonical(resource), int(self.clock()) + self.lifetime
         )
@@ -67,7 +67,7 @@ class Identity:
         )
 
     def revoke(self, token: str | None = None) -> None:
-        """Make a token worthless, or all that were issued."""
+        """Revoke a token, or all issued tokens."""
         with self._lock:
             if token is None:
                 self._tokens.clear()
@@ -75,7 +75,7 @@ class Identity:
                 self._tokens.pop(token, None)
 
     def revoke_for(self, resource: str) -> None:
-        """Make every token for the resource worthless."""
+        """Revoke every token for the resource."""
         with self._lock:
             for token in list(self._tokens.values()):
                 if token.resource == _canonical(resource):
@@ -85,10 +85,10 @@ class Identity:
 def identity_app(
     identity: Identity, faults: Plans[str] | None = None, told_lifetime: int | None = None
 ) -> web.Application:
-    """Return the application that hands out the identity's tokens.
+    """Return the application that issues the identity's tokens.
 
-    The faults are planned by the resource that a token is asked for. With a `told_lifetime` callers
-    are told to ask again after so many seconds, for how long tokens may be good.
+    Faults are planned by the resource of the token. With `told_lifetime`, responses tell callers to
+    ask again after that many seconds, however long the tokens are valid.
     https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
     """
     planned = faults or Plans[str]()

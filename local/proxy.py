@@ -31,7 +31,7 @@ class _Route:
 
 
 class _RefusedError(Exception):
-    """A connection that the proxy does not make."""
+    """A connection that the proxy refuses."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -40,37 +40,37 @@ class _RefusedError(Exception):
 
 @dataclass(slots=True)
 class Proxy:
-    """An HTTP CONNECT proxy: routed hosts and loopback itself are reached, all else is refused.
+    """An HTTP CONNECT proxy: allows routed hosts and loopback itself, and refuses everything else.
 
-    `servers.listen(proxy.handle)` runs it; HTTPS_PROXY is then `http://127.0.0.1:PORT`.
-    `refused` holds each `host:port` that a client asked for in vain.
+    `servers.listen(proxy.handle)` runs it; HTTPS_PROXY is then `http://127.0.0.1:PORT`. `refused`
+    contains each `host:port` that it refused.
     """
 
     refused: list[str] = field(default_factory=list)
     _routes: dict[str, _Route] = field(default_factory=dict)
 
     def route(self, pattern: str, port: int, exists: Callable[[str], bool] = bool) -> None:
-        """Send port 443 of a host, or of all under a `*.` suffix, to that port of loopback.
+        """Send port 443 of a host, or of all hosts under a `*.` suffix, to that loopback port.
 
-        A host for which `exists` is false is answered 502, as one that no name server knows. A
-        route for a host alone goes before one for its suffix.
+        For a host whose `exists` is false it answers 502, as for a name that does not resolve. A
+        route for a single host takes precedence over one for its suffix.
         """
         self._routes[pattern] = _Route(pattern.lower(), port, exists)
 
     def port(self, pattern: str) -> int:
-        """Return where a route leads."""
+        """Return a route's port."""
         return self._routes[pattern].port
 
     def another(self) -> "Proxy":
-        """Return a proxy that leads where this one does by now."""
+        """Return a proxy with the current routes of this one."""
         return Proxy(_routes=dict(self._routes))
 
     def unroute(self, pattern: str) -> None:
-        """Forget a route."""
+        """Remove a route."""
         self._routes.pop(pattern, None)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one client's connection until both ends are done with it."""
+        """Serve one client's connection until both ends are done."""
         try:
             upstream = await self._connect(reader)
         except _RefusedError as refusal:

@@ -1,4 +1,4 @@
-"""The Role and RoleBinding that ship, set for a namespace, a user and Secrets as overlays do it."""
+"""The shipped Role and RoleBinding for a namespace, a user and Secrets, set as overlays do it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Rights:
     def shipped(
         cls, namespace: str, user: str, secrets: Sequence[str], *, without: Sequence[str] = ()
     ) -> "Rights":
-        """Return the shipped rights on these Secrets, some verbs left out."""
+        """Return the shipped permissions for these Secrets, without some verbs."""
         role, binding = (_manifest(f"{name}.yaml", namespace) for name in ("role", "role-binding"))
         (rule,) = items(role, "rules")
         (subject,) = items(binding, "subjects")

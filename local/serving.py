@@ -1,4 +1,4 @@
-"""Serves aiohttp applications from a background thread, so that a test or a stack can hold them."""
+"""Serves aiohttp applications from a background thread, for tests and the stack."""
 
 import asyncio
 import logging
@@ -54,11 +54,11 @@ class Servers:
         self._loop.close()
 
     def run[T](self, work: Coroutine[object, object, T]) -> T:
-        """Run a coroutine on the servers' loop and wait for what it returns."""
+        """Run a coroutine on the servers' loop and wait for its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def serve(self, app: web.Application, tls: ssl.SSLContext | None = None, port: int = 0) -> int:
-        """Serve the application on loopback; return its port (a free one where 0 is asked)."""
+        """Serve the application on loopback; return its port (a free one for 0)."""
 
         async def start() -> int:
             runner = web.AppRunner(
@@ -79,7 +79,7 @@ class Servers:
         return self.run(start())
 
     def listen(self, handler: StreamHandler, port: int = 0) -> int:
-        """Give each connection to the handler's streams; return the port as `serve` does."""
+        """Pass each connection's streams to the handler; return the port as `serve` does."""
 
         async def start() -> int:
             streams = _Streams(handler)
@@ -92,12 +92,12 @@ class Servers:
         return self.run(start())
 
     def stop(self, port: int) -> None:
-        """Stop the server on that port: its connections break, as when a server dies."""
+        """Stop the server on that port and break its connections, as when a server dies."""
         self.run(asyncio.wait_for(self._runners.pop(port).cleanup(), _STOP_SECONDS))
 
 
 class _AccessLog(AbstractAccessLogger):
-    """At DEBUG, what an access log may have of a request: all but its credentials and its body."""
+    """At DEBUG, an access log without credentials and bodies."""
 
     @property
     def enabled(self) -> bool:
@@ -118,7 +118,7 @@ class _AccessLog(AbstractAccessLogger):
 
 
 async def _end_tasks() -> None:
-    """Cancel what still runs on the loop, such as an answer whose client has gone."""
+    """Cancel what still runs on the loop, such as a response whose client has disconnected."""
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     for task in rest:
         task.cancel()
@@ -126,14 +126,14 @@ async def _end_tasks() -> None:
 
 
 async def _close(server: asyncio.Server, listener: socket.socket) -> None:
-    """Take no more connections."""
+    """Accept no more connections."""
     asyncio.get_running_loop().remove_reader(listener)
     await asyncio.sleep(0)  # a connection accepted just now would leak from a closed server
     server.close()
 
 
 async def _break_off(server: asyncio.Server) -> None:
-    """End those that are open, even amid their handshake: TLS would wait for a farewell."""
+    """Abort open connections, even during their handshake: TLS would wait for a close message."""
     server.abort_clients()
     await server.wait_closed()
     await asyncio.sleep(0)
@@ -156,7 +156,7 @@ class _Website:
 
 
 class _Streams:
-    """A server of plain streams, and the connections it has open."""
+    """A server of plain streams, and its open connections."""
 
     def __init__(self, handler: StreamHandler) -> None:
         self._handler = handler

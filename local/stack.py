@@ -1,4 +1,4 @@
-"""The local stack: vaults, a cluster, Event Grid and the app between them, on loopback ports."""
+"""The local stack: vaults, a cluster, Event Grid and the proxy between them, on loopback ports."""
 
 import logging
 import os
@@ -38,9 +38,10 @@ _RETRY_SCALE = 0.02  # Event Grid's first retry comes after 0.2 s instead of 10 
 
 @dataclass(slots=True)
 class Stack:
-    """Everything but the app; `environment` is what the app, or any client, needs to reach it.
+    """Everything except the app; `environment` is what the app, or any client, needs to reach it.
 
-    `admin_kubeconfig` may do everything in the cluster, `app_kubeconfig` what the app's Role lets.
+    `admin_kubeconfig` allows everything in the cluster, `app_kubeconfig` what the app's Role
+    allows.
     """
 
     folder: Path
@@ -59,27 +60,27 @@ class Stack:
     app_kubeconfig: Path
 
     def vault(self, name: str, subscription: str = SUBSCRIPTION) -> Vault:
-        """Make a vault whose events are published, and that Resource Graph shows."""
+        """Create a vault whose events are published, and that Resource Graph finds."""
         vault = self.vaults.create(name, subscription=subscription, tenant=TENANT)
         self.resource_manager.show_vault(vault.resource_id)
         return vault
 
     def namespace(self, name: str, *secrets: str) -> None:
-        """Make a namespace with the app's Role on these Secrets; without any, on all there are."""
+        """Create a namespace with the app's Role for these Secrets; if none are named, for all."""
         self.cluster.create_namespace(name)
         self.bind(name, *(secrets or EVERY_SECRET))
 
     def bind(self, namespace: str, *secrets: str, without: Sequence[str] = ()) -> None:
-        """Let the app's Role there be on just these Secrets, some of its verbs left out."""
+        """Limit the app's Role there to these Secrets, without some of its verbs."""
         rights = Rights.shipped(namespace, APP_USER, secrets, without=without)
         self.cluster.bind(rights.role, rights.binding)
 
     def another_cluster(self, audience: str = AKS_AUDIENCE) -> ApiServer:
-        """Start a further cluster, which takes the app identity's tokens for the audience."""
+        """Start a further cluster, which accepts the app identity's tokens for the audience."""
         return ApiServer.start_for(self.identity, self.servers, audience)
 
     def app_environment(self, vaults: Sequence[str] = (), **settings: str) -> dict[str, str]:
-        """Return the app's environment: the stack's, and its own settings."""
+        """Return the app's environment: the stack's, and the app's own settings."""
         return {
             **self.environment,
             "KUBECONFIG": str(self.app_kubeconfig),
@@ -89,16 +90,16 @@ class Stack:
         }
 
     def public_trust(self) -> dict[str, str]:
-        """Return variables by which an app trusts the public authorities, too, as deployed ones do.
+        """Return variables that make an app also trust the public authorities, as when deployed.
 
-        The proxy still leads to the stack alone.
+        The proxy still leads only to the stack.
         """
         bundle = self.folder / "bundle.pem"
         bundle.write_bytes(Path(DEFAULT_CA_BUNDLE_PATH).read_bytes() + self.authority.pem)
         return {"REQUESTS_CA_BUNDLE": str(bundle), "CURL_CA_BUNDLE": str(bundle)}
 
     def host(self, environment: Mapping[str, str], *, timer: bool = True) -> HostProcess:
-        """Return the project's app on the Functions host, to be entered."""
+        """Return the project's app on the Functions host, as a context manager."""
         return HostProcess(ROOT, environment, self.folder / "host.log", timer=timer)
 
     def subscribe(self, host: HostProcess) -> None:
@@ -106,20 +107,20 @@ class Stack:
         self.grid.subscribe(Subscription("key-vault-sync", host.webhook("key_vault_event")))
 
     def settle(self, seconds: float = 30) -> bool:
-        """Wait until every event so far has been delivered; False where it takes longer."""
+        """Wait until every event so far has been delivered; False if that takes longer."""
         return self.publisher.wait_sent(seconds) and self.grid.wait_idle(seconds)
 
     def stop_cluster(self) -> None:
-        """Let the Kubernetes API server die; its state stays."""
+        """Stop the Kubernetes API server; its state stays."""
         self.servers.stop(self.cluster_port)
 
     def start_cluster(self) -> None:
-        """Start it again where it was."""
+        """Start it again on the same port."""
         context = self.authority.server_context(LOOPBACK, "localhost")
         self.servers.serve(kubernetes_app(self.cluster), context, self.cluster_port)
 
     def command(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run `keyvault-sync` with those arguments, as an operator with the app's rights."""
+        """Run `keyvault-sync` with those arguments, as an operator with the app's permissions."""
         done = subprocess.run(  # noqa: S603 - our own module
             [sys.executable, "-m", "sync", *arguments],
             env=self.app_environment(**settings),
@@ -134,7 +135,7 @@ class Stack:
 
 @contextmanager
 def local_stack(folder: Path, cluster: AnyCluster | None = None) -> Iterator[Stack]:
-    """Start the stack's servers; what clients need to know of it is written to the folder.
+    """Start the stack's servers; writes what clients need to know to the folder.
 
     The app's cluster is the given one, or an emulated one.
     """

@@ -1,4 +1,4 @@
-"""The local stack left running for people to play with: `make up`, `make down`."""
+"""The local stack as a background process to experiment with: `make up`, `make down`."""
 
 import fcntl
 import os
@@ -22,12 +22,12 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
 
 _WHAT_TO_TYPE = """\
-The local stack is running: Key Vault, a Kubernetes API server, Event Grid and the app between them.
+The local stack is running: Key Vault, a Kubernetes API server, Event Grid and the app.
 
 In each shell, first:
   source {env}
 
-Set a secret, as curl does it or as the Python client does:
+Set a secret with curl or with the Python client:
   TOKEN=$(curl -s -H "X-IDENTITY-HEADER: $IDENTITY_HEADER" \\
     "$IDENTITY_ENDPOINT?api-version=2019-08-01&resource=https://vault.azure.net" | cut -d'"' -f4)
   curl -s -X PUT "$VAULT_URL/secrets/db-password?api-version=7.4" \\
@@ -37,11 +37,11 @@ Set a secret, as curl does it or as the Python client does:
     from azure.keyvault.secrets import SecretClient as Vault; \\
     Vault(os.environ["VAULT_URL"], Me()).set_secret("api-key", "from-python")'
 
-See it arrive, change it, and see it return within ten seconds:
+See it arrive, change it, and see the change undone within ten seconds:
   kubectl get secret keyvault-project -n {namespace} -o yaml
   kubectl edit secret keyvault-project -n {namespace}
 
-Ask for a resync, over HTTP or from the command line:
+Request a resync over HTTP, and the status from the command line:
   curl -s -X POST "$APP_URL/api/resync" -H "x-functions-key: $FUNCTION_KEY" -d '{{"all": true}}'
   {cli} status
 
@@ -50,7 +50,7 @@ The app's log is {log}. Stop it all:  make down
 
 
 def up() -> int:
-    """Start the stack in the background unless it runs; say what to type."""
+    """Start the stack in the background unless it runs; print example commands."""
     FOLDER.mkdir(mode=0o700, exist_ok=True)
     if _runner() is None:
         with (FOLDER / "stack.log").open("w") as log:
@@ -129,11 +129,11 @@ def _write_environment(environment: Mapping[str, str]) -> None:
     written = FOLDER / "env.new"
     written.touch(mode=0o600)
     written.write_text("".join(lines))
-    written.rename(FOLDER / "env")  # whole or not at all: it tells `up` that all is ready
+    written.rename(FOLDER / "env")  # atomically: the file tells `up` that everything is ready
 
 
 def _lock() -> TextIO:
-    """Return the file that the running stack keeps locked; its process id is in it."""
+    """Return the file that the running stack keeps locked; it contains the process id."""
     lock = (FOLDER / "lock").open("a+")
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     lock.truncate(0)

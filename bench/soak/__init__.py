@@ -1,1 +1,1 @@
-"""Lets the app run under load and trouble, and sees what is left of it: `make soak`."""
+"""Runs the app under load and faults, and checks the results: `make soak`."""

@@ -1,4 +1,4 @@
-"""Runs the soak and prints what came of it: `python -m bench.soak --seconds 3600`."""
+"""Runs the soak and prints the results: `python -m bench.soak --seconds 3600`."""
 
 import argparse
 import csv
@@ -20,23 +20,23 @@ from local.stack import ROOT, local_stack
 from tests.kit.app import App
 
 _VAULTS = 16
-_LEAST_SECONDS = 240  # a rotation of the faults to warm up, and enough after it for a trend
+_LEAST_SECONDS = 240  # one rotation of the faults as warm-up, and enough time after it for a trend
 _ONE_HEAP = {
     "GLIBC_TUNABLES": ":".join(
         f"glibc.malloc.{limit}" for limit in ("arena_max=1", "tcache_count=0", "mxfast=0")
     )
 }
-"""Otherwise each of some 76 threads keeps freed memory for itself, in a cache and in one of many
-arenas, more of it for an hour: what grows without them is in use.
+"""Otherwise each of some 76 threads keeps freed memory in its cache and in one of many arenas,
+increasingly for an hour. With these settings, only memory in use grows.
 https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html"""
-_INTERRUPTED, _STOPPED = 130, 143  # as a shell says of what SIGINT or SIGTERM ended
+_INTERRUPTED, _STOPPED = 130, 143  # a shell's codes after SIGINT and SIGTERM
 
 _LEAKS = {
     "memory": (1, 'KEPT.append(payload + "x" * 8192)'),
     "descriptors": (10, "KEPT.append(socket.socket())"),
     "threads": (10, "threading.Thread(target=threading.Event().wait, daemon=True).start()"),
 }
-"""What an app with a leak does, and with each of how many events."""
+"""What an app with a leak does, and once per how many events."""
 
 _LEAKING_APP = """
 import importlib.util
@@ -68,7 +68,7 @@ app = real.app
 
 
 def main() -> int:
-    """Soak; return 0 where every verdict held."""
+    """Run the soak; return 0 if every verdict held."""
     options = _options()
     signal.signal(signal.SIGTERM, _leave)
     options.samples.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ def _soak(folder: Path, options: argparse.Namespace) -> list[Verdict]:
 
 
 def leaking_app(kind: str, folder: Path) -> Path:
-    """Write the same app with a leak built in, by which to see that it is found."""
+    """Write the same app with a built-in leak, to test that the soak finds it."""
     every, leak = _LEAKS[kind]
     app = folder / "leaking"
     app.mkdir()

@@ -1,4 +1,4 @@
-"""What a run must show to pass: the bounds, and the verdicts by the figures of one run."""
+"""The limits that a run must stay within, and the verdicts on one run's figures."""
 
 import math
 import statistics
@@ -14,22 +14,22 @@ from bench.soak.samples import Sample
 MEMORY_MEBIBYTES = 4.0
 """How much anonymous memory may grow after the warm-up, by the slower half's trend.
 
-Five minutes of the app as it is came to 0.5 on a busy machine; of one that keeps 8 KiB of each
-event, to 23. A bound in bytes, not in bytes a second: so an hour sees leaks twelve times
-smaller than five minutes do.
+In five minutes on a busy machine the real app grew by 0.5, one that leaks 8 KiB per event by 23.
+The limit is in bytes, not bytes per second: an hour detects leaks twelve times smaller than five
+minutes do.
 """
 
 DESCRIPTORS = 24.0
-"""Connections that are kept come and go with the load; one lost with each fault adds up past it."""
+"""The number of pooled connections varies with the load; one leak per fault exceeds this limit."""
 
 THREADS = 6.0
-"""Pools grow to their size and stay: what grows on is a thread for each of something."""
+"""Pools grow to their size and stay there; further growth means that something leaks threads."""
 
 CALM_SECONDS = 60.0
 """Event Grid waits 30 s for a delivery: one that fails late, and the next."""
 
 STALE_SECONDS = 270.0
-"""What no event brings a pass does, and that is all the time a pass has."""
+"""A pass does what no event causes, and this is the time limit of a pass."""
 
 REFUSALS = (
     "EventTypeIgnored",
@@ -40,10 +40,10 @@ REFUSALS = (
     "TargetContested",
     "TargetTaken",
 )
-"""The reasons by which the load's refused events are turned away."""
+"""The reasons for which the app refuses the load's refused events."""
 
 _POOL = 16  # connections that the app keeps to a vault or a cluster
-_LINES = 100  # of one reason and hour: by docs/outcomes.md a hundred, where few causes repeat
+_LINES = 100  # per reason and hour, see docs/outcomes.md: a hundred, if few causes repeat
 _WINDOWS = 5  # in each half
 _LEAST = 4 * _WINDOWS
 _NAMED = 5
@@ -51,19 +51,19 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was asked, whether it held, and the figures by which."""
+    """One check: whether it held, and its figures."""
 
     name: str
     held: bool
     told: str
 
     def line(self) -> str:
-        """Return what is printed."""
+        """Return the printed line."""
         return f"{'ok    ' if self.held else 'FAILED'}  {self.name}: {self.told}"
 
 
 def judge(run: Run) -> Iterator[Verdict]:
-    """Make the last pass, and judge what is left then and what was seen before."""
+    """Run the last pass, then judge the final state and the samples."""
     fired = run.load.app.fire()
     yield Verdict("the last pass", fired == HTTPStatus.ACCEPTED, f"answered {fired}")
     different = [each for plot in run.load.plots for each in plot.differences()]
@@ -73,7 +73,7 @@ def judge(run: Run) -> Iterator[Verdict]:
     yield from _idle(run)
     for means in (EVENT, TIMER):
         of = [each for each in run.load.arrived if each.means == means]
-        if calm := [each.seconds for each in of if each.calm]:  # a busy machine may see none
+        if calm := [each.seconds for each in of if each.calm]:  # there may be none
             yield within(f"out of step in calm, {means}", calm, CALM_SECONDS)
         yield within(f"out of step at all, {means}", [each.seconds for each in of], STALE_SECONDS)
     yield nothing("values told", [*run.log.leaks, *run.load.wrong])
@@ -96,12 +96,12 @@ def _trends(run: Run) -> Iterator[Verdict]:
 
 
 def under_load(moments: Sequence[Moment], warm_up: float) -> list[Sample]:
-    """Return what was seen after the warm-up, without the rests."""
+    """Return the samples after the warm-up, without the pauses."""
     return [each.seen for each in moments if each.phase != REST and each.at >= warm_up]
 
 
 def _idle(run: Run) -> Iterator[Verdict]:
-    """Compare the two rests; the app's pools may keep connections to all vaults and the cluster."""
+    """Compare the two pauses; the app's pools may keep connections to all vaults and clusters."""
     first, *_, last = run.idle
     pools = {TO_VAULTS: _POOL * len(run.load.plots), TO_CLUSTER: _POOL}
     before = dict(_own(first))
@@ -111,12 +111,12 @@ def _idle(run: Run) -> Iterator[Verdict]:
 
 
 def _own(seen: Sample) -> Mapping[str, int]:
-    """Return the descriptors but those that are for callers to close, as Event Grid's are."""
+    """Return the descriptors without those that callers close, such as Event Grid's."""
     return {kind: count for kind, count in seen.descriptors.items() if kind != FROM_CALLERS}
 
 
 def flat(name: str, values: Sequence[float], at_most: float, unit: str = "") -> Verdict:
-    """Judge whether a figure stays where the warm-up left it; too few samples do not pass."""
+    """Judge whether a figure stays at its level after the warm-up; too few samples fail."""
     if len(values) < _LEAST:
         return Verdict(name, held=False, told=f"{len(values)} samples are too few to tell")
     grown = growth(values)
@@ -127,11 +127,10 @@ def flat(name: str, values: Sequence[float], at_most: float, unit: str = "") -> 
 
 
 def growth(values: Sequence[float]) -> float:
-    """Return by how much a figure grows from end to end, at the pace of the half that grows less.
+    """Return how much a figure grows from start to end, at the pace of the slower half.
 
-    What fills once and is full then, as a cache or a pool, grows in one half; a leak in both. The
-    pace is the median of the slopes between the windows' medians (Theil and Sen), which a few wild
-    windows do not move.
+    A cache or a pool that fills up grows in one half, a leak in both. The pace is the median of the
+    slopes between the windows' medians (Theil-Sen), which is robust against a few outliers.
     """
     middle = len(values) // 2
     return 2 * min(_half(values[:middle]), _half(values[middle:]))
@@ -149,20 +148,20 @@ def _half(values: Sequence[float]) -> float:
 
 
 def back(name: str, before: Mapping[str, int], after: Mapping[str, int], slack: float) -> Verdict:
-    """Judge whether what an idle process has of each kind is what it had when idle before."""
+    """Judge whether an idle process has as much of each kind as when it was idle before."""
     more = {kind: after.get(kind, 0) - before.get(kind, 0) for kind in sorted({*before, *after})}
     told = ", ".join(f"{kind} {before.get(kind, 0)} → {after.get(kind, 0)}" for kind in more)
     return Verdict(name, all(count <= slack for count in more.values()), told or "none")
 
 
 def nothing(name: str, found: Sequence[str]) -> Verdict:
-    """Judge that nothing of a kind was found, and name some of what was."""
+    """Judge that nothing of a kind was found, and name some of it otherwise."""
     told = "none" if not found else f"{len(found)}: " + "; ".join(found[:_NAMED])
     return Verdict(name, not found, told)
 
 
 def within(name: str, seconds: Sequence[float], at_most: float) -> Verdict:
-    """Judge that nothing took longer than a contract allows, and tell how long things took."""
+    """Judge that nothing took longer than allowed, and report the durations."""
     told = f"at most {at_most:g} s, {percentiles(seconds)}"
     return Verdict(name, max(seconds, default=math.inf) <= at_most, told)
 
@@ -173,7 +172,7 @@ def few(name: str, lines: int, of: int, at_most: int) -> Verdict:
 
 
 def percentiles(seconds: Sequence[float]) -> str:
-    """Tell how they are spread, by nearest rank."""
+    """Return the percentiles by nearest rank."""
     if not seconds:
         return "none measured"
     ranked = sorted(seconds)

@@ -1,4 +1,4 @@
-"""The faults, in rotation: each for some seconds, then a while of calm."""
+"""The faults, in rotation: each for some seconds, followed by a calm period."""
 
 import json
 import secrets
@@ -20,7 +20,7 @@ _LOGIN_SECONDS = 330
 
 @dataclass(slots=True)
 class Trouble:
-    """What can be done to a stack; whatever it is, `clear` ends it."""
+    """The faults that can be caused in a stack; `clear` ends any of them."""
 
     stack: Stack
     vaults: Sequence[Vault]
@@ -32,7 +32,7 @@ class Trouble:
         self.stack.identity.lifetime = _LOGIN_SECONDS
 
     def rotation(self) -> Sequence[tuple[str, float, Callable[[], None]]]:
-        """Return each fault: its name, for how many seconds, and what brings it about."""
+        """Return each fault: its name, its duration in seconds, and the function that causes it."""
         disorder, loss = LateEvents(double=True, reorder=5, delay=0.3), LateEvents(drop=0.3)
         grid = self.stack.grid
         return (
@@ -52,7 +52,7 @@ class Trouble:
 
     @contextmanager
     def of(self, bring: Callable[[], None]) -> Iterator[None]:
-        """Bring a fault about for the time of the block."""
+        """Cause a fault for the duration of the block."""
         bring()
         try:
             yield
@@ -109,7 +109,7 @@ class Trouble:
         self.stack.cluster.faults.delay(60, 20, verb="patch")
 
     def _new_login(self) -> None:
-        """Give the app's kubeconfig another token; the former one is worth nothing from now on."""
+        """Give the app's kubeconfig a new token; the old one is no longer valid."""
         stack, token = self.stack, secrets.token_hex()
         (user,) = json.loads(stack.app_kubeconfig.read_text())["users"]
         stack.cluster.add_token(token, APP_USER)
@@ -126,7 +126,7 @@ class Trouble:
 
 
 def port_of(url: str) -> int:
-    """Return the port that a URL names."""
+    """Return the port of a URL."""
     port = urlsplit(url).port
     assert port is not None
     return port

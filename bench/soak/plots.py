@@ -1,4 +1,4 @@
-"""The vaults and their Secrets, what is done to them, and how long each has been out of step."""
+"""The vaults and their Secrets, the changes made to them, and how long each is out of step."""
 
 import random
 import secrets
@@ -16,17 +16,17 @@ from tests.kit.site import OWN, EmulatedSite, target_of
 DICE = random.Random()  # noqa: S311 - load, not cryptography
 EVENT, TIMER = "by event", "by timer"
 
-_REMOVED_AT_ONCE = 3  # of 14 secrets: below the third that the app refuses to remove
+_REMOVED_AT_ONCE = 3  # of 14 secrets: below the app's limit of 30 %
 _DISABLED = ("plain-00", "moving-0", "json-0")
-"""What goes by being disabled; the others are deleted."""
+"""The secrets that are removed by disabling; the others are deleted."""
 _NOTES = 5
 
 
 @dataclass(slots=True)
 class Stale:
-    """A secret that is other than its keys: since when, and what is to bring it.
+    """A secret that differs from its keys: since when, and whether an event or a pass will fix it.
 
-    `calm` if nothing was ill meanwhile, `razed` if the own Secret was deleted.
+    `calm` if there was no fault meanwhile, `razed` if the own Secret was deleted.
     """
 
     means: str
@@ -37,7 +37,7 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """How long one secret of a vault was other than its keys; `calm` if nothing was ill then."""
+    """How long one secret differed from its keys; `calm` if there was no fault meanwhile."""
 
     means: str
     seconds: float
@@ -46,7 +46,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot(EmulatedSite):
-    """One vault of the soak, and what others put into its Secrets."""
+    """One vault of the soak, and what others write to its Secrets."""
 
     foreign: dict[str, bytes] = field(default_factory=dict, repr=False)
     moved: set[str] = field(default_factory=set)
@@ -55,7 +55,7 @@ class Plot(EmulatedSite):
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def new_version(self, name: str, *, calm: bool) -> None:
-        """Set a secret anew, with its tags; one that is deleted or disabled stays so."""
+        """Set a new version with its tags; a deleted or disabled secret stays so."""
         content = values.value(name)
         with self.lock:
             if name in self.out:
@@ -68,18 +68,18 @@ class Plot(EmulatedSite):
                 self.vault.set_secret(name, content, tags=tags)
 
     def unheard_of(self, *, calm: bool) -> None:
-        """Do one of the things that no event tells of; the timer's pass has to see it."""
+        """Make a change that has no event; the timer's pass must find it."""
         acts = (self._remove_or_return, self._move, self._note, self._tamper, self._raze)
         (act,) = DICE.choices(acts, weights=(2, 1, 1, 2, 1))
         with self.lock:
             try:
                 changed = act()
-            except ApiError:  # the Secret is not there at the moment
+            except ApiError:  # the Secret does not exist at the moment
                 return
             self._touch(changed, TIMER, calm=calm, razed=act == self._raze)
 
     def arrivals(self, *, calm: bool) -> list[Arrival]:
-        """Return what has arrived since the last look."""
+        """Return what has arrived since the last call."""
         with self.lock:
             if not self.stale:
                 return []
@@ -92,13 +92,13 @@ class Plot(EmulatedSite):
             return [Arrival(stale.means, now - stale.since, stale.calm) for stale in gone]
 
     def oldest(self) -> float:
-        """Return the seconds since which something has not arrived; 0 where all has."""
+        """Return for how many seconds something has been out of step; 0 if nothing is."""
         with self.lock:
             since = min((stale.since for stale in self.stale.values()), default=None)
         return 0.0 if since is None else time.monotonic() - since
 
     def keys(self) -> values.Keys:
-        """Return all that the Secrets of this vault hold."""
+        """Return the contents of all Secrets of this vault."""
         held, mine = self.held(), values.secrets_of(self.secret)
         return {
             (secret, key): content
@@ -107,7 +107,7 @@ class Plot(EmulatedSite):
         }
 
     def differences(self) -> list[str]:
-        """Name each key that is not as it has to be; what others put in is to be there, too."""
+        """Name each wrong key; foreign keys must be there, too."""
         with self.lock:
             wanted = {(self.secret, key): content for key, content in self.foreign.items()}
             for name in values.NAMES:
@@ -120,13 +120,13 @@ class Plot(EmulatedSite):
         ]
 
     def _touch(self, names: Iterable[str], means: str, *, calm: bool, razed: bool = False) -> None:
-        """Note that these secrets and their keys differ by now; call with the lock held."""
+        """Record that these secrets and their keys now differ; call with the lock held."""
         for name in names:
             known = self.stale.setdefault(name, Stale(means, time.monotonic(), calm))
             known.calm &= calm
             known.razed |= razed
             if means == TIMER:
-                known.means = TIMER  # an event before or after it may not bring this
+                known.means = TIMER  # an event before or after it may not fix this
 
     def _wanted(self, name: str) -> values.Keys:
         try:
@@ -140,7 +140,7 @@ class Plot(EmulatedSite):
         return all(held.get(place) == wanted.get(place) for place in places)
 
     def _is_razed(self) -> bool:
-        """Whether the own Secret was deleted, and not all is back."""
+        """Whether the own Secret was deleted and is not yet complete again."""
         return any(stale.razed for stale in self.stale.values())
 
     def _remove_or_return(self) -> Sequence[str]:
@@ -173,7 +173,7 @@ class Plot(EmulatedSite):
 
     def _tamper(self) -> Sequence[str]:
         key = DICE.choice(values.PLAIN)
-        if key in self.out:  # there it would be a key of theirs, which is to stay
+        if key in self.out:  # while it is out, it would be a foreign key, which stays
             return ()
         content = DICE.choice((b"mallory", None))
         if content is not None or (self.secret, key) in self.keys():
@@ -183,8 +183,8 @@ class Plot(EmulatedSite):
     def _raze(self) -> Sequence[str]:
         """Delete the vault's own Secret, now and then.
 
-        It alone tells which other Secrets have keys of the vault: what leaves one of these before
-        the own one is back stays there (docs/proof.md), and so nothing may leave one meanwhile.
+        Only the own Secret indexes the further Secrets: what leaves one of these before the own
+        Secret is back stays there (docs/proof.md), so nothing may leave one meanwhile.
         """
         if DICE.randrange(4) or not self.stale.keys().isdisjoint(values.MOVING):
             return ()
@@ -194,7 +194,7 @@ class Plot(EmulatedSite):
 
 
 def plots(stack: Stack, count: int) -> list[Plot]:
-    """Make so many vaults, two to a namespace, each with its secrets."""
+    """Create `count` vaults, two per namespace, each with its secrets."""
     names = [f"weu-DS-AKV-p{number // 2:02}-dev-{number % 2 + 1}" for number in range(count)]
     made: list[Plot] = []
     for name in names:

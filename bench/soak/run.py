@@ -1,4 +1,4 @@
-"""One soak under way: the app, what is done to it, and what is seen of it."""
+"""One run of the soak: the app, the load and faults, and the samples."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from bench.soak.workload import Load
 from local.stack import Stack
 
 END_SECONDS = 30.0
-"""What is left of the whole for the end: events that are delivered again, and the last pass."""
+"""The time reserved for the end: redelivered events and the last pass."""
 
 REST = "rest"
 FROM_CALLERS, TO_VAULTS, TO_CLUSTER = "from callers", "to vaults", "to the cluster"
@@ -22,14 +22,14 @@ _SAMPLE_SECONDS = 1.0
 _LINE_SECONDS = 30.0
 _GAP_SECONDS = 1.5
 _GRACE_SECONDS, _CALM_SECONDS = 8.0, 20.0
-_SETTLE_SECONDS = 300.0  # an event that failed eight times, as may happen, rests for 216 s
+_SETTLE_SECONDS = 300.0  # an event that has failed eight times may pause for 216 s
 _QUIET_SECONDS = 5.0
 _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What was seen at so many seconds; `oldest` is how long something has been out of step."""
+    """The samples at one time; `oldest` is how long something has been out of step."""
 
     at: float
     seen: Sample
@@ -39,7 +39,7 @@ class Moment:
 
 @dataclass(slots=True)
 class Run:
-    """A run of so many seconds; `idle` are looks at the app with nothing to do, in order."""
+    """A run of so many seconds; `idle` are samples of the idle app, in order."""
 
     stack: Stack
     load: Load
@@ -58,7 +58,7 @@ class Run:
         return time.monotonic() - self.began
 
     def soak(self) -> None:
-        """Let all go on until the time is over; the warm-up is a quarter, and a whole rotation."""
+        """Run until the time is over; the warm-up is a quarter, and at least one rotation."""
         with self._sampling():
             with self.load.started():
                 self.load.go()
@@ -85,7 +85,7 @@ class Run:
         return self.seconds - END_SECONDS - self.now
 
     def _rotate(self) -> None:
-        """Go once through all faults, and let a while of calm follow."""
+        """Cause each fault once, and then keep calm for a while."""
         for name, seconds, bring in self.trouble.rotation():
             if seconds > self._left():
                 return
@@ -108,7 +108,7 @@ class Run:
             time.sleep(min(left, _SAMPLE_SECONDS))
 
     def _settle(self) -> None:
-        """Let all come to an end, and look; raises TimeoutError where it does not."""
+        """Wait until everything has settled, and sample; raises TimeoutError if it does not."""
         self.phase = REST
         if not self.stack.settle(_SETTLE_SECONDS):
             raise TimeoutError("events are still under way, though no fault is left")
@@ -118,7 +118,7 @@ class Run:
 
     @contextmanager
     def _sampling(self) -> Iterator[None]:
-        """Look each second while in the block; raises RuntimeError where the host has gone."""
+        """Sample every second during the block; raises RuntimeError if the host has died."""
         ended = threading.Event()
         faults: list[OSError] = []
 

@@ -1,4 +1,4 @@
-"""What is seen of the app from outside: its process, as the kernel tells of it, and its log."""
+"""Observes the app from outside: its process, through the kernel's figures, and its log."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from bench.soak import values
 _KIBI = 1024
 _LINE = re.compile(r"^\S+ \S+ [A-Z]+ \[[^]]*\] keyvault-sync: (?P<message>.*)$")
 _UNCAUGHT = re.compile(r"(?!sync\.core\.errors\.SyncError: )[\w.]*(?:Error|Exception)(?:: |$)")
-"""How a traceback ends; what the app means to raise is a SyncError, of that very class."""
+"""The end of a traceback; the app only raises SyncError itself, never a subclass of it."""
 
 _REASON = re.compile(r"(?:^|: )(?P<reason>[A-Z][a-z]+(?:[A-Z][a-z]+)*|Bug|Conflict): ")
 _OVERLAP = 200
@@ -20,10 +20,9 @@ _OVERLAP = 200
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look; memory is in bytes, `anonymous` that of no file: heap and stacks above all.
+    """One sample; memory is in bytes, `anonymous` is not backed by files: mainly heap and stacks.
 
-    What no other process shares would be no measure: pages of libraries are in it as long as no
-    other Python runs.
+    Private memory would be no measure: it includes libraries' pages while no other Python runs.
     """
 
     resident: int
@@ -33,9 +32,9 @@ class Sample:
 
 
 def look(pid: int, ports: Mapping[int, str]) -> Sample:
-    """Look at a process that runs; raises OSError for one that does not.
+    """Sample a running process; raises OSError if it does not run.
 
-    `ports` name what a socket leads to, or comes in by.
+    `ports` name what a socket connects to, or is accepted on.
     """
     root = Path(f"/proc/{pid}")
     rows = (line.split() for line in (root / "smaps_rollup").read_text().splitlines()[1:])
@@ -55,7 +54,7 @@ def _descriptors(root: Path, ports: Mapping[int, str]) -> Mapping[str, int]:
     for descriptor in os.listdir(folder):  # noqa: PTH208 - names are all that is needed
         try:
             leads_to = (folder / descriptor).readlink().name
-        except FileNotFoundError:  # closed since
+        except FileNotFoundError:  # closed since then
             continue
         kind = leads_to.partition(":")[0] if ":" in leads_to else "file"
         counts[sockets.get(leads_to, kind)] += 1
@@ -63,7 +62,7 @@ def _descriptors(root: Path, ports: Mapping[int, str]) -> Mapping[str, int]:
 
 
 def _sockets(table: Path, ports: Mapping[int, str]) -> Mapping[str, str]:
-    """Name the machine's TCP sockets that lead to one of the ports, by how a descriptor shows."""
+    """Map the machine's TCP sockets on one of the ports to their names, by descriptor link."""
     found: dict[str, str] = {}
     for line in table.read_text().splitlines()[1:]:
         _, local, remote, _, *rest = line.split()
@@ -76,7 +75,7 @@ def _sockets(table: Path, ports: Mapping[int, str]) -> Mapping[str, str]:
 
 @dataclass(slots=True)
 class Log:
-    """The app's log, read as it grows: counts by reason, and what must not be there."""
+    """The app's log, read as it grows: counts by reason, and what must not occur."""
 
     path: Path
     reasons: Counter[str] = field(default_factory=Counter)
@@ -86,7 +85,7 @@ class Log:
     _tail: str = ""
 
     def read(self) -> None:
-        """Read what has been written since the last time, up to the last whole line."""
+        """Read the whole lines written since the last call."""
         with self.path.open("rb") as log:
             log.seek(self.size)
             new = log.read()

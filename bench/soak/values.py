@@ -1,6 +1,6 @@
-"""What the secrets of the soak hold, and the keys that each has to become.
+"""The values of the soak's secrets, and the keys that each must become.
 
-Written from docs/secrets.md, and sharing no code with what it judges.
+Written from docs/secrets.md, without sharing code with the app.
 """
 
 import base64
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from local.key_vault import Version, new_certificate
 
-MARKER = "plnt3dvalue2"  # 12 bytes, so that base64 of any value begins alike
+MARKER = "plnt3dvalue2"  # 12 bytes, so that base64 of every value begins alike
 SITE = "site"
 PLAIN = tuple(f"plain-{number:02}" for number in range(9))
 MOVING = tuple(f"moving-{number}" for number in range(2))
@@ -37,12 +37,12 @@ type Keys = Mapping[tuple[str, str], bytes]
 
 
 def secrets_of(own: str) -> tuple[str, ...]:
-    """Return the names of the Secrets that a vault with that own one may write."""
+    """Return the names of the Secrets that the vault with that own Secret may write."""
     return own, f"{own}-{_WORD}", f"{own}-{SITE}"
 
 
 def value(name: str) -> str:
-    """Make a new value for a secret of that name; it is found wherever it is told."""
+    """Return a new value for a secret of that name; a leak of it can be found anywhere."""
     match name.partition("-")[0]:
         case "site":
             return new_certificate(name)
@@ -52,7 +52,7 @@ def value(name: str) -> str:
 
 
 def tags(name: str, *, moved: bool = False) -> Mapping[str, str]:
-    """Return the tags of that name; some secrets can be moved to another Secret."""
+    """Return the tags for that name; some secrets can be moved to another Secret."""
     match name.partition("-")[0]:
         case "site":
             return {"k8s-type": "tls"}
@@ -64,7 +64,7 @@ def tags(name: str, *, moved: bool = False) -> Mapping[str, str]:
 
 
 def wanted(own: str, version: Version) -> Keys:
-    """Return what a version that is served has to be in the cluster."""
+    """Return the keys in the cluster that an enabled version must become."""
     match version.name.partition("-")[0]:
         case "site":
             return {(f"{own}-{SITE}", key): pem for key, pem in _tls(version.value).items()}
@@ -89,9 +89,9 @@ def places(own: str, name: str) -> frozenset[tuple[str, str]]:
 
 
 def leaks(told: str) -> list[str]:
-    """Return what leads to each planted value in a text, plain or in base64 at any offset.
+    """Return the text before each planted value, plain or in base64 at any offset.
 
-    Of a certificate: to its key, or to the name of PKCS#12's parts within the bundle.
+    For a certificate: before its key, or before the name of a PKCS#12 part in the bundle.
     """
     found = (told.find(trace) for trace in _TRACES)
     return [told[max(0, place - 80) : place] for place in found if place >= 0]

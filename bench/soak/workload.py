@@ -1,4 +1,4 @@
-"""What goes on all the while: each part on a thread, until told to rest or to end."""
+"""The load: each part runs on a thread until told to pause or to end."""
 
 import secrets
 import threading
@@ -23,9 +23,9 @@ _SECRET = "plain-01"  # noqa: S105 - a name
 
 @dataclass(slots=True)
 class Load:
-    """The load on one app; `calm` is set where nothing is ill, and has been for a while.
+    """The load on one app; `calm` is set if there has been no fault for a while.
 
-    `wrong` are answers of the app that should not have been.
+    `wrong` are incorrect responses of the app.
     """
 
     plots: list[Plot]
@@ -40,7 +40,7 @@ class Load:
 
     @contextmanager
     def started(self) -> Iterator[None]:
-        """Run it while in the block; raises what any part of it raised."""
+        """Run during the block; raises what any part of it raised."""
         acts: tuple[tuple[float, Callable[[Plot], None]], ...] = (
             (0.2, self._version),
             (12.0, self._burst),
@@ -61,21 +61,21 @@ class Load:
         self.check()
 
     def check(self) -> None:
-        """Raise what a part raised, if one has ended."""
+        """Raise the exception of a part, if one has ended."""
         for part in self._parts:
             if part.done():
                 part.result()
 
     def go(self) -> None:
-        """Begin, or go on."""
+        """Start, or continue."""
         self._running.set()
 
     def rest(self) -> None:
-        """Begin nothing more until `go`, but for the timer's passes."""
+        """Start nothing more until `go`, except the timer's passes."""
         self._running.clear()
 
     def _repeat(self, pause: float, act: Callable[[Plot], None], *, rests: bool = True) -> None:
-        """Do it every so many seconds, more or less, with any of the vaults."""
+        """Call `act` about every `pause` seconds, with a random vault."""
         while not self._ended.wait(DICE.uniform(0.5, 1.5) * pause):
             if rests:
                 self._running.wait()
@@ -104,7 +104,7 @@ class Load:
         self._ask("passes", lambda: str(self.app.fire()))
 
     def _call(self, plot: Plot) -> None:
-        """Ask over HTTP, rightly or wrongly."""
+        """Send a valid or an invalid HTTP request."""
         path, body = DICE.choice(_calls(plot.vault.name))
         host = self.app.host
 
@@ -119,7 +119,7 @@ class Load:
 
         def deliver() -> str:
             status = self.app.deliver(DICE.choice(_REFUSED)(plot.vault.name, secrets.token_hex(4)))
-            # Event Grid keeps an event of a vault that is not known and asks for another's Secret.
+            # Event Grid keeps an event of an unknown vault that asks for another vault's Secret.
             if status not in {HTTPStatus.ACCEPTED, HTTPStatus.INTERNAL_SERVER_ERROR}:
                 self.wrong.append(f"a refused event was answered {status}")
             return ""
@@ -127,7 +127,7 @@ class Load:
         self._ask("refused events", deliver)
 
     def _unknown_vault(self, plot: Plot) -> None:
-        """Deliver an event of a vault that is not there, though its name and its Secret may be."""
+        """Deliver an event of a missing vault, whose name or Secret may exist."""
         vault = f"a{secrets.token_hex(2)}-DS-AKV-{plot.namespace}-7"
         event = new_version(vault, _SECRET, secrets.token_hex(4))
         self._ask("unknown vaults", lambda: str(self.app.deliver(event)))
@@ -167,9 +167,9 @@ _REFUSED: tuple[Callable[[str, str], object], ...] = (
     _other_subscription,
     lambda vault, word: new_version(vault, _SECRET, word, data={"VaultName": f"weu-{word}"}),
     lambda _, word: new_version(f"off-{word}", _SECRET, word),
-    # Another vault, of another region, asks for the Secret of one that is there.
+    # Another vault, in another region, asks for an existing vault's Secret.
     lambda vault, word: new_version(f"a{word[:3]}{vault.removeprefix('weu')}", _SECRET, word),
     lambda vault, word: new_version(vault, f"{word}/{word}", word),
     lambda _, word: {word: word},
 )
-"""Events that the app turns away, each for another reason: by vault, and a word not used yet."""
+"""Events that the app refuses, each for another reason; `{}` takes a vault and an unused word."""

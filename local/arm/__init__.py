@@ -1,4 +1,4 @@
-"""Azure Resource Manager on loopback: endpoints of AKS clusters, and a search for vaults."""
+"""Azure Resource Manager on loopback: endpoints of AKS clusters, and the search for vaults."""
 
 from local.arm.manager import ResourceManager
 from local.arm.server import HOST, RESOURCE, resource_manager_app

@@ -1,4 +1,4 @@
-"""What Azure Resource Manager knows, and what the one identity may see of it."""
+"""The state of Azure Resource Manager, and what the identity may see of it."""
 
 import base64
 import threading
@@ -27,11 +27,11 @@ class _Cluster:
 
 @dataclass(slots=True)
 class ResourceManager:
-    """What the resource manager knows, and what the one identity may see of it.
+    """The state of the resource manager, and what the identity may see of it.
 
-    `page_size` is the most that a search gives at once. `requests` counts by `graph`, `name` and
-    `credential`. A subscription that the identity may not read is left out of a search, which does
-    not tell; a search is refused where none is left.
+    `page_size` is the maximum number of search results per page. `requests` counts by `graph`,
+    `name` and `credential`. A search silently skips subscriptions that the identity may not read;
+    it is refused if none is left.
     """
 
     token_valid: Callable[[str], bool] = bool
@@ -45,7 +45,7 @@ class ResourceManager:
     _faults: Plans[str] = field(default_factory=Plans[str])
 
     def put_cluster(self, resource_id: str, server: str, ca_pem: bytes) -> None:
-        """Make an AKS cluster, or give it another endpoint or authority."""
+        """Create an AKS cluster, or give it another endpoint or authority."""
         with self._lock:
             self._clusters[resource_id.lower()] = _Cluster(server, ca_pem)
 
@@ -55,22 +55,22 @@ class ResourceManager:
             del self._clusters[resource_id.lower()]
 
     def show_vault(self, resource_id: str) -> None:
-        """Let searches find the vault."""
+        """Make the vault visible to searches."""
         with self._lock:
             self._vaults[resource_id.lower()] = resource_id
 
     def hide_vault(self, resource_id: str) -> None:
-        """Let no search find it, as one that was deleted."""
+        """Hide the vault from searches, as if it were deleted."""
         with self._lock:
             self._vaults.pop(resource_id.lower(), None)
 
     def reader(self, subscription: str, *, granted: bool) -> None:
-        """Grant the identity the role Reader in the subscription, or take it away."""
+        """Grant the identity the role Reader in the subscription, or revoke it."""
         with self._lock:
             (self._unread.discard if granted else self._unread.add)(subscription.lower())
 
     def cluster_user(self, resource_id: str, *, granted: bool) -> None:
-        """Grant the identity the Cluster User role on the cluster, or take it away."""
+        """Grant the identity the Cluster User role on the cluster, or revoke it."""
         with self._lock:
             (self._closed.discard if granted else self._closed.add)(resource_id.lower())
 
@@ -80,18 +80,18 @@ class ResourceManager:
         self.plan(Fault(status, headers=named), requests)
 
     def plan(self, fault: Fault, requests: int | None = 1, about: str = "") -> Healing:
-        """Let any fault happen to requests whose path or body has that text, in any case.
+        """Apply a fault to requests whose path or body contains that text, in any case.
 
-        Return what ends it.
+        Return a function that ends it.
         """
         return self._faults.plan(fault, requests, lambda asked: about.lower() in asked.lower())
 
     def take_fault(self, asked: str) -> Fault | None:
-        """Return what happens to a request with that path and body, and count it off."""
+        """Return the fault for a request with that path and body, and count it down."""
         return self._faults.take(asked)
 
     def kubeconfig(self, resource_id: str) -> str:
-        """Return what AKS gives a user of a cluster that Entra ID guards."""
+        """Return the kubeconfig that AKS gives to a user of a cluster with Entra ID."""
         with self._lock:
             self.requests["credential"] += 1
             cluster = self._clusters.get(resource_id.lower())
@@ -111,7 +111,7 @@ class ResourceManager:
         return _kubeconfig(resource_id.rpartition("/")[2], cluster)
 
     def is_free(self, subscription: str, name: str) -> bool:
-        """Tell whether a new vault could have that name: none has it in any subscription."""
+        """Return whether a new vault could have that name: none has it in any subscription."""
         with self._lock:
             self.requests["name"] += 1
             hidden = subscription.lower() in self._unread
@@ -127,7 +127,7 @@ class ResourceManager:
         return name.lower() not in taken
 
     def search(self, query: str, subscriptions: Sequence[str], top: int, link: str | None) -> Page:
-        """Run the query over what the identity may read, from where the link left off."""
+        """Run the query over what the identity may read, from the link's position."""
         with self._lock:
             self.requests["graph"] += 1
             readable = {subscription.lower() for subscription in subscriptions} - self._unread

@@ -1,4 +1,4 @@
-"""How Azure Resource Manager refuses."""
+"""The errors of Azure Resource Manager."""
 
 
 class RefusedError(Exception):
@@ -24,5 +24,5 @@ _CODES = {
 
 
 def on_demand(status: int) -> RefusedError:
-    """Return how the resource manager words that status."""
+    """Return the resource manager's error for that status."""
     return RefusedError(status, _CODES.get(status, "InternalServerError"), "On demand.")

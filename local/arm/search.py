@@ -1,4 +1,4 @@
-"""The one form of Resource Graph query that is understood here."""
+"""The one form of Resource Graph query that this emulator understands."""
 
 import base64
 import re
@@ -20,7 +20,7 @@ type Fields = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of what a search found; `link` leads to the rest."""
+    """One page of search results; `link` leads to the rest."""
 
     rows: tuple[Fields, ...]
     total: int
@@ -30,7 +30,7 @@ class Page:
 def search(
     query: str, ids: Iterable[str], subscriptions: Collection[str], size: int, link: str | None
 ) -> Page:
-    """Run the query over the resources with those ids, from where the link left off."""
+    """Run the query over the resources with those ids, from the link's position."""
     told = _QUERY.fullmatch(query)
     if told is None:
         raise RefusedError(

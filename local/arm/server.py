@@ -118,7 +118,7 @@ def _check_version(request: web.Request, operation: str) -> None:
 
 
 def _named(text: str) -> str:
-    """Return the vault's name of a request that asks whether it is free."""
+    """Return the vault name of an availability request."""
     try:
         body: object = json.loads(text)
     except ValueError:
@@ -130,7 +130,7 @@ def _named(text: str) -> str:
 
 
 def _asked(text: str) -> tuple[str, list[str], int, str | None]:
-    """Return query, subscriptions, page size and link of a request for a search."""
+    """Return query, subscriptions, page size and link of a search request."""
     try:
         body: object = json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Event Grid on one machine: a topic that publishers post to, and delivery at least once."""
+"""Event Grid on one machine: a topic that publishers post to, and at-least-once delivery."""
 
 from local.event_grid.faults import Faults
 from local.event_grid.grid import Counts, DeadLetter, EventGrid, Subscription

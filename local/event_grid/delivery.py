@@ -1,4 +1,4 @@
-"""The deliveries themselves: HTTP posts to the webhooks, on the loop that serves the topic."""
+"""The deliveries: HTTP posts to the webhooks, on the loop that serves the topic."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from local.event_grid.schema import deliverable
 
 
 async def deliver(grid: EventGrid, answer_seconds: float) -> AsyncGenerator[None]:
-    """Deliver the grid's events until resumed; what is under way by then is broken off."""
+    """Deliver the grid's events until resumed; then cancel the deliveries in progress."""
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
     patience = ClientTimeout(total=None, sock_connect=answer_seconds, sock_read=answer_seconds)
@@ -28,7 +28,7 @@ async def deliver(grid: EventGrid, answer_seconds: float) -> AsyncGenerator[None
         grid.connect(courier)
         yield
         grid.connect(None)
-        await asyncio.sleep(0)  # what was handed over before becomes a task, to be cancelled too
+        await asyncio.sleep(0)  # earlier handovers become tasks, which are cancelled too
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -37,7 +37,7 @@ async def deliver(grid: EventGrid, answer_seconds: float) -> AsyncGenerator[None
 async def _in_turn(
     session: ClientSession, grid: EventGrid, deliveries: list[Delivery], delay: float
 ) -> None:
-    """Make the first attempts one after the other, then the retries side by side."""
+    """Make the first attempts one after the other, then the retries concurrently."""
     await asyncio.sleep(delay)
     async with asyncio.TaskGroup() as retries:
         for delivery in deliveries:

@@ -1,4 +1,4 @@
-"""The faults that an at-least-once channel may have, on demand."""
+"""Faults of an at-least-once channel, injected on demand."""
 
 import random
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from local.event_grid.schema import Event
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What is to go wrong with each event that comes from now on.
+    """The faults of each event from now on.
 
-    `delay` is in seconds. `reorder` events are held, then delivered last one first.
-    `drop_next` events are lost, and others with probability `drop`.
+    `delay` is in seconds. `reorder` events are held, then delivered in reverse order. `drop_next`
+    events are lost, and others with probability `drop`.
     """
 
     double: bool = False
@@ -22,9 +22,9 @@ class Faults:
 
 
 class FaultyChannel:
-    """Turns the events that come in into batches that go out; not safe for threads.
+    """Turns incoming events into outgoing batches; not thread-safe.
 
-    The events of a batch go out one after the other, the batches side by side.
+    The events of a batch go out one after the other, the batches concurrently.
     """
 
     def __init__(self, faults: Faults) -> None:
@@ -34,11 +34,11 @@ class FaultyChannel:
 
     @property
     def held(self) -> int:
-        """How many events wait for others to overtake them."""
+        """How many events are held until later ones overtake them."""
         return len(self._held)
 
     def take(self, event: Event) -> list[list[Event]] | None:
-        """Return the batches to deliver now; None where the event is lost."""
+        """Return the batches to deliver now; None if the event is lost."""
         if self._loses():
             return None
         copies = [event] * (2 if self.faults.double else 1)
@@ -48,7 +48,7 @@ class FaultyChannel:
         return self.release() if self.held >= self.faults.reorder else []
 
     def release(self) -> list[list[Event]]:
-        """Let go what is held, last one first."""
+        """Release the held events, in reverse order."""
         released, self._held = self._held[::-1], []
         return [released] if released else []
 

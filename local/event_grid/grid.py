@@ -1,4 +1,4 @@
-"""The topic's state: its subscriptions, the deliveries under way, dead letters and counts."""
+"""The topic's state: its subscriptions, deliveries in progress, dead letters and counts."""
 
 import random
 import threading
@@ -16,7 +16,7 @@ _JITTER = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A webhook and the event types it wants; no types means all of them."""
+    """A webhook and the event types it receives; no types means all of them."""
 
     name: str
     url: str
@@ -28,7 +28,7 @@ class Subscription:
 
 @dataclass(slots=True)
 class Delivery:
-    """One event on its way to one subscription."""
+    """The delivery of one event to one subscription."""
 
     event: Event
     subscription: Subscription
@@ -38,7 +38,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event given up; `status` is the last answer, None where there was none."""
+    """An undeliverable event; `status` is the last response, None if there was none."""
 
     event: Event
     subscription: str
@@ -48,9 +48,9 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Events accepted and dropped, and deliveries by how they went.
+    """Events accepted and dropped, and deliveries by their result.
 
-    `pending` are the events held and the deliveries under way or waiting for a retry.
+    `pending` are held events, and deliveries in progress or waiting for a retry.
     """
 
     accepted: int
@@ -66,10 +66,10 @@ type Courier = Callable[[list[Delivery], float], None]
 
 
 class EventGrid:
-    """One topic. Every method may be called from any thread.
+    """One topic; thread-safe.
 
     `time_scale` multiplies the retry schedule and the time to live, so that a local run need not
-    wait as Azure does. Deliveries run while the application made of the grid is served.
+    wait as long as Azure does. Deliveries run while the grid's application is served.
     """
 
     def __init__(self, topic: str, key: str, *, time_scale: float = 1.0) -> None:
@@ -85,14 +85,14 @@ class EventGrid:
         self._dead: list[DeadLetter] = []
 
     def connect(self, courier: Courier | None) -> None:
-        """Hand deliveries to that courier from now on; what another had under way is forgotten."""
+        """Use that courier from now on, and forget the deliveries of the previous one."""
         with self._changed:
             self._courier = courier
             self._under_way = 0
             self._changed.notify_all()
 
     def subscribe(self, subscription: Subscription) -> None:
-        """Deliver to that webhook from now on; a subscription of the same name is replaced."""
+        """Deliver to that webhook from now on; replaces a subscription of the same name."""
         with self._changed:
             self._subscriptions[subscription.name] = subscription
 
@@ -102,13 +102,13 @@ class EventGrid:
             del self._subscriptions[name]
 
     def inject(self, faults: Faults) -> None:
-        """Let those faults happen instead of the present ones; held events are let go."""
+        """Apply those faults instead of the present ones, and release held events."""
         with self._changed:
             held, self._channel = self._channel.release(), FaultyChannel(faults)
             self._start(held)
 
     def accept(self, events: Iterable[object]) -> None:
-        """Take events of either schema, all or none, and return at once; raise MalformedError."""
+        """Accept events of either schema, all or none, without waiting; raises MalformedError."""
         checked = [read_event(event, self.topic) for event in events]
         with self._changed:
             for event in checked:
@@ -120,7 +120,7 @@ class EventGrid:
                     self._start(batches)
 
     def settle(self, delivery: Delivery, status: int | None) -> float | None:
-        """Note an attempt's answer; return the seconds until the next one, None for no more."""
+        """Record an attempt's response; return the seconds until the next one, None for no more."""
         with self._changed:
             delivery.attempts += 1
             self._counter["attempts"] += 1
@@ -150,12 +150,12 @@ class EventGrid:
             )
 
     def dead_letters(self) -> tuple[DeadLetter, ...]:
-        """Return the events given up, oldest first."""
+        """Return the undeliverable events, oldest first."""
         with self._changed:
             return tuple(self._dead)
 
     def wait_idle(self, seconds: float) -> bool:
-        """Wait until nothing is pending; return False where that takes longer."""
+        """Wait until nothing is pending; return False if that takes longer."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._pending(), seconds)
 

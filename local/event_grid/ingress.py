@@ -1,4 +1,4 @@
-"""The topic's endpoint, as publishers know it."""
+"""The topic's endpoint for publishers."""
 
 import hmac
 import json
@@ -16,7 +16,7 @@ _BODY_LIMIT = 1024 * 1024
 def event_grid_app(
     grid: EventGrid, *, answer_seconds: float = retry.ANSWER_SECONDS
 ) -> web.Application:
-    """Make the application that takes the grid's events and, while served, delivers them."""
+    """Return the application that accepts the grid's events and, while served, delivers them."""
 
     async def publish(request: web.Request) -> web.Response:
         key = request.headers.get("aeg-sas-key", "")

@@ -1,4 +1,4 @@
-"""Publishes to a topic with the real client, without holding up whoever has an event."""
+"""Publishes to a topic with the real client, without blocking the caller."""
 
 import json
 import logging
@@ -19,16 +19,16 @@ _RETRIES = 3
 
 
 class Publisher:
-    """Sends events in the order they came, from a thread of its own; leaving the block ends it.
+    """Sends events in their order of arrival, from its own thread; leaving the block ends it.
 
-    `ca` and `proxy` say whom to trust and which way to go, where the environment does not.
+    `ca` and `proxy` override the environment's.
     """
 
     def __init__(
         self, endpoint: str, key: str, *, ca: Path | None = None, proxy: str | None = None
     ) -> None:
         self._client = EventGridPublisherClient(endpoint, AzureKeyCredential(key))
-        self._send_one = partial(  # the client ignores options of its own, and heeds a call's
+        self._send_one = partial(  # the client ignores its own options, but not a call's
             self._client.send,
             retry_total=_RETRIES,
             connection_verify=True if ca is None else str(ca),
@@ -51,14 +51,14 @@ class Publisher:
         self._client.close()
 
     def publish(self, event: Mapping[str, object]) -> None:
-        """Hand over one event, of either schema as a mapping, and return at once."""
+        """Queue one event, a mapping in either schema, and return at once."""
         sent = self._thread.submit(self._send, json.loads(json.dumps(event)))
         with self._guard:
             self._unsent.add(sent)
         sent.add_done_callback(self._forget)
 
     def wait_sent(self, seconds: float) -> bool:
-        """Wait until all that was handed over is with the topic; False where it takes longer."""
+        """Wait until the topic has everything queued so far; False if that takes longer."""
         with self._guard:
             unsent = set(self._unsent)
         return not wait(unsent, seconds).not_done

@@ -1,4 +1,4 @@
-"""When a delivery is tried again, and when it is given up.
+"""Decides when a delivery is retried, and when it is given up.
 
 The rules are those of "Event Grid message delivery and retry" for webhook endpoints.
 """
@@ -17,16 +17,16 @@ _ACCEPTED = frozenset({200, 201, 202, 203, 204})
 
 
 def accepted(status: int | None) -> bool:
-    """Tell whether that answer ends the delivery well; None stands for no answer."""
+    """Return whether that status means success; None stands for no response."""
     return status in _ACCEPTED
 
 
 def futile(status: int | None) -> bool:
-    """Tell whether that answer makes another attempt pointless."""
+    """Return whether that status makes another attempt pointless."""
     return status in _FUTILE
 
 
 def pause(attempts: int, status: int | None) -> float:
-    """Return the seconds to wait after so many attempts, the last of which got that answer."""
+    """Return the seconds to wait after so many attempts, the last of which had that status."""
     steps = chain(_STEPS[attempts - 1 :], repeat(_LAST_STEP))
     return max(next(steps), _FLOORS.get(status or 0, 0.0))

@@ -1,4 +1,4 @@
-"""The two event schemas: what a topic accepts, and what a subscription gets."""
+"""The two event schemas: what a topic accepts, and what a subscription receives."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -17,13 +17,13 @@ class Schema(StrEnum):
 
 
 class MalformedError(Exception):
-    """The event is none of either schema; the message names the field."""
+    """The event fits neither schema; the message names the field."""
 
 
 def read_event(raw: object, topic: str) -> Event:
-    """Check an event and stamp what the service adds; raise MalformedError.
+    """Check an event and add what the service adds; raises MalformedError.
 
-    A topic in the event stays: the system topic of a vault carries the vault's resource id.
+    A topic in the event stays: the system topic of a vault has the vault's resource id.
     """
     if not isinstance(raw, Mapping):
         raise MalformedError("an event must be an object")
@@ -42,14 +42,14 @@ def read_event(raw: object, topic: str) -> Event:
 
 
 def event_type(event: Event) -> str:
-    """Return the event's type, in whichever schema it is."""
+    """Return the event's type, in either schema."""
     return str(event["type"] if "specversion" in event else event["eventType"])
 
 
 def deliverable(event: Event, schema: Schema) -> tuple[object, str]:
     """Return body and content type of a delivery.
 
-    What came as a CloudEvent is delivered as one, as the service has no way back.
+    A CloudEvent is always delivered as one, since the service cannot convert it back.
     """
     if schema is Schema.EVENT_GRID and "specversion" not in event:
         return [event], "application/json; charset=utf-8"

@@ -1,1 +1,1 @@
-"""The Functions host on one machine: it serves an app through Microsoft's own runtime library."""
+"""The Functions host on one machine: serves an app through Microsoft's own runtime library."""

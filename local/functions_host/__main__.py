@@ -22,7 +22,7 @@ _ANSWER_SECONDS = 0.5
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; return 1 where the app cannot be served."""
+    """Serve until SIGTERM or SIGINT; return 1 if the app cannot be served."""
     options = _options()
     _log_to_stderr()
     try:
@@ -79,13 +79,13 @@ async def _serve(options: argparse.Namespace) -> int:
     runner.server.pre_shutdown()
     if not await worker.drain(_GRACE_SECONDS):
         print("stopped with invocations still running", file=sys.stderr, flush=True)
-        os._exit(0)  # a sync function's thread would keep the interpreter from leaving
+        os._exit(0)  # a thread of a synchronous function would keep the interpreter alive
     await runner.cleanup()
     return 0
 
 
 class _Leash(asyncio.Protocol):
-    """A pipe from whoever started the host: its end is theirs, however that came about."""
+    """A pipe from the process that started the host; it closes however that process ends."""
 
     def __init__(self, stopped: asyncio.Event) -> None:
         self._stopped = stopped

@@ -28,14 +28,14 @@ _BODY_LIMIT = 100 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class HostJson:
-    """What this host honours of an app's host.json."""
+    """The parts of an app's host.json that this host supports."""
 
     route_prefix: str
     concurrency: int
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read `extensions.http`; raise OSError or ValueError where the file cannot be read."""
+        """Read `extensions.http`; raises OSError or ValueError if the file cannot be read."""
         settings = json.loads((folder / "host.json").read_text())
         http = settings.get("extensions", {}).get("http", {})
         bound: int = http.get("maxConcurrentRequests", 100)
@@ -50,7 +50,7 @@ def host_app(
     timer: bool,
     authentication: Authentication | None = None,
 ) -> web.Application:
-    """Make the application; without `timer` the timers run only when the admin asks.
+    """Return the application; without `timer`, timers run only when the admin asks.
 
     Raises ValueError for a route or a schedule that cannot be served.
     """

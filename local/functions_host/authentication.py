@@ -1,4 +1,4 @@
-"""App Service authentication before the host: who calls is told in headers that clients cannot set.
+"""App Service authentication in front of the host: headers that clients cannot set name the caller.
 
 https://learn.microsoft.com/azure/app-service/overview-authentication-authorization
 """
@@ -31,7 +31,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """Whom the platform knows; without `required` it lets strangers pass, and says nobody."""
+    """The callers that the platform knows; without `required` it admits unnamed strangers."""
 
     principals: Mapping[str, Principal] = field(repr=False)
     required: bool = True
@@ -39,7 +39,7 @@ class Authentication:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self | None:
-        """Read what the platform gives to an app; None where authentication is off.
+        """Read what the platform gives to an app; None if authentication is off.
 
         Raises ValueError, or a KeyError or TypeError for JSON of another form.
         """

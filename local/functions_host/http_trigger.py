@@ -19,9 +19,9 @@ type Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def add_http_routes(app: web.Application, worker: Worker, keys: Keys, prefix: str) -> None:
-    """Route every HTTP function; raise ValueError for a template richer than `a/{name}/b`.
+    """Route every HTTP function; raises ValueError for a template beyond `a/{name}/b`.
 
-    As in the real host a method that no function takes is not found, HEAD and OPTIONS included:
+    As in the real host, a method without a function is not found, HEAD and OPTIONS included:
     https://github.com/Azure/azure-functions-host/issues/10098, and 11625 there.
     """
     some: set[str] = set()
@@ -58,7 +58,7 @@ async def _not_found(_: web.Request) -> web.Response:
 
 
 async def _request_datum(request: web.Request) -> Datum:
-    # As in the real host, see _query: what comes in chunks, without a length, is not handed on.
+    # As in the real host, see _query: a chunked body, without a length, is not passed on.
     body = await request.read() if request.content_length else b""
     return Datum(
         {
@@ -74,7 +74,7 @@ async def _request_datum(request: web.Request) -> Datum:
 
 
 def _query(request: web.Request) -> dict[str, str]:
-    """Join what is there several times and drop what is empty, as the host does for this worker.
+    """Join repeated parameters and drop empty ones, as the host does for this worker.
 
     GrpcMessageConversionExtensions.ToRpcHttp in Azure/azure-functions-host.
     """

@@ -1,4 +1,4 @@
-"""The host's keys and what each of them opens."""
+"""The host's keys and what each of them allows."""
 
 import hmac
 import secrets
@@ -15,14 +15,14 @@ def _new_key() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The master key opens everything, the two others one door each; one not given is made."""
+    """The master key allows everything, the others one thing each; missing keys are generated."""
 
     master: str = field(default_factory=_new_key, repr=False)
     function: str = field(default_factory=_new_key, repr=False)
     event_grid: str = field(default_factory=_new_key, repr=False)
 
     def open_http(self, level: AuthLevel, request: web.Request) -> bool:
-        """Tell whether the request may call a function of that level."""
+        """Return whether the request may call a function of that level."""
         match level:
             case AuthLevel.ANONYMOUS:
                 return True
@@ -32,7 +32,7 @@ class Keys:
                 return _presents(request, self.master)
 
     def open_webhook(self, request: web.Request) -> bool:
-        """Tell whether the request may bring events (system key `eventgrid_extension`)."""
+        """Return whether the request may deliver events (system key `eventgrid_extension`)."""
         return _presents(request, self.event_grid, self.master)
 
 

@@ -1,4 +1,4 @@
-"""What the runtime library builds of the host's protobuf messages, as plain objects.
+"""The host's protobuf messages that the runtime library builds, as plain objects.
 
 The runtime gets this module itself as its `protos`, and reads names and constants from it.
 """
@@ -16,7 +16,7 @@ class BindingInfo(SimpleNamespace):
 
 
 class RpcRetryOptions(SimpleNamespace):
-    """A function's retry policy, which only a queueing trigger would honour."""
+    """A function's retry policy, which only a queueing trigger would use."""
 
 
 class RpcFunctionMetadata(SimpleNamespace):
@@ -28,14 +28,14 @@ class RpcFunctionMetadata(SimpleNamespace):
 
 
 class RpcException(SimpleNamespace):
-    """What went wrong in the worker."""
+    """An error in the worker."""
 
     message: str
     stack_trace: str
 
 
 class StatusResult(SimpleNamespace):
-    """How a request to the worker ended; `exception` is set on failure alone."""
+    """The result of a request to the worker; `exception` is set only on failure."""
 
     Failure: ClassVar[int] = 0
     Success: ClassVar[int] = 1
@@ -48,12 +48,12 @@ class WorkerMetadata(SimpleNamespace):
 
 
 class WorkerInitResponse(SimpleNamespace):
-    """The answer to the request that indexes the app."""
+    """The response to the request that indexes the app."""
 
     result: StatusResult
 
 
 class FunctionMetadataResponse(SimpleNamespace):
-    """The answer that lists the functions; None where the folder holds no app."""
+    """The response that lists the functions; None if the folder contains no app."""
 
     function_metadata_results: list[RpcFunctionMetadata] | None

@@ -1,4 +1,4 @@
-"""Timer triggers: when they are due, and never two runs of one at once."""
+"""Timer triggers: when they are due, without overlapping runs."""
 
 import asyncio
 import json
@@ -21,13 +21,13 @@ _INTERVAL = re.compile(r"([01]?\d|2[0-3]):([0-5]\d):([0-5]\d)")
 _FIELDS = 6
 
 type Schedule = Callable[[datetime], datetime]
-"""Gives the first occurrence after a moment, both in UTC, the zone of the real host."""
+"""Returns the first occurrence after a time, both in UTC, the zone of the real host."""
 
 
 def read_schedule(text: str, settings: Mapping[str, str]) -> Schedule:
-    """Read six-field NCRONTAB or `hh:mm:ss`; raise ValueError for anything else.
+    """Parse six-field NCRONTAB or `hh:mm:ss`; raises ValueError for anything else.
 
-    A text in per cent signs is the name of the setting that holds the schedule.
+    A text in per cent signs is the name of the setting that contains the schedule.
     """
 
     def setting(found: re.Match[str]) -> str:
@@ -62,7 +62,7 @@ def _next(expression: str, after: datetime) -> datetime:
 
 
 class Timer:
-    """One timer function; its runs, scheduled or asked for, follow one another."""
+    """One timer function; its runs, scheduled or requested, never overlap."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Timer:
         self._turn = asyncio.Lock()
 
     async def keep(self) -> None:
-        """Run the function whenever it is due; a moment that passes during a run is skipped."""
+        """Run the function whenever it is due; skips times that pass during a run."""
         if self._run_on_startup:
             await self._fire_and_go_on()
         due = datetime.now(UTC)
@@ -89,7 +89,7 @@ class Timer:
             await self._fire_and_go_on()
 
     async def fire(self) -> None:
-        """Run the function now, once its present run is over; raise what the invocation raises."""
+        """Run the function now, after its present run; raises what the invocation raises."""
         async with self._turn:
             now = datetime.now(UTC)
             last, self._last = self._last, now

@@ -1,4 +1,4 @@
-"""What an app's functions listen to, read from the bindings that indexing gives."""
+"""The triggers of an app's functions, read from the bindings found by indexing."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from local.functions_host.protos import RpcFunctionMetadata
 
 
 class AuthLevel(StrEnum):
-    """Whose key an HTTP trigger asks for."""
+    """The level of key that an HTTP trigger requires."""
 
     ANONYMOUS = "ANONYMOUS"
     FUNCTION = "FUNCTION"
@@ -26,7 +26,7 @@ class HttpTrigger:
 
 @dataclass(frozen=True, slots=True)
 class TimerTrigger:
-    """A schedule as the binding spells it, `%SETTING%` unresolved."""
+    """A schedule as written in the binding, with `%SETTING%` unresolved."""
 
     schedule: str
     run_on_startup: bool
@@ -34,12 +34,12 @@ class TimerTrigger:
 
 @dataclass(frozen=True, slots=True)
 class EventGridTrigger:
-    """Whatever the webhook brings for the function's name."""
+    """Events that the webhook receives for the function's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnservedTrigger:
-    """A trigger of a kind that this host does not listen to."""
+    """A trigger of a kind that this host does not support."""
 
     kind: str
 

@@ -1,6 +1,6 @@
-"""The Event Grid webhook: handshakes answered by the host, one invocation per event.
+"""The Event Grid webhook: the host answers handshakes and invokes the function once per event.
 
-As in the Event Grid extension of the real host, functions are told apart by `functionName`.
+As in the Event Grid extension of the real host, `functionName` selects the function.
 """
 
 import asyncio

@@ -26,7 +26,7 @@ _running: dict[str, str] = {}  # the function's name by invocation
 
 
 class IndexingError(Exception):
-    """The folder holds no app that can be indexed; the message is the runtime's."""
+    """The folder contains no app that can be indexed; the message is the runtime's."""
 
 
 class InvocationFailedError(Exception):
@@ -44,7 +44,7 @@ class Worker:
 
     @classmethod
     async def index(cls, folder: Path, concurrency: int) -> Self:
-        """Index the app in the folder; raise IndexingError with the reason where that fails."""
+        """Index the app in the folder; raises IndexingError with the reason on failure."""
         sys.path.insert(0, str(folder))
         runtime.start_threadpool_executor()
         request = SimpleNamespace(
@@ -66,9 +66,9 @@ class Worker:
         return cls({function.name: function for function in found}, concurrency)
 
     async def invoke(self, function: Function, payload: Datum) -> Datum | None:
-        """Invoke the function and return its `$return`; raise InvocationFailedError if it fails.
+        """Invoke the function and return its `$return`; raises InvocationFailedError if it fails.
 
-        At most `concurrency` run at a time, the others wait for their turn.
+        At most `concurrency` invocations run at a time; the others wait.
         """
         async with self._slots:
             invocation = str(uuid.uuid4())
@@ -96,7 +96,7 @@ class Worker:
         return answer
 
     async def drain(self, seconds: float) -> bool:
-        """Wait until nothing runs; return False where that takes longer than the seconds."""
+        """Wait until nothing runs; return False if that takes longer than the seconds."""
         try:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
@@ -106,7 +106,7 @@ class Worker:
 
 
 def current_invocation() -> tuple[str, str] | None:
-    """Name the function and the invocation that the calling thread or task works for."""
+    """Return the names of the function and the invocation of the calling thread or task."""
     invocation: str | None = runtime.invocation_id_cv.get()
     if invocation is None or invocation not in _running:
         return None

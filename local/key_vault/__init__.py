@@ -1,4 +1,4 @@
-"""A Key Vault on loopback: vaults as state machines, and the data plane's HTTP in front of them."""
+"""Key Vault on loopback: vaults as state machines behind the data plane's HTTP."""
 
 from local.key_vault.certificates import new_certificate
 from local.key_vault.faults import Faults, Kind

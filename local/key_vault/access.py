@@ -1,4 +1,4 @@
-"""Who may do what in a vault, as its role assignments would say."""
+"""What callers may do in a vault, as its role assignments would say."""
 
 from dataclasses import dataclass
 
@@ -21,21 +21,21 @@ _ACTIONS: dict[Kind, str] = {
 
 @dataclass(slots=True)
 class Access:
-    """The requests that one vault refuses to every caller; none at first."""
+    """The kinds of request that one vault refuses to every caller; none at first."""
 
     _resource_id: str
     _denied: frozenset[Kind] = frozenset()
 
     def deny(self, *kinds: Kind) -> None:
-        """Refuse these kinds of request over HTTP with 403, or all where none is named."""
+        """Refuse these kinds of request over HTTP with 403, or all if none is named."""
         self._denied = frozenset(kinds or _ACTIONS)
 
     def allow(self) -> None:
-        """Lift what `deny` refused."""
+        """Undo `deny`."""
         self._denied = frozenset()
 
     def check(self, kind: Kind, name: str) -> None:
-        """Raise `Refused` where the caller may not."""
+        """Raise `Refused` if the caller may not."""
         if kind in self._denied:
             action = f"Microsoft.KeyVault/vaults/secrets/{_ACTIONS[kind]}"
             raise forbidden(action, f"{self._resource_id}/secrets/{name}".rstrip("/"))

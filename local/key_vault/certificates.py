@@ -1,4 +1,4 @@
-"""What the secret behind a certificate holds: its key and chain as Key Vault writes them."""
+"""The value of the secret behind a certificate: key and chain as Key Vault writes them."""
 
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
@@ -15,9 +15,9 @@ _LIFETIME = timedelta(days=30)
 
 
 def new_certificate(common_name: str) -> str:
-    """Make a key and its certificate; return the PKCS#12 without a password, in base64.
+    """Create a key and its certificate; return the PKCS#12 without a password, in base64.
 
-    An issuing authority and its root are in it, in no useful order.
+    It also contains an issuing authority and its root, in no useful order.
     """
     root, issuing, leaf = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
     authorities = [

@@ -1,4 +1,4 @@
-"""What a vault tells Event Grid, in Event Grid's own schema."""
+"""The events that a vault sends to Event Grid, in Event Grid's own schema."""
 
 import uuid
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class EventSource:
     publish: Publish
 
     def tell(self, happening: Happening, kind: ObjectType, version: Version) -> None:
-        """Publish what happened to that version.
+        """Publish an event about that version.
 
         https://learn.microsoft.com/azure/event-grid/event-schema-key-vault
         """

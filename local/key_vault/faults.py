@@ -1,4 +1,4 @@
-"""What may go wrong with a vault's answers, on demand of a test."""
+"""Faults that tests can inject into a vault's responses."""
 
 import math
 import threading
@@ -22,12 +22,12 @@ type Kind = Literal[
     "get_deleted",
 ]
 type Part = Literal["challenge", "first_page", "next_page", "current", "version"]
-"""What a request is besides its kind: one without a token, or which page or version it asks for."""
+"""A request's part besides its kind: one without a token, or the requested page or version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as a plan sees it."""
+    """A request as fault plans see it."""
 
     kind: Kind
     name: str
@@ -44,11 +44,11 @@ class _Window:
 
 @dataclass(slots=True)
 class Faults:
-    """The faults planned for one vault; they meet HTTP requests only, except for stale reads.
+    """The faults planned for one vault; they affect only HTTP requests, except for stale reads.
 
-    Each plan takes the next `requests` requests (None: all, until `clear`), of one kind and for
-    one secret if those are named. Of several plans that fit, the oldest goes first. Requests
-    without a token are met by a plan for the challenge alone.
+    Each plan applies to the next `requests` requests (None: all, until `clear`), optionally only of
+    one kind and for one secret. If several plans match, the oldest applies first. Only a plan for
+    the challenge applies to requests without a token.
     """
 
     _clock: Callable[[], float]
@@ -70,7 +70,7 @@ class Faults:
         self.plan(_throttled(retry_after), requests, kind, name)
 
     def limit(self, requests: int, seconds: float) -> None:
-        """Serve so many requests in a window of so many seconds, and answer 429 to the others."""
+        """Serve that many requests per window of `seconds`, and answer 429 to the others."""
         with self._lock:
             self._window = _Window(requests, seconds)
 
@@ -91,13 +91,13 @@ class Faults:
         kind: Kind | None = None,
         name: str | None = None,
     ) -> None:
-        """Answer so much later."""
+        """Delay the response by that many seconds."""
         self.plan(Fault(delay=seconds), requests, kind, name)
 
     def reset(
         self, requests: int | None = 1, kind: Kind | None = None, name: str | None = None
     ) -> None:
-        """Break the connection off instead of an answer."""
+        """Break the connection instead of responding."""
         self.plan(Fault(reset=True), requests, kind, name)
 
     def plan(
@@ -108,7 +108,7 @@ class Faults:
         name: str | None = None,
         part: Part | None = None,
     ) -> Healing:
-        """Let any fault happen; return what ends it."""
+        """Apply any fault; return a function that ends it."""
 
         def fits(asked: Asked) -> bool:
             return (
@@ -120,9 +120,9 @@ class Faults:
         return self._plans.plan(fault, requests, fits)
 
     def stale_reads(self, seconds: float = math.inf) -> None:
-        """Hide each version made from now on from get for so long, or until `release`.
+        """Hide each new version from gets for that long, or until `release`.
 
-        A get of the secret meanwhile serves the version before it, or 404 where there is none.
+        Meanwhile a get of the secret returns the previous version, or 404 if there is none.
         Listings show the new version at once.
         """
         with self._lock:
@@ -135,34 +135,34 @@ class Faults:
             self._hidden_until.clear()
 
     def clear(self) -> None:
-        """Forget every fault."""
+        """Remove every fault."""
         self.release()
         self._plans.clear()
         with self._lock:
             self._window = None
 
     def take(self, asked: Asked) -> Fault | None:
-        """Return what happens to this request, and use it up."""
+        """Return the fault for this request, and count it down."""
         if planned := self._plans.take(asked):
             return planned
         with self._lock:
             return None if asked.part == "challenge" else self._beyond_window()
 
     def made(self, version: str) -> None:
-        """Note a new version, so that stale reads can hide it."""
+        """Record a new version, so that stale reads can hide it."""
         with self._lock:
             if self._lag is not None:
                 self._hidden_until[version] = self._clock() + self._lag
 
     def hides(self, version: str) -> bool:
-        """Whether reads do not see that version yet."""
+        """Whether reads do not return that version yet."""
         with self._lock:
             late = self._hidden_until.get(version, 0.0) > self._clock()
             return late or version in self._lagging
 
     @contextmanager
     def lagging(self, *versions: str) -> Iterator[None]:
-        """Answer as a replica that has yet to hear of these versions, listings too, meanwhile."""
+        """During the block, respond as a replica without these versions, in listings too."""
         self._lagging = frozenset(versions)
         try:
             yield
@@ -170,7 +170,7 @@ class Faults:
             self._lagging = frozenset()
 
     def lists(self, version: str) -> bool:
-        """Whether listings see that version."""
+        """Whether listings show that version."""
         return version not in self._lagging
 
     def _beyond_window(self) -> Fault | None:

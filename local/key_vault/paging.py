@@ -1,4 +1,4 @@
-"""How a vault cuts its listings into pages, with the quirks the service has at it."""
+"""How a vault divides its listings into pages, with the service's quirks."""
 
 import base64
 import binascii
@@ -12,12 +12,11 @@ PAGE_SIZE = 25
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
-    """What the real service does now and then, and this one on demand.
+    """Quirks that the real service shows now and then, and this one on demand.
 
-    `port_in_next_link`: nextLink names the host with `:443`. `empty_pages`: before each page
-    comes an empty one that has a nextLink. `repeated_entry`: the first entry of a listing comes
-    once more at its end, in the other case.
-    `page_size`: pages are no larger.
+    `port_in_next_link`: nextLink names the host with `:443`. `empty_pages`: each page follows an
+    empty one that has a nextLink. `repeated_entry`: the first entry of a listing appears once more
+    at its end, in the other case. `page_size`: the maximum page size.
     """
 
     port_in_next_link: bool = False
@@ -30,7 +29,7 @@ class Quirks:
 
 @dataclass(frozen=True, slots=True)
 class Page[T]:
-    """One page; `skiptoken` asks for the next, None says that this is the last."""
+    """One page; `skiptoken` requests the next one, None marks the last page."""
 
     entries: tuple[T, ...]
     skiptoken: str | None
@@ -39,9 +38,9 @@ class Page[T]:
 def cut[T](
     rows: Sequence[tuple[str, T]], maxresults: int, skiptoken: str | None, quirks: Quirks
 ) -> Page[T]:
-    """Return the page after the token of rows (sort key, entry), whatever came or went meanwhile.
+    """Return the page after the token from rows (sort key, entry), despite changes in between.
 
-    Raises `Refused` for `maxresults` outside of 1 to 25 and for a token of another make.
+    Raises `Refused` for `maxresults` outside of 1 to 25 and for a foreign token.
     """
     if not 1 <= maxresults <= PAGE_SIZE:
         raise bad_parameter(f"Parameter 'maxresults' must be between 1 and {PAGE_SIZE}.")

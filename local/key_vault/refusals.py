@@ -1,8 +1,8 @@
-"""The answers by which Key Vault says no, with its own codes and messages."""
+"""Key Vault's error responses, with its own codes and messages."""
 
 
 class Refused(Exception):
-    """A request the vault does not carry out; `inner` is the innererror's code."""
+    """A request that the vault refuses; `inner` is the innererror's code."""
 
     def __init__(
         self,
@@ -18,7 +18,7 @@ class Refused(Exception):
         self.inner = inner
 
     def body(self) -> dict[str, object]:
-        """Return the JSON body of the answer."""
+        """Return the JSON body of the response."""
         error: dict[str, object] = {"code": self.code, "message": self.message}
         if self.inner is not None:
             error["innererror"] = {"code": self.inner}
@@ -26,7 +26,7 @@ class Refused(Exception):
 
 
 def bad_parameter(message: str) -> Refused:
-    """400: something in the request is off the rules."""
+    """400: something in the request breaks the rules."""
     return Refused(400, "BadParameter", message)
 
 
@@ -41,12 +41,12 @@ def secret_not_found(name_or_id: str) -> Refused:
 
 
 def deleted_secret_not_found(name: str) -> Refused:
-    """404: nothing of that name is soft-deleted."""
+    """404: there is no soft-deleted secret with that name."""
     return Refused(404, "SecretNotFound", f"Deleted Secret not found: {name}")
 
 
 def secret_disabled() -> Refused:
-    """403: the version exists, and is disabled."""
+    """403: the version exists, but is disabled."""
     return Refused(
         403, "Forbidden", "Operation get is not allowed on a disabled secret.", "SecretDisabled"
     )
@@ -64,7 +64,7 @@ def name_taken(name: str) -> Refused:
 
 
 def in_transition(name: str, state: str) -> Refused:
-    """409: a delete or a recovery has begun and does not show yet."""
+    """409: a delete or a recovery has begun but is not visible yet."""
     return Refused(
         409,
         "Conflict",
@@ -74,7 +74,7 @@ def in_transition(name: str, state: str) -> Refused:
 
 
 def forbidden(action: str, resource: str) -> Refused:
-    """403: the caller's roles do not cover the action."""
+    """403: the caller's roles do not allow the action."""
     return Refused(
         403,
         "Forbidden",
@@ -86,7 +86,7 @@ def forbidden(action: str, resource: str) -> Refused:
 
 
 def on_demand(status: int) -> Refused:
-    """Return how a vault words that status; no status of another kind has words of its own."""
+    """Return a vault's error for that status, or a generic one."""
     return _ON_DEMAND.get(
         status, Refused(status, "InternalServerError", "An unexpected error occurred.")
     )

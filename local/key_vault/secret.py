@@ -1,4 +1,4 @@
-"""What a vault keeps: secrets and their versions, and the rules their parts must meet."""
+"""The contents of a vault: secrets and their versions, and the rules for their parts."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _TAG_CHARACTERS = 256
 
 
 class Attributes(TypedDict, total=False):
-    """What a caller may say of a version besides its value; times are whole Unix seconds."""
+    """A version's attributes besides its value; times are whole Unix seconds."""
 
     enabled: bool
     nbf: int | None
@@ -26,7 +26,7 @@ class Attributes(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a secret; a `kid` names the key of the certificate that it backs."""
+    """One version of a secret; `kid` names the key of the certificate behind it."""
 
     name: str
     version: str
@@ -51,7 +51,7 @@ class Secret:
 
     @property
     def name(self) -> str:
-        """The name as it was first spelled."""
+        """The name in its first spelling."""
         return self.versions[0].name
 
     @property
@@ -61,7 +61,7 @@ class Secret:
 
 
 def check_name(name: str) -> None:
-    """Raise `Refused` for a name off Key Vault's rule."""
+    """Raise `Refused` for a name that breaks Key Vault's rule."""
     if not _NAME.fullmatch(name):
         raise bad_parameter(f"The request URI contains an invalid name: {name}")
 

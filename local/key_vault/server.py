@@ -59,7 +59,7 @@ class _Call:
         return self.request.match_info.get("version")
 
     def odd(self, version: Version, fields: Fields) -> Fields:
-        """Return the fields of a secret as this vault's quirks have them."""
+        """Return the fields of a secret with this vault's quirks."""
         return fields | dict(self.vault.quirks.odd.get(version.name.lower(), {}))
 
     @property
@@ -186,7 +186,7 @@ def _handler(vaults: KeyVaults, kind: Kind, operation: _Operation) -> _Handler:
         return dated(await fault.meet(request, answer, lambda status: _refused(vault, status)))
 
     def dated(response: web.StreamResponse) -> web.StreamResponse:
-        """Date an answer by the vaults' clock, unless a fault did."""
+        """Date a response by the vaults' clock, unless a fault has dated it."""
         response.headers.setdefault("Date", formatdate(vaults.clock(), usegmt=True))
         return response
 

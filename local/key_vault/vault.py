@@ -1,4 +1,4 @@
-"""One vault: its secrets, who may do what, and what it tells Event Grid."""
+"""One vault: its secrets, its access rules, and the events it sends to Event Grid."""
 
 import threading
 import uuid
@@ -30,10 +30,10 @@ from local.key_vault.secret import (
 
 @dataclass(slots=True)
 class Vault:
-    """A vault, used by the HTTP skin and by tests alike; every method may raise `Refused`.
+    """A vault, used by the HTTP server and by tests; every method may raise `Refused`.
 
-    `transition_seconds` is how long a delete or a recovery takes to show. New versions are
-    published after they can be read, on the thread that made them.
+    `transition_seconds` is how long a delete or a recovery takes to become visible. New versions
+    are published after they can be read, on the thread that created them.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Vault:
         return self._events.topic
 
     def set_secret(self, name: str, value: str, **attributes: Unpack[Attributes]) -> Version:
-        """Make a new version, and the secret if there is none; publish it."""
+        """Create a new version, and the secret if it does not exist; publish it."""
         version = self._add(name, value, None, attributes)
         self._events.tell("NewVersionCreated", "Secret", version)
         return version
@@ -73,10 +73,10 @@ class Vault:
         tags: Mapping[str, str] | None = None,
         secret_event: bool = False,
     ) -> Version:
-        """Make a new version of a certificate and of the managed secret behind it; publish it.
+        """Create a new version of a certificate and of the managed secret behind it; publish it.
 
-        Microsoft's pages leave open whether the secret has the certificate's tags, as it has here,
-        and whether its own event comes too: `secret_event`.
+        Microsoft's pages do not say whether the secret has the certificate's tags, as it has here,
+        nor whether it has its own event: `secret_event`.
         """
         key = f"{self.url}/keys/{name}"
         attributes = Attributes(content_type=content_type, tags=tags)
@@ -87,7 +87,7 @@ class Vault:
         return version
 
     def get_secret(self, name: str, version: str | None = None) -> Version:
-        """Return that version, or the newest that reads see."""
+        """Return that version, or the newest that reads can see."""
         check_name(name)
         with self._lock:
             versions = self._live(name).versions
@@ -101,7 +101,7 @@ class Vault:
     def list_secrets(
         self, maxresults: int = PAGE_SIZE, skiptoken: str | None = None
     ) -> Page[Version]:
-        """Return a page of the current versions of all secrets, disabled ones too."""
+        """Return a page of the current versions of all secrets, including disabled ones."""
         with self._lock:
             rows = [
                 (key, known[-1])
@@ -116,7 +116,7 @@ class Vault:
     def list_versions(
         self, name: str, maxresults: int = PAGE_SIZE, skiptoken: str | None = None
     ) -> Page[Version]:
-        """Return a page of a secret's versions, in no order of time; an unknown one has none."""
+        """Return a page of a secret's versions, unordered; an unknown secret has none."""
         check_name(name)
         with self._lock:
             rows = [
@@ -130,7 +130,7 @@ class Vault:
     def update(
         self, name: str, version: str | None = None, **attributes: Unpack[Attributes]
     ) -> Version:
-        """Change what is given of that version, or of the newest; `updated` moves."""
+        """Change the given attributes of that version, or of the newest; updates `updated`."""
         check_name(name)
         check_attributes(attributes)
         with self._lock:
@@ -153,19 +153,19 @@ class Vault:
         return self.update(name, version, enabled=True)
 
     def delete(self, name: str) -> Secret:
-        """Soft-delete the secret: gone at once, among the deleted once the transition is over."""
+        """Soft-delete the secret: gone at once, listed as deleted after the transition."""
         check_name(name)
         with self._lock:
             return self._move(self._live(name), deleted_on=self._now())
 
     def recover(self, name: str) -> Secret:
-        """Bring a deleted secret back: it can be read once the transition is over."""
+        """Recover a deleted secret: it can be read after the transition."""
         check_name(name)
         with self._lock:
             return self._move(self._deleted(name), deleted_on=None)
 
     def purge(self, name: str) -> None:
-        """Forget a deleted secret."""
+        """Remove a deleted secret for good."""
         check_name(name)
         with self._lock:
             self._deleted(name)
@@ -186,12 +186,12 @@ class Vault:
         return cut(rows, maxresults, skiptoken, self.quirks)
 
     def names(self) -> list[str]:
-        """Return the names of the secrets that are not deleted, sorted without regard to case."""
+        """Return the names of the secrets that are not deleted, sorted case-insensitively."""
         with self._lock:
             return [secret.name for _, secret in sorted(self._shown(deleted=False))]
 
     def publish_near_expiry(self, name: str) -> None:
-        """Publish that the secret is about to expire, as the service does 30 days ahead."""
+        """Publish that the secret expires soon, as the service does 30 days ahead."""
         self._events.tell("NearExpiry", "Secret", self._current(name))
 
     def publish_expired(self, name: str) -> None:
@@ -199,7 +199,7 @@ class Vault:
         self._events.tell("Expired", "Secret", self._current(name))
 
     def count(self, kind: str) -> None:
-        """Note one HTTP request."""
+        """Count one HTTP request."""
         with self._lock:
             self._requests[kind] += 1
 

@@ -18,15 +18,16 @@ _NAME = re.compile(r"(?!.*--)[a-zA-Z][0-9a-zA-Z-]{1,22}[0-9a-zA-Z]")
 
 
 def _unheard(_event: dict[str, object]) -> None:
-    """Publish to nobody."""
+    """Discard an event."""
 
 
 @dataclass(slots=True)
 class KeyVaults:
-    """The vaults, and the one token check that they share; their answers are dated by `clock`.
+    """The vaults and their shared token check; their responses are dated by `clock`.
 
-    `publish` gets every event on the thread that caused it, the server's loop for one: it should
-    hand it on and return. `token_valid` tells whether a bearer token is good for Key Vault.
+    `publish` gets every event on the thread that caused it, for example the server's loop: it
+    should pass the event on and return. `token_valid` returns whether a bearer token is valid for
+    Key Vault.
     """
 
     clock: Callable[[], float] = time.time
@@ -38,7 +39,7 @@ class KeyVaults:
     def create(
         self, name: str, subscription: str, resource_group: str = "rg", tenant: str = TENANT
     ) -> Vault:
-        """Make an empty vault; raises `ValueError` for a name that Azure would not take."""
+        """Create an empty vault; raises `ValueError` for a name that Azure would refuse."""
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no vault name: 3 to 24 letters, digits, single hyphens")
         resource_id = (
@@ -56,7 +57,7 @@ class KeyVaults:
         return vault
 
     def remove(self, name: str) -> None:
-        """Take a vault away with all that is in it."""
+        """Remove a vault with all its contents."""
         with self._lock:
             del self._vaults[name.lower()]
 
@@ -65,7 +66,7 @@ class KeyVaults:
             return self._vaults[name.lower()]
 
     def at(self, host: str) -> Vault | None:
-        """Return the vault that a Host header, with or without a port, speaks to."""
+        """Return the vault of a Host header, with or without a port."""
         name, dot, zone = host.partition(":")[0].lower().partition(".")
         with self._lock:
             return self._vaults.get(name) if dot + zone == SUFFIX else None

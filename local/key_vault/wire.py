@@ -1,4 +1,4 @@
-"""The JSON of the data plane: how versions and secrets are written, how request bodies are read.
+"""The JSON of the data plane: encoding of versions and secrets, parsing of request bodies.
 
 https://learn.microsoft.com/rest/api/keyvault/secrets
 """
@@ -19,12 +19,12 @@ type Fields = dict[str, object]
 
 
 def bundle(url: str, version: Version) -> Fields:
-    """Write a version with its value."""
+    """Encode a version with its value."""
     return {"value": version.value, **entry(url, version, version.version)}
 
 
 def entry(url: str, version: Version, identifier: str | None = None) -> Fields:
-    """Write a version as listings do: without value, and without version unless given."""
+    """Encode a version as in listings: without value, and without version unless given."""
     path = f"{url}/secrets/{version.name}"
     fields: Fields = {
         "id": f"{path}/{identifier}" if identifier else path,
@@ -42,7 +42,7 @@ def entry(url: str, version: Version, identifier: str | None = None) -> Fields:
 
 
 def deleted(url: str, secret: Secret, *, listed: bool = False) -> Fields:
-    """Write a deleted secret."""
+    """Encode a deleted secret."""
     deleted_on = secret.deleted_on or 0
     return {
         "recoveryId": f"{url}/deletedsecrets/{secret.name}",
@@ -53,14 +53,14 @@ def deleted(url: str, secret: Secret, *, listed: bool = False) -> Fields:
 
 
 def next_link[T](base: str, page: Page[T], query: Mapping[str, str]) -> str | None:
-    """Return where the next page is; `base` is the listing's URL without a query."""
+    """Return the URL of the next page; `base` is the listing's URL without a query."""
     if page.skiptoken is None:
         return None
     return f"{base}?{urlencode({**query, '$skiptoken': page.skiptoken}, safe='$')}"
 
 
 def read_body(raw: bytes) -> Fields:
-    """Read a request's JSON object; raises `Refused` for anything else."""
+    """Parse a request's JSON object; raises `Refused` for anything else."""
     try:
         body = json.loads(raw)
     except ValueError as error:
@@ -71,7 +71,7 @@ def read_body(raw: bytes) -> Fields:
 
 
 def read_value(body: Fields) -> str:
-    """Read the value of a set; raises `Refused` where there is none."""
+    """Parse the value of a set; raises `Refused` if it is missing."""
     value = body.get("value")
     if not isinstance(value, str):
         raise _wrong("value", "a string")
@@ -79,7 +79,7 @@ def read_value(body: Fields) -> str:
 
 
 def read_attributes(body: Fields) -> Attributes:
-    """Read what the body says of attributes, tags and content type; null says nothing."""
+    """Parse attributes, tags and content type from the body; null counts as absent."""
     given = body.get("attributes") or {}
     if not isinstance(given, dict):
         raise _wrong("attributes", "an object")

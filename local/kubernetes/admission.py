@@ -1,4 +1,4 @@
-"""What a write must agree with before anything is changed: its address, kind and preconditions."""
+"""Checks a write before anything changes: its address, kind and preconditions."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ _UNMATCHED_NAMESPACE = (
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where an object lives."""
+    """The location of an object."""
 
     kind: Kind
     namespace: str
@@ -35,13 +35,13 @@ class Address:
 
 
 def check_namespace(namespace: str, metadata: Document) -> None:
-    """Refuse an object of another namespace."""
+    """Refuse an object in another namespace."""
     if text(metadata, "namespace") not in ("", namespace):
         raise bad_request(_UNMATCHED_NAMESPACE)
 
 
 def check_address(at: Address, metadata: Document) -> None:
-    """Refuse an object of another name or namespace."""
+    """Refuse an object with another name or namespace."""
     check_namespace(at.namespace, metadata)
     name = text(metadata, "name")
     if not name:
@@ -56,13 +56,13 @@ def check_address(at: Address, metadata: Document) -> None:
 
 
 def check_version(at: Address, live: Stored, version: str) -> None:
-    """409 where a resource version is asked for that is not the live one; 0 asks for none."""
+    """409 if a requested resource version is not the live one; 0 requests none."""
     if version not in ("", "0", text(live.metadata, "resourceVersion")):
         raise modified(at.kind, at.name)
 
 
 def check_uid(at: Address, live: Stored, uid: str) -> None:
-    """409 where a write names another object's uid."""
+    """409 if a write names another object's uid."""
     actual = text(live.metadata, "uid")
     if uid in ("", actual):
         return
@@ -77,7 +77,7 @@ def check_uid(at: Address, live: Stored, uid: str) -> None:
 
 
 def check_uid_of_absent(at: Address, uid: str) -> None:
-    """409 where an apply names the uid of an object that is not there."""
+    """409 if an apply names the uid of an absent object."""
     if uid:
         why = (
             f"uid mismatch: the provided object specified uid {uid}, "
@@ -87,7 +87,7 @@ def check_uid_of_absent(at: Address, uid: str) -> None:
 
 
 def check_preconditions(at: Address, live: Stored, wanted: Document) -> None:
-    """409 where a delete's preconditions do not hold."""
+    """409 if a delete's preconditions do not hold."""
     for field, label, fate in (
         ("uid", "UID", "deleted and then recreated"),
         ("resourceVersion", "ResourceVersion", "modified"),
@@ -103,7 +103,7 @@ def check_preconditions(at: Address, live: Stored, wanted: Document) -> None:
 
 
 def addressed(document: Document, at: Address) -> Document:
-    """Return the object under the address's name and namespace."""
+    """Return the object with the address's name and namespace."""
     where = {key: v for key, v in (("name", at.name), ("namespace", at.namespace)) if v}
     return {**document, "metadata": {**child(document, "metadata"), **where}}
 
@@ -121,7 +121,7 @@ def bare(document: Document) -> Document:
 
 
 def completed(at: Address, new: Document, live: Stored) -> Document:
-    """Return the new object with what a client cannot change taken from the live one."""
+    """Return the new object with the fields that a client cannot change taken from the live one."""
     servers = (*SET_BY_SERVER, "resourceVersion")
     kept = {key: value for key, value in live.metadata.items() if key in servers}
     whole = without(new, "managedFields", *servers)
@@ -132,7 +132,7 @@ def completed(at: Address, new: Document, live: Stored) -> Document:
 
 
 def marked_deleted(document: Document, now: str) -> Document:
-    """Return an object that is in deletion."""
+    """Return the object marked as being deleted."""
     metadata = child(document, "metadata")
     if metadata.get("deletionTimestamp"):
         return document

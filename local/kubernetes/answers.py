@@ -1,4 +1,4 @@
-"""What the API server answers over HTTP, from a registry of objects."""
+"""The API server's HTTP responses, from a registry of objects."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
@@ -32,7 +32,7 @@ from local.kubernetes.store import Change, Stored
 type Event = tuple[Literal["ADDED", "MODIFIED", "DELETED"], Stored]
 
 BODY_LIMIT = 3 << 20
-"""The bytes that a request's body may have."""
+"""The maximum size of a request's body in bytes."""
 
 _WATCH_SECONDS = 1800.0
 _NO_WATCH_LIST = (
@@ -41,7 +41,7 @@ _NO_WATCH_LIST = (
 
 
 async def answer(registry: Registry, request: web.Request, user: str) -> web.StreamResponse:
-    """Answer a request of that user from the registry; raises ApiError."""
+    """Answer that user's request from the registry; raises ApiError."""
     call = route(request.method, request.path, request.query)
     if call is None:
         return await _other(registry, request, user)
@@ -90,7 +90,7 @@ async def _watch(
 async def _events(
     registry: Registry, call: Call, selector: Selector, since: int | None
 ) -> AsyncGenerator[Event]:
-    """Yield each event; without a version to start from, first one for each object there is."""
+    """Yield each event; without a start version, first one for each existing object."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[Change] = asyncio.Queue()
     if since is None:
@@ -112,7 +112,7 @@ async def _events(
 
 
 def _seen(call: Call, selector: Selector, change: Change) -> Event | None:
-    """Return the change as this watch sees it: an object may come into or leave its selection."""
+    """Return the change as this watch sees it: an object may enter or leave its selection."""
     if change.kind is not call.kind or call.namespace not in ("", change.namespace):
         return None
     before = change.before is not None and selector.matches(change.before.bare)

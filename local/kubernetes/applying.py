@@ -1,4 +1,4 @@
-"""What a server-side apply makes of an object, and what is refused of one."""
+"""The result of a server-side apply, and the errors of one."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def checked_config(at: Address, config: Json) -> Document:
-    """Return an apply's configuration; refuse one that is none of the kind."""
+    """Return an apply's configuration; refuses one of another kind."""
     assert isinstance(config, dict)
     version, name = text(config, "apiVersion"), text(config, "kind")
     if (version, name) != (at.kind.api_version, at.kind.name):
@@ -46,7 +46,7 @@ def checked_config(at: Address, config: Json) -> Document:
 
 
 def config_label(kind: Kind, config: Document) -> str:
-    """Return what messages call an applied configuration."""
+    """Return the name of an applied configuration in messages."""
     metadata = child(config, "metadata")
     named = f"{text(metadata, 'namespace')}/{text(metadata, 'name')}"
     return f"{named}; {kind.group}/v1, Kind={kind.name}"
@@ -64,7 +64,7 @@ def _field_conflict(error: FieldConflictError) -> ApiError:
 def merged(  # noqa: PLR0913, PLR0917 - an address, what was and is to be, who and when
     at: Address, live: Stored | None, config: Document, version: str, write: Write, now: str
 ) -> Applied:
-    """Merge a configuration into the object; 409 where others own what it would take."""
+    """Merge a configuration into the object; 409 if others own what it would take."""
     before = live.bare if live else {}
     try:
         applied = apply(
@@ -86,7 +86,7 @@ def merged(  # noqa: PLR0913, PLR0917 - an address, what was and is to be, who a
 
 
 def _taken_over(kind: Kind, live: Document) -> Paths:
-    """Return the fields that kubectl applied from the client and that still are as it left them."""
+    """Return the fields that kubectl applied client-side and that have not changed since."""
     annotation = text(child(child(live, "metadata"), "annotations"), _LAST_APPLIED)
     if not annotation:
         return frozenset()
@@ -97,7 +97,7 @@ def _taken_over(kind: Kind, live: Document) -> Paths:
 
 
 def _refreshed(live: Document, new: Document, config: Document) -> Document:
-    """Return the new object; its annotation holds the configuration if the live one has one."""
+    """Return the new object; its annotation has the configuration if the live one has one."""
     if _LAST_APPLIED not in child(child(live, "metadata"), "annotations"):
         return new
     metadata = child(new, "metadata")

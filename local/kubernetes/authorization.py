@@ -12,10 +12,10 @@ ANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a user may do: no names means every name, no namespaces means the whole cluster.
+    """A user's permissions: no names means every name, no namespaces means the whole cluster.
 
-    As in a Role, names never match a request that carries none: a create by POST, or a list
-    without a field selector on the name.
+    As in a Role, names never match a request without a name: a create by POST, or a list without a
+    field selector on the name.
     """
 
     verbs: tuple[str, ...]
@@ -25,7 +25,7 @@ class Rule:
     groups: tuple[str, ...] = ("",)
 
     def covers(self, attempt: "Attempt") -> bool:
-        """Whether the rule speaks of this attempt."""
+        """Whether the rule covers this attempt."""
         return (
             _matches(self.verbs, attempt.verb)
             and _matches(self.resources, attempt.resource)
@@ -37,7 +37,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One thing a user wants to do."""
+    """One action that a user attempts."""
 
     verb: str
     resource: str
@@ -46,7 +46,7 @@ class Attempt:
     group: str = ""
 
     def refusal(self, user: str) -> str:
-        """Return what the server says to a user who may not."""
+        """Return the server's message to a user without the permission."""
         where = f'in the namespace "{self.namespace}"' if self.namespace else "at the cluster scope"
         return (
             f'User "{user}" cannot {self.verb} resource "{self.resource}" '
@@ -55,18 +55,18 @@ class Attempt:
 
 
 class Access:
-    """Who may do what: by what was granted, and by the Roles that are stored."""
+    """The users' permissions: explicit grants, and stored Roles."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._grants: dict[str, tuple[Rule, ...]] = {}
 
     def grant(self, user: str, rules: Iterable[Rule]) -> None:
-        """Give the user these rules besides what they have."""
+        """Give the user these rules in addition to existing ones."""
         self._grants[user] = (*self._grants.get(user, ()), *rules)
 
     def allows(self, user: str, attempt: Attempt) -> bool:
-        """Whether the user may."""
+        """Whether the user has the permission."""
         bound = (rule for who, rule in self.bound(attempt.namespace) if who == user)
         return any(rule.covers(attempt) for rule in (*self._grants.get(user, ()), *bound))
 
@@ -75,7 +75,7 @@ class Access:
         return self.allows(user, Attempt("any", "any", group="any"))
 
     def bound(self, namespace: str) -> Iterator[tuple[str, Rule]]:
-        """Yield each user that has a Role in the namespace, with each of its rules."""
+        """Yield each user with a Role in the namespace, with each of its rules."""
         for binding in self._store.all(ROLE_BINDING, namespace) if namespace else ():
             role = self._store.get(ROLE, namespace, _bound_role(binding.bare))
             for rule in _role_rules(role.bare, namespace) if role else ():
@@ -84,7 +84,7 @@ class Access:
 
 
 def _role_rules(role: Document, namespace: str) -> Iterator[Rule]:
-    """Yield what a Role of that namespace allows whom it is bound to."""
+    """Yield the rules of a Role of that namespace."""
     for rule in items(role, "rules"):
         yield Rule(
             tuple(words(rule, "verbs")),
@@ -96,7 +96,7 @@ def _role_rules(role: Document, namespace: str) -> Iterator[Rule]:
 
 
 def _bound_role(binding: Document) -> str:
-    """Return the name of the Role that a RoleBinding binds; empty where it is a ClusterRole."""
+    """Return the name of the Role in a RoleBinding; empty for a ClusterRole."""
     role = child(binding, "roleRef")
     return text(role, "name") if text(role, "kind") == "Role" else ""
 

@@ -1,4 +1,4 @@
-"""A cluster: who may come in, what goes wrong, and direct ways to plant and look at objects."""
+"""A cluster: its users, its faults, and direct ways to create and inspect objects."""
 
 import base64
 import time
@@ -20,16 +20,16 @@ from local.kubernetes.selectors import Selector
 from local.kubernetes.status import ApiError
 
 ADMIN = "admin"
-"""The user that may do everything."""
+"""The user with all permissions."""
 
 _SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 _EVERYTHING = Rule(verbs=(ANY,), resources=(ANY,), groups=(ANY,))
 
 
 class AnyCluster(ABC):
-    """A cluster behind the stack's own door: it outlives the servers that serve it.
+    """A cluster behind the stack's own server: it outlives the servers that serve it.
 
-    `tokens` are bearer tokens and the users they stand for; `identify` is asked for any other.
+    `tokens` maps bearer tokens to users; `identify` is called for any other token.
     """
 
     def __init__(
@@ -42,30 +42,30 @@ class AnyCluster(ABC):
         self.faults = Faults()
         self.requests = Requests()
         self.observers: list[Callable[[str, str], None]] = []
-        """Who is told the verb and the resource of each request once it is carried out."""
+        """Called with the verb and the resource of each request once it has been carried out."""
 
     def authenticate(self, token: str) -> str | None:
-        """Return the user a bearer token stands for."""
+        """Return a bearer token's user."""
         user = self._tokens.get(token)
         if user is None and self._identify is not None and token:
             return self._identify(token)
         return user
 
     def add_token(self, token: str, user: str) -> None:
-        """Let the token stand for the user."""
+        """Map the token to the user."""
         self._tokens[token] = user
 
     def remove_token(self, token: str) -> None:
-        """Let the token stand for nobody."""
+        """Remove the token."""
         self._tokens.pop(token, None)
 
     @abstractmethod
     async def answer(self, request: web.Request, user: str) -> web.StreamResponse:
-        """Answer the request as the API server does to that user; may raise ApiError."""
+        """Answer the request as the API server does for that user; may raise ApiError."""
 
     @abstractmethod
     def document(self, kind: Kind, namespace: str, name: str) -> Document:
-        """Return the object as a GET would; raises ApiError, as all of these."""
+        """Return the object as a GET would; raises ApiError, like all of these."""
 
     @abstractmethod
     def secrets(self, namespace: str) -> Mapping[str, Mapping[str, bytes]]:
@@ -91,14 +91,14 @@ class AnyCluster(ABC):
 
     @abstractmethod
     def delete_namespace(self, name: str) -> None:
-        """Remove a namespace with its Secrets; rights in it stay, as those of a ClusterRole do."""
+        """Remove a namespace with its Secrets; permissions in it stay, like a ClusterRole's."""
 
     def create_namespace(self, name: str) -> None:
-        """Make a namespace."""
+        """Create a namespace."""
         self.create(NAMESPACE, "", {"metadata": {"name": name}}, Write())
 
     def bind(self, role: Document, binding: Document) -> None:
-        """Apply a Role and its RoleBinding; they are in force when this returns."""
+        """Apply a Role and its RoleBinding; they are in force on return."""
         for kind, document in ((ROLE, role), (ROLE_BINDING, binding)):
             metadata = child(document, "metadata")
             where = text(metadata, "namespace"), text(metadata, "name")
@@ -113,7 +113,7 @@ class AnyCluster(ABC):
         found = texts(self.secret(namespace, name), "data")
         return {key: base64.b64decode(value) for key, value in found.items()}
 
-    def put_secret(  # noqa: PLR0913 - what a test may want to plant
+    def put_secret(  # noqa: PLR0913 - what a test may want to set
         self,
         namespace: str,
         name: str,
@@ -171,7 +171,7 @@ class Cluster(Registry, AnyCluster):
             self.create_namespace(name)
 
     def grant(self, user: str, *rules: Rule) -> None:
-        """Give the user these rules besides what they have."""
+        """Give the user these rules in addition to existing ones."""
         self.access.grant(user, rules)
 
     async def answer(self, request: web.Request, user: str) -> web.StreamResponse:
@@ -188,7 +188,7 @@ class Cluster(Registry, AnyCluster):
         return {text(each.metadata, "name"): decoded_data(each.bare) for each in found}
 
     def delete_namespace(self, name: str) -> None:
-        """Remove a namespace; whom a Role served there has the same rights by themselves."""
+        """Remove a namespace; the users of its Roles keep the same permissions as grants."""
         for user, rule in list(self.access.bound(name)):
             self.grant(user, rule)
         self.delete(NAMESPACE, "", name)

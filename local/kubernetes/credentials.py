@@ -1,4 +1,4 @@
-"""How a client reaches a cluster: kubeconfig files."""
+"""Kubeconfig files, with which clients reach a cluster."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ import json
 def kubeconfig(server: str, ca_pem: bytes, token: str, namespace: str = "default") -> str:
     """Return a kubeconfig for a server's URL, its CA and a bearer token.
 
-    It is JSON, thus YAML, because a YAML namespace `n` would be a boolean to kubectl.
+    It is JSON, and so also YAML, because kubectl would read a YAML namespace `n` as a boolean.
     """
     name = "local"
     document = {

@@ -1,4 +1,4 @@
-"""What the server says about itself: versions, resources, and as much OpenAPI as kubectl reads."""
+"""The server's self-description: versions, resources, and as much OpenAPI as kubectl reads."""
 
 from local.kubernetes.documents import Document, array, child
 from local.kubernetes.kinds import KINDS, Keyed, Kind, Leaf, Map, Members, Node, Struct
@@ -30,7 +30,7 @@ def _group(name: str) -> Document:
 
 
 def _reviews(group: str, *kinds: str) -> dict[str, Document]:
-    """Return what is said of a group whose resources are those reviews."""
+    """Return the description of a group whose resources are those reviews."""
     reviews = array(
         {
             "name": f"{kind.lower()}s",

@@ -1,4 +1,4 @@
-"""JSON documents as the API holds them: treated as immutable, copied where they change."""
+"""JSON documents as the API stores them: immutable, and copied on change."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -10,19 +10,19 @@ type Document = dict[str, Json]
 
 
 def child(document: Document, key: str) -> Document:
-    """Return the mapping under the key; an empty one where there is none."""
+    """Return the mapping under the key; an empty one if there is none."""
     value = document.get(key)
     return value if isinstance(value, dict) else {}
 
 
 def items(document: Document, key: str) -> list[Document]:
-    """Return the mappings in the list under the key; none where there is no list."""
+    """Return the mappings in the list under the key; none if there is no list."""
     value = document.get(key)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def text(document: Document, key: str) -> str:
-    """Return the string under the key; empty where there is none."""
+    """Return the string under the key; empty if there is none."""
     value = document.get(key)
     return value if isinstance(value, str) else ""
 
@@ -54,13 +54,13 @@ def dump(value: Json) -> bytes:
 
 
 def parse_json(body: bytes) -> Json:
-    """Parse JSON; raise ValueError where it is not."""
+    """Parse JSON; raises ValueError for anything else."""
     value: Json = json.loads(body)
     return value
 
 
 def parse_yaml(body: bytes) -> Json:
-    """Parse JSON, or the first document of YAML, dates as text; raise ValueError otherwise."""
+    """Parse JSON, or the first document of YAML, dates as text; raises ValueError otherwise."""
     if body.lstrip()[:1] == b"{":
         return parse_json(body)
     try:

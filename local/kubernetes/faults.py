@@ -1,4 +1,4 @@
-"""What may go wrong with the server's answers, on demand of a test, and counts of its requests."""
+"""Faults that tests can inject into the server's responses, and counts of its requests."""
 
 import threading
 from collections import Counter
@@ -9,9 +9,9 @@ from local.faults import Fault, Healing, Plans
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What a request is about; in a plan None stands for any.
+    """The subject of a request; in a plan None matches anything.
 
-    `patch` is the kind of patch that a request sends.
+    `patch` is the type of patch that a request sends.
     """
 
     verb: str | None = None
@@ -21,14 +21,14 @@ class Where:
     patch: str | None = None
 
     def covers(self, asked: "Where") -> bool:
-        """Tell whether a request is one of these."""
+        """Return whether a request matches."""
         names = (field.name for field in fields(self))
         return all(getattr(self, name) in {None, getattr(asked, name)} for name in names)
 
 
 @dataclass(slots=True)
 class Faults:
-    """Planned faults: each plan takes the next `requests` (None: all, until `clear`) that fit."""
+    """Planned faults: each applies to the next `requests` matches (None: all, until `clear`)."""
 
     _plans: Plans[Where] = field(default_factory=Plans[Where])
 
@@ -41,7 +41,7 @@ class Faults:
         resource: str | None = None,
         retry_after: int | None = None,
     ) -> None:
-        """Answer with the status and, where it is given, Retry-After in seconds."""
+        """Answer with the status and, if given, Retry-After in seconds."""
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
         self.plan(Fault(status, headers=headers), requests, Where(verb, resource))
 
@@ -53,31 +53,31 @@ class Faults:
         verb: str | None = None,
         resource: str | None = None,
     ) -> None:
-        """Hold the request back, then answer it."""
+        """Delay the request, then answer it."""
         self.plan(Fault(delay=seconds), requests, Where(verb, resource))
 
     def reset(
         self, requests: int | None = 1, *, verb: str | None = None, resource: str | None = None
     ) -> None:
-        """Break the connection without an answer."""
+        """Break the connection without a response."""
         self.plan(Fault(reset=True), requests, Where(verb, resource))
 
     def plan(self, fault: Fault, requests: int | None = 1, where: Where = Where()) -> Healing:
-        """Let any fault happen; return what ends it."""
+        """Apply any fault; return a function that ends it."""
         return self._plans.plan(fault, requests, where.covers)
 
     def clear(self) -> None:
-        """Forget every plan."""
+        """Remove every plan."""
         self._plans.clear()
 
     def take(self, asked: Where) -> Fault | None:
-        """Return the fault for this request and count it off its plan."""
+        """Return the fault for this request, and count it down."""
         return self._plans.take(asked)
 
 
 @dataclass(slots=True)
 class Requests:
-    """How many requests came in, by verb and resource."""
+    """The number of requests by verb and resource."""
 
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -88,7 +88,7 @@ class Requests:
             self._counts[verb, resource] += 1
 
     def count(self, verb: str | None = None, resource: str | None = None) -> int:
-        """Return how many fit; None stands for any."""
+        """Return the number of matching requests; None matches anything."""
         with self._lock:
             return sum(
                 times
@@ -97,6 +97,6 @@ class Requests:
             )
 
     def reset(self) -> None:
-        """Start counting from nothing."""
+        """Reset the counts."""
         with self._lock:
             self._counts.clear()

@@ -23,7 +23,7 @@ class TypeMismatchError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The fields that came, went, and took another value."""
+    """The fields that were added, removed, and changed."""
 
     added: set[Path] = field(default_factory=set)
     removed: set[Path] = field(default_factory=set)
@@ -38,7 +38,7 @@ class _Item(NamedTuple):
 
 
 def _children(node: Node, value: Json) -> Iterator[_Item]:
-    """Yield what the value is made of; nothing for a leaf."""
+    """Yield the parts of the value; nothing for a leaf."""
     match node, value:
         case Struct(fields), dict():
             for key, item in value.items():
@@ -110,7 +110,7 @@ def _collect(node: Node, value: Json, path: Path, into: set[Path]) -> None:
 
 
 def merge(node: Node, live: Json, applied: Json) -> Json:
-    """Lay the applied document over the live one."""
+    """Merge the applied document into the live one."""
     match node, live, applied:
         case Struct() | Map(), dict(), dict():
             merged = dict(live)
@@ -146,7 +146,7 @@ def remove(node: Node, value: Json, paths: Paths, path: Path = ()) -> Json:
 
 
 def with_named_parents(node: Node, paths: Paths) -> Paths:
-    """Return the paths and, of each, the known fields above it."""
+    """Return the paths and the known fields above each of them."""
     parents: set[Path] = set()
     for above in {path[:-1] for path in paths}:
         here: Node = node
@@ -174,7 +174,7 @@ def encode(paths: Paths) -> Document:
 
 
 def decode(tree: Json) -> Paths:
-    """Return the paths that FieldsV1 holds; raise ValueError where it is none."""
+    """Return the paths in FieldsV1; raises ValueError for anything else."""
     found: set[Path] = set()
     _decode(tree, (), found)
     return frozenset(found)
@@ -195,7 +195,7 @@ def _decode(tree: Json, path: Path, found: set[Path]) -> None:
 
 
 def check_structure(node: Node, value: Json, path: str = "") -> None:
-    """Raise `TypeMismatchError` on a field that is unknown or of another type."""
+    """Raise `TypeMismatchError` for an unknown field or one of another type."""
     if value is None:
         return
     name, form = _expected(node)

@@ -1,4 +1,4 @@
-"""The forms an answer may have: the object itself, or the table that `kubectl get` asks for."""
+"""The forms of a response: the object itself, or the table that `kubectl get` requests."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ _NAME = Column("Name", ("metadata.name",))
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a client accepts: JSON of the object, or of a table whose rows `include` so much."""
+    """What a client accepts: the object's JSON, or a table whose rows have the `include` level."""
 
     table: bool = False
     include: str = "Metadata"
 
     @classmethod
     def asked(cls, request: web.Request) -> "Form":
-        """Return the form that the request's Accept header asks for; 406 where there is none."""
+        """Return the form that the request's Accept header asks for; 406 if there is none."""
         for media, parameters in _clauses(request.headers.get("Accept", "") or "*/*"):
             shape = parameters.get("as", ""), parameters.get("g", "")
             if media in {JSON, "*/*"} and shape in {("", ""), ("Table", _META)}:
@@ -41,7 +41,7 @@ class Form:
         return self._table(kind, [stored], text(stored.metadata, "resourceVersion"))
 
     def many(self, kind: Kind, found: Iterable[Stored], version: str) -> bytes:
-        """Return a list in this form; its objects do not repeat what kind they are."""
+        """Return a list in this form; its objects do not repeat their kind."""
         if self.table:
             return self._table(kind, found, version)
         head: Document = {
@@ -108,7 +108,7 @@ def _age(created: str) -> str:
 
 
 def _clauses(accept: str) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Yield the media types and their parameters, those preferred most first."""
+    """Yield the media types and their parameters, the most preferred first."""
     read: list[tuple[float, str, Mapping[str, str]]] = []
     for clause in accept.split(","):
         media, *rest = [part.strip() for part in clause.split(";")]

@@ -1,4 +1,4 @@
-"""The kinds this server has, with the structure that merging and ownership follow."""
+"""The kinds of this server, with the structure for merging and ownership."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,21 +14,21 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """A mapping whose fields are known."""
+    """A mapping with known fields."""
 
     fields: Mapping[str, "Node"]
 
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A mapping with keys of the user's, each owned by itself."""
+    """A mapping with keys chosen by the user, each owned separately."""
 
     element: Leaf = field(default_factory=Leaf)
 
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A list of mappings told apart by one key; an item is owned as a whole."""
+    """A list of mappings identified by one key; an item is owned as a whole."""
 
     key: str
     item: Struct
@@ -77,7 +77,7 @@ _METADATA = Struct(
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the table that kubectl prints: what the fields hold, joined by a slash."""
+    """A column of kubectl's table: the values of the fields, joined by a slash."""
 
     name: str
     fields: tuple[str, ...]
@@ -89,7 +89,7 @@ _AGE = Column("Age", ("metadata.creationTimestamp",), "age")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of object: its names, its structure, and what it shows. A new kind is a row here."""
+    """A kind of object: its names, its structure, and its columns. A new kind is a row here."""
 
     name: str
     plural: str
@@ -99,15 +99,15 @@ class Kind:
     short_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = (_AGE,)
     selectable: str = ""
-    """The field, besides name and namespace, that a field selector may ask for."""
+    """The field, besides name and namespace, that a field selector may use."""
     reset: str = ""
     """The field that only the server writes, and that nobody owns."""
     fixed: Mapping[str, str] = field(default_factory=dict)
-    """The fields that never change, and what the server says of a change."""
+    """The immutable fields, and the server's message for a change."""
 
     @property
     def api_version(self) -> str:
-        """The version as objects state it."""
+        """The version as written in objects."""
         return f"{self.group}/v1" if self.group else "v1"
 
     @property
@@ -117,12 +117,12 @@ class Kind:
 
     @property
     def resource(self) -> str:
-        """The plural as messages qualify it."""
+        """The plural as qualified in messages."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
     def label(self) -> str:
-        """The name as messages qualify it."""
+        """The name as qualified in messages."""
         return f"{self.name}.{self.group}" if self.group else self.name
 
     def path(self, namespace: str, name: str = "") -> str:

@@ -1,7 +1,7 @@
-"""Who owns which field: the bookkeeping behind server-side apply.
+"""The owners of each field: the bookkeeping behind server-side apply.
 
 The rules are those of the real server's field manager: an update takes what it changes, an apply
-claims what it names, and whoever loses a last field vanishes.
+claims what it names, and a manager without fields is removed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -47,7 +47,7 @@ _SERVERS_OWN: Paths = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Manager:
-    """Who writes: the name and the kind of operation."""
+    """A writer: the name and the kind of operation."""
 
     name: str
     operation: str
@@ -55,7 +55,7 @@ class Manager:
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """What a manager owns, and when that last changed (RFC 3339; empty where unknown)."""
+    """A manager's fields, and when they last changed (RFC 3339; empty if unknown)."""
 
     paths: Paths
     time: str = ""
@@ -74,7 +74,7 @@ class FieldConflictError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What an apply makes of an object."""
+    """The result of an apply."""
 
     document: Document
     owners: Owners
@@ -83,7 +83,7 @@ class Applied:
 def update(  # noqa: PLR0913, PLR0917 - all that an update depends on
     kind: Kind, old: Document, new: Document, owners: Owners, manager: Manager, now: str
 ) -> Owners:
-    """Return the owners after a manager replaced the old document by the new one."""
+    """Return the owners after a manager has replaced the old document with the new one."""
     if not owners and child(old, "metadata").get("uid"):
         return {}
     difference = _difference(kind, old, new)
@@ -107,10 +107,10 @@ def apply(  # noqa: PLR0913, PLR0917 - all that an apply depends on
     yielded: Paths = _NOTHING,
     other_version: bool = False,
 ) -> Applied:
-    """Merge an applied configuration; raise `FieldConflictError` where others own its fields.
+    """Merge an applied configuration; raises `FieldConflictError` if others own its fields.
 
-    Conflicts about nothing but `yielded` fields are taken as forced. `other_version`: the
-    configuration names a resource version that is not the live one, which is a change of a kind.
+    Conflicts about nothing but `yielded` fields are treated as forced. `other_version`: the
+    configuration names a resource version that is not the live one, which counts as a change.
     """
     if not owners and live:
         first = Manager(BEFORE_FIRST_APPLY, UPDATE)
@@ -163,7 +163,7 @@ def _take(owners: Owners, difference: Comparison) -> dict[Manager, Owned]:
 
 
 def _pruned(kind: Kind, merged: Json, claims: Owners, last: Paths) -> Json:
-    """Return the merged document without what the manager no longer applies and nobody owns."""
+    """Return the merged document without fields that the manager dropped and nobody owns."""
     schema = kind.schema
     last = with_named_parents(schema, last)
     owned = with_named_parents(schema, _union(claim.paths for claim in claims.values()))
@@ -200,9 +200,9 @@ def _entry(manager: Manager, owned: Owned) -> Document:
 
 
 def requested(document: Document, live: Owners) -> Owners:
-    """Return the owners a write starts from: those its document names, or else the live ones.
+    """Return the owners that a write starts from: those in its document, or else the live ones.
 
-    An empty list or one empty entry resets them; a list that cannot be read is as if not sent.
+    An empty list or one empty entry resets them; an unreadable list counts as absent.
     """
     listed = child(document, "metadata").get("managedFields")
     if listed in ([], [{}]):
@@ -222,14 +222,14 @@ def requested(document: Document, live: Owners) -> Owners:
 
 
 def same(one: Owners, other: Owners) -> bool:
-    """Whether both own the same; when they last wrote does not count."""
+    """Whether both own the same fields; ignores the times of their last writes."""
     return {manager: owned.paths for manager, owned in one.items()} == {
         manager: owned.paths for manager, owned in other.items()
     }
 
 
 def conflict_causes(conflicts: Mapping[Manager, Paths]) -> tuple[str, list[tuple[str, str]]]:
-    """Return the real server's message and its causes: what each says, and the field."""
+    """Return the real server's message and its causes: the text of each, and the field."""
     by_words = {
         f'conflict with "{owner.name}"{_using(owner)}': paths for owner, paths in conflicts.items()
     }
@@ -252,7 +252,7 @@ def conflict_causes(conflicts: Mapping[Manager, Paths]) -> tuple[str, list[tuple
 
 
 def _in_set(path: Path) -> tuple[tuple[bool, str], ...]:
-    """Order paths as a field set has them: at each level what ends there, then what goes on."""
+    """Order paths as a field set does: at each level first leaves, then deeper paths."""
     last = len(path) - 1
     return tuple((index < last, element) for index, element in enumerate(path))
 
@@ -262,7 +262,7 @@ def _using(owner: Manager) -> str:
 
 
 def dotted(path: Path) -> str:
-    """Return the path as the real server's messages spell it."""
+    """Return the path in the form of the real server's messages."""
     return "".join(
         f".{element[2:]}" if element.startswith("f:") else _bracketed(element) for element in path
     )

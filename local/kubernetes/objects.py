@@ -1,4 +1,4 @@
-"""From what a client sends to an object: bodies, structure, unknown fields and defaults."""
+"""Reads objects from what a client sends: bodies, structure, unknown fields and defaults."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -33,29 +33,29 @@ _UNSUPPORTED = "the body of the request was in an unknown format - accepted medi
 
 
 class DecodeError(ValueError):
-    """A document that is no object of its kind."""
+    """A document that is not an object of its kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An object in its stored form, and the fields that were dropped as unknown."""
+    """An object in its stored form, and the unknown fields that were dropped."""
 
     document: Document
     unknown: tuple[str, ...]
 
     @property
     def told(self) -> tuple[str, ...]:
-        """What the server says of the unknown fields."""
+        """The server's warnings about the unknown fields."""
         return tuple(f'unknown field "{name}"' for name in self.unknown)
 
     def check(self, validation: str) -> None:
-        """Raise `DecodeError` for unknown fields where a write asks for that."""
+        """Raise `DecodeError` for unknown fields if the write demands strict validation."""
         if self.unknown and validation == "Strict":
             raise DecodeError(f"strict decoding error: {', '.join(self.told)}")
 
 
 def read_object(raw: bytes, media: str, kind: str) -> Document:
-    """Read an object of that kind, or options; null stands for an empty one."""
+    """Read an object of that kind, or options; null counts as an empty one."""
     read = _READERS.get(media or JSON)
     if read is None:
         raise ApiError(415, "UnsupportedMediaType", _UNSUPPORTED + ", ".join(_READERS))
@@ -67,7 +67,7 @@ def read_object(raw: bytes, media: str, kind: str) -> Document:
 
 
 def read_patch(raw: bytes, how: PatchType) -> Json:
-    """Read what is applied, which is YAML, or a patch of another type, which is JSON."""
+    """Read an applied configuration, which is YAML, or another type of patch, which is JSON."""
     try:
         value = parse_yaml(raw) if how == "apply" else parse_json(raw)
     except ValueError as error:
@@ -82,7 +82,7 @@ def _object(value: Json, kind: str) -> Document:
 
 
 def decode(kind: Kind, document: Document) -> Decoded:
-    """Parse, convert and default an object; raise `DecodeError` where it is none."""
+    """Parse, convert and default an object; raises `DecodeError` if it is invalid."""
     version = text(document, "apiVersion") or kind.api_version
     name = text(document, "kind") or kind.name
     if (version, name) != (kind.api_version, kind.name):
@@ -99,7 +99,7 @@ def decode(kind: Kind, document: Document) -> Decoded:
 
 
 def _known(node: Node, value: Json, path: str, unknown: list[str]) -> Json:
-    """Return the value without unknown fields and without what Go would leave out as empty."""
+    """Return the value without unknown fields and without what Go would omit as empty."""
     match node, value:
         case Struct(fields), dict():
             return _known_fields(fields, value, path, unknown)
@@ -132,7 +132,7 @@ def _known_fields(
 
 def _scalar(node: Leaf, value: Json, path: str) -> Json:
     if node.type == "bytes" and not value:
-        return ""  # to Go a list of nothing is an array of no bytes
+        return ""  # to Go an empty list is an empty byte array
     if node.type == "bytes" and isinstance(value, str):
         return _base64(value, path)
     if node.type == "string" and value is None:
@@ -143,7 +143,7 @@ def _scalar(node: Leaf, value: Json, path: str) -> Json:
 
 
 def _base64(value: str, path: str) -> str:
-    """Return a value as it is encoded once it was decoded: without line breaks or stray bits."""
+    """Return a value in canonical base64: without line breaks or stray bits."""
     packed = value.replace("\r", "").replace("\n", "")
     try:
         return base64.b64encode(base64.b64decode(packed, validate=True)).decode()

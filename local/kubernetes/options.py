@@ -1,4 +1,4 @@
-"""The options of a request, and what a write makes of an object."""
+"""The options of a request, and the result of a write."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ _VALIDATIONS: dict[str, Validation] = {
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Who writes, and how; a write without a user is not subject to authorization."""
+    """Who writes, and how; a write without a user is not authorized."""
 
     manager: str = "local"
     user: str | None = None
@@ -45,7 +45,7 @@ class Write:
 
     @contextmanager
     def told(self, unknown: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-        """Give what the write's answer warns of, be it a refusal."""
+        """Return the warnings in the write's response, even if it is refused."""
         warnings = unknown if self.field_validation == "Warn" else ()
         try:
             yield warnings
@@ -56,7 +56,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a write made of an object."""
+    """The result of a write."""
 
     stored: Stored
     created: bool = False
@@ -69,7 +69,7 @@ def is_true(value: str | None) -> bool:
 
 
 def write_options(verb: str, query: Query, agent: str, user: str, *, applies: bool) -> Write:
-    """Return who writes and how; 422 where the options are wrong."""
+    """Return who writes and how; 422 if the options are wrong."""
     manager, validation = query.get("fieldManager", ""), query.get("fieldValidation", "")
     force = query.get("force")
     causes: list[Cause] = []
@@ -94,7 +94,7 @@ def write_options(verb: str, query: Query, agent: str, user: str, *, applies: bo
 
 
 def is_dry_delete(query: Query, body: Document) -> bool:
-    """Tell whether a delete, by its body or its query, is a trial; 422 where that is unclear."""
+    """Return whether a delete is a dry run, by its body or its query; 422 if they disagree."""
     asked = words(body, "dryRun") or query.getall("dryRun", [])
     if causes := _dry_run_faults(asked):
         raise invalid_options("DeleteOptions", *causes)
@@ -102,7 +102,7 @@ def is_dry_delete(query: Query, body: Document) -> bool:
 
 
 def agent_manager(agent: str) -> str:
-    """Return the manager that a client without `fieldManager` has: its program's name."""
+    """Return the manager of a client without `fieldManager`: its program's name."""
     name = "".join(c for c in agent.split("/", 1)[0] if c.isprintable())[:_MOST_MANAGER]
     return name or "unknown"
 

@@ -1,8 +1,8 @@
-"""What a merge patch, a strategic merge patch or a JSON patch makes of an object.
+"""Applies merge patches, strategic merge patches and JSON patches.
 
-A strategic merge patch is a merge patch here: what it does otherwise, to the lists of owners and
-finalizers and by directives, is refused. So is what a JSON patch does but to replace a field, as
-kubectl does to turn its client-side applies into server-side ones.
+A strategic merge patch is treated as a merge patch here; its other features, for the lists of
+owners and finalizers and through directives, are refused. So is a JSON patch that does more than
+replace a field, as kubectl does to turn its client-side applies into server-side ones.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _LISTS = frozenset({"ownerReferences", "finalizers", "conditions"})
 
 
 def patched(live: Document, how: PatchType, patch: Json) -> Json:
-    """Return the object with a patch applied; raises ApiError where it cannot be."""
+    """Return the object with the patch applied; raises ApiError if that is impossible."""
     if how == "json":
         for operation in patch if isinstance(patch, list) else ():
             live = _replaced(live, operation if isinstance(operation, dict) else {})

@@ -1,4 +1,4 @@
-"""Requests in protobuf, which kubectl prefers for some kinds, as the JSON they stand for.
+"""Converts protobuf requests, which kubectl prefers for some kinds, to JSON.
 
 Field numbers are those of Kubernetes' `generated.proto` files.
 """
@@ -98,7 +98,7 @@ _UNKNOWN: _Message = {
 
 
 def parse_protobuf(body: bytes) -> Json:
-    """Return the object; raise ValueError where it is none of a kind that is known here."""
+    """Return the object; raises ValueError if its kind is unknown here."""
     if not body.startswith(_MAGIC):
         raise ValueError("the body does not start as a Kubernetes protobuf does")
     envelope = _message(_UNKNOWN, body[len(_MAGIC) :])

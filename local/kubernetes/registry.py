@@ -1,4 +1,4 @@
-"""The verbs of the API on namespaces and Secrets: what each read and write does."""
+"""The API's verbs on namespaces and Secrets: what each read and write does."""
 
 import threading
 import time
@@ -52,7 +52,7 @@ _KEPT_NAMESPACES = ("default", "kube-system", "kube-public")
 
 
 class Registry:
-    """The stored objects; safe to use from several threads."""
+    """The stored objects; thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -61,12 +61,12 @@ class Registry:
         self.access = Access(self._store)
 
     def allows(self, user: str, attempt: Attempt) -> bool:
-        """Whether the user may, by what was granted or by a Role bound in the namespace."""
+        """Whether the user has the permission, by a grant or by a Role bound in the namespace."""
         with self._lock:
             return self.access.allows(user, attempt)
 
     def now(self) -> str:
-        """Return the time as objects state it."""
+        """Return the time in the form used in objects."""
         moment = datetime.fromtimestamp(self._clock(), UTC)
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -84,13 +84,13 @@ class Registry:
         return stored
 
     def list(self, kind: Kind, namespace: str, selector: Selector) -> tuple[list[Stored], str]:
-        """Return the selected objects and the resource version they were read at."""
+        """Return the selected objects and the resource version at which they were read."""
         with self._lock:
             found = [s for s in self._store.all(kind, namespace) if selector.matches(s.bare)]
             return found, self.version
 
     def watch(self, since: int | None, deliver: Deliver) -> Callable[[], None]:
-        """Deliver each change after a version, in order; return what ends it."""
+        """Deliver each change after a version, in order; return a function that ends it."""
         with self._lock:
             end = self._store.watch(since, deliver)
 
@@ -129,7 +129,7 @@ class Registry:
     def patch(  # noqa: PLR0913, PLR0917 - an address, a patch and who sends it
         self, kind: Kind, namespace: str, name: str, how: PatchType, patch: Json, write: Write
     ) -> Written:
-        """PATCH an object; a server-side apply creates it where it is absent."""
+        """PATCH an object; a server-side apply creates it if it is absent."""
         at = Address(kind, namespace, name)
         with self._lock:
             if how == "apply":
@@ -156,7 +156,7 @@ class Registry:
         *,
         dry_run: bool = False,
     ) -> Document:
-        """DELETE an object: return a `Status`, or the object where that outlives the call."""
+        """DELETE an object: return a `Status`, or the object if it outlives the call."""
         with self._lock:
             live = self.read(kind, namespace, name)
             at = Address(kind, namespace, name)
@@ -252,7 +252,7 @@ class Registry:
         owners: Owners,
         write: Write,
     ) -> Written:
-        """Store a change: the object as it was sent, and as it would be."""
+        """Store a change: the object as sent, and as it would be stored."""
         sent, new = change
         if faults := validation.update_faults(at.kind, live.bare, sent, new):
             raise invalid(at.kind, at.name, faults)
@@ -274,7 +274,7 @@ class Registry:
             self._drop_if_empty(Address(NAMESPACE, "", at.namespace), home)
 
     def _end_namespace(self, at: Address, live: Stored, *, dry_run: bool) -> Stored:
-        """Terminate a namespace, as a controller does: it goes once all that is in it is gone."""
+        """Terminate a namespace, as a controller does: it goes once everything in it is gone."""
         marked: Document = {
             **marked_deleted(live.bare, self.now()),
             "status": {"phase": "Terminating"},

@@ -1,4 +1,4 @@
-"""What the server tells users about themselves: what they may do, and who they are."""
+"""What the server tells users about themselves: their permissions, and who they are."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from local.kubernetes.registry import Registry
 from local.kubernetes.status import bad_request
 
 _OPEN = ("/api", "/apis", "/healthz", "/livez", "/openapi", "/readyz", "/version")
-"""The paths, and what is below them, that every user may read."""
+"""The paths, including those below them, that every user may read."""
 
 type _Review = Callable[[Registry, str, str, Document], Document]
 
@@ -20,7 +20,7 @@ def may_read(path: str) -> bool:
 
 
 def review(path: str) -> str | None:
-    """Return the kind of review that is asked for at the path."""
+    """Return the kind of review at the path."""
     return next((kind for kind, (where, _) in _REVIEWS.items() if where == path), None)
 
 

@@ -1,4 +1,4 @@
-"""From a request's method, path and query to what it asks for."""
+"""Maps a request's method, path and query to the call that it requests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Call:
     name: str
 
     def attempt(self, field_selector: str) -> Attempt:
-        """Return what authorization is asked."""
+        """Return what needs to be authorized."""
         name = self.name
         if self.verb in {"list", "watch", "deletecollection"}:
             name = name_asked(field_selector)
@@ -31,7 +31,7 @@ class Call:
 
 
 def route(method: str, path: str, query: Mapping[str, str]) -> Call | None:
-    """Return the call, or None where the path is about no kind this server has."""
+    """Return the call, or None if the path has no kind of this server."""
     group, plural, namespace, name = _addressed(path)
     kind = KINDS.get(plural)
     if kind is None or kind.group != group or (namespace and not kind.namespaced):
@@ -43,7 +43,7 @@ def route(method: str, path: str, query: Mapping[str, str]) -> Call | None:
 
 
 def _allowed(kind: Kind, verb: str, namespace: str, name: str) -> bool:
-    """Whether the kind has the verb on an object, a namespace's collection, or them all."""
+    """Whether the kind has the verb for an object, a namespace's collection, or all of them."""
     if verb == "deletecollection" and not kind.namespaced:
         return False
     if verb in {"create", "deletecollection"} and kind.namespaced and not namespace:
@@ -52,7 +52,7 @@ def _allowed(kind: Kind, verb: str, namespace: str, name: str) -> bool:
 
 
 def unknown(method: str, path: str, query: Mapping[str, str]) -> Attempt | None:
-    """Return what authorization is asked of a kind this server has not; None of another path."""
+    """Return what needs to be authorized for an unknown kind; None for any other path."""
     watched = path.replace("/watch/", "/", 1)
     group, plural, namespace, name = _addressed(watched)
     if not plural:
@@ -69,7 +69,7 @@ def _verb(method: str, name: str, query: Mapping[str, str]) -> str:
 
 
 def _addressed(path: str) -> tuple[str, str, str, str]:
-    """Return group, resource, namespace and name; no resource where the path is about none."""
+    """Return group, resource, namespace and name; no resource if the path has none."""
     match path.strip("/").split("/"):
         case ["api", "v1", *rest]:
             group = ""

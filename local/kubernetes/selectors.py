@@ -19,7 +19,7 @@ _FIELD = re.compile(r"^(?P<key>[\w.]+)(?P<op>==|!=|=)(?P<value>.*)$")
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Which objects a list or a watch is about."""
+    """The objects that a list or a watch selects."""
 
     _labels: tuple[_Test, ...] = ()
     _fields: tuple[tuple[str, str, bool], ...] = ()
@@ -33,7 +33,7 @@ class Selector:
 
 
 def field_of(document: Document, path: str) -> Json:
-    """Return what a field holds, as `metadata.name`; None where it is absent."""
+    """Return a field's value, such as `metadata.name`; None if it is absent."""
     *above, last = path.split(".")
     for key in above:
         document = child(document, key)
@@ -41,7 +41,7 @@ def field_of(document: Document, path: str) -> Json:
 
 
 def parse(kind: Kind, labels: str, fields: str) -> Selector:
-    """Parse both selectors; 400 where they cannot be."""
+    """Parse both selectors; 400 if they are invalid."""
     return Selector(
         tuple(_label_test(part) for part in _split(labels)),
         tuple(_field_test(kind, part) for part in _split(fields)),
@@ -49,7 +49,7 @@ def parse(kind: Kind, labels: str, fields: str) -> Selector:
 
 
 def name_asked(fields: str) -> str:
-    """Return the one name a field selector asks for, which authorization looks at."""
+    """Return the one name that a field selector requests, which authorization uses."""
     for part in _split(fields):
         key, _, value = part.partition("=")
         if key == "metadata.name":

@@ -1,4 +1,4 @@
-"""The HTTP skin of a cluster: what every request meets before the API answers it."""
+"""The HTTP server of a cluster: handles every request before the API answers it."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -63,7 +63,7 @@ async def _answer(cluster: AnyCluster, request: web.Request, where: Where) -> we
 
 
 def _asked(request: web.Request) -> Where:
-    """Return what the request is about; method and path where that is no kind."""
+    """Return the request's subject; method and path if it has no kind."""
     with suppress(ApiError):
         if call := route(request.method, request.path, request.query):
             patch = PATCH_TYPES.get(request.content_type) if request.method == "PATCH" else None
@@ -80,13 +80,13 @@ def _user(cluster: AnyCluster, request: web.Request) -> str:
 
 
 def _on_demand(status: int, where: Where) -> ApiError:
-    """Return how an API server words that status for such a request."""
+    """Return an API server's error for that status and request."""
     match status:
         case 401:
             return unauthorized()
         case 403:
             return forbidden(SECRET, where.name or "", "on demand")
-        case 404 if where.patch == "apply":  # what an apply misses is never the object
+        case 404 if where.patch == "apply":  # an apply never misses the object itself
             return not_found(NAMESPACE, where.namespace or "")
         case 404:
             return not_found(SECRET, where.name or "")

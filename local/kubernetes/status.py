@@ -1,4 +1,4 @@
-"""The API's errors: exceptions that carry the `Status` object a client gets."""
+"""The API's errors: exceptions with the `Status` object that a client receives."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from local.kubernetes.kinds import Kind
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One reason why an object was refused: the cause's reason, what it says, and its field."""
+    """One reason why an object was refused: the cause's reason, its message, and its field."""
 
     reason: str
     message: str
@@ -20,7 +20,7 @@ class Cause:
         return f"{self.field}: {self.message}"
 
     def document(self) -> Document:
-        """Return the cause as it stands in `details.causes`."""
+        """Return the cause as in `details.causes`."""
         return {"reason": self.reason, "message": self.message, "field": self.field}
 
 
@@ -49,12 +49,12 @@ class ApiError(Exception):
 
 
 def quoted(value: str) -> str:
-    """Return the text in quotation marks, as the server's messages have it."""
+    """Return the text in quotation marks, as in the server's messages."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def invalid_value(field: str, value: str, why: str) -> Cause:
-    """Return the cause for a value that is off its syntax."""
+    """Return the cause for a value with invalid syntax."""
     return Cause("FieldValueInvalid", f"Invalid value: {quoted(value)}: {why}", field)
 
 
@@ -69,7 +69,7 @@ def not_allowed(field: str, why: str) -> Cause:
 
 
 def too_long(field: str, limit: int) -> Cause:
-    """Return the cause for a value over its limit of bytes."""
+    """Return the cause for a value over its limit in bytes."""
     return Cause("FieldValueTooLong", f"Too long: may not be more than {limit} bytes", field)
 
 
@@ -86,7 +86,7 @@ def invalid_options(kind: str, *causes: Cause) -> ApiError:
 
 
 def invalid_patch(patched: str, why: str) -> ApiError:
-    """422 for a patch that gives no object; as in the real server, its body holds that object."""
+    """422 for a patch with an invalid result, which is in its body, as in the real server."""
     return _unprocessable("", "", {}, [invalid_value("patch", patched, why)])
 
 
@@ -104,12 +104,12 @@ def bad_request(message: str) -> ApiError:
 
 
 def unauthorized() -> ApiError:
-    """401: no bearer token, or one that stands for no user."""
+    """401: no bearer token, or one without a user."""
     return ApiError(401, "Unauthorized", "Unauthorized")
 
 
 def no_such_method() -> ApiError:
-    """405: the path is about something, but not by that method."""
+    """405: the path exists, but not with that method."""
     why = "the server does not allow this method on the requested resource"
     return ApiError(405, "MethodNotAllowed", why, {})
 
@@ -120,13 +120,13 @@ def not_found(kind: Kind, name: str) -> ApiError:
 
 
 def already_exists(kind: Kind, name: str) -> ApiError:
-    """409: the object to create is there."""
+    """409: the object to create exists."""
     message = f'{kind.resource} "{name}" already exists'
     return ApiError(409, "AlreadyExists", message, _object(kind, name))
 
 
 def modified(kind: Kind, name: str) -> ApiError:
-    """409: the resourceVersion asked for is not the object's."""
+    """409: the requested resourceVersion is not the object's."""
     return conflict(
         kind,
         name,
@@ -148,7 +148,7 @@ def failed_precondition(kind: Kind, name: str, why: str) -> ApiError:
 
 
 def forbidden(kind: Kind, name: str, why: str) -> ApiError:
-    """403: an authenticated user may not, or nobody may."""
+    """403: the authenticated user, or everybody, lacks the permission."""
     label = f'{kind.resource} "{name}"' if name else kind.resource
     return ApiError(403, "Forbidden", f"{label} is forbidden: {why}", _object(kind, name))
 
@@ -165,7 +165,7 @@ def terminating(kind: Kind, namespace: str, name: str) -> ApiError:
 
 
 def success(kind: Kind, name: str, uid: str) -> Document:
-    """Return the `Status` that answers a delete."""
+    """Return the `Status` in response to a delete."""
     return {
         "kind": "Status",
         "apiVersion": "v1",

@@ -1,4 +1,4 @@
-"""What is stored: objects by kind, namespace and name, one resource version, and the changes."""
+"""The storage: objects by kind, namespace and name, one resource version, and the changes."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ type Deliver = Callable[["Change"], None]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object: bare, who owns its fields, and its JSON as it is served."""
+    """An object: without managedFields, its owners, and its JSON as served."""
 
     bare: Document = field(repr=False)
     owners: Owners = field(repr=False)
@@ -28,7 +28,7 @@ class Stored:
 
     @classmethod
     def of(cls, bare: Document, owners: Owners) -> "Stored":
-        """Render an object; what kind it is stands first."""
+        """Render an object; its kind comes first."""
         ordered = {**_head(bare), **bare}
         return cls(ordered, owners, dump(served(ordered, owners)))
 
@@ -39,12 +39,12 @@ class Stored:
 
     @property
     def document(self) -> Document:
-        """The object as it is served."""
+        """The object as served."""
         return served(self.bare, self.owners)
 
     @property
     def listed_body(self) -> bytes:
-        """Its JSON as it stands in a list, which says once what kind its items are."""
+        """Its JSON as a list item, without its kind."""
         return b"{" + self.body[len(dump(_head(self.bare))) :]
 
 
@@ -73,7 +73,7 @@ class Change:
 
 
 class Store:
-    """The objects; every change takes the next resource version and is told to the watchers."""
+    """The objects; every change takes the next resource version and is reported to the watchers."""
 
     def __init__(self) -> None:
         self._objects: dict[str, dict[Key, Stored]] = {}
@@ -82,11 +82,11 @@ class Store:
         self.version = _FIRST_VERSION
 
     def get(self, kind: Kind, namespace: str, name: str) -> Stored | None:
-        """Return the object, if it is there."""
+        """Return the object if it exists."""
         return self._objects.get(kind.plural, {}).get((namespace, name))
 
     def all(self, kind: Kind, namespace: str) -> Iterator[Stored]:
-        """Yield the namespace's objects by name; every namespace's where none is given."""
+        """Yield the namespace's objects by name; those of all namespaces if none is given."""
         for (its_namespace, _), stored in sorted(
             self._objects.get(kind.plural, {}).items(), key=lambda item: item[0]
         ):
@@ -104,7 +104,7 @@ class Store:
         return stored
 
     def drop(self, kind: Kind, key: Key, last: Stored) -> None:
-        """Remove an object; `last`, under the next resource version, is what watchers see of it."""
+        """Remove an object; watchers see `last`, with the next resource version."""
         before = self._objects[kind.plural].pop(key)
         gone = Stored.of(self._versioned(last.bare), last.owners)
         self._tell(Change(self.version, "DELETED", kind, key[0], gone, before))
@@ -115,7 +115,7 @@ class Store:
         return {**bare, "metadata": metadata}
 
     def watch(self, since: int | None, deliver: Deliver) -> Callable[[], None]:
-        """Deliver each change after that version; return what ends it. 410 if it is too old."""
+        """Deliver each change after that version; return a function that ends it. 410 if old."""
         if since is not None and since < self.version:
             oldest = self._changes[0].version if self._changes else self.version + 1
             if since < oldest - 1:

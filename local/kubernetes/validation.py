@@ -1,4 +1,4 @@
-"""The rules an object must keep: names, labels, annotations, keys, sizes and what is immutable."""
+"""The rules for objects: names, labels, annotations, keys, sizes and immutable fields."""
 
 import json
 import re
@@ -46,14 +46,14 @@ _DOCKER_KEYS = {
 
 
 def faults(kind: Kind, document: Document) -> list[Cause]:
-    """Return what is wrong with a new object, in the real server's order and words."""
+    """Return the faults of a new object, in the real server's order and words."""
     return [*_named(kind, document), *_metadata(document), *_own(kind, document)]
 
 
 def update_faults(kind: Kind, old: Document, sent: Document, new: Document) -> list[Cause]:
-    """Return what is wrong with a change; as in the real server, metadata are checked four times.
+    """Return the faults of a change; like the real server, checks metadata four times.
 
-    `sent` is the object as the client has it, `new` as it is to be stored.
+    `sent` is the object from the client, `new` the object to store.
     """
     changed = [*_metadata(new), *_fixed(child(old, "metadata"), child(sent, "metadata"))]
     whole = list(_metadata(new))
@@ -67,7 +67,7 @@ def _fixed(before: Document, after: Document) -> Iterator[Cause]:
 
 
 def _kept(kind: Kind, old: Document, new: Document) -> Iterator[Cause]:
-    """Yield what a kind does not let change."""
+    """Yield forbidden changes to immutable fields."""
     for field, why in kind.fixed.items():
         if old.get(field) != new.get(field):
             yield invalid_value(field, text(new, field), why)
@@ -147,7 +147,7 @@ def _qualified(where: str, key: str, what: str, shown: str | None = None) -> Ite
 
 
 def label_fault(value: str) -> str:
-    """Return why the text can be no label's value; empty where it can."""
+    """Return why the text cannot be a label's value; empty if it can."""
     if len(value) > _LONGEST_LABEL:
         return "must be no more than 63 bytes"
     if re.fullmatch(_VALUE, value):
@@ -171,7 +171,7 @@ def _secret(document: Document) -> Iterator[Cause]:
 
 
 def _typed(kind: str, data: Mapping[str, bytes]) -> Iterator[Cause]:
-    """Check what a type demands, as ValidateSecret of Kubernetes' core validation does."""
+    """Check a type's requirements, as ValidateSecret of Kubernetes' core validation does."""
     for key in _REQUIRED_KEYS.get(kind, ()):
         if key not in data:
             yield required(f"data[{key}]")

@@ -1,8 +1,8 @@
-"""What a Key Vault event says, read from Event Grid's own schema or from CloudEvents 1.0.
+"""Parses Key Vault events, in Event Grid's own schema or in CloudEvents 1.0.
 
-The channel is untrusted: an event names a vault and a secret, and nothing else of it is used. What
-has not the form of a name is not quoted either: it may be a value in the wrong place.
-Fields and casing: https://learn.microsoft.com/azure/event-grid/event-schema-key-vault
+The channel is untrusted: only the vault and the secret of an event are used. A name without the
+right form is not quoted in messages, since it may be a value in the wrong place. Fields and casing:
+https://learn.microsoft.com/azure/event-grid/event-schema-key-vault
 """
 
 import json
@@ -41,7 +41,7 @@ _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A secret, or a certificate and so its secret, has a new version."""
+    """A secret has a new version, or a certificate and so its secret."""
 
     vault: str
     hint: Hint
@@ -49,7 +49,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
-    """A secret expires soon or has expired; `expires` is epoch seconds where the event says it."""
+    """A secret expires soon or has expired; `expires` is epoch seconds if the event has it."""
 
     vault: str
     secret: str
@@ -58,10 +58,10 @@ class Expiring:
 
 
 def parse(payload: str, subscriptions: frozenset[str]) -> Changed | Expiring:
-    """Read one event.
+    """Parse one event.
 
     `subscriptions` are the lower-case ids that events may come from. Raises NotOurs for an event
-    that is none of this app's business, Malformed for one that cannot be read.
+    that does not concern this app, Malformed for one that cannot be read.
     """
     event = _object(payload)
     event_type = _text(event, "type" if "specversion" in event else "eventType")
@@ -98,7 +98,7 @@ def _object(payload: str) -> Mapping[str, object]:
         if isinstance(event, dict):
             return _stripped(event)
         what = "a JSON object"
-    raise _malformed(f"it is not {what}")  # outside the except clause: a JSON error holds the event
+    raise _malformed(f"it is not {what}")  # outside the except clause: a JSON error has the event
 
 
 def _stripped(fields: Mapping[str, object]) -> Mapping[str, object]:
@@ -147,7 +147,7 @@ def _matching(pattern: re.Pattern[str], fields: Mapping[str, object], name: str)
 
 
 def _number(value: object) -> float | None:
-    """Read NBF or EXP, which come as number, text or null."""
+    """Parse NBF or EXP, which may be a number, text or null."""
     try:
         number = float(value) if isinstance(value, int | float | str) else -1
     except (ValueError, OverflowError):
@@ -156,7 +156,7 @@ def _number(value: object) -> float | None:
 
 
 def _epoch(time: object) -> float:
-    """Read the event's time; without a readable one it counts as old, and nothing waits for it."""
+    """Parse the event's time; an unreadable time counts as old, and nothing waits for the event."""
     try:
         moment = datetime.fromisoformat(time) if isinstance(time, str) else _LONG_AGO
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

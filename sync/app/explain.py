@@ -1,4 +1,4 @@
-"""Where each secret of a vault goes, as which keys, and if it is not there, why not."""
+"""Explains where each secret of a vault goes and under which keys, or why it does not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from sync.reconcile.turn import Turn
 
 
 class Progress(StrEnum):
-    """How far a vault secret is on its way into the cluster."""
+    """How far a vault secret has come on its way into the cluster."""
 
     IN_STEP = "in step"
     WAITING = "waiting"
@@ -24,11 +24,11 @@ class Progress(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """What becomes of one vault secret.
+    """The result for one vault secret.
 
-    `secrets` and `keys` are where it belongs, or where it still is; `keys` is None where only a
-    value can tell that was never read. `version` is the one that the keys are from, None where none
-    is written. `type` is None for an Opaque Secret. `why` is an error for what failed.
+    `secrets` and `keys` are where it belongs, or where it still is; `keys` is None if they depend
+    on a value that was never read. `version` is the version that the keys come from, None if none
+    is written. `type` is None for an Opaque Secret. `why` is an error if it failed.
     """
 
     name: str
@@ -41,13 +41,13 @@ class Explained:
 
 
 def explain(turn: Turn) -> Sequence[Explained]:
-    """Tell of every secret that the vault lists, and of those that are gone and still recorded."""
+    """Explain every secret that the vault lists, and removed ones that still have a record."""
     told = _Explanation(turn)
     return [told.of(name) for name in sorted(told.names)]
 
 
 class _Explanation:
-    """One turn, and what the write that follows it would come to."""
+    """One turn, and the result of the write that would follow it."""
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
@@ -56,12 +56,12 @@ class _Explanation:
         self._changing = set(turn.desired.waiting)
         self._failed: Mapping[SecretName, SyncError] = turn.desired.refused
         refused, *_ = [self._plan(observed) for observed in turn.in_order()]
-        if refused is not None:  # the vault's own Secret comes first, or none is written
+        if refused is not None:  # if the vault's own Secret fails, no Secret is written
             self._failed = {**dict.fromkeys(self._changing, refused), **self._failed}
         self.names = {*self._verdicts, *self._recorded, *self._failed}
 
     def of(self, name: SecretName) -> Explained:
-        """Tell of one secret."""
+        """Explain one secret."""
         verdict, record = self._verdicts.get(name), self._recorded.get(name)
         placement = None if isinstance(verdict, Excluded | None) else verdict.placement
         progress, why = self._progress(name, verdict)
@@ -77,7 +77,7 @@ class _Explanation:
         )
 
     def _plan(self, observed: ObservedSecret) -> SyncError | None:
-        """Note which secrets the next write changes, or return why it would be refused."""
+        """Record which secrets the next write changes, or return why it would be refused."""
         desired = self._turn.desired.secrets[observed.target.secret]
         try:
             plan = self._turn.plan(observed)

@@ -1,4 +1,4 @@
-"""What all who tell of outcomes need to know of them."""
+"""Shared by everything that reports outcomes."""
 
 from collections.abc import Iterable
 
@@ -7,10 +7,10 @@ from sync.core.model import Change, Converged, Outcome
 
 
 def errors(outcomes: Iterable[Outcome]) -> list[SyncError]:
-    """Return what kept vaults from converging."""
+    """Return the errors that kept vaults from converging."""
     return [outcome.error for outcome in outcomes if not isinstance(outcome, Converged)]
 
 
 def key_of(change: Change) -> str:
-    """Name a changed key, with its Secret where that is not the vault's own."""
+    """Return a changed key's name, with its Secret if that is not the vault's own."""
     return f"{change.secret}/{change.key}" if change.secret else change.key

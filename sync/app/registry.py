@@ -1,4 +1,4 @@
-"""Which vaults are known, which of them lead to the same Secret, and which exist no longer."""
+"""Tracks which vaults are known, which of them lead to the same Secret, and which are gone."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,18 +9,18 @@ from sync.core.reasons import Reason
 from sync.core.vault_names import Naming
 
 _SEARCH_SECONDS = 10.0
-"""What a reconcile has for a search that it needs."""
+"""The time that a reconcile has for a search that it needs."""
 
 type Claims = Mapping[tuple[str, str, str], frozenset[VaultName]]
 
 
 def claims(naming: Naming, vaults: Iterable[VaultName]) -> Claims:
-    """Return the vaults that lead to each place; more than one is a contest."""
+    """Return the vaults that lead to each place; more than one means a contest."""
     found: dict[tuple[str, str, str], frozenset[VaultName]] = {}
     for vault in vaults:
         try:
             targets = naming.targets(vault)
-        except Permanent:  # reported when the vault's turn comes
+        except Permanent:  # reported when that vault is reconciled
             continue
         for target in targets:
             found[target.place] = found.get(target.place, frozenset()) | {vault}
@@ -28,9 +28,9 @@ def claims(naming: Naming, vaults: Iterable[VaultName]) -> Claims:
 
 
 class VaultRegistry:
-    """The vaults that are known and the places they lead to; for any number of threads.
+    """The known vaults and the places that they lead to; thread-safe.
 
-    `listed` are known before anybody looks.
+    `listed` are known before the first search.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class VaultRegistry:
         self._last = vaults, claims(naming, vaults)
 
     def look(self, deadline: Deadline) -> Known:
-        """Ask the directory, which searches where its last search is too old; never raises."""
+        """Ask the directory, which searches if its last search is too old; never raises."""
         known = self._directory.known(deadline)
         vaults, _ = self._last
         if known.vaults != vaults:
@@ -51,18 +51,18 @@ class VaultRegistry:
 
     @property
     def knows_any(self) -> bool:
-        """Whether any vault is known by now."""
+        """Whether any vault is known so far."""
         vaults, _ = self._last
         return bool(vaults)
 
     def covers(self, vault: VaultName, deadline: Deadline) -> bool:
-        """Tell whether passes reconcile the vault."""
+        """Return whether passes reconcile the vault."""
         return vault in self.look(deadline).vaults
 
     def contested(self, target: Target, deadline: Deadline) -> bool:
-        """Tell whether another known vault leads to the same place.
+        """Return whether another known vault leads to the same place.
 
-        Raises Transient where that takes a search and none has succeeded lately.
+        Raises Transient if this requires a search and none has succeeded recently.
         """
         known = self.look(Deadline.after(deadline.remaining(_SEARCH_SECONDS), deadline.clock))
         _, claimed = self._last
@@ -73,11 +73,11 @@ class VaultRegistry:
         why = known.fault.message if known.fault else "None was made yet."
         raise Transient(
             Reason.DISCOVERY_NEEDED,
-            f"Secret {target} is not made or taken over for vault {target.vault} yet: a search has "
-            f"to show first that no other vault leads to it. {why}",
+            f"Secret {target} is not created or taken over for vault {target.vault} yet: a search "
+            f"must first show that no other vault leads to it. {why}",
             known.fault.retry_after if isinstance(known.fault, Transient) else None,
         )
 
     def is_gone(self, vault: str, deadline: Deadline) -> bool:
-        """Tell whether it is certain that no vault has this name; raises Permanent or Transient."""
+        """Return whether certainly no vault has this name; raises Permanent or Transient."""
         return self._directory.is_gone(vault, deadline)

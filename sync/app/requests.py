@@ -1,4 +1,4 @@
-"""What an operator may ask for over HTTP or the command line, read from JSON."""
+"""Parses what an operator requests, from JSON over HTTP or from the command line."""
 
 import json
 import re
@@ -24,11 +24,11 @@ _FORM = (
 
 @dataclass(frozen=True, slots=True)
 class Resync:
-    """Which known vaults to reconcile, and how: a vault, a project's stage, or all (none named).
+    """The vaults to reconcile, and how: one vault, a project's stage, or all (if none is named).
 
-    `removals` lets a listing take away more than an accident may, `refetch` reads every value anew,
-    `takeover` takes a Secret that somebody else made or manages, and `takeover_from` that of the
-    vault of this name, which has to be gone.
+    `removals` allows more removals than the guard does, `refetch` reads every value again,
+    `takeover` takes a Secret that somebody else created or manages, and `takeover_from` takes the
+    Secret of the vault with this name, which must be gone.
     """
 
     vault: str | None = None
@@ -43,7 +43,7 @@ class Resync:
 
 
 def parse_resync(body: bytes) -> Resync:
-    """Read a resync request; raises Malformed."""
+    """Parse a resync request; raises Malformed."""
     fields = _object(body)
     if unknown := fields.keys() - _FIELDS:
         field = min(unknown)
@@ -79,9 +79,9 @@ def parse_resync(body: bytes) -> Resync:
 
 
 def parse_status(query: Mapping[str, str]) -> Resync:
-    """Read what status is asked for: all, a vault, or one secret of it; raises Malformed.
+    """Parse the query of a status: all vaults, one vault, or one of its secrets; raises Malformed.
 
-    What is empty is as if it were not there: the Functions host does not hand it on.
+    An empty parameter counts as absent: the Functions host does not pass it on.
     """
     vault, secret = query.get("vault") or None, query.get("secret") or None
     if secret is not None and vault is None:
@@ -104,7 +104,7 @@ def _object(body: bytes) -> dict[str, object]:
         if isinstance(fields, dict):
             return fields
         what = "a JSON object"
-    # Outside the except clause: a JSON error holds the body.
+    # Outside the except clause: a JSON error contains the body.
     raise Malformed(Reason.REQUEST_MALFORMED, f"The body is not {what}. {_FORM}")
 
 
@@ -118,7 +118,7 @@ def _secret(name: str | None) -> str | None:
 
 
 def _former_vault(name: str | None) -> str | None:
-    """Read the name of a vault that may be off the pattern of today."""
+    """Parse the name of a former vault, which need not match today's pattern."""
     if name is None:
         return None
     if not name.isascii() or not AZURE_NAME.fullmatch(name.lower()):
@@ -129,7 +129,7 @@ def _former_vault(name: str | None) -> str | None:
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise Malformed(Reason.REQUEST_MALFORMED, f"A field is there twice. {_FORM}")
+        raise Malformed(Reason.REQUEST_MALFORMED, f"A field occurs twice. {_FORM}")
     return fields
 
 

@@ -1,4 +1,4 @@
-"""How the Secrets of a vault stand, by what they say of themselves."""
+"""Reports the status of a vault's Secrets from what is stored on them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sync.reconcile.observed import ObservedSecret
 
 
 class State(StrEnum):
-    """How a Secret stands, from the best to the worst."""
+    """The state of a Secret, from the best to the worst."""
 
     CONVERGED = "converged"
     DRIFTED = "drifted"
@@ -21,7 +21,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SecretStatus:
-    """How one Secret stands; `drifted` are its keys that others changed or removed."""
+    """The status of one Secret; `drifted` are its keys that others changed or removed."""
 
     secret: ObservedSecret
     state: State
@@ -31,15 +31,15 @@ class SecretStatus:
     def of(cls, secret: ObservedSecret, *, further: bool = False) -> "SecretStatus":
         """Compare a Secret with our record of it.
 
-        A vault's own Secret is ours unless somebody else claims it. A `further` one, which tags ask
-        for, must say that it is ours.
+        A vault's own Secret is ours unless somebody else claims it. A `further` Secret, which tags
+        ask for, must have our state.
         """
         return cls(secret, _state(secret, further=further), secret.drifted)
 
 
 @dataclass(frozen=True, slots=True)
 class VaultStatus:
-    """A vault's own Secret, and by name the further ones, or why one of them cannot be read."""
+    """A vault's own Secret and its further ones by name, or why one of them cannot be read."""
 
     own: SecretStatus
     others: Mapping[str, SecretStatus | SyncError]

@@ -1,4 +1,4 @@
-"""Takes over a Secret whose owner has let go: looks, writes what was shown, removes nothing."""
+"""Takes over a Secret that its owner has released: plans, writes as shown, removes nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from sync.reconcile.ownership import Claim, claim, taken
 
 
 class Fate(StrEnum):
-    """What becomes of one key of the Secret."""
+    """What happens to one key of the Secret."""
 
     TAKEN_OVER = "taken over"
     CHANGED = "changed"
@@ -27,10 +27,10 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What an adoption would do with the Secret of that revision, key by key.
+    """What an adoption would do to each key of the Secret at that revision.
 
-    `former` is whose mark it overrules. A key that is taken over has the vault's value already; one
-    that is kept is not in the vault and stays foreign.
+    `former` is the claim that it overrides. A key that is taken over already has the vault's value;
+    one that is kept is not in the vault and stays foreign.
     """
 
     target: Target
@@ -40,16 +40,16 @@ class Adoption:
     versions: Mapping[str, str]
 
     def __bool__(self) -> bool:
-        """Tell whether there is anything to do."""
+        """Return whether there is anything to do."""
         return self.former is not None or not set(self.fates.values()) <= {Fate.IN_STEP, Fate.KEPT}
 
 
 def look(app: App, known: Known, budget: Budget, *, takeover: bool) -> Adoption:
-    """Plan the adoption of the one vault's own Secret; writes nothing.
+    """Plan the adoption of the vault's own Secret; writes nothing.
 
-    Raises SyncError where the owner has not let go and is not overruled by `takeover`, where
-    another vault has the Secret, where there is none, where the vault cannot be read, where a key
-    would go, and where another Secret that the vault's tags ask for would be taken by the way.
+    Raises SyncError if the owner has not released the Secret and `takeover` does not override it,
+    if another vault has it, if it does not exist, if the vault cannot be read, if a key would be
+    removed, or if the adoption would also take another Secret that the vault's tags ask for.
     """
     (vault,) = known.vaults
     (target,) = app.naming.targets(vault)
@@ -89,14 +89,14 @@ def look(app: App, known: Known, budget: Budget, *, takeover: bool) -> Adoption:
 
 
 def adopt(app: App, known: Known, adoption: Adoption, budget: Budget) -> Outcome:
-    """Write what was shown; raises Conflict where the Secret has changed since."""
+    """Write what was shown; raises Conflict if the Secret has changed since."""
     target = adoption.target
     actual = app.cluster.read(target, Deadline.after(budget.target, app.clock))
     if actual is None or actual.resource_version != adoption.revision:
         raise Conflict(
             Reason.SECRET_CHANGED,
-            f"Secret {target} was changed by somebody while you looked, and nothing was written: "
-            f"see who writes it, then again keyvault-sync adopt {target.vault}.",
+            f"Somebody changed Secret {target} after it was shown, and nothing was written: "
+            f"find out who writes it, then run keyvault-sync adopt {target.vault} again.",
         )
     request = Resync(target.vault.text, takeover=adoption.former is not None)
     return _only(app, known, request, budget)

@@ -1,4 +1,4 @@
-"""Which failures of an event only the event itself can make good, since no pass tries again."""
+"""Decides which failures only a redelivered event can repair, since no pass tries again."""
 
 from dataclasses import replace
 
@@ -11,20 +11,20 @@ from sync.core.vault_names import Naming
 
 
 def nothing_known() -> Unattended:
-    """Return the error of an app to which no event may come and no vault is known."""
+    """Return the error of an app that accepts no event and knows no vault."""
     return Unattended(
         Reason.NOTHING_KNOWN,
         "Neither SYNC_SUBSCRIPTIONS nor SYNC_VAULTS is set, so the app can do nothing: set the ids "
-        "of the subscriptions that events may come from, or the vaults that the timer shall cover.",
+        "of the subscriptions that events may come from, or the vaults for the timer to cover.",
     )
 
 
 def for_event_grid(
     outcome: Outcome, naming: Naming, registry: VaultRegistry, deadline: Deadline
 ) -> Outcome:
-    """Return an event's outcome, Unattended where somebody may act and no pass covers the vault.
+    """Return an event's outcome: Unattended if somebody can act and no pass covers the vault.
 
-    Whether one does may take a search; where that fails, none is taken to.
+    This may require a search; if the search fails, the vault counts as not covered.
     """
     if not isinstance(outcome, Failed) or not _may_be_mended(outcome.error):
         return outcome
@@ -42,10 +42,10 @@ def for_event_grid(
 
 
 def _may_be_mended(error: SyncError) -> bool:
-    """Tell whether the same event may come to something once somebody has acted.
+    """Return whether the same event may succeed once somebody has acted.
 
-    Not where its own secret is refused: another version of that has an event of its own. Nor where
-    its vault leads to a namespace that is never written.
+    Not if its own secret is refused: the corrected version has its own event. Nor if its vault
+    leads to a namespace that is never written.
     """
     if isinstance(error, Malformed | Unattended) or not isinstance(error, Permanent):
         return False

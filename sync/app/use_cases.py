@@ -1,4 +1,4 @@
-"""What the app can be asked for: take an event, reconcile vaults, tell the status, explain."""
+"""The app's use cases: handle an event, reconcile vaults, report the status, explain."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,31 +24,31 @@ from sync.reconcile.turn import Turn
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Seconds for one target, and for all targets of one call."""
+    """The seconds for one target, and for all targets of one call."""
 
     target: float
     total: float
 
     def after(self, seconds: float) -> "Budget":
-        """Return what is left of it once so many seconds are spent."""
+        """Return the rest after `seconds` are spent."""
         return Budget(max(0.0, self.target - seconds), max(0.0, self.total - seconds))
 
 
 EVENT = Budget(target=24, total=27)  # Event Grid waits 30 s
 REQUEST = Budget(target=24, total=200)  # App Service's front end waits 230 s
 PASS = Budget(target=120, total=270)  # the next pass is due after 300 s, by default
-_SEARCH_SECONDS = 20  # before a total begins
+_SEARCH_SECONDS = 20  # before the total begins
 
 DISCOVERY = "discovery"
-"""The subject of an outcome that tells of the search for vaults."""
+"""The subject of an outcome about the search for vaults."""
 
 EVENT_SUBJECT = "event"
-"""The subject of an outcome of an event that leads to no vault."""
+"""The subject of an event's outcome that leads to no vault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What one target's reconcile will come to; of an event that leads to none, what it came to."""
+    """The future outcome of one target's reconcile, or the outcome of an event without a target."""
 
     outcome: Future[Outcome]
     target: Target | None = None
@@ -88,9 +88,9 @@ class App:
         return [Pending(self.work_queue.submit(work, EVENT.target), work.target) for work in works]
 
     def for_event_grid(self, outcomes: Iterable[Outcome], seconds: float) -> Sequence[Outcome]:
-        """Return an event's outcomes, those Unattended that no pass would make good.
+        """Return an event's outcomes, as Unattended those that no pass would repair.
 
-        `seconds` are for a search, where it takes one to know.
+        `seconds` limits the search that this may require.
         """
         deadline = Deadline.after(seconds, self.clock)
         return [
@@ -99,14 +99,14 @@ class App:
 
     @property
     def knows_nothing(self) -> bool:
-        """Whether no event may come and no vault is known: then nothing is ever done."""
+        """Whether no event is accepted and no vault known: then the app can never do anything."""
         return not self.subscriptions and not self.registry.knows_any
 
     def resync_known(self) -> Iterator[Outcome]:
-        """Reconcile every known vault; one outcome a target, and one for a search that failed.
+        """Reconcile every known vault; one outcome per target, and one for a failed search.
 
-        Raises Unattended where nothing is known. The order is another one in each pass: vaults that
-        hang may use its time up, and those that come after them are not the same ones every time.
+        Raises Unattended if nothing is known. Each pass uses a different order: vaults that hang
+        may use up its time, and the vaults left over should not always be the same.
         """
         known = self._look()
         if self.knows_nothing:
@@ -115,11 +115,11 @@ class App:
         return self.reconcile(replace(known, vaults=tuple(vaults)), Resync(), PASS)
 
     def resync(self, request: Resync) -> Iterator[Outcome]:
-        """Reconcile what an operator asks for, with outcomes as a pass's. Raises NotOurs."""
+        """Reconcile what an operator requests, with outcomes like a pass. Raises NotOurs."""
         return self.reconcile(self.select(request), request, REQUEST)
 
     def select(self, request: Resync) -> Known:
-        """Return the vaults that a request means; raises NotOurs where there is none."""
+        """Return the vaults of a request; raises NotOurs if there is none."""
         chosen = self.choose(request)
         if not chosen.vaults and chosen.fault is None:
             raise NotOurs(
@@ -130,9 +130,9 @@ class App:
         return chosen
 
     def choose(self, request: Resync) -> Known:
-        """Return the vaults that a request means, which of all may be none; raises NotOurs.
+        """Return the vaults of a request, possibly none if it asks for all; raises NotOurs.
 
-        A vault that is named is not searched for.
+        A vault named in the request needs no search.
         """
         if request.vault is not None:
             return Known((self.naming.vault(request.vault),))
@@ -150,7 +150,7 @@ class App:
         return replace(known, vaults=vaults)
 
     def reconcile(self, known: Known, request: Resync, budget: Budget) -> Iterator[Outcome]:
-        """Reconcile vaults in the request's manner; a search that failed is an outcome too."""
+        """Reconcile vaults with the request's options; a failed search is an outcome too."""
         if known.fault is not None:
             yield Failed(DISCOVERY, known.fault)
         works: list[ReconcileRequest] = []
@@ -166,7 +166,7 @@ class App:
         yield from self.work_queue.reconcile_many(works, budget.target, budget.total)
 
     def status(self, known: Known, budget: Budget = REQUEST) -> Iterator[VaultStatus | Failed]:
-        """Tell of each vault's Secrets what they say of themselves, or why one cannot be read."""
+        """Return the status of each vault's Secrets, or why one cannot be read."""
         if known.fault is not None:
             yield Failed(DISCOVERY, known.fault)
         places = list(self.places(known.vaults))
@@ -177,7 +177,7 @@ class App:
     def explain(
         self, place: Target | Failed, secret: str | None = None, budget: Budget = REQUEST
     ) -> Sequence[Explained] | SyncError:
-        """Tell what goes to one target, or what of one secret; or why that cannot be told."""
+        """Explain the secrets of one target, or one of them; or return why that is impossible."""
 
         def tell(place: Target | Failed, deadline: Deadline) -> Sequence[Explained]:
             if isinstance(place, Failed):
@@ -198,7 +198,7 @@ class App:
         return told
 
     def places(self, vaults: Iterable[VaultName]) -> Iterator[Target | Failed]:
-        """Yield the targets of the vaults; for a vault that leads nowhere safe, why not."""
+        """Yield the targets of the vaults, or the error of a vault without a safe target."""
         for vault in vaults:
             try:
                 yield from self.naming.targets(vault)
@@ -220,7 +220,7 @@ class App:
         return VaultStatus(SecretStatus.of(own), others)
 
     def _not_gone(self, target: Target, request: Resync, budget: Budget) -> SyncError | None:
-        """Return why the Secret of the vault that the request names may not be taken over."""
+        """Return why the Secret of the vault named in the request may not be taken over."""
         former = request.takeover_from
         if former is None:
             return None

@@ -1,4 +1,4 @@
-"""Reconciles many targets at once: joins bursts, bounds passes, keeps a failure to its target."""
+"""Reconciles many targets at once: merges bursts, limits passes, isolates failures."""
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,17 +24,17 @@ class Reconcile(Protocol):
     def __call__(
         self, request: ReconcileRequest, deadline: Deadline, fetchers: Executor, /
     ) -> ReconcileResult:
-        """Bring one target in step."""
+        """Reconcile one target."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """How much goes on at once in one process.
+    """The concurrency limits of one process.
 
-    `lanes` targets are worked on, of which a pass over many takes `passes` at most, so that events
-    never queue behind it; `fetchers` gets are under way for all of them, and `readers` Secrets are
-    read for a status.
+    At most `lanes` targets are reconciled at once, of which a pass over many uses at most `passes`,
+    so that events never queue behind it. `fetchers` gets run at once for all of them, and `readers`
+    Secrets are read at once for a status.
     """
 
     lanes: int = 24
@@ -51,14 +51,14 @@ class _Waiting:
 
 
 class WorkQueue:
-    """Runs reconciles on threads of its own.
+    """Runs reconciles on its own threads.
 
-    Work for a target that arrives while one is under way is read with it, if that has not begun to
-    write, and else with the next: the reads begin after it arrived, so nobody's change is missed.
-    Only work that is equal but for its hints shares a reconcile, and so a lane: an event waits for
-    no pass over its vault, and is not refused with one. `fetchers` are the threads for gets, which
-    a question may use as well. `grace` is the seconds that a reconcile may take beyond its time
-    before a pass goes on without it.
+    Work that arrives for a target during a reconcile joins it if the write has not begun, and
+    otherwise the next one: the reads begin after the work arrived, so no change is missed. Only
+    work that is equal except for its hints shares a reconcile, and so a lane: an event does not
+    wait for a pass over its vault, and does not fail with it. `fetchers` are the threads for gets;
+    questions may use them too. `grace` is how many seconds a reconcile may exceed its time before a
+    pass goes on without it.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class WorkQueue:
         self._waiting: dict[ReconcileRequest, list[_Waiting]] = {}
 
     def submit(self, work: ReconcileRequest, seconds: float) -> Future[Outcome]:
-        """Reconcile soon, within that many seconds of starting; the future never raises."""
+        """Reconcile within `seconds` of the start; the future never raises."""
         waiting = _Waiting(work, seconds, Future())
         lane = replace(work, hints=())
         with self._lock:
@@ -89,7 +89,7 @@ class WorkQueue:
             self._waiting[lane] = [waiting]
         try:
             self._lanes.submit(self._drain, lane)
-        except RuntimeError as error:  # the system has no thread left for it
+        except RuntimeError as error:  # the system has no thread left
             with self._lock:
                 given_up = self._waiting.pop(lane, [])
             _give_up(given_up, error)
@@ -100,8 +100,8 @@ class WorkQueue:
     ) -> Iterator[Outcome]:
         """Reconcile many targets, a few at a time; outcomes come in the order of the works.
 
-        Each has that many seconds; those whose turn has not come within the total are Transient.
-        One target alone waits for no pass over others.
+        Each has `seconds`; those not started within the total are Transient. A single target does
+        not wait for passes over others.
         """
         end = Deadline.after(total_seconds, self._clock)
 
@@ -118,7 +118,7 @@ class WorkQueue:
         return self._passes.map(reconcile, asked)
 
     def _within(self, work: ReconcileRequest, seconds: float) -> Outcome:
-        """Reconcile within that time and a grace, whatever holds the reconcile up."""
+        """Reconcile within that time and a grace, even if the reconcile hangs."""
         pending = self.submit(work, seconds)
         try:
             return pending.result(seconds + self._grace)
@@ -134,9 +134,9 @@ class WorkQueue:
         seconds: float,
         total_seconds: float,
     ) -> Iterator[Told | SyncError]:
-        """Ask a question of each, a few at a time and in order, timed as `reconcile_many`.
+        """Ask a question about each, a few at a time and in order, timed as `reconcile_many`.
 
-        A question that fails is answered with why. One alone waits for no others.
+        A failed question yields its error. A single question does not wait for others.
         """
         end = Deadline.after(total_seconds, self._clock)
 
@@ -160,11 +160,11 @@ class WorkQueue:
             try:
                 batch += _still_wanted(arrived)
                 self._serve(lane, batch)
-            except BaseException as error:  # noqa: BLE001 - whatever ends it, nobody waits for ever
+            except BaseException as error:  # noqa: BLE001 - whatever ends it, nobody waits forever
                 _give_up([*arrived, *batch], error)
 
     def _serve(self, lane: ReconcileRequest, batch: list[_Waiting]) -> None:
-        if not batch:  # nobody waits any more
+        if not batch:  # nobody is waiting any more
             return
         first = len(batch)
 
@@ -190,7 +190,7 @@ def _hints(batch: Iterable[_Waiting]) -> tuple[Hint, ...]:
 
 
 def _give_up(left: Iterable[_Waiting], error: BaseException) -> None:
-    """Fail those who still wait."""
+    """Fail those that are still waiting."""
     for waiting in left:
         target = waiting.work.target
         if not waiting.outcome.done():
@@ -199,17 +199,17 @@ def _give_up(left: Iterable[_Waiting], error: BaseException) -> None:
 
 
 def attempt[Done](act: Callable[[], Done]) -> Done | SyncError:
-    """Do it, or return why not; of a bug that is its type and place, and nothing of its text."""
+    """Call it, or return its error; for a bug only its type and place, and none of its text."""
     try:
         return act()
     except SyncError as error:
         return error
-    except Exception as error:  # noqa: BLE001 - the one boundary: a bug's text is not told
+    except Exception as error:  # noqa: BLE001 - the one boundary: a bug's text is not shown
         return _unexpected(error)
 
 
 def _outcome(work: ReconcileRequest, done: ReconcileResult | SyncError) -> Outcome:
-    """Tell each of those who share a reconcile what became of their own part of it."""
+    """Return to each request that shared a reconcile the outcome of its own part."""
     vault = work.target.vault.text
     if isinstance(done, SyncError):
         return Failed(vault, done, work.target)
@@ -224,7 +224,7 @@ def _outcome(work: ReconcileRequest, done: ReconcileResult | SyncError) -> Outco
 
 
 def _unexpected(error: BaseException) -> Unexpected:
-    """Name the type and place of a bug: its text may hold anything."""
+    """Name the type and place of a bug: its text may contain a value."""
     frames = traceback.extract_tb(error.__traceback__)
     places = " < ".join(f"{PurePath(f.filename).name}:{f.lineno}" for f in reversed(frames[-4:]))
     return Unexpected(

@@ -1,4 +1,4 @@
-"""The command line, with the caller's own log-in and kubeconfig.
+"""The command line, with the caller's own login and kubeconfig.
 
 The only package that prints. Imports every other.
 """

@@ -1,4 +1,4 @@
-"""Reads the command line's arguments into what they ask for."""
+"""Parses the command line's arguments into a Command."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from sync.core.errors import Malformed
 
 
 class Exit(IntEnum):
-    """The exit codes; where several apply, FAILED wins."""
+    """The exit codes; if several apply, FAILED wins."""
 
     IN_STEP = 0
     FAILED = 1
@@ -24,7 +24,7 @@ class Exit(IntEnum):
 
 _EXIT_CODES = """\
 exit codes:
-  0    everything asked about is in step
+  0    everything requested is in step
   1    something failed, or the command line or a setting is wrong
   2    plan, status, explain: something is out of step, and nothing failed;
        adopt: the answer was no
@@ -34,22 +34,22 @@ exit codes:
 _EPILOG = f"""\
 {_EXIT_CODES}
 Settings are the app's own environment variables (SYNC_VAULTS and the others).
-Azure is asked with your log-in (az login, or what azure-identity finds), the
-cluster with your kubeconfig. Secret values are never shown.
+The commands use your Azure login (az login, or what azure-identity finds) and
+your kubeconfig. Secret values are never shown.
 
 On a terminal the answer is a table; anywhere else, or with --json, it is the
 JSON of the app's HTTP routes. Failures and progress go to stderr.
 """
 
 _VAULTS = """\
-VAULT need not be in SYNC_VAULTS; --project with --stage and --all mean the
-vaults that are.
+VAULT need not be in SYNC_VAULTS; --project with --stage, and --all, select
+only vaults that are.
 """
 
 _RESYNC = f"""\
-Reads the vaults and writes what differs into their Secrets, as the app does.
-What it refuses unasked has an option each. No option takes the Secret of
-another vault that is still there.
+Reads the vaults and writes the differences to their Secrets, as the app does.
+The options allow what it refuses by default. No option takes the Secret of
+another vault that still exists.
 {_VAULTS}"""
 
 _PLAN = f"""\
@@ -57,41 +57,40 @@ Reads the vaults and shows what resync would write; writes nothing.
 {_VAULTS}"""
 
 _STATUS = f"""\
-Shows what the Secrets hold and since when, and which keys were changed behind
-the sync's back. It reads the cluster only: what is newer in a vault is seen by
-plan. With VAULT it also shows each key; without any choice it means --all.
+Shows what the Secrets hold and since when, and which keys somebody changed in
+the cluster. It reads the cluster only; to see what is newer in a vault, use
+plan. With VAULT it also shows each key. The default is --all.
 {_VAULTS}"""
 
 
 _EXPLAIN = """\
-Tells of each secret of a vault where it goes, as which keys and from which
-version, and if it is not there, why not; with SECRET of that one alone. Reads
-the vault and the cluster as resync does, and writes nothing.
+Shows for each secret of a vault where it goes, under which keys and from which
+version, or why it is not there; with SECRET only for that one. Reads the vault
+and the cluster as resync does, and writes nothing.
 VAULT need not be in SYNC_VAULTS.
 """
 
 
 _ADOPT = """\
-Takes over the Secret of a vault whose former owner (External Secrets Operator,
-Helm and others) has let go of it. Shows what becomes of each key, asks, and
-writes; resync --takeover is the same write unasked. No key is removed: those
+Takes over a vault's Secret that its former owner (External Secrets Operator,
+Helm and others) has released. Shows what happens to each key, asks, and writes;
+resync --takeover makes the same write without asking. It removes no key: those
 that the vault does not have stay as they are.
-VAULT need not be in SYNC_VAULTS. How each owner lets go: docs/handover.md.
+VAULT need not be in SYNC_VAULTS. How to release a Secret: docs/handover.md.
 """
 
 
 _DOCTOR = """\
-Examines what the sync needs, with your log-in and kubeconfig or as the app: the
-settings, the token, each vault, each cluster, and in it the rights on exactly
-the Secrets it keeps. Every check that fails names the command that helps.
-Changes nothing. Exit 0: all is well, warnings aside. Without any choice of
-vaults it means --all.
+Checks what the sync needs, with your login and kubeconfig or as the app: the
+settings, the token, each vault, each cluster, and the permissions there on
+exactly the Secrets it writes. Every failed check names the command that helps.
+Changes nothing. Exit code 0: all is well, warnings aside. The default is --all.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What one call of the command line asks for; a plan is a resync that is a dry run."""
+    """One call of the command line; a plan is a resync with dry run."""
 
     name: str
     request: Resync
@@ -101,17 +100,17 @@ class Command:
 
     @property
     def is_status(self) -> bool:
-        """Tell whether only the cluster is asked."""
+        """Return whether the command reads only the cluster."""
         return self.name == "status"
 
     @property
     def is_doctor(self) -> bool:
-        """Tell whether nothing is synced or told of, but examined."""
+        """Return whether the command only examines, without syncing or reporting secrets."""
         return self.name == "doctor"
 
 
 def parse(argv: Sequence[str] | None) -> Command:
-    """Read the arguments, by default the process's; raises SystemExit for help and wrong ones."""
+    """Parse the arguments, by default the process's; raises SystemExit for help and errors."""
     given = vars(_parser().parse_args(argv))
     refuse: _Parser = given.pop("parser")
     fields = {name: value for name, value in given.items() if value not in (None, False)}
@@ -136,14 +135,14 @@ def parse(argv: Sequence[str] | None) -> Command:
 class _Parser(argparse.ArgumentParser):
     @override
     def error(self, message: str) -> NoReturn:
-        """Exit with FAILED: argparse's own 2 would say that something is out of step."""
+        """Exit with FAILED: argparse's own code 2 would mean that something is out of step."""
         self.exit(
             Exit.FAILED,
             f"{self.format_usage()}{self.prog}: {message}\nTry: {self.prog} --help\n",
         )
 
 
-type _Commands = argparse._SubParsersAction[_Parser]  # noqa: SLF001 - its only name
+type _Commands = argparse._SubParsersAction[_Parser]  # noqa: SLF001 - it has no public name
 
 
 class _Version(argparse.Action):
@@ -156,7 +155,7 @@ class _Version(argparse.Action):
 def _parser() -> _Parser:
     parser = _Parser(
         prog="keyvault-sync",
-        description="Keeps Kubernetes Secrets equal to Azure Key Vaults.",
+        description="Syncs Azure Key Vaults to Kubernetes Secrets.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -166,10 +165,10 @@ def _parser() -> _Parser:
         title="commands", dest="command", required=True, metavar="COMMAND"
     )
     for name, summary, description in (
-        ("resync", "write what differs", _RESYNC),
+        ("resync", "write the differences", _RESYNC),
         ("plan", "show what resync would write, and write nothing", _PLAN),
         ("status", "show what the Secrets hold, without asking the vaults", _STATUS),
-        ("doctor", "examine settings, log-in, vaults, clusters and rights", _DOCTOR),
+        ("doctor", "check settings, login, vaults, clusters and permissions", _DOCTOR),
     ):
         command = _add_command(commands, name, summary, description)
         _add_vaults(command)
@@ -184,24 +183,22 @@ def _parser() -> _Parser:
 
 
 def _add_explain(commands: _Commands) -> None:
-    summary = "tell where each secret of a vault goes, and if not, why not"
+    summary = "show where each secret of a vault goes, or why it does not"
     command = _add_command(commands, "explain", summary, _EXPLAIN)
     _add_vault(command)
-    command.add_argument(
-        "secret", nargs="?", type=_name, metavar="SECRET", help="this secret of it only"
-    )
+    command.add_argument("secret", nargs="?", type=_name, metavar="SECRET", help="only this secret")
     _add_output(command)
 
 
 def _add_adopt(commands: _Commands) -> None:
-    summary = "take over a Secret whose former owner has let go"
+    summary = "take over a Secret that its former owner has released"
     command = _add_command(commands, "adopt", summary, _ADOPT)
     _add_vault(command)
     command.add_argument("--yes", action="store_true", help="do not ask")
     command.add_argument(
         "--takeover",
         action="store_true",
-        help="although the former owner is still there, and may write it back",
+        help="even if the former owner still exists and may write it back",
     )
     _add_output(command)
 
@@ -220,23 +217,23 @@ def _add_command(commands: _Commands, name: str, summary: str, description: str)
 
 
 def _add_vault(command: _Parser) -> None:
-    command.add_argument("vault", type=_name, metavar="VAULT", help="the vault of this name")
+    command.add_argument("vault", type=_name, metavar="VAULT", help="the vault with this name")
 
 
 def _name(text: str) -> str:
     if not text.strip():
-        raise argparse.ArgumentTypeError("it is empty")  # as of a variable that is not set
+        raise argparse.ArgumentTypeError("it is empty")  # such as an unset shell variable
     return text
 
 
 def _add_vaults(command: _Parser) -> None:
     vaults = command.add_argument_group("which vaults")
     vaults.add_argument(
-        "vault", nargs="?", type=_name, metavar="VAULT", help="the vault of this name"
+        "vault", nargs="?", type=_name, metavar="VAULT", help="the vault with this name"
     )
     vaults.add_argument("--project", type=_name, metavar="P", help="the vaults of this project")
     vaults.add_argument("--stage", type=_name, metavar="S", help="and of this stage")
-    vaults.add_argument("--all", action="store_true", help="every vault of SYNC_VAULTS")
+    vaults.add_argument("--all", action="store_true", help="every vault in SYNC_VAULTS")
 
 
 def _add_manner(command: _Parser) -> None:
@@ -244,19 +241,19 @@ def _add_manner(command: _Parser) -> None:
         "--secret",
         type=_name,
         metavar="NAME",
-        help="look at this secret only, if the Secret holds the vault's others",
+        help="read only this secret, if the Secret holds the vault's others",
     )
     for option, summary in (
-        ("--removals", "let go of many keys, or of all, where the vault no longer has them"),
-        ("--takeover", "take a Secret that somebody else made or manages"),
-        ("--refetch", "read every value anew and compare it"),
+        ("--removals", "remove many keys, or all, if the vault no longer has them"),
+        ("--takeover", "take a Secret that somebody else created or manages"),
+        ("--refetch", "read every value again and compare it"),
     ):
         command.add_argument(option, action="store_true", help=summary)
     command.add_argument(
         "--takeover-from",
         type=_name,
         metavar="NAME",
-        help="take the Secret of the vault of this name, which no longer exists",
+        help="take the Secret of this vault, which must no longer exist",
     )
 
 
@@ -266,5 +263,5 @@ def _add_output(command: _Parser) -> None:
         "-v",
         "--verbose",
         action="store_true",
-        help="log to stderr which log-in is used, and what the clients warn of",
+        help="log to stderr which login is used, and the clients' warnings",
     )

@@ -1,4 +1,4 @@
-"""The command line: the same reconcile as the app's, with the caller's own log-in and cluster."""
+"""The commands: the same reconcile as the app's, with the caller's own login and cluster."""
 
 import json
 import logging
@@ -33,7 +33,7 @@ from sync.http_api.answers import SettingsFault, Statuses
 from sync.http_api.convert import explanation_of, outcomes_of, refusal_of, status_of
 from sync.http_api.dataclass_json import to_json
 
-COMMAND = Budget(target=120, total=inf)  # somebody watches, and can interrupt
+COMMAND = Budget(target=120, total=inf)  # a person is watching, and can interrupt
 
 _PROGRAM = "keyvault-sync"
 _LIBRARIES = ("azure", "msal", "kubernetes", "urllib3")
@@ -57,15 +57,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_for_reader(command: Command) -> Exit:
     try:
         return _run_on_clients(command, Screen.of_process(command))
-    except BrokenPipeError:  # the reader has seen enough: let the flush at exit go nowhere
+    except BrokenPipeError:  # the reader has closed the pipe: discard the flush at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
 
 
 def _interrupted(_number: int, _frame: object) -> NoReturn:
-    """Leave at once: an orderly exit would wait for the vaults under way.
+    """Exit at once: an orderly exit would wait for the vaults in progress.
 
-    As an exception an interrupt can be lost in code that may not raise.
+    Raised as an exception, the interrupt could get lost in code that may not raise.
     """
     os.write(2, b"\nInterrupted: no Secret is half-written; run it again for the rest.\n")
     os._exit(Exit.INTERRUPTED)
@@ -158,7 +158,7 @@ def _adopt(app: App, command: Command, known: Known, screen: Screen) -> Exit:
 
 
 def _permission(adoption: Adoption, command: Command, screen: Screen) -> Exit:
-    """Return IN_STEP to go on."""
+    """Return IN_STEP if the adoption may continue."""
     if command.yes:
         return Exit.IN_STEP
     if screen.typed is None or not screen.tables:
@@ -253,6 +253,6 @@ def _log(*, verbose: bool) -> None:
 
 
 def _is_tellable(record: logging.LogRecord) -> bool:
-    """Leave out what a log-in library quotes of a failure: an answer, which may hold a token."""
+    """Drop what a login library quotes of a failure: the response may contain a token."""
     library, _, _ = record.name.removeprefix("azure.").partition(".")
     return library not in {"identity", "msal"} or record.levelno < logging.WARNING

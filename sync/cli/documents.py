@@ -1,4 +1,4 @@
-"""What only the command line prints as JSON: checks and adoptions."""
+"""The JSON that only the command line prints: checks and adoptions."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,7 @@ from sync.http_api.convert import target_of
 
 
 def checks_json(checks: Iterable[Check]) -> Sequence[object]:
-    """Return what an examination found."""
+    """Return the results of an examination."""
     return [
         {
             "about": check.about,
@@ -22,7 +22,7 @@ def checks_json(checks: Iterable[Check]) -> Sequence[object]:
 
 
 def adoption_json(adoption: Adoption) -> object:
-    """Return whose the Secret was and what becomes of its keys."""
+    """Return the Secret's former owner and what happens to each key."""
     former = adoption.former
     return {
         "vault": adoption.target.vault.text,

@@ -1,4 +1,4 @@
-"""Where the command line's answers, failures and questions go."""
+"""Prints the command line's answers and failures, and asks its questions."""
 
 import shutil
 import sys
@@ -12,7 +12,7 @@ from sync.core.errors import SyncError
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Where an answer goes: to `out` as tables of that width or as JSON; failures go to `err`."""
+    """Prints answers to `out`, as tables of that width or as JSON, and failures to `err`."""
 
     out: TextIO
     err: TextIO
@@ -20,11 +20,11 @@ class Screen:
     tables: bool
     progress: bool
     typed: TextIO | None = None
-    """What somebody types who sees the tables and the questions; None where nobody does."""
+    """The input of a person who sees the tables and the questions; None without a person."""
 
     @classmethod
     def of_process(cls, command: Command) -> "Screen":
-        """Look at what this process's streams are; a log leaves no room for progress."""
+        """Inspect this process's streams; a log leaves no room for a progress line."""
         return cls(
             out=sys.stdout,
             err=sys.stderr,
@@ -35,7 +35,7 @@ class Screen:
         )
 
     def follow[T](self, steps: Iterable[T], total: int) -> list[T]:
-        """Collect the steps, and keep one line that says how far they are."""
+        """Collect the steps, and show their progress on one line."""
         collected: list[T] = []
         self._overwrite(f"0/{total} vaults...")
         try:
@@ -47,16 +47,16 @@ class Screen:
         return collected
 
     def answer(self, text: str) -> None:
-        """Print what was asked for."""
+        """Print the answer."""
         self.out.write(text)
         self.out.flush()
 
     def complain(self, subject: str, error: SyncError) -> None:
-        """Say what failed and what to do about it."""
+        """Print what failed and what to do about it."""
         self.err.write(f"{subject}: {error.reason}: {error.message}\n")
 
     def confirmed(self, question: str) -> bool:
-        """Ask; anything but yes is no."""
+        """Ask the question; anything but yes counts as no."""
         if self.typed is None:
             return False
         self.err.write(f"{question} [y/N] ")

@@ -1,4 +1,4 @@
-"""Outcomes and statuses as tables for a terminal: names, versions and times, never values."""
+"""Formats outcomes and statuses as tables for a terminal: names, versions, times, no values."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,14 +16,14 @@ from sync.http_api.answers import Other, Status, StatusUnknown
 type Row = Sequence[str]
 
 _GAP = "  "
-_NARROW = 20  # characters left to the last column before others are folded
+_NARROW = 20  # characters left to the last column before others wrap
 _NARROWEST = 8  # characters left to any column, however narrow the terminal
-_NAMED = 5  # how many keys a cell names
+_NAMED = 5  # how many keys a cell shows
 _NONE = "-"
 
 
 def table(headings: Row, rows: Iterable[Row], width: int) -> str:
-    """Align the columns; what is too wide is folded, not cut: the last column first."""
+    """Align the columns; wraps what is too wide, without cutting it, in the last column first."""
     lines = [headings, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     room = width - len(_GAP) * (len(widths) - 1)
@@ -34,7 +34,7 @@ def table(headings: Row, rows: Iterable[Row], width: int) -> str:
 
 
 def outcomes_text(outcomes: Sequence[Outcome], width: int) -> str:
-    """Tell of a resync or a plan: a row a vault, then a row a change, then the sum."""
+    """Format a resync or a plan: a row per vault, then a row per change, then the total."""
     parts = [table(("VAULT", "SECRET", "RESULT", "KEYS", "NOTES"), map(_row, outcomes), width)]
     changes = [
         (_vault(outcome), key_of(change), change.action.value, change.version or _NONE)
@@ -48,7 +48,7 @@ def outcomes_text(outcomes: Sequence[Outcome], width: int) -> str:
 
 
 def statuses_text(told: Sequence[Status | StatusUnknown], width: int, *, keys: bool) -> str:
-    """Tell of the Secrets' status: a row a vault, then a row a key if asked for, then the sum."""
+    """Format the Secrets' status: a row per vault, then per key if requested, then the total."""
     headings = ("VAULT", "SECRET", "STATE", "KEYS", "WRITTEN", "NOTES")
     parts = [table(headings, map(_status_row, told), width)]
     rows = [row for status in told for row in _key_rows(status)] if keys else []
@@ -59,7 +59,7 @@ def statuses_text(told: Sequence[Status | StatusUnknown], width: int, *, keys: b
 
 
 def adoption_text(adoption: Adoption, width: int) -> str:
-    """Tell of an adoption: whose the Secret was, then a row a key, then the sum."""
+    """Format an adoption: the Secret's former owner, then a row per key, then the total."""
     former = adoption.former
     had = f"{former.holder} ({former.sign})" if former else "nobody"
     place = _place(adoption.target)
@@ -75,14 +75,14 @@ def adoption_text(adoption: Adoption, width: int) -> str:
 
 
 def explanation_text(told: Sequence[Explained], width: int) -> str:
-    """Tell where a vault's secrets go: a row a secret, then the sum."""
+    """Format where a vault's secrets go: a row per secret, then the total."""
     headings = ("NAME", "SECRET", "KEYS", "VERSION", "STATE", "WHY")
     rows = table(headings, map(_explained_row, told), width)
     return rows + "\n" + _sum("secret", (each.progress.value for each in told))
 
 
 def checks_text(checks: Sequence[Check], width: int) -> str:
-    """Tell of an examination: a line a check, the command that helps below it, then the sum."""
+    """Format an examination: a line per check with its remedy below it, then the total."""
     names = max(len(check.name) for check in checks)
     verdicts = max(len(verdict) for verdict in Verdict)
     parts: list[str] = []
@@ -92,7 +92,7 @@ def checks_text(checks: Sequence[Check], width: int) -> str:
             head = f"  {check.verdict:<{verdicts}}{_GAP}{check.name:<{names}}{_GAP}"
             told = wrap(check.sentence, max(_NARROW, width - len(head)))
             parts.append(head + f"\n{' ' * len(head)}".join(told) + "\n")
-            if check.remedy:  # not folded: it is to be pasted into a shell
+            if check.remedy:  # not wrapped, so that it can be pasted into a shell
                 parts.append(f"{' ' * (2 + verdicts)}{_GAP}$ {check.remedy}\n")
     counts = Counter(check.verdict for check in checks)
     each = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
@@ -193,7 +193,7 @@ def _status_row(status: Status | StatusUnknown) -> Row:
 
 
 def _parts(status: Status) -> Sequence[tuple[str, Other]]:
-    """Return the Secrets that could be read, each with the prefix that its keys are shown with."""
+    """Return the readable Secrets, each with the prefix for its keys."""
     others = (other for other in status.others if isinstance(other, Other))
     return [("", status), *((f"{other.target.secret}/", other) for other in others)]
 
@@ -220,5 +220,5 @@ def _explained_row(told: Explained) -> Row:
 
 
 def _time(moment: str | None) -> str:
-    """Write an ISO 8601 moment in UTC so that it folds well."""
+    """Format an ISO 8601 time in UTC so that it wraps well."""
     return moment.replace("T", " ").replace("+00:00", "Z") if moment else _NONE

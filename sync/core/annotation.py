@@ -1,4 +1,4 @@
-"""What the Secret's annotation remembers of each vault secret, and its one text form."""
+"""The state that the Secret's annotation stores for each vault secret, and its text form."""
 
 import json
 import re
@@ -12,10 +12,10 @@ from sync.core.reasons import Reason
 from sync.core.vault_names import AZURE_NAME
 
 FORMAT = 2
-"""The format that is written. One without a number is the first, which is read and rewritten."""
+"""The format that is written. A text without a number has the first, which is still read."""
 
 POSTPONED_SECONDS = 3600
-"""How long a value that was too much work for one pass is left, before it is tried again."""
+"""How long the app waits before it retries a value that was too much work for one pass."""
 
 MAX_REFUSED_BYTES = 32 * 1024
 _MAX_BYTES = 240 * 1024  # Kubernetes allows 256 KiB for all annotations of an object
@@ -24,7 +24,7 @@ _SHORT = 8
 _TAGGED = "t"
 
 SECRET_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,251}[a-z0-9])?", re.ASCII)
-"""What the app calls a Secret. Any other text could lead a URL out of the namespace."""
+"""The names of the app's Secrets. Any other text could lead a URL out of the namespace."""
 
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}", re.ASCII)
 _VERSION = re.compile(r"[0-9A-Za-z]{0,64}", re.ASCII)
@@ -36,12 +36,12 @@ _REASONS = {reason.value: reason for reason in Reason}
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The version written and the vault's `updated` of it, epoch seconds.
+    """The version written and the vault's `updated` time of it, in epoch seconds.
 
-    `settled` is false where the secret was read within seconds of `updated`: that has whole
-    seconds, so the secret may have changed again unseen, and the next pass reads it again.
-    `keys` are the data keys that it became. `fingerprint` tells which rules and tags made them;
-    it is empty for one key of the secret's very name.
+    `settled` is false if the secret was read within seconds of `updated`: that time has whole
+    seconds, so the secret may have changed again unnoticed, and the next pass reads it again.
+    `keys` are the data keys that it became. `fingerprint` identifies the rules and tags that made
+    them; it is empty for a single key with the secret's own name.
     """
 
     version: str
@@ -53,11 +53,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a vault secret is not in as the vault has it, since when (epoch seconds), and what of it.
+    """Why a vault secret is refused, since when (epoch seconds), and which state of it.
 
     `updated` is the vault's time of what was refused; `version` its first eight characters, empty
-    where it was refused before it was fetched, or may have changed again within its second.
-    `tagged` says that tags of ours shaped or placed it.
+    if it was refused before it was fetched, or may have changed again within its second. `tagged`
+    says that tags of ours shaped or placed it.
     """
 
     reason: Reason
@@ -67,7 +67,7 @@ class Refusal:
     tagged: bool = False
 
     def is_still_held(self, now: float) -> bool:
-        """Tell whether it holds as long as nothing changes; what was only postponed does not."""
+        """Return whether it holds until something changes; a postponed value is only delayed."""
         return (
             self.reason is not Reason.CERTIFICATE_POSTPONED or now - self.since < POSTPONED_SECONDS
         )
@@ -75,13 +75,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Whose Secret it is, when its data last changed (epoch seconds), a record a vault secret.
+    """The Secret's vault, when its data last changed (epoch seconds), and one record per secret.
 
-    `rules` is the digest of the settings that it was written under. `overruled` are the uids of
-    the owners that were there when an operator took the Secret anyway. `others` are the vault's
-    further Secrets, each with the vault secrets in it, and `refused` what is not in and why, of
-    which `unnamed` more had no room: the vault's own Secret remembers these. A `newer` state is
-    of a later format, of which only the vault is known.
+    `rules` is the digest of the settings in force at the write. `overruled` are the uids of the
+    owners that an operator overrode in a takeover. Only the vault's own Secret stores `others`, the
+    vault's further Secrets with the vault secrets in each, and `refused`, the refused secrets with
+    `unnamed` more that had no room. A `newer` state has a later format, of which only the vault is
+    known.
     """
 
     vault: str
@@ -96,12 +96,12 @@ class State:
 
 
 def encode(state: State) -> str:
-    """Write the annotation; equal states give equal texts.
+    """Encode the annotation; equal states produce equal texts.
 
     A record is `[version, updated]`, and `[version, updated, 0]` until it is settled. One with a
-    fingerprint is `[version, updated, 0 or 1, fingerprint, key, …]`. What is refused is grouped by
-    reason and time, each `version.updated` with `updated` in hexadecimal, and a `t` if tagged.
-    Refusals that would take more than 32 KiB, or have no room, are left out and counted.
+    fingerprint is `[version, updated, 0 or 1, fingerprint, key, …]`. Refusals are grouped by reason
+    and time, each as `version.updated` with `updated` in hexadecimal, and a `t` if tagged. Refusals
+    beyond 32 KiB, or without room, are left out and counted.
     """
     fields: Mapping[str, object] = {
         "v": FORMAT,
@@ -122,7 +122,7 @@ def encode(state: State) -> str:
 
 
 def decode(text: str) -> State | None:
-    """Read the annotation; None for one that no app of ours wrote, whose Secret is read anew."""
+    """Decode the annotation; None if the app did not write it: then every value is read again."""
     try:
         fields = json.loads(text)
         vault = _matching(AZURE_NAME, fields["vault"])
@@ -157,13 +157,13 @@ def _encoded(each: tuple[SecretName, Record]) -> tuple[str, list[str | int]]:
     if record.fingerprint:
         shape = [record.fingerprint, *record.keys]
         return str(name), [record.version, record.updated, int(record.settled), *shape]
-    (key,) = record.keys  # which spells the name as the vault does
+    (key,) = record.keys  # spelled as in the vault
     unsettled = [] if record.settled else [0]
     return key, [record.version, record.updated, *unsettled]
 
 
 def _grouped(refused: Mapping[SecretName, Refusal], room: int) -> tuple[list[object], int]:
-    """Return what fits of the refusals, and how many do not."""
+    """Return the refusals that fit, and how many do not."""
     groups: defaultdict[tuple[str, int], dict[str, str]] = defaultdict(dict)
     unnamed = 0
     for name, each in sorted(refused.items()):

@@ -1,16 +1,16 @@
-"""What may go wrong, by what the caller should do about it.
+"""The errors, grouped by what the caller should do about them.
 
 SyncError
-├── Permanent     repeating it changes nothing: somebody has to act
+├── Permanent     a retry changes nothing: somebody has to act
 │   ├── Malformed  an event or a request that cannot be read
-│   └── Unattended no pass will try it again: the event that asked for it has to be kept
-├── Transient     may pass by itself: the caller tries again
-│   └── Conflict   the Secret changed while we looked: read again, write again
-├── NotOurs       nothing went wrong: the vault or the event is not this app's business
-└── Unexpected    a bug: neither of the above was thought of
+│   └── Unattended no pass will try again: Event Grid must keep the event
+├── Transient     may pass by itself: the caller retries
+│   └── Conflict   the Secret changed after we read it: read again, write again
+├── NotOurs       nothing went wrong: the vault or the event does not concern this app
+└── Unexpected    a bug: none of the above
 
-Messages are for operators: what is wrong, where, and what to do. They never hold a secret's value,
-and an exception of a client library is never quoted, since its text may.
+Messages are for operators: what is wrong, where, and what to do. They never contain a secret's
+value, and never quote a client library's exception, whose text may contain one.
 """
 
 import re
@@ -22,17 +22,17 @@ _EXCERPT = 64
 
 
 def quoted(name: str) -> str:
-    """Quote what came where a vault's name belongs, or a part of one.
+    """Quote text in the place of a vault's name, or of a part of one.
 
-    Of what cannot be one, and may be a value in the wrong place, the length is told.
+    If it cannot be such a name, it may be a value in the wrong place: then show only its length.
     """
     return repr(name) if _NAME.fullmatch(name) else f"of {len(name)} characters"
 
 
 def excerpt(name: str) -> str:
-    """Quote the name of a tag, a member or a key: of a long one its first 64 characters.
+    """Quote the name of a tag, a member or a key; of a long one only the first 64 characters.
 
-    What is not printable, or would end the quotation, is told as a question mark.
+    Replaces what is not printable, or would end the quotation, with a question mark.
     """
     plain = (c if c.isprintable() and c not in "'\\" else "?" for c in name[:_EXCERPT])
     return f"'{''.join(plain)}'"
@@ -52,7 +52,7 @@ class SyncError(Exception):
 
 
 class Permanent(SyncError):
-    """Repeating the call changes nothing."""
+    """A retry changes nothing."""
 
 
 class Malformed(Permanent):
@@ -60,11 +60,11 @@ class Malformed(Permanent):
 
 
 class Unattended(Permanent):
-    """Somebody has to act, and no pass tries again: Event Grid has to keep the event until then."""
+    """Somebody has to act and no pass tries again: Event Grid must keep the event until then."""
 
 
 class Transient(SyncError):
-    """The same call may succeed later; `retry_after` is the server's own advice, in seconds."""
+    """A retry may succeed; `retry_after` is the server's own advice, in seconds."""
 
     def __init__(self, reason: Reason, message: str, retry_after: float | None = None) -> None:
         super().__init__(reason, message)
@@ -72,7 +72,7 @@ class Transient(SyncError):
 
 
 class Conflict(Transient):
-    """The Secret was changed by somebody between our read and our write."""
+    """Somebody changed the Secret between our read and our write."""
 
 
 class NotOurs(SyncError):

@@ -1,4 +1,4 @@
-"""The things the sync speaks of: vaults, targets, vault secrets, Secrets, plans and outcomes."""
+"""The domain types: vaults, targets, vault secrets, Secrets, plans and outcomes."""
 
 import re
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 SECRET_TYPE = "Opaque"  # noqa: S105 - the type of a Kubernetes Secret
 
 CREATE_ONLY = "1"
-"""A resourceVersion that no Secret has: the server creates what is absent and refuses the rest."""
+"""A resourceVersion that no Secret has: the server creates an absent Secret, else answers 409."""
 
 
 OBJECT_NAME = re.compile(r"[0-9A-Za-z-]{1,127}", re.ASCII)
-"""What Key Vault calls a secret."""
+"""The secret names that Key Vault allows."""
 
 
 class SecretName(str):
-    """A vault secret's name as it is spelled; names that differ only in case are equal."""
+    """A vault secret's name with its spelling; names that differ only in case are equal."""
 
     __slots__ = ()
 
@@ -37,20 +37,20 @@ class SecretName(str):
 
 
 def secret_name(text: object) -> SecretName:
-    """Read a vault secret's name; raises ValueError for what Key Vault does not allow."""
+    """Parse a vault secret's name; raises ValueError for one that Key Vault does not allow."""
     if not isinstance(text, str) or not OBJECT_NAME.fullmatch(text):
         raise ValueError(type(text).__name__)
     return SecretName(text)
 
 
 def moment(epoch: float) -> str:
-    """Write epoch seconds as ISO 8601 in UTC, whole seconds."""
+    """Format epoch seconds as ISO 8601 in UTC, whole seconds."""
     return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class VaultName:
-    """A vault's name, lower-cased, and the parts that the pattern found in it."""
+    """A vault's name in lower case, and the parts that the pattern found in it."""
 
     text: str
     region: str
@@ -64,7 +64,7 @@ class VaultName:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A Secret that a vault is kept in: its own, or one that tags of its secrets ask for."""
+    """A Secret that a vault is synced to: its own, or one that tags of its secrets ask for."""
 
     vault: VaultName
     cluster: str
@@ -76,15 +76,15 @@ class Target:
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """Where it is, whoever it belongs to: two vaults with one place contend for it."""
+        """Its location without the vault: two vaults with the same place contend for it."""
         return (self.cluster, self.namespace, self.secret)
 
 
 @dataclass(frozen=True, slots=True)
 class ListedSecret:
-    """A vault secret as a listing shows it: no version, no value. Times are epoch seconds.
+    """A vault secret in a listing: no version, no value. Times are epoch seconds.
 
-    `fault` says why the entry could not be read: then only its name is to be believed.
+    `fault` says why the entry could not be read: then only its name can be trusted.
     """
 
     name: SecretName
@@ -106,13 +106,13 @@ class VaultSecret:
     created: int
     updated: int
     read_at: float
-    """When the vault read it, or before: epoch seconds by the vault's own clock."""
+    """A time at or before the vault's read, in epoch seconds of the vault's own clock."""
     tags: Mapping[str, str] = field(default_factory=dict)
     content_type: str = ""
 
 
 class Unserved(Enum):
-    """Why a vault does not serve a secret that it was asked for by name."""
+    """Why a vault does not serve a secret that was requested by name."""
 
     MISSING = "missing"
     DISABLED = "disabled"
@@ -120,10 +120,7 @@ class Unserved(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What an event or an operator says of one vault secret: where to look, never what to write.
-
-    `version` and `at` (epoch seconds) come from an event; an operator gives neither.
-    """
+    """A pointer to a vault secret from an event or operator: where to look, never what to write."""
 
     secret: SecretName
     version: str | None = None
@@ -132,7 +129,7 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Actual:
-    """A Secret as the API server shows it."""
+    """A Secret as the API server returns it."""
 
     resource_version: str
     type: str
@@ -145,7 +142,7 @@ class Actual:
     owned: frozenset[str] = frozenset()
     """The data keys that our field manager owns."""
     owner_uids: frozenset[str] = frozenset()
-    """Their uids: an owner that is made anew has another."""
+    """The owners' uids: a recreated owner has another."""
     owned_by_others: frozenset[str] = frozenset()
     """The data keys that any other field manager owns, alone or with us."""
     holders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -155,23 +152,23 @@ class Actual:
     owns_state: bool = False
     """Whether our field manager still owns the state annotation."""
     uid: str = ""
-    """Which Secret of this name it is: one that is made anew has another."""
+    """Identifies this Secret among those of its name: a recreated Secret has another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What we apply: all that our field manager shall own of the Secret."""
+    """What we apply: everything that our field manager should own in the Secret."""
 
     data: Mapping[str, bytes] = field(repr=False)
     labels: Mapping[str, str]
     annotations: Mapping[str, str] = field(repr=False)
     type: str = SECRET_TYPE
     uid: str = ""
-    """The Secret that this was planned for, so that none is made in its place; empty for none."""
+    """The uid of the planned Secret, so that a recreated one is not written; empty if absent."""
 
 
 class Action(StrEnum):
-    """What a plan does with one key."""
+    """What a plan does to a key."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -181,26 +178,26 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Change:
-    """One key's change; `version` is the vault's, of a key that goes the last one that was in."""
+    """One key's change; `version` is the vault's, for a removed key the last one written."""
 
     key: str
     action: Action
     version: str = ""
     same: bool = field(default=False, compare=False)
-    """Whether the Secret had that very value before."""
+    """Whether the Secret had the same value before."""
     secret: str = ""
-    """The Secret, where it is not the vault's own."""
+    """The Secret, if it is not the vault's own."""
     source: str = field(default="", compare=False)
-    """The vault secret that the key is from, empty where none is known."""
+    """The vault secret that the key comes from, empty if unknown."""
     why: str = field(default="", compare=False)
-    """Why a key goes, in a few words for people."""
+    """Why a key is removed, in a few words for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The difference of desired and actual; falsy when there is nothing to write.
+    """The difference between desired and actual; falsy if there is nothing to write.
 
-    `evict` are keys that go although another field manager holds them, which no apply can remove.
+    `evict` are keys to remove that another field manager owns, which no apply can remove.
     """
 
     changes: tuple[Change, ...] = ()
@@ -213,7 +210,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Converged:
-    """The Secret is as the vault is; `changes` is what that took (or, in a dry run, would take)."""
+    """The Secret matches the vault; `changes` were needed (in a dry run, would be needed)."""
 
     target: Target
     changes: tuple[Change, ...] = ()
@@ -225,7 +222,7 @@ class Converged:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The Secret may differ from the vault; `changes` is what was written nevertheless."""
+    """The Secret may differ from the vault; `changes` were written nevertheless."""
 
     vault: str
     error: SyncError
@@ -235,7 +232,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Nothing was looked at, since it is not this app's business."""
+    """Nothing was read, since it does not concern this app."""
 
     subject: str
     error: SyncError

@@ -1,11 +1,11 @@
-"""Every reason that an outcome may have, with what it means and what to do."""
+"""Every reason of an outcome, with its meaning and what to do."""
 
 from enum import StrEnum
 from typing import Self
 
 
 class Group(StrEnum):
-    """What is wrong, and who may act on it: the headings of `docs/outcomes.md`."""
+    """What is wrong, and who can act on it: the headings of `docs/outcomes.md`."""
 
     TARGET = "Permanent: a vault or its Secret"
     VAULT_SECRET = "Permanent: one vault secret"
@@ -19,14 +19,15 @@ class Group(StrEnum):
 class Reason(StrEnum):
     """A stable CamelCase word for logs, counters and JSON.
 
-    `meaning` says in Markdown what is wrong and what to do. `docs/outcomes.md` is made of it.
+    `meaning` says in Markdown what is wrong and what to do. `make docs` writes it to
+    `docs/outcomes.md`.
     """
 
     group: Group
     meaning: str
 
     def __new__(cls, word: str, group: Group, meaning: str) -> Self:
-        """Make one of its word, its group and its meaning."""
+        """Create a reason from its word, its group and its meaning."""
         reason = str.__new__(cls, word)
         reason._value_ = word
         reason.group = group
@@ -49,10 +50,10 @@ class Reason(StrEnum):
         "The kubeconfig or the `ca` cannot be used. The message says which.")
     CLUSTER_CREDENTIAL_MISSING = "ClusterCredentialMissing", Group.TARGET, (
         "The vault secret that `token_secret` or `kubeconfig_secret` names is missing, is "
-        "disabled, or is no token. Set it.")
+        "disabled, or is not a token. Set it.")
     CLUSTER_UNAUTHORIZED = "ClusterUnauthorized", Group.TARGET, (
-        "The cluster refuses the app's login, which the app has just read anew. The message says "
-        "how to renew it.")
+        "The cluster refuses the app's login even after the app has read it again. The message "
+        "says how to renew it.")
     CLUSTER_FORBIDDEN = "ClusterForbidden", Group.TARGET, (
         "The app's Role lacks get, create or patch on this Secret. Add what is missing.")
     ADMISSION_DENIED = "AdmissionDenied", Group.TARGET, (
@@ -64,10 +65,10 @@ class Reason(StrEnum):
         "The API server refuses the Secret that the app wants to write. The message names the "
         "fields.")
     SECRET_IMMUTABLE = "SecretImmutable", Group.TARGET, (
-        "Somebody made the Secret immutable. Delete it, and the app makes it anew.")
+        "Somebody made the Secret immutable. Delete it, and the app creates it again.")
     SECRET_TYPE_MISMATCH = "SecretTypeMismatch", Group.TARGET, (
-        "The Secret has another type than its vault secrets ask for. Delete it, and the app makes "
-        "it anew; or choose another Secret with `k8s-secret`.")
+        "The Secret has another type than its vault secrets ask for. Delete it, and the app "
+        "creates it again; or choose another Secret with `k8s-secret`.")
     SECRET_TOO_LARGE = "SecretTooLarge", Group.TARGET, (
         "One Secret would hold more than 1 MiB of values. Send some vault secrets to another "
         "Secret with `k8s-secret`, or move them to an additional vault.")
@@ -79,7 +80,7 @@ class Reason(StrEnum):
         "[hand the Secret over](handover.md). Or a tag asks for a Secret that is older than the "
         "tag: choose another name.")
     STATE_NEWER = "StateNewer", Group.TARGET, (
-        "A newer release of the app has written the Secret, and this one cannot read its notes. "
+        "A newer release of the app has written the Secret, and this one cannot read its state. "
         "Nothing is written. Deploy that release again.")
     NOTHING_TO_ADOPT = "NothingToAdopt", Group.ADOPTION, (
         "There is no Secret to adopt. `keyvault-sync resync` makes one.")
@@ -92,8 +93,8 @@ class Reason(StrEnum):
         "The vault lists no secrets, or more than 30 % of ten or more keys would go. They stay. If "
         "they are meant to go, use `resync --removals`.")
     VAULT_NOT_GONE = "VaultNotGone", Group.TARGET, (
-        "`takeover_from` names a vault that still exists, or of which nobody can tell. Only a "
-        "vault that is gone loses its Secret to another.")
+        "`takeover_from` names a vault that still exists, or that may still exist. Only a vault "
+        "that is gone loses its Secret to another.")
     VAULT_FORBIDDEN = "VaultForbidden", Group.TARGET, (
         "The app lacks the role *Key Vault Secrets User* on the vault. Assign it.")
     VAULT_UNAUTHORIZED = "VaultUnauthorized", Group.TARGET, (
@@ -238,7 +239,7 @@ class Reason(StrEnum):
     CLUSTER_ANSWER_BROKEN = "ClusterAnswerBroken", Group.TRANSIENT, (
         "The answer is not a Kubernetes API server's, or is not about the Secret.")
     DEADLINE_EXCEEDED = "DeadlineExceeded", Group.TRANSIENT, (
-        "The time for this vault ran out. What was read by then is written.")
+        "The time for this vault ran out. What the app had read is written.")
     EVENT_MALFORMED = "EventMalformed", Group.MALFORMED, (
         "The payload is not a Key Vault event of either schema.")
     EVENT_MISMATCH = "EventMismatch", Group.MALFORMED, (
@@ -269,7 +270,7 @@ class Reason(StrEnum):
     SECRET_EXPIRED = "SecretExpired", Group.IGNORED, (
         "Key Vault says that the secret has expired. Its keys stay. Set a new version.")
     BUG = "Bug", Group.BUG, (
-        "The app met something that nobody thought of. The message names the place in the code: "
+        "The app met a case that it does not handle. The message names the place in the code: "
         "please report it.")
     SETTINGS_WRONG = "SettingsWrong", Group.MALFORMED, (
         "A setting cannot be read. Every fault is listed.")

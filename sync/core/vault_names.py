@@ -26,7 +26,7 @@ _OWN_SECRET = re.compile(r"keyvault-(?:project|[1-9][0-9]?)", re.ASCII)
 
 
 def is_vaults_own(secret: str) -> bool:
-    """Tell whether a Secret's name is that of a vault's own Secret, this one's or another's."""
+    """Return whether a Secret's name is that of a vault's own Secret, this vault's or another's."""
     return _OWN_SECRET.fullmatch(secret) is not None
 
 
@@ -39,20 +39,20 @@ class ClusterMatch:
     stage: str = "*"
 
     def covers(self, vault: VaultName) -> bool:
-        """Tell whether the vault belongs to this cluster."""
+        """Return whether the vault belongs to this cluster."""
         return fnmatchcase(vault.region, self.region) and fnmatchcase(vault.stage, self.stage)
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """The platform's naming rules; `pattern` is matched against the whole name, ignoring case."""
+    """The platform's naming rules; `pattern` must match the whole name, ignoring case."""
 
     pattern: re.Pattern[str]
     namespace: str = DEFAULT_NAMESPACE
     clusters: tuple[ClusterMatch, ...] = (ClusterMatch("default"),)
 
     def vault(self, text: str) -> VaultName:
-        """Read a vault's name; raises NotOurs for one that is off the pattern."""
+        """Parse a vault's name; raises NotOurs if it does not match the pattern."""
         name = text.strip().lower()
         match = (
             self.pattern.fullmatch(name) if text.isascii() and AZURE_NAME.fullmatch(name) else None
@@ -73,18 +73,18 @@ class Naming:
         )
 
     def targets(self, vault: VaultName) -> Sequence[Target]:
-        """Find the vault's Secrets, today one; raises what `target` does."""
+        """Return the vault's Secrets, currently one; raises like `target`."""
         return (self.target(vault),)
 
     def target(self, vault: VaultName) -> Target:
-        """Find the vault's Secret; raises Permanent where the rules lead nowhere safe."""
+        """Return the vault's Secret; raises Permanent if the rules give no safe target."""
         namespace = self.namespace.format(
             region=vault.region, project=vault.project, stage=vault.stage, number=vault.number
         ).lower()
         if not _LABEL.fullmatch(namespace):
             raise Permanent(
                 Reason.NAMESPACE_INVALID,
-                f"Vault {vault} leads to namespace {namespace!r}, which is no RFC 1123 label "
+                f"Vault {vault} leads to namespace {namespace!r}, which is not an RFC 1123 label "
                 "(63 characters of a-z, 0-9 and '-'): correct SYNC_NAMESPACE.",
             )
         if namespace == "default" or namespace.startswith("kube-"):

@@ -1,4 +1,4 @@
-"""Examines settings, vaults, clusters and rights, and names what mends each fault.
+"""Checks settings, vaults, clusters and permissions, and names the fix for each fault.
 
 Imports `app` and what lies below it.
 """

@@ -1,4 +1,4 @@
-"""What the doctor tells: a check is one thing looked at, and the command that puts it right."""
+"""The doctor's checks: one thing examined, its verdict, and the command that fixes it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from sync.core.errors import SyncError
 
 
 class Verdict(StrEnum):
-    """What a check came to; only OK and WARNING let the sync work."""
+    """The verdict of a check; only OK and WARNING let the sync work."""
 
     OK = "ok"
     WARNING = "warning"
@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at; `remedy` is a command to run, and empty where none would help."""
+    """One thing examined; `remedy` is a command to run, empty if none would help."""
 
     about: str
     name: str
@@ -27,36 +27,36 @@ class Check:
 
     @property
     def well(self) -> bool:
-        """Whether the sync can work as far as this goes."""
+        """Whether this check lets the sync work."""
         return self.verdict in {Verdict.OK, Verdict.WARNING}
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a group of checks is about; each method makes one of its checks."""
+    """What a group of checks is about; each method returns one of its checks."""
 
     about: str
 
     def ok(self, name: str, sentence: str) -> Check:
-        """Say that all is well."""
+        """Report that all is well."""
         return Check(self.about, name, Verdict.OK, sentence)
 
     def warning(self, name: str, sentence: str, remedy: str) -> Check:
-        """Say what is not as it should be, though the sync can work."""
+        """Report what is wrong, although the sync can work."""
         return Check(self.about, name, Verdict.WARNING, sentence, remedy)
 
     def failed(self, name: str, sentence: str, remedy: str = "") -> Check:
-        """Say what keeps the sync from working."""
+        """Report what prevents the sync from working."""
         return Check(self.about, name, Verdict.FAILED, sentence, remedy)
 
     def refused(self, name: str, error: SyncError, remedy: str = "") -> Check:
-        """Say what kept the check from being well: the sync would meet the same error.
+        """Report an error that made the check fail: the sync would meet the same error.
 
-        A remedy that the error's message names as well is told once.
+        Leaves out a remedy that the error's message already contains.
         """
         message = error.message.replace(f": {remedy}", " as follows") if remedy else error.message
         return self.failed(name, f"{error.reason}: {message}", remedy)
 
     def skipped(self, because: str, *names: str) -> list[Check]:
-        """Say which checks an earlier failure made pointless."""
+        """Report the checks that an earlier failure made pointless."""
         return [Check(self.about, name, Verdict.SKIPPED, f"because {because}.") for name in names]

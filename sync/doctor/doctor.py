@@ -25,20 +25,20 @@ _SHOWN_FAULTS = 10  # how many unreadable secrets of one vault have a check each
 _SETTINGS = Subject("settings")
 
 type _Types = Mapping[str, str]
-"""Secrets by name, each with the type that tags ask for, empty for none."""
+"""Secrets by name, each with the type that tags ask for, empty if none."""
 
 
 class Login(Protocol):
-    """The identity that the vaults are asked with."""
+    """The identity that reads the vaults."""
 
     def sign_in(self) -> str:
-        """Get a token, and tell by which kind of log-in; raises Permanent or Transient."""
+        """Get a token and return the kind of login; raises Permanent or Transient."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What a vault answered: the checks, and its enabled secrets where it could be listed."""
+    """The result for one vault: the checks, and its enabled secrets if it could be listed."""
 
     checks: Sequence[Check]
     listed: Sequence[ListedSecret] = ()
@@ -46,7 +46,7 @@ class _Read:
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """The examination of one app; `vaults` are read with the identity of `login`."""
+    """The examination of one app; it reads `vaults` with the identity of `login`."""
 
     app: App
     vaults: Vaults
@@ -55,7 +55,7 @@ class Doctor:
     rules: Rules = DEFAULT_RULES
 
     def examine(self, request: Resync) -> Iterator[Check]:
-        """Check what the chosen vaults need; raises NotOurs where there is no such vault."""
+        """Check what the chosen vaults need; raises NotOurs if there is no such vault."""
         known = self.app.choose(Resync())
         chosen = self.app.choose(request).vaults
         yield from _idle(self.app.subscriptions, known)
@@ -76,7 +76,7 @@ class Doctor:
         yield from self._targets(wanted, self._clusters(request, wanted))
 
     def _targets(self, wanted: Mapping[Target, _Types], clusters: Sequence[str]) -> Iterator[Check]:
-        """Check the clusters, and after each the Secrets in it."""
+        """Check each cluster, and then the Secrets in it."""
         servers: dict[str, Server] = {}
         groups: dict[str, list[Check]] = {}
         for cluster, answer in zip(clusters, self._ask(clusters, self.access.server), strict=True):
@@ -101,7 +101,7 @@ class Doctor:
     def _kept(
         self, wanted: Mapping[Target, _Types], servers: Collection[str]
     ) -> Sequence[ManagedSecret]:
-        """Return the Secrets of the vaults: their own, those in it and those that tags ask for."""
+        """Return the vaults' Secrets: their own, the indexed ones and those that tags ask for."""
         asked = [target for target in wanted if target.cluster in servers]
         index = dict(zip(asked, self._ask(asked, self._remembered), strict=True))
         kept: list[ManagedSecret] = []
@@ -116,11 +116,11 @@ class Doctor:
         return kept
 
     def _remembered(self, target: Target, deadline: Deadline) -> Collection[str]:
-        """Return the further Secrets that a vault's own one knows of."""
+        """Return the further Secrets in the index of a vault's own Secret."""
         return ObservedSecret.of(target, self.app.cluster.read(target, deadline)).index
 
     def _asked_for(self, target: Target, listed: Iterable[ListedSecret]) -> _Types:
-        """Return the Secrets that a vault's secrets go to; what is wrong with tags is not asked."""
+        """Return the Secrets that a vault's secrets go to; ignores wrong tags."""
         types: dict[str, str] = {}
         for secret in listed:
             try:
@@ -159,7 +159,7 @@ class Doctor:
         return about.ok("target", f"It is kept in Secret {target}."), target
 
     def _clusters(self, request: Resync, targets: Iterable[Target]) -> Sequence[str]:
-        """Return the chosen vaults' clusters; all, where all vaults are chosen."""
+        """Return the chosen vaults' clusters, or all clusters if all vaults are chosen."""
         every = [match.cluster for match in self.app.naming.clusters]
         if request.vault is None and request.project is None:
             return every
@@ -213,7 +213,7 @@ class Doctor:
 
 
 def unparsed(faults: Iterable[str]) -> Sequence[Check]:
-    """Return the checks of settings that do not parse: beyond them nothing can be looked at."""
+    """Return the checks of settings that do not parse: nothing else can be examined."""
     wrong = [_SETTINGS.failed("parse", fault) for fault in faults]
     because = "the settings do not parse"
     return [*wrong, *_SETTINGS.skipped(because, "log-in", "vaults", "clusters")]
@@ -224,7 +224,7 @@ def _about(vault: VaultName) -> Subject:
 
 
 def _idle(subscriptions: frozenset[str], known: Known) -> Iterator[Check]:
-    """Tell of what the settings leave to do."""
+    """Report what the settings leave the app unable to do."""
     yield _SETTINGS.ok("parse", "Every setting parses.")
     if subscriptions:
         yield _SETTINGS.ok("events", f"Events of {len(subscriptions)} subscription(s) are taken.")

@@ -1,4 +1,4 @@
-"""The commands that put right what the doctor finds, ready to be pasted into a shell."""
+"""The commands that fix what the doctor finds, ready to paste into a shell."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ SEARCH = "az graph query --graph-query \"resources | where type =~ 'microsoft.ke
 
 
 def setting(name: str, value: str) -> str:
-    """Return the command that gives the app a setting."""
+    """Return the command that sets an app setting."""
     return (
         "az functionapp config appsettings set --name APP --resource-group GROUP "
         f"--settings {name}={value}"
@@ -22,14 +22,14 @@ def setting(name: str, value: str) -> str:
 
 
 def of_login(error: SyncError) -> str:
-    """Return what helps an identity without a token."""
+    """Return the remedy for an identity without a token."""
     if error.reason == Reason.CREDENTIAL_REFUSED:
         return LOGIN
-    return "az account get-access-token --query expiresOn"  # the token itself is not shown
+    return "az account get-access-token --query expiresOn"  # does not show the token itself
 
 
 def of_vault(vault: VaultName, error: SyncError) -> str:
-    """Return what helps a vault that cannot be listed or read."""
+    """Return the remedy for a vault that cannot be listed or read."""
     match error.reason:
         case Reason.VAULT_FORBIDDEN:
             return (
@@ -45,26 +45,26 @@ def of_vault(vault: VaultName, error: SyncError) -> str:
 
 
 def empty_vault(vault: VaultName) -> str:
-    """Return how a vault gets its first secret."""
+    """Return the command that sets a vault's first secret."""
     return f"az keyvault secret set --vault-name {vault} --name NAME --file FILE"
 
 
 def of_server(error: SyncError) -> str:
-    """Return what shows why an API server gives no answer."""
+    """Return the command that shows why an API server does not answer."""
     if error.reason == Reason.CLUSTER_UNAUTHORIZED:
         return "kubectl auth whoami"
     return "kubectl get --raw /version"
 
 
 def of_target(target: Target, error: SyncError) -> str:
-    """Return what helps where a Secret's cluster does not answer what it is asked."""
+    """Return the remedy if a Secret's cluster does not answer a request about it."""
     if error.reason == Reason.NAMESPACE_TERMINATING:
         return namespace(target)
     return of_server(error)
 
 
 def role(target: Target, user: str, secrets: Iterable[str] = ()) -> str:
-    """Return the commands that add to the user's rights the three on this Secret and on others."""
+    """Return the commands that grant the user the three verbs on this Secret and on others."""
     names = dict.fromkeys((target.secret, *secrets))
     name = f"keyvault-sync --namespace {target.namespace}"
     apply = "--dry-run=client --output=yaml | kubectl auth reconcile --filename=-"
@@ -76,7 +76,7 @@ def role(target: Target, user: str, secrets: Iterable[str] = ()) -> str:
 
 
 def bindings(user: str) -> str:
-    """Return what lists the bindings that give the user its rights."""
+    """Return the command that lists the user's role bindings."""
     return (
         "kubectl get rolebindings,clusterrolebindings --all-namespaces --output=wide "
         f"| grep --fixed-strings '{_account(user)}'"
@@ -84,27 +84,27 @@ def bindings(user: str) -> str:
 
 
 def namespace(target: Target) -> str:
-    """Return how the namespace is made."""
+    """Return the command that creates the namespace."""
     return f"kubectl create namespace {target.namespace}"
 
 
 def look_for_namespace(target: Target) -> str:
-    """Return how somebody with more rights finds out whether the namespace exists."""
+    """Return the command by which somebody with more permissions can look for the namespace."""
     return f"kubectl get namespace {target.namespace}"
 
 
 def delete(target: Target) -> str:
-    """Return how the Secret is deleted, so that it is made anew."""
+    """Return the command that deletes the Secret, so that the app creates it again."""
     return f"kubectl delete secret {target.secret} --namespace {target.namespace}"
 
 
 def describe(target: Target) -> str:
-    """Return what shows whose Secret it is, and no value."""
+    """Return the command that shows the Secret's owner, but no value."""
     return f"kubectl describe secret {target.secret} --namespace {target.namespace}"
 
 
 def adopt(target: Target) -> str:
-    """Return how the Secret is taken over, once its owner has let go of it."""
+    """Return the command that takes over the Secret once its owner has released it."""
     return f"keyvault-sync adopt {target.vault}"
 
 

@@ -1,4 +1,4 @@
-"""Examines one Secret: its namespace, our rights on it, no more rights than those, its owner."""
+"""Examines one Secret: its namespace, our permissions on it, excess permissions, its owner."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _NAMES = ("namespace", *_RIGHTS, _EXCESS, _OWNER)
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """A verb on Secrets: without a name on any of them, without a namespace in all of them."""
+    """A verb on Secrets: without a name on all of them, without a namespace in all namespaces."""
 
     verb: str
     namespace: str = ""
@@ -30,33 +30,33 @@ class Right:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An API server's version, and the user that it takes us for: empty where it does not say."""
+    """An API server's version, and the user that it sees us as, empty if it does not say."""
 
     version: str
     user: str
 
 
 class Access(Protocol):
-    """What the clusters let us do. Every method raises Permanent or Transient."""
+    """What the clusters allow us. Every method raises Permanent or Transient."""
 
     def server(self, cluster: str, deadline: Deadline) -> Server:
-        """Ask the API server who it is, and who we are to it."""
+        """Return the API server's version and our user."""
         ...
 
     def allows(self, cluster: str, right: Right, deadline: Deadline) -> bool:
-        """Tell whether we have the right."""
+        """Return whether we have the permission."""
         ...
 
     def has_namespace(self, target: Target, deadline: Deadline) -> bool | None:
-        """Tell whether the target's namespace exists; None where we may not know."""
+        """Return whether the target's namespace exists; None if we may not know."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ManagedSecret:
-    """A Secret that a vault is kept in; `secrets` are all of that vault, its own first.
+    """A Secret that a vault is synced to; `secrets` are all of that vault's, its own first.
 
-    `type` is what tags ask for, and empty where they ask for none.
+    `type` is what tags ask for, empty if they ask for none.
     """
 
     target: Target
@@ -71,7 +71,7 @@ class ManagedSecret:
 
 @dataclass(frozen=True, slots=True)
 class SecretExamination:
-    """The examination of a Secret as that user of its cluster."""
+    """The examination of a Secret with the permissions of `user`."""
 
     kept: ManagedSecret
     user: str
@@ -79,7 +79,7 @@ class SecretExamination:
     cluster: Cluster
 
     def checks(self, deadline: Deadline) -> Sequence[Check]:
-        """Look at everything; what an earlier failure makes pointless is skipped."""
+        """Run all checks; skips those that an earlier failure makes pointless."""
         done: list[Check] = []
         try:
             done.append(self._namespace(deadline))
@@ -87,7 +87,7 @@ class SecretExamination:
                 because = f"namespace {self.target.namespace} does not exist"
                 return [*done, *self._subject.skipped(because, *_NAMES[1:])]
             for verb in NEEDED:
-                done.append(self._may(verb, deadline))  # noqa: PERF401 - those before an error stay
+                done.append(self._may(verb, deadline))  # noqa: PERF401 - keeps the checks before an error
             done.append(self._excess(deadline))
             if not done[1].well:
                 return [*done, *self._subject.skipped("the Secret may not be read", _OWNER)]
@@ -106,7 +106,7 @@ class SecretExamination:
 
     @staticmethod
     def skipped(target: Target) -> Sequence[Check]:
-        """Look at nothing, since the cluster does not answer."""
+        """Report all checks as skipped, since the cluster does not answer."""
         because = f"cluster {target.cluster} does not answer"
         return Subject(f"Secret {target}").skipped(because, *_NAMES)
 
@@ -123,7 +123,7 @@ class SecretExamination:
                 missing = f"Namespace {namespace} does not exist; the sync never creates one."
                 return self._subject.failed(name, missing, remedies.namespace(self.target))
             case None:
-                unknown = f"Whether namespace {namespace} exists cannot be told with these rights."
+                unknown = f"These permissions do not show whether namespace {namespace} exists."
                 remedy = remedies.look_for_namespace(self.target)
                 return self._subject.warning(name, unknown, remedy)
 
@@ -176,8 +176,8 @@ class SecretExamination:
         elif actual.type != kind:
             wrong = f"SecretTypeMismatch: it is of type {actual.type!r}, not {kind}"
         if wrong:
-            remedy = remedies.delete(self.target)
-            return self._subject.failed(_OWNER, f"{wrong}. Once deleted, it is made anew.", remedy)
+            sentence = f"{wrong}. Delete it, and the app creates it again."
+            return self._subject.failed(_OWNER, sentence, remedies.delete(self.target))
         if observed.state is None:
             return self._subject.ok(_OWNER, "It is nobody's; the sync adds its keys to it.")
         return self._subject.ok(_OWNER, "It is kept by this sync.")

@@ -1,5 +1,5 @@
-"""Brings one target in step with its vault: observe, read the vault, decide, plan, write.
+"""Syncs one target with its vault: observe, read the vault, decide, plan, write.
 
-Owns the protocol that keeps an older value from replacing a newer one. Imports `projection`
-and `core`.
+Owns the protocol that prevents an older value from replacing a newer one. Imports `projection` and
+`core`.
 """

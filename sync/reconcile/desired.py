@@ -1,4 +1,4 @@
-"""What each of a vault's Secrets shall hold, from how they stand and what was read."""
+"""Decides what each of a vault's Secrets should contain."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,9 +18,9 @@ from sync.reconcile.type_checks import refuse_other_types
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One key as it shall be: its value, and the version of the vault secret that it is from.
+    """The desired value of one key, and the version of the vault secret that it comes from.
 
-    The version is empty for a key that we own and of which we no longer know it.
+    The version is empty for a key that we own but whose version we no longer know.
     """
 
     value: bytes = field(repr=False)
@@ -30,10 +30,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class DesiredSecret:
-    """What a Secret shall hold of ours, and what to remember of the vault secrets behind it.
+    """The desired keys of ours in one Secret, and the records of the vault secrets behind them.
 
-    Keys of records that are no entries are left as they are, and so are those that are `left`.
-    `why` tells of vault secrets why their keys go.
+    Keys that a record names but `entries` lacks stay as they are, and so do the keys in `left`.
+    `why` maps vault secrets to the reason why their keys are removed.
     """
 
     entries: Mapping[str, Entry]
@@ -47,16 +47,16 @@ class DesiredSecret:
 
     @property
     def kept(self) -> frozenset[str]:
-        """The keys that do not go."""
+        """The keys that are not removed."""
         return self.left.union(self.entries, by_key(self.records))
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredVault:
-    """What the Secrets shall hold, by Secret, and why some vault secrets are not fully in.
+    """The desired contents of each Secret, and why some vault secrets are not fully synced.
 
-    `waiting` are those whose key is free only when its holder is in its new place. `moving` says
-    that this write does not get everything to where it belongs, and the next one does.
+    `waiting` are secrets whose key becomes free only when its holder is in its new place. `moving`
+    says that another turn is needed to get everything to where it belongs.
     """
 
     secrets: Mapping[str, DesiredSecret]
@@ -69,10 +69,10 @@ class DesiredVault:
 def compose(
     vault: ObservedVault, survey: VaultSurvey, now: float, *, prune: bool, removals: bool
 ) -> DesiredVault:
-    """Put together what was read and what stays.
+    """Combine what was read with what stays.
 
-    `prune` says if keys may go, and `removals` if many may go at once. What moves to another Secret
-    stays in the old one until the new one is found to have it.
+    `prune` allows the removal of keys, `removals` the removal of many at once. A key that moves to
+    another Secret stays in the old one until it is found in the new one.
     """
     survey, mistyped = refuse_other_types(vault, survey)
     guarded: frozenset[str] = frozenset()
@@ -100,7 +100,8 @@ def compose(
         refused=remembered(vault, survey, {**settled.waiting, **refused}, int(now)),
         unnamed=vault.own.state.unnamed if vault.own.state and survey.listed is None else 0,
     )
-    # What is made may be made too late, and what is emptied is forgotten: the next turn looks.
+    # A Secret created now may come too late for a move, and an emptied one leaves the index: the
+    # next turn has to check.
     made_or_emptied = any(
         bool(vault.secrets[secret].records) != bool(each.records)
         for secret, each in secrets.items()
@@ -114,7 +115,7 @@ def compose(
 
 @dataclass(frozen=True, slots=True)
 class Loose:
-    """The keys of one Secret that are ours and that no record claims; do they stay, and why."""
+    """The keys of one Secret that are ours without a record, and whether and why they stay."""
 
     keys: frozenset[str]
     stay: bool
@@ -124,10 +125,10 @@ class Loose:
 def loose_keys(
     vault: ObservedVault, survey: VaultSurvey, settled: Settled, now: float, *, prune: bool
 ) -> Mapping[str, Loose]:
-    """Find the keys that no record claims: without one nothing tells whose they were.
+    """Find the keys that have no record, so that nothing shows which secret they came from.
 
     They stay in the turn that finds no state of ours and for a minute after, while the vault may
-    lag, and while they may be of a secret that could not be read, is refused, or is on its way.
+    lag. They also stay while they may belong to a secret that is unreadable, refused or moving.
     """
     unknown = survey.listed is None or any(name not in vault.records for name in survey.refused)
     found: dict[str, Loose] = {}
@@ -151,10 +152,10 @@ def loose_keys(
 
 
 def _records(members: Members) -> dict[SecretName, Record]:
-    """Return what to remember of a Secret's vault secrets."""
+    """Return the records to store for a Secret's vault secrets."""
     records = {**members.staying}
     for name, fetched in members.arriving.items():
-        records.pop(name, None)  # the name is spelled as the vault does by now
+        records.pop(name, None)  # the vault's current spelling wins
         records[name] = fetched.record
     for name, record in {**members.leaving, **members.gone}.items():
         if by_key(records).keys().isdisjoint(record.keys):
@@ -163,7 +164,7 @@ def _records(members: Members) -> dict[SecretName, Record]:
 
 
 def _loss(members: Members, loose: Loose) -> Loss:
-    """Say what of ours a Secret would lose because the vault excludes it or no record claims it."""
+    """Return what a Secret would lose to exclusion by the vault or for lack of a record."""
     observed = members.observed
     excluded = [name for name, why in members.going.items() if isinstance(why, Excluded)]
     keys = {
@@ -180,7 +181,7 @@ def _loss(members: Members, loose: Loose) -> Loss:
 def _desired(
     vault: ObservedVault, members: Members, loose: Loose, *, keep_loose: bool
 ) -> DesiredSecret:
-    """Return what one Secret shall hold."""
+    """Return the desired contents of one Secret."""
     observed = members.observed
     records = _records(members)
     left = loose.keys if loose.stay or keep_loose else frozenset[str]()
@@ -211,7 +212,7 @@ def _type(vault: ObservedVault, observed: ObservedSecret) -> str:
 
 
 def _closed(vault: ObservedVault, survey: VaultSurvey) -> Mapping[SecretName, SyncError]:
-    """Return the vault secrets that are in, or belong to, Secrets which cannot be had."""
+    """Return the vault secrets that are in, or belong to, inaccessible Secrets."""
     led = {
         name: vault.closed[secret]
         for name, placement in survey.placed.items()
@@ -229,7 +230,7 @@ def _closed(vault: ObservedVault, survey: VaultSurvey) -> Mapping[SecretName, Sy
 def further_secrets(
     vault: ObservedVault, secrets: Mapping[str, DesiredSecret]
 ) -> Mapping[str, tuple[SecretName, ...]]:
-    """Return what the vault's own Secret is to remember: a Secret until it stands empty."""
+    """Return the own Secret's index, which lists a further Secret until that is empty."""
     index = {s: names for s, names in vault.index.items() if s not in vault.secrets}
     for secret, desired in secrets.items():
         records = desired.records or vault.secrets[secret].records

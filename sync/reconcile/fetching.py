@@ -1,4 +1,4 @@
-"""Gets many secrets of one vault at once, and stops where the vault is down."""
+"""Gets many secrets of one vault concurrently, and stops if the vault is down."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -11,13 +11,13 @@ from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 
 FETCH_WINDOW = 16
-"""How many gets for one target are under way at once."""
+"""The number of concurrent gets for one target."""
 
 FAILURES_TO_STOP = 5
-"""After so many gets in a row that say the vault is down, the rest is not asked for."""
+"""After this many consecutive gets that say the vault is down, no further secret is requested."""
 
 _LAST_SECONDS = 1.0
-"""How long gets that end with the deadline may take to say why."""
+"""How long gets that end at the deadline may take to report their error."""
 
 _DOWN = frozenset(
     {
@@ -28,7 +28,7 @@ _DOWN = frozenset(
         Reason.VAULT_CERTIFICATE_REFUSED,
     }
 )
-"""What says that a whole vault is down, and not that one secret cannot be had."""
+"""Reasons that mean that the whole vault is down, not just one secret."""
 
 
 def fetch_all[Got](
@@ -37,8 +37,8 @@ def fetch_all[Got](
     deadline: Deadline,
     fetchers: Executor,
 ) -> Mapping[SecretName, Got | SyncError]:
-    """Get each name, a window at a time, so that targets which share the threads take turns."""
-    if len(names) == 1:  # the event path: no other thread is worth its while
+    """Get each name, a window at a time, so that targets take turns on the shared threads."""
+    if len(names) == 1:  # the event path: a thread would not pay off
         return {name: _tried(get, name) for name in names}
     fetched: dict[SecretName, Got | SyncError] = {}
     running: dict[Future[Got | SyncError], SecretName] = {}
@@ -70,10 +70,10 @@ def fetch_all[Got](
 
 
 def in_turn(vault: str, now: float, names: Collection[SecretName]) -> list[SecretName]:
-    """Order names from another start in each pass, so that no secret is always the last one.
+    """Rotate the names by a different offset in each pass, so that no secret is always last.
 
-    A vault that throttles serves but the first of them; who starts is a matter of its name and the
-    second, and nothing has to be remembered for it.
+    A throttling vault serves only the first few. The offset derives from the vault's name and the
+    current second, so nothing has to be stored.
     """
     ordered = sorted(names)
     start = crc32(f"{vault} {int(now)}".encode()) % max(1, len(ordered))

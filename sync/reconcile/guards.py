@@ -1,4 +1,4 @@
-"""What is refused although it could be planned: mass removal, others' Secrets, what cannot be."""
+"""Refuses plans: mass removal, other owners' Secrets, and what the API server would refuse."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -17,26 +17,26 @@ MAX_DATA_BYTES = (
     1024 * 1024
 )  # of all values, https://kubernetes.io/docs/concepts/configuration/secret
 MAX_ANNOTATION_BYTES = 256 * 1024  # of all keys and values
-MAX_KEYS = 4000  # what the annotations have room for, and what field management bears
-_MOVE = "Nothing of it was written: move secrets to an additional vault, or by k8s-secret."
+MAX_KEYS = 4000  # limited by the annotations' size and by the cost of managedFields
+_MOVE = "Nothing was written: move secrets to an additional vault, or elsewhere with k8s-secret."
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What one Secret would lose: of so many keys of ours so many, and of which vault secrets."""
+    """What one Secret would lose: `keys` of our `ours` keys, from the vault secrets `names`."""
 
     ours: int
     keys: int
     names: tuple[SecretName, ...]
 
     def is_unsafe(self, *, listed: int) -> bool:
-        """Tell whether it is more than an accident is allowed to take, of a vault of `listed`."""
+        """Return whether this is more than an accident may remove from a vault of `listed`."""
         many = self.ours >= GUARDED_KEYS and self.keys > GUARDED_RATIO * self.ours
         return self.keys > 0 and (listed == 0 or many)
 
 
 def guarded_secrets(losses: Mapping[str, Loss], *, listed: int) -> frozenset[str]:
-    """Name the Secrets from which nothing may go: one that loses much, or all of a vault that does.
+    """Return the Secrets that must lose nothing: each that loses many, or all if the vault does.
 
     `listed` is how many secrets the vault lists.
     """
@@ -49,7 +49,7 @@ def guarded_secrets(losses: Mapping[str, Loss], *, listed: int) -> frozenset[str
 
 
 def unsafe(target: Target, loss: Loss, *, listed: int) -> Permanent:
-    """Return why nothing is removed from a Secret."""
+    """Return the error that says why nothing is removed from a Secret."""
     what = "is empty" if listed == 0 else f"excludes or no longer has {len(loss.names)} of them"
     return Permanent(
         Reason.UNSAFE_PLAN,
@@ -62,9 +62,9 @@ def unsafe(target: Target, loss: Loss, *, listed: int) -> Permanent:
 def refuse_foreign(
     target: Target, actual: Actual, *, takeover: bool = False, takeover_from: str | None = None
 ) -> None:
-    """Raise Permanent for a Secret that another controller or another vault has.
+    """Raise Permanent for a Secret that another controller or another vault owns.
 
-    `takeover` overrules a controller. Another vault is overruled by its name alone.
+    `takeover` overrides a controller. Only `takeover_from`, with its name, overrides another vault.
     """
     found = claim(target, actual)
     if found is not None and found.vault is None and takeover:
@@ -76,7 +76,7 @@ def refuse_foreign(
 def refuse_unmarked(
     observed: ObservedSecret, *, takeover: bool = False, takeover_from: str | None = None
 ) -> None:
-    """Raise Permanent for a Secret that tags ask for and that is not ours already."""
+    """Raise Permanent for a Secret that tags ask for and that is not ours yet."""
     target, actual = observed.target, observed.actual
     if actual is None:
         return
@@ -97,25 +97,25 @@ def refuse_newer(observed: ObservedSecret) -> None:
         raise Permanent(
             Reason.STATE_NEWER,
             f"Secret {observed.target} was written by a newer release of Key Vault Sync, whose "
-            "notes this one cannot read: nothing is written to it. Deploy that release again.",
+            "state this one cannot read: nothing is written to it. Deploy that release again.",
         )
 
 
 def refuse_unwritable(
     observed: ObservedSecret, desired: Desired, removed: AbstractSet[str]
 ) -> None:
-    """Raise Permanent for what the API server would refuse."""
+    """Raise Permanent for a write that the API server would refuse."""
     target, actual = observed.target, observed.actual
     if actual is not None and actual.type != desired.type:
         raise Permanent(
             Reason.SECRET_TYPE_MISMATCH,
             f"Secret {target} is of type {actual.type!r} and a type cannot be changed: delete the "
-            f"Secret, it is then made anew as {desired.type}.",
+            f"Secret, and the app creates it again as {desired.type}.",
         )
     if actual is not None and actual.immutable:
         raise Permanent(
             Reason.SECRET_IMMUTABLE,
-            f"Secret {target} is marked immutable: delete it, it is then made anew.",
+            f"Secret {target} is marked immutable: delete it, and the app creates it again.",
         )
     others = {key: value for key, value in observed.data.items() if key not in removed}
     data = {**others, **desired.data}

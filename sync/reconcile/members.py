@@ -1,7 +1,8 @@
-"""Which vault secrets are in each Secret after a write, and who may have which key.
+"""Decides which vault secrets are in each Secret after a write, and which of them has which key.
 
-A key belongs to one vault secret at a time. Who holds it keeps it until it gives it up; whoever
-else asks for it is refused, and keeps what it had. So a wrong tag never touches another's key.
+A key belongs to one vault secret at a time. Its holder keeps it until it gives it up; any other
+secret that claims it is refused and keeps the keys it had. So a wrong tag never affects another
+secret's key.
 """
 
 from collections import defaultdict
@@ -20,11 +21,11 @@ from sync.reconcile.survey import Fetched, Refused, VaultSurvey
 
 @dataclass(slots=True)
 class Members:
-    """The vault secrets of one Secret by what the next write does with them.
+    """The vault secrets of one Secret, grouped by what the next write does with them.
 
-    `arriving` are written, `staying` are left as they are. `leaving` are not in their new places
-    yet, and so keep their keys here. `gone` are no longer in the vault, where no key may go.
-    `going` are those whose keys go now, and why.
+    `arriving` are written; `staying` do not change. `leaving` are not in their new places yet, so
+    they keep their keys here. `gone` are missing or excluded, but pruning is off. `going` lose
+    their keys now, with the reason.
     """
 
     observed: ObservedSecret
@@ -35,9 +36,9 @@ class Members:
     going: dict[SecretName, Excluded | str] = field(default_factory=dict)
 
     def held_back(self, *, swap: bool) -> Iterator[tuple[SecretName, "Clash"]]:
-        """Yield who may not have its keys, and because of which one.
+        """Yield each secret that cannot have its keys, with the clash that prevents it.
 
-        With `swap` one that leaves gives way.
+        With `swap` a leaving secret does not block its keys.
         """
         holders = {} if swap else by_key(self.leaving)
         holders |= by_key(self.staying)
@@ -54,7 +55,7 @@ class Members:
                     yield name, Clash(key, holders.get(key), tuple(names))
 
     def hold_back(self, name: SecretName) -> None:
-        """Leave one as it is here, as if it had not been read."""
+        """Leave a secret as it is here, as if it had not been read."""
         del self.arriving[name]
         if name in self.observed.records:
             self.staying[name] = self.observed.records[name]
@@ -62,14 +63,14 @@ class Members:
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """A key that several ask for, or that one asks for and another has."""
+    """A key that several secrets claim, or that one claims and another has."""
 
     key: str
     holder: SecretName | None
     claimants: tuple[SecretName, ...]
 
     def error(self, target: Target, name: SecretName, until: str = "") -> Permanent:
-        """Say why a vault secret does not get the key."""
+        """Return the error that says why a vault secret does not get the key."""
         if self.holder is None:
             names = " and ".join(repr(each) for each in self.claimants)
             why = f"is asked for by the vault secrets {names}, and none of them has it yet"
@@ -84,7 +85,7 @@ class Clash:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The members of each Secret, who is refused for a clash, and who waits for one that leaves."""
+    """The members of each Secret, the secrets refused for a clash, and those waiting for a move."""
 
     secrets: Mapping[str, Members]
     clashing: Mapping[SecretName, SyncError]
@@ -99,11 +100,11 @@ def settle(
     guarded: AbstractSet[str],
     swap: bool = False,
 ) -> Settled:
-    """Say who is in each Secret after the next write.
+    """Decide which secrets are in each Secret after the next write.
 
-    From Secrets that are `guarded` nothing goes that the vault excludes. One that is held back
-    keeps its old keys, and so may hold back another. Where all that wait only wait for one
-    another, as two that swap their Secrets, they do not wait.
+    `guarded` Secrets keep the secrets that the vault excludes. A secret that is held back keeps its
+    old keys, and so may hold back another. If all waiting secrets wait only for one another, such
+    as two that swap Secrets, they do not wait.
     """
     secrets = {
         name: _members(vault, survey, each, prune=prune, guarded=name in guarded)
@@ -140,7 +141,7 @@ def _members(
     prune: bool,
     guarded: bool,
 ) -> Members:
-    """Sort the vault secrets that are in a Secret, and those that are to be."""
+    """Group the vault secrets that are in a Secret, and those that belong there."""
     secret = observed.target.secret
     arriving = {n: each for n, each in survey.fetched.items() if secret in each.placement.secrets}
     members = Members(observed, arriving)
@@ -167,10 +168,10 @@ def _members(
 
 
 def has_arrived(vault: ObservedVault, survey: VaultSurvey, secret: str, name: SecretName) -> bool:
-    """Tell whether a Secret was written since the tags changed, by us or by another instance.
+    """Return whether a Secret was written since the tags changed, by us or by another instance.
 
-    What is only now written there does not count: whoever still goes by the former tags has read
-    that Secret before this write, and so cannot take the key out of it any more.
+    This turn's own write does not count. After an earlier write, an instance that still acts on the
+    old tags gets a conflict, since it read the Secret before; so it cannot remove the key.
     """
     verdict = survey.verdicts[name]
     placement: Placement | None = None if isinstance(verdict, Excluded) else verdict.placement

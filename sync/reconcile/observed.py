@@ -1,4 +1,4 @@
-"""A vault's Secrets as they were read: its own one, and those that tags asked for."""
+"""A vault's Secrets as read from the cluster: its own Secret and those that tags ask for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -40,7 +40,7 @@ class ObservedSecret:
 
     @classmethod
     def of(cls, target: Target, actual: Actual | None) -> "ObservedSecret":
-        """Read our state off the Secret."""
+        """Decode our state from the Secret."""
         return cls(target, actual, None if actual is None else own_state(target, actual))
 
     @property
@@ -50,10 +50,10 @@ class ObservedSecret:
 
     @cached_property
     def records(self) -> Mapping[SecretName, Record]:
-        """What we remember of each vault secret.
+        """Our record of each vault secret.
 
-        A record is unsettled where its value may be another's: where somebody applied the key as
-        stringData, and where the Secret was restored or its annotation edited.
+        A record is unsettled if its value may be somebody else's: if somebody applied the key as
+        stringData, or if the Secret was restored or its annotation edited.
         """
         records = self.state.secrets if self.state else {}
         if self.actual is None:
@@ -70,12 +70,12 @@ class ObservedSecret:
 
     @cached_property
     def recorded(self) -> Mapping[str, SecretName]:
-        """The vault secret of each key that is recorded."""
+        """The vault secret of each recorded key."""
         return {key: name for name, record in self.records.items() for key in record.keys}
 
     @cached_property
     def removable(self) -> frozenset[str]:
-        """The keys that an apply without them takes out."""
+        """The keys that an apply removes by leaving them out."""
         return frozenset(self.actual.owned & self.data.keys()) if self.actual else frozenset()
 
     @cached_property
@@ -86,36 +86,36 @@ class ObservedSecret:
 
     @cached_property
     def intact(self) -> frozenset[str]:
-        """The keys we wrote that nobody has touched since."""
+        """The keys that we wrote and nobody has changed since."""
         return frozenset(self.recorded.keys() & self.removable)
 
     @cached_property
     def drifted(self) -> frozenset[str]:
-        """The keys we recorded that others have changed or removed."""
+        """The recorded keys that others have changed or removed."""
         return frozenset(self.recorded.keys() - self.intact)
 
     @cached_property
     def index(self) -> Mapping[str, tuple[SecretName, ...]]:
-        """The further Secrets that it remembers, and the vault secrets in each.
+        """The further Secrets in the index, and the vault secrets in each.
 
-        Whoever may write the namespace's Secrets may name another vault's own one there: it is
-        not looked at.
+        Anybody who can write Secrets in the namespace could add another vault's own Secret to the
+        index, so such an entry is ignored.
         """
         others = self.state.others if self.state else {}
         own = self.target.secret
         return {s: names for s, names in others.items() if s != own and not is_vaults_own(s)}
 
     def version(self, key: str) -> str:
-        """Return the version that a key was written of; empty where nothing is known of it."""
+        """Return the vault secret version that a key was written from, empty if unknown."""
         name = self.recorded.get(key)
         return self.records[name].version if name is not None else ""
 
 
 def own_state(target: Target, actual: Actual) -> State | None:
-    """Return what the annotation says, if it is of this very vault and ours to believe.
+    """Return the annotation's state if it names this vault and can be trusted.
 
-    It is where our field manager has it, or where the labels name the same vault: a Secret that
-    was restored from a backup, or exported and applied again, has lost the managers.
+    It can be if our field manager owns it, or if the labels name the same vault: a Secret that was
+    restored from a backup, or exported and applied again, has lost the field managers.
     """
     state = decode(actual.annotations.get(STATE_ANNOTATION, ""))
     if state is None or state.vault != target.vault.text:
@@ -138,9 +138,9 @@ def labels(target: Target) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class ObservedVault:
-    """The Secrets of one target that were read, by name; the vault's own is always among them.
+    """The Secrets of one target that were read, by name; always includes the vault's own.
 
-    `closed` are those that could not be read, or that somebody else has, and why.
+    `closed` are the Secrets that could not be read or have another owner, with the reason.
     """
 
     target: Target
@@ -154,17 +154,17 @@ class ObservedVault:
 
     @property
     def visited(self) -> frozenset[str]:
-        """The Secrets that were looked at, whatever came of it."""
+        """The Secrets that were visited, with or without success."""
         return frozenset({*self.secrets, *self.closed})
 
     @property
     def index(self) -> Mapping[str, tuple[SecretName, ...]]:
-        """The further Secrets that the vault's own remembers, and the vault secrets in each."""
+        """The further Secrets in the own Secret's index, and the vault secrets in each."""
         return self.own.index
 
     @cached_property
     def records(self) -> Mapping[SecretName, Record]:
-        """What we remember of each vault secret; where it is in several Secrets, the latest."""
+        """Our record of each vault secret, the latest if it is in several Secrets."""
         found: dict[SecretName, Record] = {}
         for secret in self.secrets.values():
             for name, record in secret.records.items():
@@ -174,7 +174,7 @@ class ObservedVault:
 
     @cached_property
     def homes(self) -> Mapping[SecretName, frozenset[str]]:
-        """The Secrets that each vault secret is in, as far as we remember."""
+        """The Secrets that contain each vault secret, according to our records."""
         found: dict[SecretName, frozenset[str]] = {}
         remembered = {secret: tuple(each.records) for secret, each in self.secrets.items()}
         for secret, names in {**self.index, **remembered}.items():
@@ -183,16 +183,16 @@ class ObservedVault:
         return found
 
     def home(self, name: SecretName) -> frozenset[str]:
-        """Return the Secrets that a vault secret is in, or the vault's own for a new one."""
+        """Return the Secrets that contain a vault secret, or the vault's own for a new one."""
         return self.homes.get(name, frozenset({self.target.secret}))
 
     @cached_property
     def spelling(self) -> Mapping[SecretName, SecretName]:
-        """Each known vault secret's name as we spell it."""
+        """Our spelling of each known vault secret's name."""
         return {name: name for name in (*self.homes, *self.records)}
 
     def holds(self, secret: str, place: Placement, name: SecretName) -> bool:
-        """Tell whether a vault secret is in a Secret, in the keys that its placement makes."""
+        """Return whether a Secret contains a vault secret, under the keys of its placement."""
         observed = self.secrets.get(secret)
         record = observed.records.get(name) if observed else None
         return (
@@ -204,7 +204,7 @@ class ObservedVault:
         )
 
     def in_step(self, place: Placement, listed: ListedSecret) -> bool:
-        """Tell whether a listed secret is in every place it belongs to as it is listed."""
+        """Return whether a listed secret is unchanged in every Secret where it belongs."""
         for secret in place.secrets:
             if secret in self.closed:
                 continue
@@ -218,5 +218,5 @@ class ObservedVault:
     def with_more(
         self, secrets: Mapping[str, ObservedSecret], closed: Mapping[str, SyncError]
     ) -> "ObservedVault":
-        """Return these and further Secrets."""
+        """Return this with further Secrets added."""
         return replace(self, secrets={**self.secrets, **secrets}, closed={**self.closed, **closed})

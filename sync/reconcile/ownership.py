@@ -1,4 +1,4 @@
-"""Tells who else has a Secret, by the marks that controllers leave on it, and how each lets go."""
+"""Recognizes other owners of a Secret by their labels and annotations, and how each releases it."""
 
 import re
 from collections.abc import Callable
@@ -27,7 +27,7 @@ _UNNAMED = "NAME"
 _SHOWN = 3  # how many owners a message names
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,252}", re.ASCII)
-"""What is put into a command: annotations and owners are anybody's text, which a shell may run."""
+"""Text that is safe in a shell command: anybody can write annotations and owner references."""
 
 _PRODUCTS = {
     "AzureKeyVaultSecret": "akv2k8s",
@@ -37,16 +37,16 @@ _PRODUCTS = {
     "VaultPKISecret": "Vault Secrets Operator",
     "HCPVaultSecretsApp": "Vault Secrets Operator",
 }
-"""Whose kinds own a Secret and are orphaned of it when they are deleted."""
+"""Kinds that own a Secret and that `--cascade=orphan` detaches from it on deletion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Somebody else's claim on a Secret.
 
-    `sign` is what shows it, and `steps` are what lets go of it, in order. `released` says that it
-    is but a mark which the former holder left on letting go. `vault` is the other vault that has
-    it, None where a controller has; then each of the steps is a way of its own.
+    `sign` is the evidence, and `steps` release the Secret, in order. `released` means that the
+    former owner has released it and only its label or annotation is left. `vault` is another vault
+    that owns the Secret, None for a controller; for a vault the steps are alternatives.
     """
 
     holder: str
@@ -57,7 +57,7 @@ class Claim:
 
 
 def claim(target: Target, actual: Actual) -> Claim | None:
-    """Return the strongest claim that an operator has not overruled; None where there is none."""
+    """Return the strongest claim that an operator has not overridden, or None."""
     state = decode(actual.annotations.get(STATE_ANNOTATION, ""))
     ours = own_state(target, actual)
     if actual.owner_references and not (ours and actual.owner_uids <= set(ours.overruled)):
@@ -73,7 +73,7 @@ def claim(target: Target, actual: Actual) -> Claim | None:
 
 
 def another_vault(target: Target, actual: Actual) -> Claim | None:
-    """Return the claim of another vault that wrote the Secret's state, whoever else claims it."""
+    """Return the claim of another vault that wrote the Secret's state, despite any other claim."""
     state = decode(actual.annotations.get(STATE_ANNOTATION, ""))
     if state is None or state.vault == target.vault.text:
         return None
@@ -81,13 +81,13 @@ def another_vault(target: Target, actual: Actual) -> Claim | None:
 
 
 def taken(target: Target, found: Claim) -> Permanent:
-    """Return the error that says who has the Secret and how it is handed over."""
+    """Return the error that names the Secret's owner and says how to hand it over."""
     adopt = f"keyvault-sync adopt {target.vault}"
     who = f"{found.holder} has it ({found.sign})"
     if found.vault is not None:
         how = f"To have it for this vault: {'; or '.join(found.steps)}"
     elif found.released:
-        who = f"{found.holder} has let go of it and left its mark ({found.sign})"
+        who = f"{found.holder} has released it but left its mark ({found.sign})"
         how = f"Take it over: {adopt}"
     else:
         steps = "; ".join(f"({n}) {s}" for n, s in enumerate((*found.steps, adopt), start=1))
@@ -118,7 +118,7 @@ def _managed(target: Target, actual: Actual, manager: str) -> Claim:
     if manager == "Helm":
         return _helm(target, actual, sign)
     unlabel = _unlabel(target, MANAGED_BY_LABEL)
-    if manager == _VSO:  # its Secrets have an owner until that is deleted
+    if manager == _VSO:  # its Secrets have an owner reference until that owner is deleted
         return Claim("Vault Secrets Operator", sign, (unlabel,), released=True)
     steps = (f"stop {manager!r} from writing it", unlabel)
     return Claim(f"the manager {manager!r}", sign, steps)
@@ -137,7 +137,7 @@ def _of_another_vault(target: Target, vault: str) -> Claim:
 
 
 def _written_back(target: Target, actual: Actual, ours: State) -> Claim | None:
-    """Find a controller that took back keys which we had written: its owner is there again."""
+    """Find a controller that has written our keys again: its owner has been recreated."""
     written = {key for record in ours.secrets.values() for key in record.keys}
     for key in sorted((written & actual.holders.keys()) - actual.owned):
         for writer in actual.holders[key]:
@@ -150,7 +150,7 @@ def _written_back(target: Target, actual: Actual, ours: State) -> Claim | None:
 def _marked(target: Target, actual: Actual) -> Claim | None:
     if actual.labels.get(_ESO_MANAGED) == "true":
         return _external_secrets(target, actual, f"label {_ESO_MANAGED}")
-    if actual.labels.get(_CSI_MANAGED) == "true":  # the driver always adds an owner
+    if actual.labels.get(_CSI_MANAGED) == "true":  # the driver always adds an owner reference
         return _csi_driver(target, f"label {_CSI_MANAGED}", released=True)
     if _tracked(target, actual):
         return _argo_cd(target, actual, f"annotation {_ARGO_TRACKING}")
@@ -160,7 +160,7 @@ def _marked(target: Target, actual: Actual) -> Claim | None:
 
 
 def _external_secrets(target: Target, actual: Actual, sign: str) -> Claim:
-    """Without an owner: one of creationPolicy Owner was orphaned, any other may still be there."""
+    """Return the claim without an owner: policy Owner was orphaned, others may still be active."""
     writers = (writer for held in actual.holders.values() for writer in held)
     names = sorted(w.removeprefix(_ESO_WRITER) for w in writers if w.startswith(_ESO_WRITER))
     steps = (*_eso_steps(target, names[0] if names else _UNNAMED), _unlabel(target, _ESO_MANAGED))
@@ -200,7 +200,7 @@ def _helm(target: Target, actual: Actual, sign: str) -> Claim:
 
 
 def _tracked(target: Target, actual: Actual) -> bool:
-    """Tell whether Argo CD tracks this very Secret: other controllers copy the annotation."""
+    """Return whether Argo CD tracks this Secret itself: other controllers copy the annotation."""
     tracking = actual.annotations.get(_ARGO_TRACKING, "")
     return tracking.endswith(f":/Secret:{target.namespace}/{target.secret}")
 
@@ -238,7 +238,7 @@ _WRITERS: tuple[tuple[str, Callable[[Target, Actual, str], Claim]], ...] = (
     ("helm-controller", _helm),
     ("helm", _helm),
 )
-"""The field managers' names by which these controllers write; one that ends in / has more after."""
+"""The field manager names of these controllers; one that ends in / is a prefix."""
 
 
 def _plain(text: str) -> str:

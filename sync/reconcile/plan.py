@@ -1,4 +1,4 @@
-"""The pure difference of a Secret as it stands and as it shall be."""
+"""Computes the difference between a Secret's observed and desired contents."""
 
 from sync.core.annotation import State, encode
 from sync.core.model import STATE_ANNOTATION, Action, Change, Desired, Plan
@@ -13,10 +13,10 @@ _UNKNOWN = "nothing tells which vault secret it was of"
 
 
 def diff(observed: ObservedSecret, desired: DesiredSecret, now: float, rules: str) -> Plan:
-    """Plan the way from a Secret as it stands to what it shall hold.
+    """Plan the changes from the observed to the desired contents of a Secret.
 
-    `now` is the time to write down, epoch seconds, and `rules` the digest of the settings. Raises
-    Permanent for what the API server would refuse.
+    `now` is the time to record, in epoch seconds, and `rules` the digest of the settings. Raises
+    Permanent for a write that the API server would refuse.
     """
     target, actual, state = observed.target, observed.actual, observed.state
     filler = _filler(observed, desired)
@@ -47,7 +47,8 @@ def diff(observed: ObservedSecret, desired: DesiredSecret, now: float, rules: st
         uid=actual.uid if actual else "",
     )
     if actual is None or state is None:
-        # What only says that tags are wrong is no reason to make a Secret; a value costs work.
+        # Do not create a Secret only to record wrong tags; a wrong value is recorded, as reading it
+        # again costs work.
         costly = any(each.version for each in desired.refused.values())
         needed = bool(desired.entries or desired.others or costly or changes)
     else:
@@ -86,7 +87,7 @@ def _removal(observed: ObservedSecret, desired: DesiredSecret, key: str) -> Chan
 
 
 def _filler(observed: ObservedSecret, desired: DesiredSecret) -> dict[str, bytes]:
-    """Return what a typed Secret of ours has to hold when no vault secret brings it."""
+    """Return the keys that a typed Secret must have and that no vault secret provides."""
     actual = observed.actual
     if actual is None or actual.type != desired.type or desired.type not in set(SecretType):
         return {}

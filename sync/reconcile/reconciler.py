@@ -1,7 +1,7 @@
-"""The one way that a target is brought in step: read the Secret, then the vault, plan, write.
+"""Reconciles one target: read the Secret, then the vault, plan, write.
 
-The order is what makes it right. The write is accepted only if nobody wrote since our read of the
-Secret, and the vault was read after that: an older value never replaces a newer one.
+This order makes the sync correct. The API server accepts a write only if nobody has written since
+we read the Secret, and we read the vault after that: an older value never replaces a newer one.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -26,32 +26,32 @@ from sync.reconcile.turn import Turn
 from sync.reconcile.vault_reader import VaultReader
 
 WRITE_RESERVE_SECONDS = 3
-"""What reading the vault leaves of the deadline, so that what was read can be written."""
+"""The part of the deadline reserved for the write, so that what was read can be written."""
 
 MAX_TURNS = 6
-"""How many turns one reconcile may take to grow, shrink and forget what it emptied."""
+"""The maximum number of turns in one reconcile to add, remove and drop what was emptied."""
 
-_VISITS = 3  # how often a listing may lead to a Secret that was not read before it
+_VISITS = 3  # how often a listing may lead to Secrets that were not read before it
 
 
 @dataclass(slots=True)
 class _Progress:
-    """What one reconcile is to do, and has done so far: by Secret and key."""
+    """The request of one reconcile, and its progress so far, by Secret and key."""
 
     request: ReconcileRequest
     changes: dict[tuple[str, str], Change] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     again: bool = False
-    """Whether this turn removed keys that stood in the way of its write."""
+    """Whether this turn evicted keys that its apply cannot remove."""
 
     def note(self, target: Target, changes: Iterable[Change]) -> None:
-        """Note changes of one Secret."""
+        """Record changes of one Secret."""
         of = "" if target.secret == self.request.target.secret else target.secret
         self.changes |= {(of, change.key): replace(change, secret=of) for change in changes}
 
 
 def write_turns() -> Retrying:
-    """Return the retry of a write that lost its race: six turns, jittered, 2 s between at most."""
+    """Return the retry of a write that lost its race: six turns, with jittered waits up to 2 s."""
     return Retrying(
         retry=retry_if_exception_type(Conflict),
         stop=stop_after_attempt(6),
@@ -62,7 +62,7 @@ def write_turns() -> Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """The protocol over the two ports; `now` gives epoch seconds, `prune` says if keys may go."""
+    """The protocol over the two ports; `now` returns epoch seconds, `prune` allows removals."""
 
     vaults: Vaults
     cluster: Cluster
@@ -74,10 +74,10 @@ class Reconciler:
     def reconcile(
         self, request: ReconcileRequest, deadline: Deadline, fetchers: Executor
     ) -> ReconcileResult:
-        """Bring one target in step; raises Permanent or Transient when nothing was written.
+        """Reconcile one target; raises Permanent or Transient if nothing was written.
 
-        A dry run is the same over a cluster that only remembers. A turn grows Secrets; what is to
-        go, or is no longer where it was, is for the next one, which finds the other in its place.
+        A dry run is the same code over a cluster that only records writes. A turn adds keys; it
+        leaves removals and moved keys to the next turn, which can find them in their new place.
         """
         run = replace(self, cluster=Rehearsal(self.cluster)) if request.dry_run else self
         progress = _Progress(request)
@@ -85,7 +85,7 @@ class Reconciler:
             result = self.turns()(run._turn, progress, deadline, fetchers)  # noqa: SLF001 - our own
             if result is not None:
                 return result
-        raise Transient(Reason.SECRETS_MOVED, f"{request.target} changes again as soon as read.")
+        raise Transient(Reason.SECRETS_MOVED, f"{request.target} keeps changing after each read.")
 
     def look(
         self,
@@ -94,7 +94,7 @@ class Reconciler:
         fetchers: Executor,
         written: AbstractSet[str] = frozenset(),
     ) -> Turn:
-        """Read the Secrets, then the vault, and put together what is to be.
+        """Read the Secrets, then the vault, and decide the desired contents.
 
         `written` are further Secrets that this reconcile has written.
         """
@@ -112,7 +112,7 @@ class Reconciler:
             if not isinstance(looked_up, NeedsListing):
                 turn = self._composed(request, vault, looked_up)
                 if not turn.desired.moving and not turn.desired.clashing:
-                    return turn  # else a listing has to decide
+                    return turn  # otherwise only a listing can decide
         wanted: AbstractSet[str] = written | vault.index.keys()
         for _ in range(_VISITS):
             vault = self._visit(request, vault, wanted, deadline)
@@ -122,7 +122,7 @@ class Reconciler:
             wanted = survey.secrets
         raise Conflict(
             Reason.TAGS_CHANGED,
-            f"The tags of vault {request.target.vault} change all the time.",
+            f"The tags of vault {request.target.vault} keep changing.",
         )
 
     def _composed(
@@ -135,7 +135,7 @@ class Reconciler:
     def _turn(
         self, progress: _Progress, deadline: Deadline, fetchers: Executor
     ) -> ReconcileResult | None:
-        """Look and write; None where the next turn has to go on."""
+        """Observe and write; return None if another turn is needed."""
         turn = self.look(progress.request, deadline, fetchers, progress.written)
         refused = turn.desired.refused
         nothing_is_known = turn.vault.own.actual is None and not turn.survey.fetched
@@ -157,7 +157,7 @@ class Reconciler:
     def _write_all(
         self, turn: Turn, progress: _Progress, deadline: Deadline
     ) -> tuple[bool, dict[SecretName, SyncError]]:
-        """Write each Secret; tell if any was written, and what failed in another than the own."""
+        """Write each Secret; return whether any was written, and the further Secrets' failures."""
         wrote = False
         failed: dict[SecretName, SyncError] = {}
         lost: Conflict | None = None
@@ -177,9 +177,9 @@ class Reconciler:
     def _write(
         self, turn: Turn, observed: ObservedSecret, progress: _Progress, deadline: Deadline
     ) -> bool:
-        """Write one Secret, where there is anything to write; tell if it was written.
+        """Write one Secret if needed; return whether it was written.
 
-        Keys that others hold by now no apply can remove: they go first, and the next turn goes on.
+        An apply cannot remove keys that others own: evict them first, and apply in the next turn.
         """
         target, actual = observed.target, observed.actual
         plan = turn.plan(observed)
@@ -198,7 +198,7 @@ class Reconciler:
         return True
 
     def _observe(self, request: ReconcileRequest, deadline: Deadline) -> ObservedVault:
-        """Read the vault's own Secret; raises Permanent where it is not to be written."""
+        """Read the vault's own Secret; raises Permanent if it must not be written."""
         target = request.target
         own = ObservedSecret.of(target, self.cluster.read(target, deadline))
         refuse_newer(own)
@@ -226,7 +226,7 @@ class Reconciler:
         secrets: AbstractSet[str],
         deadline: Deadline,
     ) -> ObservedVault:
-        """Read further Secrets; one that cannot be had closes itself, and no other."""
+        """Read further Secrets; an inaccessible one is closed without affecting the others."""
         found: dict[str, ObservedSecret] = {}
         closed: dict[str, SyncError] = {}
         for secret in sorted(secrets - vault.visited):

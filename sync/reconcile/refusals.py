@@ -1,4 +1,4 @@
-"""What to remember of the vault secrets that are refused."""
+"""Decides what to record of refused vault secrets."""
 
 from collections.abc import Mapping
 
@@ -20,13 +20,13 @@ _OF_NO_SECRET = frozenset(
         Reason.CREDENTIAL_REFUSED,
     }
 )
-"""What says something of the whole vault, or of an operator's typing error."""
+"""Reasons that concern the whole vault, or an operator's typing error; they are not recorded."""
 
 
 def remembered(
     vault: ObservedVault, survey: VaultSurvey, refused: Mapping[SecretName, SyncError], now: int
 ) -> Mapping[SecretName, Refusal]:
-    """Return what to remember of the refused: only of what does not pass by itself."""
+    """Return the refusals to record: only those that do not pass by themselves."""
     before = vault.own.state.refused if vault.own.state else {}
     found = (
         {}

@@ -1,4 +1,4 @@
-"""Clusters that only remember what would be written: a dry run is a run over them."""
+"""A cluster that only records writes: a dry run is a normal run over it."""
 
 from dataclasses import dataclass, field, replace
 
@@ -8,14 +8,14 @@ from sync.core.ports import Cluster, Deadline
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """The port Cluster over another one: reads go there, writes stay here."""
+    """Wraps another Cluster: reads go to it, writes stay here."""
 
     cluster: Cluster
     _written: dict[tuple[str, str, str], Actual] = field(default_factory=dict)
     _read: dict[tuple[str, str, str], Actual | None] = field(default_factory=dict)
 
     def read(self, target: Target, deadline: Deadline) -> Actual | None:
-        """Return the Secret as it would be by now."""
+        """Return the Secret as it would be after the recorded writes."""
         if target.place in self._written:
             return self._written[target.place]
         actual = self._read[target.place] = self.cluster.read(target, deadline)
@@ -24,7 +24,7 @@ class Rehearsal:
     def apply(
         self, target: Target, desired: Desired, resource_version: str, _deadline: Deadline
     ) -> None:
-        """Remember what a server-side apply would come to."""
+        """Record the result of a server-side apply."""
         before = self._now(target) or Actual("", desired.type, immutable=False)
         mine_alone = before.owned - before.owned_by_others
         data = {key: value for key, value in before.data.items() if key not in mine_alone}
@@ -46,7 +46,7 @@ class Rehearsal:
     def evict(
         self, target: Target, keys: frozenset[str], resource_version: str, _deadline: Deadline
     ) -> None:
-        """Remember that these keys would go."""
+        """Record the removal of these keys."""
         before = self._now(target)
         if before is not None:
             self._written[target.place] = replace(

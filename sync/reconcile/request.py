@@ -1,4 +1,4 @@
-"""What a reconcile is asked for, and what it comes to."""
+"""The request and the result of a reconcile."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,14 +17,14 @@ def _uncontested(_target: Target, _deadline: Deadline) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRequest:
-    """What to reconcile: the whole vault, or the hinted secrets where the rest is known to be in.
+    """What to reconcile: the whole vault, or only the hinted secrets if the rest is already synced.
 
-    `removals` lets many keys go at once, `refetch` reads every value anew, and `takeover` takes a
-    Secret that somebody else made or manages. Another vault's Secret is taken by its name alone,
-    `takeover_from`, which the caller has found gone. `contested` tells whether another known vault
-    leads to the target: then it is neither created nor taken over. It is asked only where that
-    would be done, and raises where it cannot tell. `late` takes in and returns the hints that have
-    come since this work began, all of them.
+    `removals` allows many keys to be removed at once, `refetch` reads every value again, and
+    `takeover` takes a Secret that somebody else created or manages. Only `takeover_from`, with its
+    name, takes another vault's Secret; the caller has checked that the vault is gone. `contested`
+    returns whether another known vault leads to the target: then the target is neither created nor
+    taken over. It is called only before one of these, and raises if it cannot tell. `late` adds
+    hints that arrived since this work began, and returns all hints.
     """
 
     target: Target
@@ -43,7 +43,7 @@ class ReconcileRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileResult:
-    """What was written (or would be), and why some vault secrets could not be brought over."""
+    """What was written (or would be), and why some vault secrets could not be synced."""
 
     changes: tuple[Change, ...]
     keys: int
@@ -53,9 +53,9 @@ class ReconcileResult:
 
 
 def first_cause(refused: Mapping[SecretName, SyncError]) -> SyncError:
-    """Sum up why secrets are missing: Transient if any of it may pass.
+    """Summarize why secrets are missing: Transient if any of the causes may pass.
 
-    What took the time away says more than that none was left.
+    Prefers any other cause to DEADLINE_EXCEEDED: it says what used up the time.
     """
     causes = [refused[name] for name in sorted(refused)]
     cause = min(
@@ -68,7 +68,7 @@ def first_cause(refused: Mapping[SecretName, SyncError]) -> SyncError:
     if all(each is cause for each in causes):
         return cause
     names = ", ".join(sorted(refused)[:_NAMED]) + (", …" if len(causes) > _NAMED else "")
-    message = f"{len(causes)} secrets ({names}) could not be brought over: {cause.message}"
+    message = f"{len(causes)} secrets ({names}) could not be synced: {cause.message}"
     if isinstance(cause, Transient):
         return Transient(cause.reason, message, cause.retry_after)
     return Permanent(cause.reason, message)

@@ -1,4 +1,4 @@
-"""Reads one secret of a vault: not an older version than is known, and never one that lags."""
+"""Reads one secret of a vault, and rejects versions older than a known one and lagging answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,17 +15,17 @@ from sync.reconcile.observed import ObservedVault
 from sync.reconcile.survey import Fetched, Refused
 
 SETTLED_SECONDS = 3
-"""How old `updated` must be to be trusted: its second is over, with room for skewed clocks."""
+"""The minimum age of `updated` to be trusted: its second is over, with room for clock skew."""
 
 FRESH_SECONDS = 60
-"""How long after a change the vault may still answer with what was before."""
+"""How long after a change the vault may still return the previous state."""
 
 
 @dataclass(frozen=True, slots=True)
 class SecretReader:
-    """Reads secrets by the platform's rules; `now` gives epoch seconds.
+    """Reads secrets by the platform's rules; `now` returns epoch seconds.
 
-    `budget` is the work that their values may cost, all together.
+    `budget` limits the total parsing work for their values.
     """
 
     vaults: Vaults
@@ -42,10 +42,10 @@ class SecretReader:
         *,
         is_listed: bool,
     ) -> Fetched | Excluded | Refused | Unserved:
-        """Get a secret and make its keys; what is wrong with its tags or value is Refused.
+        """Get a secret and make its keys; returns Refused if its tags or its value are wrong.
 
         `is_listed` says that the name is spelled as the vault lists it. Raises Permanent or
-        Transient where it cannot be had.
+        Transient if the secret cannot be read.
         """
         secret = self.vaults.get(observed.target.vault, name, deadline)
         if hint is not None:
@@ -80,13 +80,13 @@ class SecretReader:
         )
 
     def refuse_older(self, observed: ObservedVault, secret: ListedSecret | VaultSecret) -> None:
-        """Raise Transient for what is older than a record of the last minute: a replica lags."""
+        """Raise Transient if it is older than a record of the last minute: a replica lags."""
         record = observed.records.get(secret.name)
         if record and secret.updated < record.updated and self._is_fresh(record.updated):
             raise _older_version(secret.name)
 
     def _is_settled(self, observed: ObservedVault, secret: VaultSecret) -> bool:
-        """Tell whether no other version of its second can come up any more."""
+        """Return whether no other version of the same second can appear any more."""
         record = observed.records.get(secret.name)
         two_of_one_second = (
             record is not None
@@ -94,19 +94,19 @@ class SecretReader:
             and record.updated == secret.updated
         )
         if two_of_one_second and self._is_fresh(secret.updated):
-            return False  # a replica may lag: only the next read tells
+            return False  # a replica may lag: only the next read shows
         return secret.read_at - secret.updated >= SETTLED_SECONDS
 
     def _refuse_lost_tags(
         self, observed: ObservedVault, secret: VaultSecret, placement: Placement
     ) -> None:
-        """Raise Permanent for a new version without the tags that shaped or placed the former."""
+        """Raise Permanent for a new version without the tags that shaped or placed the last one."""
         if not placement.tagged and _was_tagged(observed, secret):
             raise Permanent(
                 Reason.TAGS_LOST,
                 f"The new version of secret {secret.name!r} has none of the tags by which the "
-                "former one was brought over: give it the same tags (each version has its own), or "
-                "k8s-sync true if it is meant to be a plain one.",
+                "previous one was synced: give it the same tags (each version has its own), or "
+                "k8s-sync true if it is meant to be plain.",
             )
 
     def _refuse_lagging(
@@ -116,11 +116,11 @@ class SecretReader:
         secret: VaultSecret | Unserved,
         deadline: Deadline,
     ) -> None:
-        """Raise Transient when the vault has not caught up with the event that the hint is from.
+        """Raise Transient if the vault has not caught up with the hint's event.
 
-        Of two versions made in one second, both known to the vault, the served one is taken: the
-        event may as well be the older one's, come late. As it is not settled, the next pass looks
-        again.
+        If two versions were made in one second and the vault knows both, the served one is used:
+        the event may as well be the older one's, arriving late. It is not settled, so the next pass
+        reads it again.
         """
         if hint.at is None or not self._is_fresh(hint.at):
             return
@@ -141,7 +141,7 @@ class SecretReader:
 
 
 def _was_tagged(observed: ObservedVault, secret: VaultSecret) -> bool:
-    """Tell whether a former version was shaped or placed by tags, or would have been."""
+    """Return whether tags shaped or placed an earlier version, or would have."""
     record, state = observed.records.get(secret.name), observed.own.state
     if record is not None and record.version != secret.version:
         elsewhere = observed.home(secret.name) != {observed.target.secret}
@@ -156,7 +156,7 @@ def _was_tagged(observed: ObservedVault, secret: VaultSecret) -> bool:
 
 
 def not_served_yet(name: SecretName) -> Transient:
-    """Return why a secret that should be there is not read."""
+    """Return the error for a secret that should exist but cannot be read yet."""
     return Transient(
         Reason.SECRET_NOT_SERVED_YET, f"The vault does not serve its secret {name!r} yet."
     )

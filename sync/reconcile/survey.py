@@ -1,4 +1,4 @@
-"""What became of each secret of a vault that was looked at: one verdict a secret."""
+"""The verdict on each secret of a vault that was examined."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ from sync.projection.placement import Excluded, Placement
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """It is in every place it belongs to as it is listed, and was not fetched."""
+    """The secret is unchanged in every Secret where it belongs, and was not fetched."""
 
     placement: Placement
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """It was fetched: where it goes, as which keys, and what to remember of it."""
+    """The secret was fetched: its placement, its keys, and the record to store."""
 
     name: SecretName
     placement: Placement
@@ -29,11 +29,11 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It cannot be brought over, and keeps what it had.
+    """The secret cannot be synced, and keeps the keys it had.
 
-    `updated` is the vault's time of what was refused, None where nothing was seen of it, and
-    `version` the refused one, empty where none was fetched. `remembered` is what the annotation
-    says of it, where it was refused before and nothing has changed since.
+    `updated` is the vault's time of the refused secret, None if the secret was not seen, and
+    `version` the refused version, empty if none was fetched. `remembered` is the recorded refusal,
+    if the secret was refused before and has not changed since.
     """
 
     error: SyncError
@@ -50,8 +50,8 @@ type Verdict = Unchanged | Fetched | Excluded | Refused
 class VaultSurvey:
     """The verdicts by name; a secret without one is left as it is.
 
-    `listed` is how many secrets the vault lists, None where no listing was read: then no key may
-    go. `expired` are names of secrets whose time is over.
+    `listed` is how many secrets the vault lists, None if it was not listed: then no key may be
+    removed. `expired` are the names of expired secrets.
     """
 
     verdicts: Mapping[SecretName, Verdict]
@@ -60,7 +60,7 @@ class VaultSurvey:
 
     @property
     def placed(self) -> Mapping[SecretName, Placement]:
-        """Where each secret belongs that is to be in, written or not."""
+        """Where each secret that should be synced belongs, written or not."""
         return {
             name: each.placement
             for name, each in self.verdicts.items()
@@ -69,12 +69,12 @@ class VaultSurvey:
 
     @property
     def fetched(self) -> Mapping[SecretName, Fetched]:
-        """What was fetched."""
+        """The fetched secrets."""
         return {name: each for name, each in self._each() if isinstance(each, Fetched)}
 
     @property
     def refused(self) -> Mapping[SecretName, SyncError]:
-        """Why some cannot be brought over."""
+        """Why some secrets cannot be synced."""
         return {name: each.error for name, each in self._each() if isinstance(each, Refused)}
 
     def _each(self) -> Iterator[tuple[SecretName, Verdict]]:
@@ -83,14 +83,14 @@ class VaultSurvey:
 
 @dataclass(frozen=True, slots=True)
 class Unvisited:
-    """Secrets that vault secrets lead to and that have to be read before the vault."""
+    """Secrets that vault secrets lead to, and that must be read before the vault."""
 
     secrets: frozenset[str]
 
 
 class NeedsListing(Enum):
-    """Why single secrets cannot be decided on alone."""
+    """Why an event's secrets cannot be handled without a listing."""
 
-    SERVED_NO_LONGER = "a Secret has one that the vault does not serve any more"
-    MOVED = "its tags lead to other Secrets than it is in"
-    ELSEWHERE = "one that joined is in a Secret that was not read"
+    SERVED_NO_LONGER = "a Secret contains one that the vault no longer serves"
+    MOVED = "its tags lead to other Secrets than those that contain it"
+    ELSEWHERE = "one that joined later is in a Secret that was not read"

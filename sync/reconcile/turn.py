@@ -1,4 +1,4 @@
-"""What one turn of a reconcile found, and what the Secrets shall hold by it."""
+"""What one turn of a reconcile observed, and the desired contents that follow from it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from sync.reconcile.survey import VaultSurvey
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one turn found, and what the Secrets shall hold by it."""
+    """What one turn observed, and the desired contents that follow from it."""
 
     vault: ObservedVault
     survey: VaultSurvey
@@ -22,23 +22,23 @@ class Turn:
     now: float
 
     def plan(self, observed: ObservedSecret) -> Plan:
-        """Plan one Secret; raises Permanent for what the API server would refuse."""
+        """Plan one Secret; raises Permanent for a write that the API server would refuse."""
         desired = self.desired.secrets[observed.target.secret]
         return diff(observed, desired, self.now, self.rules.digest)
 
     def in_order(self) -> Sequence[ObservedSecret]:
-        """Return the Secrets as they are written: the vault's own first, which names the others."""
+        """Return the Secrets in write order: the vault's own first, since it indexes the others."""
         own = self.vault.own
         others = sorted(self.vault.secrets.keys() - {own.target.secret})
         return [own, *(self.vault.secrets[secret] for secret in others)]
 
     def names_in(self, observed: ObservedSecret) -> frozenset[SecretName]:
-        """Return the vault secrets of one Secret, as it stands and as it shall be."""
+        """Return the vault secrets of one Secret, observed and desired."""
         secret = observed.target.secret
         return frozenset({*observed.records, *self.desired.secrets[secret].records})
 
     def warnings(self) -> tuple[str, ...]:
-        """Return what is odd, but no failure."""
+        """Return oddities that are not failures."""
         odd_keys = [
             warning
             for _, desired in sorted(self.desired.secrets.items())
@@ -46,7 +46,7 @@ class Turn:
             for warning in self.rules.warnings(name, record.keys)
         ]
         other_rules = [
-            f"Secret {observed.target} was last written under other settings than this app's. If "
+            f"Secret {observed.target} was last written with other settings than this app's. If "
             "the next pass says so again, two apps write it: give each its own vaults."
             for observed in self.in_order()
             if observed.state is not None and observed.state.rules not in {"", self.rules.digest}

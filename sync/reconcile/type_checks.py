@@ -1,4 +1,4 @@
-"""Refuses vault secrets whose type of Secret is another than the Secret has or is to get."""
+"""Refuses vault secrets whose `k8s-type` differs from the Secret's type."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -14,9 +14,9 @@ from sync.reconcile.survey import Fetched, Refused, VaultSurvey
 def refuse_other_types(
     vault: ObservedVault, survey: VaultSurvey
 ) -> tuple[VaultSurvey, Mapping[SecretName, SyncError]]:
-    """Refuse those that ask for a Secret of another type than it has or is to get.
+    """Refuse secrets whose `k8s-type` differs from the Secret's current or desired type.
 
-    One of several places that is of another type is left out of the secret's placement.
+    If only some of a secret's places have another type, they are dropped from its placement.
     """
     asking: defaultdict[str, dict[SecretName, Fetched]] = defaultdict(dict)
     for name, each in survey.fetched.items():
@@ -54,7 +54,7 @@ def _mistyped(
                 Reason.SECRET_TYPE_MISMATCH,
                 f"Secret {name!r} asks for Secret {observed.target} as {kind}, which is of "
                 f"type {actual!r}, and a type cannot be changed: name another by k8s-secret, or "
-                "delete the Secret to have it made anew.",
+                "delete the Secret, and the app creates it again.",
             )
             yield name, error
         elif actual is None and len(kinds) > 1:

@@ -1,4 +1,4 @@
-"""Reads a vault: lists it and gets what changed, or gets what events name without a listing."""
+"""Reads a vault: lists it and gets what changed, or gets only the secrets that events name."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -25,10 +25,10 @@ from sync.reconcile.survey import (
 )
 
 JOINING_ROUNDS = 12
-"""How often hints may join a reading: each round is at least a vault's get later than the last."""
+"""How often hints may join a reading: each round starts at least one get later than the last."""
 
 _OF_OTHERS = frozenset({Reason.KEY_CLASH, Reason.TYPES_DIFFER})
-"""Refusals of one secret that end with what another one does."""
+"""Refusals of one secret that can end when another secret changes."""
 
 _DISABLED = "it is disabled"
 _MISSING = "the vault no longer has it"
@@ -38,7 +38,7 @@ type _Got = Fetched | Excluded | Refused | Unserved | SyncError
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What the gets of one survey have in common; `listed` is empty where no listing was read."""
+    """The common inputs of one survey's gets; `listed` is empty if no listing was read."""
 
     observed: ObservedVault
     listed: Mapping[SecretName, ListedSecret]
@@ -52,14 +52,14 @@ class _Reading:
         return self.observed.target.vault
 
     def spelled(self, name: SecretName) -> SecretName:
-        """Return a name as the listing has it, or we."""
+        """Return a name in the listing's spelling, or in ours."""
         listed = self.listed.get(name)
         return listed.name if listed else self.observed.spelling.get(name, name)
 
 
 @dataclass(frozen=True, slots=True)
 class VaultReader:
-    """Reads vaults by the platform's rules; `now` gives epoch seconds, `prune` if keys may go."""
+    """Reads vaults by the platform's rules; `now` is epoch seconds, `prune` allows removals."""
 
     vaults: Vaults
     now: Callable[[], float]
@@ -75,10 +75,10 @@ class VaultReader:
         *,
         refetch: bool,
     ) -> VaultSurvey | Unvisited:
-        """List the vault, and get what is not in as it is listed and what is hinted at.
+        """List the vault, and get the secrets that changed or that hints name.
 
-        A listing alone removes nothing: what it lacks, or shows as disabled, is got by name where
-        a Secret has it. With `refetch` every secret is got, so that nothing is taken on trust.
+        A listing alone removes nothing: if it lacks a secret that a Secret contains, or shows it as
+        disabled, the secret is read by name. With `refetch` every secret is read.
         """
         listing = self.vaults.list(observed.target.vault, deadline)
         listed = latest(listing)
@@ -125,9 +125,10 @@ class VaultReader:
         deadline: Deadline,
         fetchers: Executor,
     ) -> VaultSurvey | NeedsListing:
-        """Get the hinted secrets and leave the rest as it stands.
+        """Get the hinted secrets and leave the others as they are.
 
-        `hints` gives those so far; what joins while others are read is read as well, a few times.
+        `hints` returns the hints so far; those that arrive during a reading are read too, a few
+        times.
         """
         reading = _Reading(observed, {}, deadline, fetchers, self._reader())
         verdicts: dict[SecretName, Verdict] = {}
@@ -153,7 +154,7 @@ class VaultReader:
     def _classify(
         self, observed: ObservedVault, secret: ListedSecret, *, refetch: bool
     ) -> Verdict | Placement:
-        """Say what becomes of a listed secret; a placement alone says that it has to be fetched."""
+        """Return the verdict on a listed secret, or only its placement if it must be fetched."""
         found = self._placed(observed, secret)
         if not isinstance(found, Placement) or refetch:
             return found
@@ -167,7 +168,7 @@ class VaultReader:
     def _placed(
         self, observed: ObservedVault, secret: ListedSecret
     ) -> Excluded | Refused | Placement:
-        """Find where a listed secret belongs."""
+        """Return where a listed secret belongs."""
         try:
             if secret.fault is not None:
                 raise secret.fault
@@ -186,7 +187,7 @@ class VaultReader:
         return SecretReader(self.vaults, self.now, self.rules)
 
     def _refused_before(self, observed: ObservedVault, name: SecretName) -> Refusal | None:
-        """Return what is remembered of a secret whose value was refused, where that still holds."""
+        """Return the recorded refusal of a secret's value, if it still applies."""
         state = observed.own.state
         before = state.refused.get(name) if state else None
         if state is None or before is None or not before.version:
@@ -216,7 +217,7 @@ class VaultReader:
 
 
 TO_CONFIRM = (Excluded(_DISABLED), Excluded(_MISSING))
-"""What a listing may say wrongly, since it lags or is not whole: a get has to say it too."""
+"""Verdicts that a listing may get wrong, since it lags or is partial: a get must confirm them."""
 
 
 def _judged(
@@ -226,9 +227,9 @@ def _judged(
     before: Verdict | None,
     got: _Got,
 ) -> Verdict | None:
-    """Return what a get comes to; `placement` and `before` are what the listing said, if any.
+    """Return the verdict after a get; `placement` and `before` come from the listing, if any.
 
-    None is for a secret that is neither in the vault nor known of.
+    None means that the secret is neither in the vault nor in our records.
     """
     observed, listed = reading.observed, reading.listed.get(name)
     if isinstance(got, Fetched):
@@ -261,7 +262,7 @@ def _again(name: SecretName, before: Refusal, placement: Placement | None) -> Re
 
 
 def _closed(observed: ObservedVault, placement: Placement) -> SyncError | None:
-    """Return why none of a secret's places can be had, where that is so."""
+    """Return the error if all of a secret's places are inaccessible."""
     errors = [observed.closed[secret] for secret in placement.secrets if secret in observed.closed]
     return errors[0] if len(errors) == len(placement.secrets) else None
 
@@ -269,7 +270,7 @@ def _closed(observed: ObservedVault, placement: Placement) -> SyncError | None:
 def _unknown(
     reading: _Reading, hints: Iterable[Hint], verdicts: Mapping[SecretName, Verdict]
 ) -> Mapping[SecretName, Refused]:
-    """Refuse the secrets an operator asked for that are not to be in, and that we never had."""
+    """Refuse secrets that an operator named, that should not be synced, and that we never had."""
     found: dict[SecretName, Refused] = {}
     for name in {hint.secret for hint in hints if hint.at is None}:
         verdict = verdicts.get(name)

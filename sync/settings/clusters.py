@@ -1,4 +1,4 @@
-"""The grammar of SYNC_CLUSTERS: a JSON list of clusters, whom each serves and how to get there."""
+"""Parses SYNC_CLUSTERS: a JSON list of clusters, which vaults each serves and how to reach it."""
 
 import json
 import re
@@ -99,8 +99,8 @@ class _Cluster:
         self.reach = _READERS[way](self)
 
     def aks(self) -> Reach:
-        """Read a cluster that Azure knows the endpoint of."""
-        from sync.adapters.azure.aks import (  # noqa: PLC0415 - only where a setting needs it
+        """Parse a cluster whose endpoint comes from Azure."""
+        from sync.adapters.azure.aks import (  # noqa: PLC0415 - imported only if a setting needs it
             resource_id,
         )
 
@@ -108,14 +108,14 @@ class _Cluster:
         return Aks(identity, self._login())
 
     def server(self) -> Reach:
-        """Read a cluster that is given by its URL."""
+        """Parse a cluster given by its URL."""
         form = "an https URL of host and port, as https://10.0.0.4:6443"
         url = self._text("server", _https, form, "")
         form = "a certificate authority: PEM, base64 of PEM, or the path of a file"
         return Server(url, self._text("ca", _authority, form, None), self._login())
 
     def kubeconfig(self) -> Reach:
-        """Read a cluster that a kubeconfig leads to."""
+        """Parse a cluster given by a kubeconfig."""
         context = self._text("context", _any, "a context's name", None)
         inline = self._item.get("kubeconfig")
         if isinstance(inline, dict) and inline:
@@ -126,7 +126,7 @@ class _Cluster:
         return KubeconfigFile(given, context)
 
     def stored_kubeconfig(self) -> Reach:
-        """Read a cluster whose kubeconfig is in a vault."""
+        """Parse a cluster whose kubeconfig is in a vault."""
         context = self._text("context", _any, "a context's name", None)
         return StoredKubeconfig(self._stored("kubeconfig_secret"), context)
 
@@ -155,7 +155,7 @@ class _Cluster:
         )
 
     def _text[T](self, field: str, parse: Callable[[str], T | None], form: str, default: T) -> T:
-        """Read a field; the parser returns None or raises ValueError for what it does not take."""
+        """Parse a field; the parser returns None or raises ValueError for a wrong value."""
         if field not in self._item:
             return default
         given = self._item[field]
@@ -220,7 +220,7 @@ def _a(field: str) -> str:
 
 
 def _shape(value: object) -> str:
-    """Describe what was given by its kind and size: it may be a credential in the wrong place."""
+    """Describe a value by its kind and size only: it may be a misplaced credential."""
     if isinstance(value, str):
         lines = value.count("\n") + 1
         return f"a text of {len(value)} characters" + (f" in {lines} lines" if lines > 1 else "")

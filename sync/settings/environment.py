@@ -1,4 +1,4 @@
-"""The app's settings in one table, from which they are read and README's table is made."""
+"""The app's settings in one table, from which the app reads them and README's table is made."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ class Settings:
     schedule: str = DEFAULT_SCHEDULE
     prune: bool = True
     discovery: bool = False
-    """Whether vaults are searched for with Resource Graph."""
+    """Whether to discover vaults with Resource Graph."""
     rules: Rules = DEFAULT_RULES
 
 
@@ -48,9 +48,9 @@ class Settings:
 class Setting:
     """One environment variable, a row of the table.
 
-    `read` adds the parsed value to the settings read so far, or raises ValueError with what is
-    wrong. A setting that takes one of a few `words` has the first as its default. `meaning` and
-    `default` are Markdown, for README.
+    `read` adds the parsed value to the settings read so far, or raises ValueError that says what is
+    wrong. For a setting with fixed `words`, the first is the default. `meaning` and `default` are
+    Markdown, for README.
     """
 
     name: str
@@ -173,7 +173,7 @@ SETTINGS = (
         _of_rules(lambda rules, word: replace(rules, keep_root=word == "keep")),
     ),
 )
-"""In the order in which they are read: the pattern comes before the names that it is for."""
+"""In the order of reading: the pattern comes before the names that it applies to."""
 
 NAMES = frozenset(setting.name for setting in SETTINGS)
 
@@ -209,7 +209,7 @@ def read(environment: Mapping[str, str]) -> Settings:
 
 
 def platform_authenticates(environment: Mapping[str, str]) -> bool:
-    """Tell whether App Service authentication stands before the app, as the platform says.
+    """Return whether App Service authentication protects the app, according to the platform.
 
     https://learn.microsoft.com/azure/app-service/reference-app-settings#authentication--authorization
     """
@@ -217,5 +217,5 @@ def platform_authenticates(environment: Mapping[str, str]) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Spell out what no log may be able to hold: an environment's bytes may be no text."""
+    """Escape what a log might not be able to store: an environment's bytes may not be text."""
     return text.encode(errors="backslashreplace").decode()

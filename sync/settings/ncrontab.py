@@ -1,4 +1,4 @@
-"""Tells whether a text is an NCRONTAB expression, as the timer's binding takes it.
+"""Checks whether a text is an NCRONTAB expression that the timer's binding accepts.
 
 https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer#ncrontab-expressions
 """
@@ -50,7 +50,7 @@ _FIELDS = (
 
 
 def is_ncrontab(text: str) -> bool:
-    """Tell whether each of the six fields has values that it may have."""
+    """Return whether each of the six fields has allowed values."""
     fields = text.split()
     return len(fields) == len(_FIELDS) and all(
         field.holds(each) for field, each in zip(_FIELDS, fields, strict=True)

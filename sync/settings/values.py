@@ -1,4 +1,4 @@
-"""Reads the value of one setting: each function raises ValueError with what is wrong."""
+"""Parses the value of one setting: each function raises ValueError that says what is wrong."""
 
 import re
 import string
@@ -17,7 +17,7 @@ _SECRET_NAME = re.compile(r"[a-z0-9*?][-a-z0-9*?]*", re.ASCII)
 
 
 def vault_names(text: str, naming: Naming) -> tuple[VaultName, ...]:
-    """Read vault names that the pattern takes, each once."""
+    """Parse vault names that match the pattern, without duplicates."""
     try:
         return tuple(dict.fromkeys(naming.vault(name) for name in _items(text)))
     except NotOurs as fault:
@@ -25,7 +25,7 @@ def vault_names(text: str, naming: Naming) -> tuple[VaultName, ...]:
 
 
 def subscription_ids(text: str) -> frozenset[str]:
-    """Read subscription ids, in lower case."""
+    """Parse subscription ids, in lower case."""
     try:
         return frozenset(str(UUID(item)) for item in _items(text))
     except ValueError:
@@ -36,7 +36,7 @@ def subscription_ids(text: str) -> frozenset[str]:
 
 
 def namespace_template(text: str) -> str:
-    """Check a template that may name the parts of a vault's name and nothing else."""
+    """Check a template that may contain only the parts of a vault's name as placeholders."""
     form = "it must be a template over {region}, {project}, {stage} and {number}, nothing else"
     try:
         fields = list(string.Formatter().parse(text))
@@ -49,7 +49,7 @@ def namespace_template(text: str) -> str:
 
 
 def dns_suffix(text: str) -> str:
-    """Read a DNS suffix, in lower case."""
+    """Parse a DNS suffix, in lower case."""
     if not _DNS_SUFFIX.fullmatch(text.lower()):
         raise ValueError("it must be a DNS suffix without scheme or slash, as vault.azure.net")
     return text.lower()
@@ -66,7 +66,7 @@ def schedule(text: str) -> str:
 
 
 def patterns(text: str) -> tuple[Pattern, ...]:
-    """Read patterns over the names of vault secrets or over the values of a tag."""
+    """Parse patterns for the names of vault secrets or for the values of a tag."""
     found: list[Pattern] = []
     for item in _items(text):
         if not item.startswith("tag:"):
@@ -83,7 +83,7 @@ def patterns(text: str) -> tuple[Pattern, ...]:
 
 
 def secret_names(text: str) -> tuple[str, ...]:
-    """Read patterns over the names of Kubernetes Secrets."""
+    """Parse patterns for the names of Kubernetes Secrets."""
     names = tuple(_items(text))
     if any(not _SECRET_NAME.fullmatch(name) for name in names):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Reads the pattern of the vaults' names, and refuses one that a name could keep busy."""
+"""Parses the pattern of vault names, and refuses one whose matching could take too long."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -10,14 +10,14 @@ from sync.core.vault_names import PARTS
 
 _LONGEST_NAME = 24
 _MOST_STEPS = 1_000_000
-"""How many steps one name may take: some milliseconds, in which the process does nothing else."""
+"""The maximum steps for one name: some milliseconds, during which the process does nothing else."""
 
 type _Item = tuple[object, object]
 
 
 @runtime_checkable
 class _Parsed(Protocol):
-    """A part of a pattern as `re` itself reads it: operations with their arguments."""
+    """A part of a pattern as parsed by `re`: operations with their arguments."""
 
     data: list[_Item]
 
@@ -26,20 +26,20 @@ _PARSE: Callable[[str, int], _Parsed] = import_module("re._parser").parse
 
 
 def vault_pattern(text: str) -> re.Pattern[str]:
-    """Compile the pattern; raises ValueError that says what is wrong, and quotes nothing of it."""
+    """Compile the pattern; raises ValueError that says what is wrong but does not quote it."""
     try:
         pattern = re.compile(text, re.IGNORECASE | re.ASCII)
     except re.error as fault:
-        what, _, _ = fault.msg.partition(" '")  # what comes there is quoted of the text
-        raise ValueError(f"it is no regular expression ({what} at {fault.pos})") from None
+        what, _, _ = fault.msg.partition(" '")  # the rest of the message quotes the pattern
+        raise ValueError(f"it is not a regular expression ({what} at {fault.pos})") from None
     except (OverflowError, RecursionError):
-        raise ValueError("it is no regular expression that can be compiled") from None
+        raise ValueError("it is not a regular expression that can be compiled") from None
     if missing := PARTS - pattern.groupindex.keys():
         raise ValueError(f"it lacks the named groups {', '.join(sorted(missing))}, as (?P<name>…)")
     if not _Steps().within_bounds(_PARSE(text, pattern.flags)):
         raise ValueError(
-            "it can match a name in too many ways, so that a name could keep the app busy: let "
-            "nothing that is repeated hold a repetition or a choice, and use fewer of both"
+            "it can match a name in too many ways, so that matching could take too long: nest "
+            "no repetition or choice in a repetition, and use fewer of both"
         )
     return pattern
 
@@ -49,17 +49,18 @@ class _TooManyError(Exception):
 
 
 class _Steps:
-    """Counts the steps that `re` takes at most with a name, by the ways to each place in it.
+    """Counts the maximum steps that `re` takes for a name, from the ways to each place in it.
 
-    Every character is taken to fit everywhere, so the count is an upper bound. `ways` is how many
-    ways lead to each place of the name before an item; an item turns it into those after it.
+    The count assumes that every character matches everywhere, so it is an upper bound. `ways` has
+    the number of ways to reach each place of the name before an item; an item turns it into the
+    number of ways after it.
     """
 
     def __init__(self) -> None:
         self._taken = 0
 
     def within_bounds(self, parsed: _Parsed) -> bool:
-        """Tell whether the whole pattern takes no more steps than it may."""
+        """Return whether the whole pattern stays within the maximum number of steps."""
         try:
             self._sequence(parsed.data, [1, *[0] * _LONGEST_NAME])
         except _TooManyError:
@@ -99,7 +100,7 @@ class _Steps:
             case "AT", _:
                 pass
             case _:
-                raise _TooManyError  # what no vault's name needs, such as (?(1)a|b)
+                raise _TooManyError  # something no vault's name needs, such as (?(1)a|b)
         return after
 
     def _repeat(
