@@ -1,6 +1,8 @@
 """The proxy through which clients reach Azure's host names on loopback, and nothing else."""
 
 import asyncio
+import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -137,16 +139,29 @@ async def _relay(
 ) -> None:
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_pump(client[0], upstream[1]))
-            group.create_task(_pump(upstream[0], client[1]))
+            group.create_task(_pump(*client, upstream[1]))
+            group.create_task(_pump(*upstream, client[1]))
     except* OSError:
         client[1].transport.abort()
     finally:
         upstream[1].transport.abort()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(
+    reader: asyncio.StreamReader, origin: asyncio.StreamWriter, writer: asyncio.StreamWriter
+) -> None:
     while chunk := await reader.read(_CHUNK):
+        _acknowledge(origin)
         writer.write(chunk)
         await writer.drain()
     writer.write_eof()
+
+
+def _acknowledge(peer: asyncio.StreamWriter) -> None:
+    """Acknowledge what was read at once, where the system can.
+
+    Through a proxy urllib3 leaves Nagle's algorithm on: a request's body waits until its head is
+    acknowledged, which Linux delays by 40 ms.
+    """
+    if sys.platform == "linux":
+        peer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
