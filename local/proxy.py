@@ -12,12 +12,6 @@ _LOCAL = ("127.0.0.1", "localhost")
 _HTTPS = 443
 _LAST_PORT = 65_535
 _CHUNK = 64 * 1024
-_REASONS = {
-    400: "Bad Request",
-    403: "Forbidden",
-    405: "Method Not Allowed",
-    502: "Bad Gateway",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +118,10 @@ async def _requested(reader: asyncio.StreamReader) -> tuple[str, int]:
 
 
 def _refuse(writer: asyncio.StreamWriter, refusal: _RefusedError) -> None:
+    """Say why in the reason phrase, too: Python's clients show nothing else."""
     text = f"{refusal}\n".encode()
     head = (
-        f"HTTP/1.1 {refusal.status} {_REASONS[refusal.status]}\r\n"
+        f"HTTP/1.1 {refusal.status} {refusal}\r\n"
         "Content-Type: text/plain; charset=utf-8\r\n"
         f"Content-Length: {len(text)}\r\nConnection: close\r\n\r\n"
     )
