@@ -7,6 +7,7 @@ from hypothesis import settings
 
 from local.authority import Authority
 from local.serving import Servers
+from tests.kit.scripted import scripted_servers
 from tests.leaks.watch import (
     pytest_collection_modifyitems,
     pytest_configure,
@@ -14,7 +15,6 @@ from tests.leaks.watch import (
     pytest_runtest_makereport,
     pytest_unconfigure,
 )
-from tests.unit.scripted import scripted_servers
 
 __all__ = [
     "pytest_collection_modifyitems",

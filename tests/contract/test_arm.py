@@ -1,6 +1,5 @@
 """The adapters of Azure Resource Manager, credential included, against the local one."""
 
-import re
 import ssl
 import threading
 import time
@@ -18,15 +17,15 @@ from local.arm import ResourceManager as Emulator
 from local.authority import Authority
 from local.identity import Identity, identity_app
 from local.key_vault import KeyVaults
-from local.proxy import Proxy
-from local.serving import LOOPBACK, Servers
+from local.serving import Servers
 from sync.adapters.azure.aks import managed_cluster_endpoint
 from sync.adapters.azure.resource_graph import LET_GO_AFTER, ResourceGraph
 from sync.adapters.azure.resource_manager import ResourceManager
-from sync.core.errors import Permanent, SyncError, Transient
+from sync.core.errors import Permanent, SyncError
 from sync.core.ports import Deadline
-from sync.core.vault_names import DEFAULT_PATTERN, Naming
-from tests.unit.scripted import said, soon
+from tests.kit.apps import NAMING
+from tests.kit.errors import raises
+from tests.kit.scripted import behind_proxy, said, soon
 
 HOME = "00000000-0000-4000-8000-000000000001"
 AWAY = "00000000-0000-4000-8000-00000000000a"
@@ -61,9 +60,8 @@ class World:
 
     def directory(self, *listed: str, subscriptions: tuple[str, ...] = (HOME,)) -> ResourceGraph:
         """Make the adapter, with the platform's default names."""
-        naming = Naming(re.compile(DEFAULT_PATTERN))
-        names = [naming.vault(name) for name in listed]
-        return ResourceGraph(self.arm, naming, subscriptions, names, clock=lambda: self.now)
+        names = [NAMING.vault(name) for name in listed]
+        return ResourceGraph(self.arm, NAMING, subscriptions, names, clock=lambda: self.now)
 
     def pass_over(self, directory: ResourceGraph) -> tuple[list[str], str | None]:
         """Ask the directory four minutes later; return the names, and the fault's reason."""
@@ -73,33 +71,19 @@ class World:
 
 
 @pytest.fixture
-def world(
-    servers: Servers, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
+def world(servers: Servers, authority: Authority, tmp_path: Path) -> Iterator[World]:
     """Serve the resource manager and a managed identity behind the proxy."""
-    identity, proxy = Identity(), Proxy()
+    identity = Identity()
     emulator = Emulator(token_valid=lambda token: identity.valid(token, RESOURCE))
-    ports = [
-        servers.serve(resource_manager_app(emulator), authority.server_context(HOST)),
-        servers.serve(identity_app(identity)),
-        servers.listen(proxy.handle),
-    ]
-    proxy.route(HOST, ports[0])
-    ca = tmp_path / "ca.pem"
-    ca.write_bytes(authority.pem)
-    environment = identity.environment(ports[1]) | {
-        "REQUESTS_CA_BUNDLE": str(ca),
-        "HTTPS_PROXY": f"http://{LOOPBACK}:{ports[2]}",
-        "NO_PROXY": LOOPBACK,
-    }
-    for variable, value in environment.items():
-        monkeypatch.setenv(variable, value)
-    with ManagedIdentityCredential(retry_total=0) as credential:
+    environment = identity.environment(servers.serve(identity_app(identity)))
+    hosts = {HOST: resource_manager_app(emulator)}
+    with (
+        behind_proxy(servers, authority, tmp_path, hosts, environment),
+        ManagedIdentityCredential(retry_total=0) as credential,
+    ):
         arm = ResourceManager(credential)
         yield World(emulator, identity, arm, authority)
         arm.close()
-    for port in reversed(ports):
-        servers.stop(port)
 
 
 def failure(world: World, cluster: str = CLUSTER) -> SyncError:
@@ -149,28 +133,6 @@ def test_an_absent_cluster_is_permanent(world: World) -> None:
     error = failure(world)
     assert (type(error), error.reason) == (Permanent, "ResourceMissing")
     assert "SYNC_CLUSTERS" in str(error)
-
-
-def test_a_token_that_is_not_accepted_is_permanent(world: World) -> None:
-    """A refused token is asked for once, not again and again."""
-    world.emulator.token_valid = lambda _token: False
-    assert failure(world).reason == "ResourceManagerUnauthorized"
-
-
-def test_a_short_throttling_is_waited_for(world: World) -> None:
-    """Short advice is followed within the call; the answer is as if nothing had been."""
-    world.emulator.put_cluster(CLUSTER, SERVER, world.authority.pem)
-    world.emulator.fail(429, Retry_After="1")
-    world.emulator.fail(503)
-    assert managed_cluster_endpoint(world.arm, CLUSTER, soon()).server == SERVER
-
-
-def test_a_long_throttling_is_handed_on(world: World) -> None:
-    """Advice that ends after the call's time is not slept but given to the caller."""
-    world.emulator.fail(429, Retry_After="70")
-    error = failure(world)
-    assert isinstance(error, Transient)
-    assert (error.reason, error.retry_after) == ("ResourceManagerThrottled", 70)
 
 
 def test_threads_share_a_client(world: World) -> None:
@@ -421,9 +383,8 @@ def test_a_vault_is_gone_once_its_name_is_free(world: World) -> None:
 def test_whether_a_vault_is_gone_takes_a_role(world: World) -> None:
     """Where Resource Manager refuses to tell, the answer has the role that helps, and is no yes."""
     world.emulator.reader(HOME, granted=False)
-    with pytest.raises(Permanent, match="--role Reader") as refused:
+    with raises(Permanent, "ResourceManagerForbidden", "--role Reader"):
         world.directory().is_gone("weu-ds-akv-shop-dev-1", soon())
-    assert refused.value.reason == "ResourceManagerForbidden"
     assert not world.directory(subscriptions=()).is_gone("weu-ds-akv-shop-dev-1", soon())
 
 

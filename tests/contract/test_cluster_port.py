@@ -15,9 +15,10 @@ from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.core.errors import Conflict, Permanent
 from sync.core.model import CREATE_ONLY, STATE_ANNOTATION, Actual, Desired, Target, VaultName
 from tests.contract.api_servers import APPLY, MERGE, STRATEGIC, Answer, ApiServer
+from tests.kit.errors import raises
+from tests.kit.scripted import said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.scripted import said, soon
 
 VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
 LABELS = {"app.kubernetes.io/managed-by": "keyvault-sync"}
@@ -209,18 +210,16 @@ def test_owners_and_immutability_are_read(port: Port) -> None:
     port.edit({"metadata": {"ownerReferences": [owner]}, "immutable": True})
     actual = port.read()
     assert (actual.owner_references, actual.immutable) == (("ConfigMap/c",), True)
-    with pytest.raises(Permanent) as caught:
+    with raises(Permanent, "SecretRefused") as caught:
         port.apply(desired(a=PLANTED), actual.resource_version)
-    assert caught.value.reason == "SecretRefused"
     assert leaks(said(caught.value)) == []
 
 
 def test_a_missing_namespace_is_named(port: Port) -> None:
     """A write into a namespace that is not there says how to make it."""
     nowhere = Target(VAULT, "main", "there-is-no-such", "keyvault-project")
-    with pytest.raises(Permanent, match="kubectl create namespace there-is-no-such") as caught:
+    with raises(Permanent, "NamespaceMissing", "kubectl create namespace there-is-no-such"):
         port.cluster.apply(nowhere, desired(a="1"), CREATE_ONLY, soon())
-    assert caught.value.reason == "NamespaceMissing"
 
 
 def test_a_vanished_secret_is_no_conflict_to_create(port: Port) -> None:
@@ -246,9 +245,8 @@ def test_a_vanished_secret_is_no_conflict_to_create(port: Port) -> None:
 )
 def test_a_secret_that_is_none_is_refused(port: Port, wanted: Desired) -> None:
     """What the API server cannot take is permanent, and of the Secret nothing is told."""
-    with pytest.raises(Permanent) as caught:
+    with raises(Permanent, "SecretRefused") as caught:
         port.apply(wanted, CREATE_ONLY)
-    assert caught.value.reason == "SecretRefused"
     assert leaks(said(caught.value)) == []
     assert port.cluster.read(port.target, soon()) is None
 
@@ -256,9 +254,8 @@ def test_a_secret_that_is_none_is_refused(port: Port, wanted: Desired) -> None:
 def test_a_stranger_is_unauthorized(port: Port, tmp_path: Path) -> None:
     """A token that the cluster does not know is permanent."""
     clusters = connect(port.server, tmp_path, token="unknown")
-    with pytest.raises(Permanent) as caught:
+    with raises(Permanent, "ClusterUnauthorized"):
         KubernetesSecrets(clusters).read(port.target, soon())
-    assert caught.value.reason == "ClusterUnauthorized"
     clusters.close()
 
 
@@ -278,9 +275,8 @@ def test_the_role_that_suffices(port: Port, tmp_path: Path) -> None:
     assert actual is not None
     cluster.evict(port.target, frozenset({"a"}), actual.resource_version, soon())
     other = Target(VAULT, "main", port.target.namespace, "keyvault-2")
-    with pytest.raises(Permanent, match=account.user) as caught:
+    with raises(Permanent, "ClusterForbidden", account.user) as caught:
         cluster.apply(other, desired(a=PLANTED), CREATE_ONLY, soon())
-    assert caught.value.reason == "ClusterForbidden"
     assert leaks(said(caught.value)) == []
     clusters.close()
 

@@ -1,18 +1,10 @@
 """How the connections to clusters trust and log in, against servers that insist on it."""
 
-import base64
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from azure.core.credentials import AccessToken
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from local.api_server import AKS_AUDIENCE, ApiServer
 from local.authority import Authority
@@ -34,23 +26,13 @@ from sync.adapters.kubernetes.login.factory import Azure
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
-from tests.unit.scripted import Answer, Scripted, scripted_servers, soon
+from tests.kit.chains import chain_of, key_pem, pem
+from tests.kit.errors import raises
+from tests.kit.kubeconfigs import document, encoded
+from tests.kit.scripted import Answer, Scripted, soon
+from tests.kit.tokens import Issued
 
 VERSION = Call("GET", "/version")
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A credential over the local identity, without a cache."""
-
-    identity: Identity
-    scopes: list[str] = field(default_factory=list)
-
-    def get_token(self, *scopes: str, **_options: object) -> AccessToken:
-        """Issue a token for the scope's resource."""
-        self.scopes.extend(scopes)
-        token = self.identity.issue(scopes[0].removesuffix("/.default"))
-        return AccessToken(token.secret, token.expires_on)
 
 
 @dataclass(slots=True)
@@ -67,13 +49,6 @@ class Whereabouts:
         if self.failure:
             raise self.failure
         return ClusterEndpoint(self.server.url, self.server.authority.pem.decode())
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    """One loop for all servers of this module."""
-    with scripted_servers() as servers:
-        yield servers
 
 
 @pytest.fixture
@@ -115,59 +90,31 @@ def status(clusters: Clusters) -> int:
     return clusters.ask("main", VERSION, soon()).status
 
 
-def client_certificate() -> tuple[bytes, bytes]:
-    """Make a key and a certificate that vouches for itself, both PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "keyvault-sync")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return private, certificate.public_bytes(pem)
-
-
 def test_a_client_certificate_speaks_for_us(servers: Servers) -> None:
     """A server that wants a client certificate gets the kubeconfig's, and no token."""
     authority, scripted = Authority.create(), Scripted([Answer(200, {"major": "1"})])
-    key, certificate = client_certificate()
+    chain = chain_of("P-256", 1)
+    key, certificate = key_pem(chain.key), pem(*chain.certificates)
     context = authority.server_context(LOOPBACK)
     context.verify_mode, context.check_hostname = context.verify_mode.CERT_REQUIRED, False
-    context.load_verify_locations(cadata=certificate.decode())
+    context.load_verify_locations(cadata=certificate)
     port = servers.serve(scripted.app(), context)
 
     def config(**user: object) -> KubeconfigText:
-        ca = base64.b64encode(authority.pem).decode()
+        ca = encoded(authority.pem.decode())
         cluster = {"server": f"https://{LOOPBACK}:{port}", "certificate-authority-data": ca}
-        document = {
-            "clusters": [{"name": "c", "cluster": cluster}],
-            "users": [{"name": "u", "user": user}],
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "x",
-        }
-        return KubeconfigText(json.dumps(document))
+        return KubeconfigText(document(user, **cluster))
 
     data = {
-        "client-certificate-data": base64.b64encode(certificate).decode(),
-        "client-key-data": base64.b64encode(key).decode(),
+        "client-certificate-data": encoded(certificate),
+        "client-key-data": encoded(key),
     }
     clusters = reached(config(**data))
     assert status(clusters) == 200
     clusters.close()
     assert "Authorization" not in scripted.requests[0].headers
-    with pytest.raises(Transient) as caught:
+    with raises(Transient, "ClusterUnreachable"):
         status(reached(config(token="t")))
-    assert caught.value.reason == "ClusterUnreachable"
     assert len(scripted.requests) == 1
     servers.stop(port)
 
@@ -202,9 +149,8 @@ def test_a_ca_file_that_changes_is_read_again(
     """Where the authority is a file, a renewed one is taken up when the old one fails."""
     path = tmp_path / "ca.pem"
     clusters = reached(Server(server.url, path), azure)
-    with pytest.raises(Permanent) as caught:
+    with raises(Permanent, "ClusterConfig") as caught:
         status(clusters)
-    assert caught.value.reason == "ClusterConfig"
     assert str(path) in caught.value.message
     path.write_bytes(server.authority.pem)
     assert status(clusters) == 200
@@ -224,9 +170,8 @@ def test_a_lookup_that_fails_leaves_the_failure_at_hand(
     assert status(clusters) == 200
     server.stop()
     whereabouts.failure = Permanent(Reason.RESOURCE_MANAGER_FORBIDDEN, "no")
-    with pytest.raises(Transient) as caught:
+    with raises(Transient, "ClusterUnreachable"):
         status(clusters)
-    assert caught.value.reason == "ClusterUnreachable"
     assert whereabouts.asked == 2
     server.start()
     assert status(clusters) == 200
@@ -249,8 +194,7 @@ def test_one_refusal_costs_one_token(server: ApiServer, azure: Azure) -> None:
     login = Entra("api://of-another-cluster")
     clusters = reached(Server(server.url, server.authority.pem.decode(), login), counting)
     for _ in range(5):
-        with pytest.raises(Permanent, match=login.audience) as caught:
+        with raises(Permanent, "ClusterUnauthorized", login.audience):
             status(clusters)
-        assert caught.value.reason == "ClusterUnauthorized"
     assert issued == ["api://of-another-cluster/.default"] * 2
     clusters.close()

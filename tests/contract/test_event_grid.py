@@ -4,7 +4,7 @@ import asyncio
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,6 +80,11 @@ class World:
         """Send with the real client, which heeds options for one call only."""
         with EventGridPublisherClient(self.endpoint, AzureKeyCredential(key)) as client:
             client.send(events, connection_verify=str(self.ca), retry_total=0)
+
+    def accept(self, events: Sequence[object]) -> None:
+        """Let the topic accept events, and wait until it is done with them."""
+        self.grid.accept(events)
+        assert self.grid.wait_idle(DEADLINE)
 
     def publisher(self) -> Publisher:
         """Make a publisher for the topic."""
@@ -232,8 +237,7 @@ class TestSubscriptions:
     def test_cloud_events_schema(self, world: World) -> None:
         """An event in the grid's schema is converted for a subscription to CloudEvents."""
         world.grid.subscribe(replace(world.subscription, schema=Schema.CLOUD_EVENTS))
-        world.grid.accept([event()])
-        assert world.grid.wait_idle(DEADLINE)
+        world.accept([event()])
         assert world.hook.got == [
             {
                 "specversion": "1.0",
@@ -250,18 +254,15 @@ class TestSubscriptions:
         """A subscription gets the event types it names, in either schema."""
         world.grid.subscribe(replace(world.subscription, event_types=frozenset({"wanted"})))
         cloud = {"specversion": "1.0", "id": "3", "source": TOPIC, "type": "wanted"}
-        world.grid.accept([event(1), event(2, kind="wanted"), cloud])
-        assert world.grid.wait_idle(DEADLINE)
+        world.accept([event(1), event(2, kind="wanted"), cloud])
         assert sorted(map(str, world.hook.ids())) == ["2", "3"]
 
     def test_each_subscription_gets_each_event(self, world: World) -> None:
         """Two subscriptions are served apart, until one is removed."""
         world.grid.subscribe(replace(world.subscription, name="other"))
-        world.grid.accept([event(1)])
-        assert world.grid.wait_idle(DEADLINE)
+        world.accept([event(1)])
         world.grid.unsubscribe("other")
-        world.grid.accept([event(2)])
-        assert world.grid.wait_idle(DEADLINE)
+        world.accept([event(2)])
         assert Counter(world.hook.ids()) == {"1": 2, "2": 1}
 
 
@@ -272,8 +273,7 @@ class TestRetries:
     def test_failure_is_tried_again(self, world: World, status: int) -> None:
         """An answer that may pass is followed by another attempt, until one succeeds."""
         world.hook.statuses = [status, status]
-        world.grid.accept([event()])
-        assert world.grid.wait_idle(DEADLINE)
+        world.accept([event()])
         assert world.hook.ids() == ["1", "1", "1"]
         assert [headers["aeg-delivery-count"] for headers in world.hook.headers] == ["0", "1", "2"]
         assert world.grid.counts().delivered == 1
@@ -282,8 +282,7 @@ class TestRetries:
     def test_futile_is_dead_lettered(self, world: World, status: int) -> None:
         """An answer that says never again ends the delivery at once."""
         world.hook.statuses = [status]
-        world.grid.accept([event()])
-        assert world.grid.wait_idle(DEADLINE)
+        world.accept([event()])
         (dead,) = world.grid.dead_letters()
         assert (dead.attempts, dead.status, dead.subscription) == (1, status, "app")
         assert dead.event["id"] == "1"
@@ -292,8 +291,7 @@ class TestRetries:
         """After the last attempt that the subscription allows the event is dead-lettered."""
         world.grid.subscribe(replace(world.subscription, max_attempts=3))
         world.hook.statuses = [500] * 5
-        world.grid.accept([event()])
-        assert world.grid.wait_idle(DEADLINE)
+        world.accept([event()])
         assert [dead.attempts for dead in world.grid.dead_letters()] == [3]
         assert len(world.hook.got) == 3
 
@@ -301,8 +299,7 @@ class TestRetries:
         """An event whose next attempt would come after its time is dead-lettered."""
         world.grid.subscribe(replace(world.subscription, time_to_live=0.0))
         world.hook.statuses = [500]
-        world.grid.accept([event()])
-        assert world.grid.wait_idle(DEADLINE)
+        world.accept([event()])
         assert [dead.attempts for dead in world.grid.dead_letters()] == [1]
 
     def test_slow_endpoint_gets_it_again(self, world: World) -> None:
@@ -319,8 +316,7 @@ class TestRetries:
         app.router.add_post("/slow", slow)
         port = world.servers.serve(app)
         world.grid.subscribe(replace(world.subscription, url=f"http://127.0.0.1:{port}/slow"))
-        world.grid.accept([event()])
-        assert world.grid.wait_idle(DEADLINE)
+        world.accept([event()])
         assert calls == ["0", "1"]
 
     def test_endpoint_that_is_down(self, world: World) -> None:
@@ -361,8 +357,7 @@ class TestFaults:
     def test_double(self, world: World) -> None:
         """Each event is delivered twice, with one id."""
         world.grid.inject(Faults(double=True))
-        world.grid.accept([event()])
-        assert world.grid.wait_idle(DEADLINE)
+        world.accept([event()])
         assert world.hook.ids() == ["1", "1"]
 
     def test_reorder(self, world: World) -> None:
@@ -371,8 +366,7 @@ class TestFaults:
         world.grid.accept([event(1), event(2)])
         assert world.grid.counts().pending == 2
         assert not world.grid.wait_idle(0.05)
-        world.grid.accept([event(3)])
-        assert world.grid.wait_idle(DEADLINE)
+        world.accept([event(3)])
         assert world.hook.ids() == ["3", "2", "1"]
 
     def test_held_events_are_let_go(self, world: World) -> None:
@@ -386,16 +380,14 @@ class TestFaults:
     def test_drop_next(self, world: World) -> None:
         """So many events are lost, and no more."""
         world.grid.inject(Faults(drop_next=2))
-        world.grid.accept([event(1), event(2), event(3)])
-        assert world.grid.wait_idle(DEADLINE)
+        world.accept([event(1), event(2), event(3)])
         assert world.hook.ids() == ["3"]
         assert world.grid.counts().dropped == 2
 
     def test_drop_all(self, world: World) -> None:
         """With probability 1 nothing arrives."""
         world.grid.inject(Faults(drop=1.0))
-        world.grid.accept([event(number) for number in range(10)])
-        assert world.grid.wait_idle(DEADLINE)
+        world.accept([event(number) for number in range(10)])
         assert world.hook.got == []
         assert world.grid.counts().dropped == 10
 
@@ -404,8 +396,7 @@ class TestFaults:
         world.grid.inject(Faults(delay=0.3))
         world.grid.accept([event(1)])
         world.grid.inject(Faults())
-        world.grid.accept([event(2)])
-        assert world.grid.wait_idle(DEADLINE)
+        world.accept([event(2)])
         assert world.hook.ids() == ["2", "1"]
 
 

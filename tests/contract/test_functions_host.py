@@ -6,8 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import pytest
 import requests
 
 from local.functions_host.timer import read_schedule
+from tests.kit.waiting import wait_until
 
 SAMPLE = Path(__file__).parent / "sample_app"
 REPOSITORY = Path(__file__).parents[2]
@@ -137,14 +137,6 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """Run the sample app without its timer's own schedule."""
     with running_host(tmp_path_factory.mktemp("host") / "log", "--no-timer") as running:
         yield running
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until the condition holds."""
-    deadline = time.monotonic() + DEADLINE
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.05)
 
 
 def is_served(host: SplitResult) -> bool:
@@ -323,7 +315,7 @@ class TestAdmin:
         assert host.call("POST", f"{path}?wait=true", key=MASTER, body="{}").status_code == 202
         assert len([text for text in host.seen() if text.startswith("tick")]) == before + 1
         assert host.call("POST", path, key=MASTER, body='{"input": null}').status_code == 202
-        eventually(
+        wait_until(
             lambda: len([text for text in host.seen() if text.startswith("tick")]) == before + 2
         )
 
@@ -356,7 +348,7 @@ class TestProcess:
         with running_host(tmp_path / "log", tick="* * * * * *") as host:
             for _ in range(3):
                 host.call("POST", "/admin/functions/tick", key=MASTER, body="{}")
-            eventually(lambda: len(host.seen()) >= 5)
+            wait_until(lambda: len(host.seen()) >= 5)
             assert set(host.seen()) == {"tick past_due=False most=1"}
 
     def test_log_names_function_and_invocation(self, host: Host) -> None:
@@ -384,7 +376,7 @@ class TestProcess:
             ThreadPoolExecutor(1) as pool,
         ):
             answer = pool.submit(host.call, "GET", "/v1/slow")
-            eventually(lambda: "slow begins" in host.log.read_text())
+            wait_until(lambda: "slow begins" in host.log.read_text())
             host.process.send_signal(signal.SIGTERM)
             assert answer.result().text == "1"
             assert host.process.wait(DEADLINE) == 0
@@ -402,7 +394,7 @@ class TestProcess:
             host = urlsplit(parent.stdout.readline().strip())
             assert is_served(host)
             parent.kill()
-        eventually(lambda: not is_served(host))
+        wait_until(lambda: not is_served(host))
 
     @pytest.mark.parametrize(
         ("source", "expected"),

@@ -5,13 +5,12 @@ import subprocess
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from azure.core.credentials import AccessToken
 from azure.core.exceptions import (
     ClientAuthenticationError,
     HttpResponseError,
@@ -40,34 +39,11 @@ from local.key_vault import (
 )
 from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
+from tests.kit.fakes import Clock
+from tests.kit.tokens import Issued
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 RESOURCE = "https://vault.azure.net"
-
-
-@dataclass(slots=True)
-class Clock:
-    """A clock that tests turn; it starts in the middle of a second."""
-
-    now: float = 1_800_000_000.5
-
-    def __call__(self) -> float:
-        """Return Unix seconds."""
-        return self.now
-
-
-@dataclass(slots=True)
-class Credential:
-    """A credential that takes its tokens straight from the identity."""
-
-    identity: Identity
-    scopes: list[str] = field(default_factory=list)
-
-    def get_token(self, *scopes: str, **_options: object) -> AccessToken:
-        """Issue a token as the managed-identity endpoint does."""
-        self.scopes += scopes
-        token = self.identity.issue(scopes[0].removesuffix("/.default"))
-        return AccessToken(token.secret, token.expires_on)
 
 
 @dataclass(slots=True)
@@ -88,23 +64,10 @@ class Stack:
         return f"http://{LOOPBACK}:{self.port}"
 
 
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    """One loop for all servers of this module."""
-    with Servers() as servers:
-        yield servers
-
-
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    """One authority for all of them."""
-    return Authority.create()
-
-
 @pytest.fixture
 def stack(servers: Servers, authority: Authority, tmp_path: Path) -> Iterator[Stack]:
     """Make vaults that nothing has touched yet."""
-    clock, events, proxy = Clock(), list[dict[str, object]](), Proxy()
+    clock, events, proxy = Clock(1_800_000_000.5), list[dict[str, object]](), Proxy()
     identity = Identity()
     vaults = KeyVaults(clock, events.append, lambda token: identity.valid(token, RESOURCE))
     vault_port = servers.serve(key_vault_app(vaults), authority.server_context("*.vault.azure.net"))
@@ -131,7 +94,7 @@ def connect(stack: Stack) -> Iterator[Callable[[str], SecretClient]]:
     def connect(name: str) -> SecretClient:
         client = SecretClient(
             f"https://{name}.vault.azure.net",
-            Credential(stack.identity),
+            Issued(stack.identity),
             proxies={"https": stack.proxy_url},
             connection_verify=str(stack.ca),
             retry_total=0,

@@ -1,12 +1,9 @@
 """Roles and RoleBindings as objects of the API: what a server refuses of them, and their effect."""
 
-import time
-
 from local.kubernetes.documents import Document, child, items
 from local.kubernetes.kinds import ROLE, ROLE_BINDING
 from tests.contract.api_servers import APPLY, MERGE, ApiServer
-
-SECONDS = 20.0
+from tests.kit.waiting import wait_until
 
 
 def role(*rules: Document) -> Document:
@@ -92,10 +89,8 @@ def test_rights_come_and_go_with_the_role(api_server: ApiServer, namespace: str)
     secrets = f"/api/v1/namespaces/{namespace}/secrets"
 
     def until(status: int) -> None:
-        end = time.monotonic() + SECONDS
-        while api_server.call("GET", f"{secrets}/s", token=account.token).status != status:
-            assert time.monotonic() < end, "the Role never takes effect"
-            time.sleep(0.02)
+        path, token = f"{secrets}/s", account.token
+        wait_until(lambda: api_server.call("GET", path, token=token).status == status)
 
     until(403)
     bound = binding("r", account.user)

@@ -1,27 +1,22 @@
 """Each way to log in to Azure, by azure-identity itself, up to a secret read from a vault."""
 
-import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 
 from local.authority import Authority
 from local.identity import Identity
 from local.key_vault import KeyVaults as Emulator
 from local.key_vault import key_vault_app
-from local.proxy import Proxy
-from local.serving import LOOPBACK, Servers
+from local.serving import Servers
 from sync.adapters.azure.identity import log_in
 from sync.adapters.azure.key_vault import KeyVaults
 from sync.core.model import VaultName, VaultSecret
-from tests.unit.loads import noted_loads
-from tests.unit.scripted import Answer, Request, Scripted, soon
+from tests.kit.chains import chain_of, key_pem, pem
+from tests.kit.loads import noted_loads
+from tests.kit.scripted import Answer, Request, Scripted, behind_proxy, soon
 
 LOGIN = "login.microsoftonline.com"
 TENANT = "22222222-2222-4222-8222-222222222222"
@@ -66,22 +61,11 @@ def read(
     servers: Servers, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Read]:
     """Read a secret by the log-in that the variables name; return what Entra was asked with."""
-    identity, proxy = Identity(), Proxy()
+    identity = Identity()
     entra = Entra(identity)
     emulator = Emulator(token_valid=lambda token: identity.valid(token, RESOURCE))
     subscription = "00000000-0000-4000-8000-000000000001"
     emulator.create(VAULT.text, subscription, tenant=TENANT).set_secret("a", "1")
-    ports = [
-        servers.serve(key_vault_app(emulator), authority.server_context("*.vault.azure.net")),
-        servers.serve(Scripted([entra]).app(), authority.server_context(LOGIN)),
-        servers.listen(proxy.handle),
-    ]
-    proxy.route("*.vault.azure.net", ports[0], emulator.exists)
-    proxy.route(LOGIN, ports[1])
-    ca = tmp_path / "ca.pem"
-    ca.write_bytes(authority.pem)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca))
-    monkeypatch.setenv("HTTPS_PROXY", f"http://{LOOPBACK}:{ports[2]}")
 
     def read(environment: dict[str, str]) -> dict[str, list[str]]:
         given = {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT, **environment}
@@ -93,15 +77,18 @@ def read(
         vaults.close()
         assert isinstance(secret, VaultSecret)
         assert secret.value == "1"
-        assert loads == [{"cafile": ca}]  # one for the log-in's connections and the vault's
+        assert loads == [
+            {"cafile": tmp_path / "ca.pem"}
+        ]  # one for the log-in's connections and the vault's
         (asked,) = entra.asked
         assert asked["client_id"] == [CLIENT]
         assert asked["scope"][0].startswith(f"{RESOURCE}/.default")
         return asked
 
-    yield read
-    for port in reversed(ports):
-        servers.stop(port)
+    vaults, log_ins = key_vault_app(emulator), Scripted([entra]).app()
+    hosts = {"*.vault.azure.net": vaults, LOGIN: log_ins}
+    with behind_proxy(servers, authority, tmp_path, hosts):
+        yield read
 
 
 def test_service_principal_with_a_secret(read: Read) -> None:
@@ -112,7 +99,8 @@ def test_service_principal_with_a_secret(read: Read) -> None:
 def test_service_principal_with_a_certificate(read: Read, tmp_path: Path) -> None:
     """A certificate signs an assertion; its key goes nowhere."""
     path = tmp_path / "principal.pem"
-    path.write_bytes(_certificate())
+    chain = chain_of("RSA-2048", 1)
+    path.write_text(key_pem(chain.key) + pem(*chain.certificates))
     asked = read({"AZURE_CLIENT_CERTIFICATE_PATH": str(path)})
     assert asked["client_assertion"][0].count(".") == 2
 
@@ -123,25 +111,3 @@ def test_workload_identity(read: Read, tmp_path: Path) -> None:
     path.write_text("projected")
     asked = read({"AZURE_FEDERATED_TOKEN_FILE": str(path)})
     assert asked["client_assertion"] == ["projected"]
-
-
-def _certificate() -> bytes:
-    key = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "principal")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return private + certificate.public_bytes(serialization.Encoding.PEM)

@@ -6,26 +6,13 @@ import subprocess
 
 import pytest
 import yaml
-from azure.core.credentials import AccessToken
 from azure.keyvault.secrets import SecretClient
 
-from local.stack import KEY_VAULT, Stack
 from tests.functional.world import Place, World, wait_until
+from tests.kit.tokens import Issued
 from tests.leaks.dye import value
 
 needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not here")
-
-
-class _Person:
-    """Somebody who is logged in and may write to vaults."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-
-    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
-        """Return a token of the local stack."""
-        token = self._stack.identity.issue(KEY_VAULT)
-        return AccessToken(token.secret, token.expires_on)
 
 
 def kubectl(place: Place, *arguments: str, **environment: str) -> str:
@@ -47,8 +34,7 @@ def kubectl(place: Place, *arguments: str, **environment: str) -> str:
 @pytest.fixture
 def place(world: World) -> Place:
     """Return a vault whose secret has arrived."""
-    place = world.place()
-    place.vault.set_secret("db-password", value())
+    place = world.filled("db-password")
     world.settle()
     assert place.data() == place.wanted()
     return place
@@ -60,7 +46,7 @@ def test_a_secret_set_with_the_real_client_arrives(world: World) -> None:
     environment = world.stack.environment
     with SecretClient(
         place.vault.url,
-        _Person(world.stack),
+        Issued(world.stack.identity),
         connection_verify=environment["REQUESTS_CA_BUNDLE"],
         proxies={"https": environment["HTTPS_PROXY"]},
     ) as client:

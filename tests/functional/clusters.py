@@ -1,7 +1,6 @@
 """The app's cluster in these tests: a real API server where there is one, else the emulator."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,12 +18,12 @@ from local.kubernetes.patch import PATCH_TYPES, PatchType
 from local.kubernetes.status import ApiError
 from local.stack import Stack, local_stack
 from tests.contract.api_servers import ApiServer, real_server
+from tests.kit.waiting import wait_until
 
 _MEDIA: Mapping[PatchType, str] = {how: media for media, how in PATCH_TYPES.items()}
 _REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _VERBS = ("get", "create", "patch")
 _OF_THE_CONNECTION = {"connection", "content-length", "date", "transfer-encoding"}
-_SECONDS = 20.0
 
 
 @contextmanager
@@ -160,21 +159,17 @@ class RealCluster(AnyCluster):
         return answer.body
 
     def _until(self, user: str, attributes: Document, *, allowed: bool) -> None:
-        end = time.monotonic() + _SECONDS
         review: Document = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SubjectAccessReview",
             "spec": {"user": user, "resourceAttributes": attributes},
         }
-        while child(self._ask("POST", _REVIEWS, review), "status")["allowed"] is not allowed:
-            assert time.monotonic() < end, "the Role never takes effect"
-            time.sleep(0.005)
+        wait_until(
+            lambda: child(self._ask("POST", _REVIEWS, review), "status")["allowed"] is allowed
+        )
 
     def _until_refused(self, namespace: str) -> None:
         """Wait until admission, which has a cache of namespaces, knows that this one is gone."""
-        end = time.monotonic() + _SECONDS
         body: Document = {"metadata": {"name": "probe"}}
         path = SECRET.path(namespace)
-        while self._server.call("POST", path, body, dryRun="All").status != 404:
-            assert time.monotonic() < end, "the namespace never goes away"
-            time.sleep(0.005)
+        wait_until(lambda: self._server.call("POST", path, body, dryRun="All").status == 404)

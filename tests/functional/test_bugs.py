@@ -190,8 +190,7 @@ def test_a_bug_tells_the_command_line_no_value(
     world: World, broken: Broken, command: str, bug: str
 ) -> None:
     """A command that meets a bug ends with its place, and no traceback."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", silent=True)
     code = (broken.folder / "function_app.py").read_text().partition("\nprogram =")[0]
     code += "\nfrom sync.cli.commands import main\nsys.exit(main(sys.argv[1:]))\n"
     program = broken.folder / "command.py"
@@ -216,8 +215,7 @@ def test_a_bug_tells_the_command_line_no_value(
 @pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGSEGV])
 def test_a_crash_in_the_midst_of_a_write_tells_no_value(world: World, number: int) -> None:
     """What the interpreter writes of its threads as it dies has places alone."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", silent=True)
     place.stack.cluster.faults.delay(30, verb="patch")
     command = [sys.executable, "-X", "faulthandler", "-m", "sync", "resync", place.name]
     with subprocess.Popen(  # noqa: S603 - our own module

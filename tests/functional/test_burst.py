@@ -10,8 +10,7 @@ CHANGES = 500
 
 def test_a_burst_of_new_versions_costs_a_handful_of_writes(world: World) -> None:
     """500 events at once bring 500 keys, with some 500 gets and 15 writes at most."""
-    place = world.place(silent=True)
-    place.vault.set_secret("first", value())
+    place = world.filled("first", silent=True)
     assert world.resync(place).status == 200
     place.vault.reset_requests()
     place.stack.cluster.requests.reset()
@@ -28,9 +27,7 @@ def test_a_burst_of_new_versions_costs_a_handful_of_writes(world: World) -> None
 
 def test_a_burst_through_event_grid_loses_nothing(world: World) -> None:
     """A stream of events, as Event Grid delivers it, ends with every newest version in."""
-    place = world.place()
-    for number in range(60):
-        place.vault.set_secret(f"key-{number % 20}", value())
+    place = world.filled(*(f"key-{number % 20}" for number in range(60)))
     world.settle()
     assert place.data() == place.wanted()
     assert world.stack.grid.counts().dead_lettered == 0

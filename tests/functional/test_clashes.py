@@ -1,7 +1,5 @@
 """Two sources for one key: both are told, and nothing that was good is lost."""
 
-import json
-
 import pytest
 
 from local.event_grid import Faults
@@ -53,28 +51,6 @@ def test_a_secret_that_is_moved_into_a_clash_stays(world: World, home: str) -> N
         for _ in range(2):
             assert outcome(world.resync(place))["reason"] == "KeyClash"
             assert (place.data(), web.data()) == before
-
-
-def test_a_member_clashes_with_a_plain_secret(world: World) -> None:
-    """An object that wants a key which another holds is refused whole, until that one goes."""
-    place = world.place()
-    plain = value()
-    with world.app(place, SYNC_KEY_STYLE="env") as app:
-        place.vault.set_secret("postgres-user", plain)
-        app.settle()
-        tree = {"user": value(), "password": value()}
-        tags = {"k8s-expand": "json", "k8s-key": "POSTGRES"}
-        place.vault.set_secret("postgres", json.dumps(tree), tags=tags)
-        app.settle()
-        answer = app.resync(place)
-        assert outcome(answer)["reason"] == "KeyClash"
-        assert place.data() == {"POSTGRES_USER": plain}
-        place.vault.delete("postgres-user")
-        assert app.resync(place).status == 200
-        assert place.data() == {
-            "POSTGRES_USER": tree["user"],
-            "POSTGRES_PASSWORD": tree["password"],
-        }
 
 
 def test_a_stripped_prefix_may_clash(world: World) -> None:

@@ -47,9 +47,7 @@ def at(server: ApiServer, **fields: object) -> dict[str, object]:
 
 def silent(world: World, stage: str = "dev") -> Place:
     """Make a vault with one secret, and no namespace in the stack's own cluster."""
-    place = world.place(f"weu-DS-AKV-{{}}-{stage}-1", silent=True, namespace=False)
-    place.vault.set_secret("key", value())
-    return place
+    return world.filled("key", name=f"weu-DS-AKV-{{}}-{stage}-1", silent=True, namespace=False)
 
 
 def test_stages_have_clusters_of_their_own(world: World, server: ApiServer) -> None:
@@ -254,8 +252,7 @@ def test_an_inline_kubeconfig(world: World, server: ApiServer) -> None:
 
 def test_plugins_are_the_command_lines_alone(world: World) -> None:
     """A kubeconfig that runs a program is refused by the app and used by an operator's command."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", silent=True)
     text = json.loads(world.stack.app_kubeconfig.read_text())
     credential = {
         "apiVersion": "client.authentication.k8s.io/v1",

@@ -36,10 +36,6 @@ class Platform:
         """Return what makes an app search."""
         return {"SYNC_DISCOVERY": "resource-graph", "SYNC_SUBSCRIPTIONS": self.subscription}
 
-    def searches(self) -> int:
-        """Return how many searches there were in the session."""
-        return self.world.stack.resource_manager.requests["graph"]
-
     def see(self, *, granted: bool) -> None:
         """Let the app's identity see the subscription, or not."""
         self.world.stack.resource_manager.reader(self.subscription, granted=granted)
@@ -69,43 +65,6 @@ def test_a_pass_covers_what_is_found(platform: Platform) -> None:
     assert [place.data() for place in places] == [place.wanted() for place in places]
     assert not other.requests()
     assert platform.world.logged("INFO", "timer: 3 vaults, 0 of them failed")
-
-
-def test_listed_vaults_are_covered_besides(platform: Platform) -> None:
-    """A resync of all is of the vaults that are listed and of those that are found, once each."""
-    listed, found = platform.place(), platform.place()
-    elsewhere = platform.world.place(silent=True)
-    elsewhere.vault.set_secret("key", value())
-    with platform.app(listed, elsewhere) as app:
-        answer = app.post("/api/resync", {"all": True})
-    assert answer.status == 200
-    assert list(told(answer, "outcome")) == [listed.name, elsewhere.name, found.name]
-
-
-def test_a_search_that_fails_keeps_no_vault_waiting(platform: Platform) -> None:
-    """While Resource Graph is down vaults with their Secrets are reconciled; new ones wait."""
-    listed, found = platform.place(), platform.place()
-    assert platform.world.resync(listed).status == 200
-    listed.vault.set_secret("another", value())
-    with platform.app(listed) as app:
-        platform.world.stack.resource_manager.fail(503, 3)
-        answer = app.post("/api/resync", {"all": True})
-        assert answer.status == 503
-        assert int(answer.headers["Retry-After"]) > 0
-        assert told(answer, "outcome") == {"discovery": "failed", listed.name: "converged"}
-        status = app.get("/api/status")
-        assert status.status == 503
-        assert told(status, "state") == {"discovery": "unknown", listed.name: "converged"}
-        assert app.timer == 500
-        named = app.resync(found)
-        assert (named.status, outcome(named)["reason"]) == (503, "DiscoveryNeeded")
-        assert "HTTP status 503" in str(outcome(named)["message"])
-        assert app.deliver(found.event("key")) == 500
-    assert listed.data() == listed.wanted()
-    assert found.data() is None
-    timer = [line for line in platform.world.log().splitlines() if "timer: discovery: " in line]
-    assert len(timer) == 1
-    assert " WARNING " in timer[0]
 
 
 def test_a_missing_role_is_told_and_forgets_nothing(platform: Platform) -> None:
@@ -159,21 +118,6 @@ def test_the_status_covers_a_large_platform(platform: Platform) -> None:
     assert list(told(answer, "state")) == sorted(names)
 
 
-def test_a_vault_in_step_waits_for_no_search(platform: Platform) -> None:
-    """Events and resyncs of a vault that has its Secret ask Resource Graph nothing."""
-    place = platform.place()
-    assert platform.world.resync(place).status == 200
-    before = platform.searches()
-    made = place.vault.set_secret("key", value())
-    with platform.app() as app:
-        assert app.deliver(place.event("key", made.version)) == 202
-        assert app.resync(place, refetch=True).status == 200
-        assert platform.searches() == before
-        assert app.timer == 202
-    assert place.data() == place.wanted()
-    assert platform.searches() > before
-
-
 def test_an_instance_that_has_not_searched_takes_nothing(platform: Platform) -> None:
     """Each trigger may run on instances of its own: none gives a rival what it has not looked for.
 
@@ -190,38 +134,6 @@ def test_an_instance_that_has_not_searched_takes_nothing(platform: Platform) -> 
     with platform.app() as events:
         assert events.deliver(rival.event("key")) == 202
     assert victim.data() == victim.wanted()
-
-
-@pytest.mark.parametrize("by_event", [True, False], ids=["event", "resync"])
-def test_a_rival_is_not_first_where_nothing_has_searched(
-    platform: Platform, *, by_event: bool
-) -> None:
-    """Of two vaults for one Secret neither makes it, whichever is heard of first and where."""
-    one = platform.place()
-    rival = platform.place(f"neu{one.name[3:]}")
-    before = platform.searches()
-    with platform.app() as app:
-        if by_event:
-            assert app.deliver(rival.event("key")) == 202
-            assert app.logged("ERROR", "event: ", "TargetContested", rival.name)
-        else:
-            told = outcome(app.resync(rival, takeover=True))
-            assert told["reason"] == "TargetContested"
-    assert one.data() is None
-    assert platform.searches() > before
-
-
-def test_an_event_of_a_found_vault_is_left_to_the_passes(platform: Platform) -> None:
-    """An instance of events alone searches to know whether a pass will try the vault again."""
-    place, hidden = platform.place(), platform.place()
-    platform.world.stack.resource_manager.hide_vault(hidden.vault.resource_id)
-    for each in (place, hidden):
-        each.stack.cluster.delete_namespace(each.namespace)
-    with platform.app() as app:
-        assert app.deliver(place.event("key")) == 202
-        assert app.deliver(hidden.event("key")) == 500
-        for each in (place, hidden):
-            assert app.logged("ERROR", "event: ", "NamespaceMissing", each.name)
 
 
 def test_a_vault_that_is_gone_is_taken_over_by_its_name(platform: Platform) -> None:

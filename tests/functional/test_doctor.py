@@ -213,15 +213,6 @@ def test_a_secret_of_another_controller(patient: Patient) -> None:
     assert found["owner"]["remedy"] == f"keyvault-sync adopt {patient.name}"
 
 
-def test_an_immutable_secret(patient: Patient) -> None:
-    """An immutable Secret fails, with the command that deletes it."""
-    patient.plant(immutable=True)
-    found = patient.examine()
-    assert (found.code, list(found.failed)) == (1, ["owner"])
-    delete = f"kubectl delete secret {_SECRET} --namespace {patient.namespace}"
-    assert found["owner"]["remedy"] == delete
-
-
 def test_an_administrator_may_too_much(patient: Patient) -> None:
     """Rights that the sync never needs are a warning, each named; the exit code stays 0."""
     found = patient.examine(KUBECONFIG=str(patient.stack.admin_kubeconfig))

@@ -4,17 +4,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.functional.world import Place, World, changes, outcome
+from tests.functional.world import Place, World, outcome
 from tests.leaks.dye import value
 
 
 def filled(world: World, keys: int) -> Place:
     """Return a vault in step, with that many secrets, of which no event comes."""
-    place = world.place(age=600, silent=True)
-    for number in range(keys):
-        place.vault.set_secret(f"key-{number}", value())
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
+    place = world.filled(*(f"key-{number}" for number in range(keys)), age=600, silent=True)
+    world.bring(place)
     return place
 
 
@@ -39,20 +36,6 @@ def test_an_empty_listing_removes_nothing_until_asked(world: World) -> None:
     assert place.data() == {}
 
 
-@pytest.mark.parametrize(("keys", "gone", "status"), [(10, 4, 422), (10, 3, 200), (9, 8, 200)])
-def test_a_listing_may_take_three_tenths_of_ten_or_more(
-    world: World, keys: int, gone: int, status: int
-) -> None:
-    """More than 30 % of ten or more keys go only where removals are asked for."""
-    place = filled(world, keys)
-    before = place.data()
-    delete(place, place.vault.names()[:gone])
-    assert world.resync(place).status == status
-    assert place.data() == (before if status == 422 else place.wanted())
-    assert world.resync(place, removals=True).status == 200
-    assert place.data() == place.wanted()
-
-
 def test_an_event_still_arrives_while_a_plan_is_unsafe(world: World) -> None:
     """New versions are not held up by a removal that waits for an operator."""
     place = filled(world, 10)
@@ -61,18 +44,6 @@ def test_an_event_still_arrives_while_a_plan_is_unsafe(world: World) -> None:
     assert world.deliver(place.event("key-9", newest.version)) == 202
     assert (place.data() or {})["key-9"] == newest.value
     assert len(place.data() or {}) == 10
-
-
-def test_a_failed_listing_changes_nothing(world: World) -> None:
-    """Where a page of the listing fails, no key goes and none comes."""
-    place = filled(world, 30)
-    before = place.data()
-    delete(place, ["key-1"])
-    place.vault.faults.fail(500, None, "list")
-    assert world.resync(place).status == 503
-    assert place.data() == before
-    place.vault.faults.clear()
-    assert changes(world.resync(place)) == {"key-1": "remove"}
 
 
 def test_prune_never_keeps_what_the_vault_lost(world: World) -> None:
@@ -113,14 +84,3 @@ def test_one_failing_vault_does_not_hold_back_the_others(world: World, *, lastin
         failing.faults.clear()
         assert app.timer == 202
     assert places[0].data() == places[0].wanted()
-
-
-def test_the_timer_says_what_keeps_a_vault_from_converging(world: World) -> None:
-    """A lasting failure is at error in every pass, with the command that mends it."""
-    place = world.place(namespace=False)
-    place.stack.cluster.create_namespace(place.namespace)
-    with world.app(place) as app:
-        for _ in range(2):
-            assert app.timer == 202
-    assert world.log().count("ERROR") == 2
-    assert world.logged("ERROR", "timer", place.name, "kubectl create role")

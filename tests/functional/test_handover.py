@@ -3,45 +3,22 @@
 import json
 import os
 import pty
-import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from local.kubernetes import Write
 from local.kubernetes.documents import Document
 from local.kubernetes.kinds import SECRET
+from local.kubernetes.patch import PatchType
 from local.stack import ROOT
-from sync.adapters.azure.listed_vaults import ListedVaults
-from sync.adapters.kubernetes.secrets import KubernetesSecrets
-from sync.app.registry import VaultRegistry
-from sync.app.requests import Resync
-from sync.app.takeover import Fate, adopt, look
-from sync.app.use_cases import App, Budget
-from sync.app.work_queue import WorkQueue
-from sync.core.errors import Permanent
-from sync.core.model import Actual, Converged, Failed, Ignored, Target
-from sync.core.ports import Known
-from sync.core.vault_names import DEFAULT_PATTERN, ClusterMatch, Naming
-from sync.reconcile.reconciler import Reconciler
-from tests.contract.api_servers import (
-    APPLY,
-    MERGE,
-    WHY_NO_REAL_SERVER,
-    ApiServer,
-    emulator,
-    real_server,
-)
-from tests.contract.test_cluster_port import connect, encoded
+from tests.contract.test_cluster_port import encoded
 from tests.functional.world import Place, World, outcome
 from tests.leaks.dye import value
 from tests.leaks.search import leaks
-from tests.unit.fakes import Clock, FakeVaults, Wire
-from tests.unit.scripted import soon
 
 ESO_WRITER = "externalsecrets.external-secrets.io/shop"
 ESO_LABELS = {
@@ -66,7 +43,10 @@ def owner(kind: str, api: str, uid: int = 1) -> Document:
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """A former owner: what it marks a Secret with, how it lets go, how it comes back."""
+    """A former owner: what it marks a Secret with, how it lets go, how it comes back.
+
+    It comes back by an update, or by an apply.
+    """
 
     writer: str
     named: str
@@ -74,6 +54,7 @@ class Former:
     marks: Callable[[Place], Document]
     let_go: Document = field(default_factory=lambda: ORPHANED)
     back: Document = field(default_factory=dict)
+    applies: bool = False
 
 
 def tracked(place: Place) -> Document:
@@ -98,6 +79,7 @@ FORMERS = {
         lambda _: {"labels": {"reconcile.external-secrets.io/managed": "true"}},
         let_go={"labels": {"reconcile.external-secrets.io/managed": None}},
         back={"labels": {"reconcile.external-secrets.io/managed": "true"}},
+        applies=True,
     ),
     "akv2k8s": Former(
         "azure-keyvault-controller",
@@ -169,12 +151,15 @@ FORMERS = {
 }
 
 
-def edit(place: Place, metadata: Document, writer: str, **data: str) -> None:
+def edit(
+    place: Place, metadata: Document, writer: str, how: PatchType = "merge", **data: str
+) -> None:
     """Change the Secret as that field manager."""
     patch: Document = {"metadata": metadata, "data": encoded(**data)}
-    place.stack.cluster.patch(
-        SECRET, place.namespace, place.secret, "merge", patch, Write(manager=writer)
-    )
+    if how == "apply":
+        patch |= {"apiVersion": "v1", "kind": "Secret"}
+    write = Write(manager=writer, force=how == "apply")
+    place.stack.cluster.patch(SECRET, place.namespace, place.secret, how, patch, write)
 
 
 def make(place: Place, former: Former, **data: str) -> None:
@@ -236,7 +221,12 @@ def test_a_secret_is_handed_over_and_back(world: World, name: str) -> None:
     assert world.resync(place).status == 200
     assert place.data() == place.wanted() | theirs
 
-    edit(place, former.back, former.writer, equal="written back")
+    edit(place, {}, "kubectl-edit", equal="tampered")
+    assert world.resync(place).status == 200
+    assert place.data() == place.wanted() | theirs
+
+    how: PatchType = "apply" if former.applies else "merge"
+    edit(place, former.back, former.writer, how, equal="written back")
     refused(world, place, former)
     assert place.data() == place.wanted() | theirs | {"equal": "written back"}
 
@@ -246,8 +236,7 @@ def test_on_a_terminal_the_plan_is_shown_before_the_question(
     world: World, typed: str, code: int
 ) -> None:
     """Whoever types yes has seen the keys; after no the Secret is as it was."""
-    place = world.place(silent=True)
-    place.vault.set_secret("overlap", value())
+    place = world.filled("overlap", silent=True)
     place.stack.cluster.put_secret(place.namespace, place.secret, {"overlap": b"by hand"})
     ours, theirs = pty.openpty()
     with subprocess.Popen(  # noqa: S603 - our own module
@@ -274,8 +263,7 @@ def test_on_a_terminal_the_plan_is_shown_before_the_question(
 def test_an_owner_that_is_overruled_has_to_come_anew(world: World) -> None:
     """A takeover lasts while the same owner stands there, and ends with one that is made anew."""
     former = FORMERS["external-secrets"]
-    place = world.place(silent=True)
-    place.vault.set_secret("equal", value())
+    place = world.filled("equal", silent=True)
     make(place, former, theirs=value())
     assert place.stack.command("adopt", place.name, "--yes", "--takeover").returncode == 0
     rotated = place.vault.set_secret("equal", value())
@@ -287,8 +275,7 @@ def test_an_owner_that_is_overruled_has_to_come_anew(world: World) -> None:
 
 def test_other_keys_of_a_controller_live_beside_ours(world: World) -> None:
     """A controller that merges keys of its own into our Secret neither stops nor loses any."""
-    place = world.place(silent=True)
-    place.vault.set_secret("ours", value())
+    place = world.filled("ours", silent=True)
     assert world.resync(place).status == 200
     edit(place, {"labels": {**ESO_LABELS}}, ESO_WRITER, merged="theirs")
     place.vault.set_secret("more", value())
@@ -298,8 +285,7 @@ def test_other_keys_of_a_controller_live_beside_ours(world: World) -> None:
 
 def test_a_secret_made_by_hand_is_taken_and_says_so_before(world: World) -> None:
     """Nobody's Secret is synced without asking; adopt shows which values the vault overrides."""
-    place = world.place(silent=True)
-    place.vault.set_secret("overlap", value())
+    place = world.filled("overlap", silent=True)
     place.stack.cluster.put_secret(
         place.namespace, place.secret, {"overlap": b"by hand", "theirs": b"kept"}
     )
@@ -314,159 +300,3 @@ def test_a_secret_made_by_hand_is_taken_and_says_so_before(world: World) -> None
     assert place.data() == {"overlap": "by hand", "theirs": "kept"}
     assert world.resync(place).status == 200
     assert place.data() == place.wanted() | {"theirs": "kept"}
-
-
-BUDGET = Budget(target=20, total=20)
-
-
-@pytest.fixture(scope="module", params=["emulator", "real"])
-def server(request: pytest.FixtureRequest) -> Iterator[ApiServer]:
-    """Serve the emulator, then a real API server where there is one."""
-    with emulator() if request.param == "emulator" else real_server() as server:
-        if server is None:
-            pytest.skip(WHY_NO_REAL_SERVER)
-        yield server
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """An app in memory, a vault of `equal` and `other`, and a Secret on an API server."""
-
-    app: App
-    vaults: FakeVaults
-    cluster: KubernetesSecrets
-    server: ApiServer
-    target: Target
-
-    @property
-    def known(self) -> Known:
-        """The one vault."""
-        return Known((self.target.vault,))
-
-    def read(self) -> Actual:
-        """Read the Secret."""
-        actual = self.cluster.read(self.target, soon())
-        assert actual is not None
-        return actual
-
-    def write(self, body: Document, writer: str, media: str = MERGE) -> None:
-        """Write the Secret as that field manager."""
-        path = f"/api/v1/namespaces/{self.target.namespace}/secrets/{self.target.secret}"
-        forced = {"force": "true"} if media == APPLY else {}
-        query = {"fieldManager": writer, **forced}
-        answer = self.server.call("PATCH", path, body, media=media, query=query)
-        assert answer.status in {200, 201}, answer.message
-
-    def reconcile(self) -> str:
-        """Reconcile without options; return why that failed, empty where it did not."""
-        (done,) = self.app.reconcile(self.known, Resync(self.target.vault.text), BUDGET)
-        return done.error.reason if isinstance(done, Failed | Ignored) else ""
-
-
-@pytest.fixture
-def site(server: ApiServer, tmp_path: Path) -> Iterator[Site]:
-    """Make a vault whose name leads to a new namespace of the server."""
-    namespace = server.create_namespace()
-    pattern = re.compile(DEFAULT_PATTERN, re.IGNORECASE)
-    naming = Naming(pattern, namespace, (ClusterMatch("main"),))
-    clusters = connect(server, tmp_path)
-    vault = naming.vault("weu-ds-akv-shop-dev-1")
-    clock = Clock()
-    vaults, cluster = FakeVaults(clock, Wire()), KubernetesSecrets(clusters)
-    for name in ("equal", "other"):
-        vaults.put(vault, name, f"{name}'s value")
-    clock.tick(100)
-    reconciler = Reconciler(vaults, cluster, clock)
-    app = App(
-        naming=naming,
-        registry=VaultRegistry(naming, ListedVaults((vault,)), (vault,)),
-        subscriptions=frozenset(),
-        work_queue=WorkQueue(reconciler.reconcile, clock),
-        cluster=cluster,
-        clock=clock,
-        look=reconciler.look,
-    )
-    yield Site(app, vaults, cluster, server, naming.target(vault))
-    clusters.close()
-
-
-def made_by_external_secrets(site: Site, writer: str = ESO_WRITER) -> None:
-    """Make the Secret with `equal` as in the vault, another `other`, and `theirs`."""
-    target = site.target
-    body: Document = {
-        "metadata": {
-            "name": target.secret,
-            "labels": {**ESO_LABELS},
-            **owner("ExternalSecret", "external-secrets.io/v1"),
-        },
-        "data": encoded(equal="equal's value", other="of old", theirs="kept"),
-    }
-    path = f"/api/v1/namespaces/{target.namespace}/secrets"
-    made = site.server.call("POST", path, body, query={"fieldManager": writer})
-    assert made.status == 201, made.message
-
-
-def adopted(site: Site) -> None:
-    """Hand the Secret over."""
-    made_by_external_secrets(site)
-    site.write({"metadata": ORPHANED}, "garbage-collector")
-    adoption = look(site.app, site.known, BUDGET, takeover=False)
-    assert isinstance(adopt(site.app, site.known, adoption, BUDGET), Converged)
-
-
-IN_STEP = {"equal": b"equal's value", "other": b"other's value", "theirs": b"kept"}
-
-
-def test_an_api_server_keeps_what_a_handover_needs(site: Site) -> None:
-    """Owned it is refused; orphaned it is adopted, equal values and all, and then just synced."""
-    made_by_external_secrets(site)
-    before = site.read()
-    assert site.reconcile() == "TargetTaken"
-    with pytest.raises(Permanent, match="kubectl delete externalsecret shop"):
-        look(site.app, site.known, BUDGET, takeover=False)
-    assert site.read() == before
-    site.write({"metadata": ORPHANED}, "garbage-collector")
-    assert site.reconcile() == "TargetTaken"
-    adoption = look(site.app, site.known, BUDGET, takeover=False)
-    assert adoption.fates == {
-        "equal": Fate.TAKEN_OVER,
-        "other": Fate.CHANGED,
-        "theirs": Fate.KEPT,
-    }
-    adopt(site.app, site.known, adoption, BUDGET)
-    actual = site.read()
-    assert actual.data == IN_STEP
-    assert actual.owned == {"equal", "other"}
-    assert actual.holders == {"equal": (ESO_WRITER,), "theirs": (ESO_WRITER,)}
-    assert site.reconcile() == ""
-    assert site.read() == actual
-
-
-@pytest.mark.parametrize("media", [MERGE, APPLY])
-def test_an_api_server_shows_who_wrote_back(site: Site, media: str) -> None:
-    """A key that the former owner writes again, by update or by apply, gives the Secret back."""
-    adopted(site)
-    body: Document = {"apiVersion": "v1", "kind": "Secret", "data": encoded(other="written back")}
-    site.write(body, ESO_WRITER, media)
-    back = site.read()
-    assert site.reconcile() == "TargetTaken"
-    assert site.read() == back
-    assert back.data == IN_STEP | {"other": b"written back"}
-
-
-def test_an_api_server_tells_owners_apart_by_their_uid(site: Site) -> None:
-    """What was taken from one owner is refused again when another of the same name is there."""
-    made_by_external_secrets(site)
-    adopt(site.app, site.known, look(site.app, site.known, BUDGET, takeover=True), BUDGET)
-    assert site.read().data == IN_STEP
-    assert site.reconcile() == ""
-    site.write({"metadata": owner("ExternalSecret", "external-secrets.io/v1", 2)}, ESO_WRITER)
-    assert site.reconcile() == "TargetTaken"
-
-
-def test_a_persons_edit_on_an_api_server_is_repaired_after_a_handover(site: Site) -> None:
-    """Drift by hand is repaired as ever, though the former owner's marks are still there."""
-    adopted(site)
-    site.write({"data": {**encoded(other="tampered"), "equal": None}}, "kubectl-edit")
-    assert site.reconcile() == ""
-    assert site.read().data == IN_STEP

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from local.kubernetes import Write
 from local.kubernetes.kinds import SECRET
 from tests.functional.world import World
+from tests.kit.chains import PEM, PKCS12, chain_of, key_pem, pem, pfx, text_of
 from tests.leaks.dye import plant, value
 from tests.leaks.search import leaks
-from tests.unit.chains import PEM, PKCS12, chain_of, key_pem, pem, pfx, text_of
 
 
 def kinds() -> Iterator[tuple[str, dict[str, str], str]]:
@@ -107,8 +107,7 @@ def test_a_refused_write_tells_no_value(world: World, status: int) -> None:
 
 def test_a_broken_annotation_is_not_repeated(world: World) -> None:
     """What somebody wrote over our annotation may be a value: it is not told either."""
-    place = world.place()
-    place.vault.set_secret("key", value())
+    place = world.filled("key")
     world.settle()
     place.stack.cluster.patch(
         SECRET,
@@ -147,8 +146,7 @@ def test_a_refused_log_in_is_told_in_our_own_words(world: World) -> None:
 
 def test_credentials_of_the_environment_are_not_told(world: World) -> None:
     """A proxy's password, a kubeconfig in a setting, a client secret: none is in what fails."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", silent=True)
     proxy = f"http://user:{value()}@127.0.0.1:9"  # where nobody listens
     user = {"token": value(), "username": "u", "password": value()}
     config = {

@@ -37,8 +37,7 @@ def places(world: World) -> list[Place]:
     one = world.place("weu-DS-AKV-shop-dev-1", age=600, silent=True)
     two = world.place("weu-DS-AKV-shop-dev-2", age=600, silent=True)
     world.stack.bind(one.namespace, one.secret, two.secret, f"{one.secret}-web")
-    for name in ("db-password", "old", "off"):
-        one.vault.set_secret(name, value())
+    one.renew("db-password", "old", "off")
     one.vault.set_secret("web-key", value(), tags={"k8s-secret": "web"})
     one.vault.set_secret("members", json.dumps({"a": value()}), tags={"k8s-expand": "json"})
     one.vault.disable("off")
@@ -85,8 +84,7 @@ def test_the_app_does_what_its_description_says(
     world: World, places: list[Place], tmp_path: Path
 ) -> None:
     """Whatever is sent, answers are as described; no crash, no stray write, no value, no growth."""
-    beside = world.place(silent=True)
-    beside.vault.set_secret("key", value())
+    beside = world.filled("key", silent=True)
     world.stack.cluster.put_secret(beside.namespace, beside.secret, {"theirs": value().encode()})
     untouched = beside.document()
     with world.app(*places) as app:

@@ -1,19 +1,14 @@
 """What outages do to the sync: nothing is lost, nothing waits beyond Event Grid's patience."""
 
-import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
-import pytest
-
-from local.identity import identity_app
 from local.kubernetes.faults import Where
 from local.kubernetes.kinds import SECRET
-from local.serving import LOOPBACK
 from tests.functional.gate import closed_gate
-from tests.functional.world import World, outcome, wait_until
+from tests.functional.world import World, wait_until
 from tests.leaks.dye import value
 
 EVENT_GRID_WAITS = 30.0
@@ -58,8 +53,7 @@ def test_an_app_that_dies_under_load_loses_nothing(world: World) -> None:
         place.vault.set_secret("before", value())
         world.settle()
         app.host.stop()
-        for number in range(5):
-            place.vault.set_secret(f"key-{number}", value())
+        place.renew(*(f"key-{number}" for number in range(5)))
         attempts = world.stack.grid.counts().attempts
         wait_until(lambda: world.stack.grid.counts().attempts > attempts)
         app.host.start()
@@ -72,7 +66,7 @@ def test_a_throttled_vault_is_served_when_it_recovers(world: World) -> None:
     place = world.place()
     place.vault.faults.throttle(None, retry_after=60)
     attempts = world.stack.grid.counts().attempts
-    place.vault.set_secret("key", value())
+    place.renew("key")
     wait_until(lambda: world.stack.grid.counts().attempts > attempts)
     assert world.logged("WARNING", "VaultThrottled", place.name)
     assert place.data() is None
@@ -81,87 +75,31 @@ def test_a_throttled_vault_is_served_when_it_recovers(world: World) -> None:
     assert place.data() == place.wanted()
 
 
-def test_a_vault_that_fails_midway_keeps_what_was_written(world: World) -> None:
-    """What could be read is written, what could not is told; the next pass brings the rest."""
-    place = world.place(silent=True)
-    place.vault.set_secret("first", value())
-    assert world.resync(place).status == 200
-    for name in ("a", "b", "c"):
-        place.vault.set_secret(name, value())
-    place.vault.faults.fail(500, None, "get", "b")
-    answer = world.resync(place)
-    assert answer.status == 503
-    assert {change["key"] for change in _changes(outcome(answer))} == {"a", "c"}
-    wanted = place.wanted()
-    assert place.data() == {key: wanted[key] for key in ("first", "a", "c")}
-    place.vault.faults.clear()
-    assert world.resync(place).status == 200
-    assert place.data() == wanted
-
-
-def _changes(told: object) -> list[dict[str, object]]:
-    assert isinstance(told, dict)
-    changes: list[dict[str, object]] = told["changes"]
-    return changes
-
-
 def test_a_vault_with_a_small_allowance_converges(world: World) -> None:
     """A vault that serves few requests a second is brought over within a few passes."""
-    place = world.place(silent=True)
-    place.vault.set_secret("first", value())
+    place = world.filled("first", silent=True)
     assert world.resync(place).status == 200
-    for number in range(60):
-        place.vault.set_secret(f"key-{number}", value())
+    place.renew(*(f"key-{number}" for number in range(60)))
     place.vault.faults.limit(30, 0.3)
     wait_until(lambda: world.resync(place).status == 200)
     assert place.data() == place.wanted()
 
 
-def test_broken_connections_are_tried_again(world: World) -> None:
-    """A connection that breaks once, on either side, costs nothing but a second try."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
-    place.vault.faults.reset(1, "list")
-    place.vault.faults.reset(1, "get")
-    place.stack.cluster.faults.reset(1, verb="get")
-    place.stack.cluster.faults.reset(1, verb="patch")
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
-
-
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_an_ill_api_server_fails_for_now(world: World, status: int) -> None:
-    """What the API server answers when it is ill is raised for events, 503 for requests."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
-    place.stack.cluster.faults.fail(status, None, retry_after=9)
-    assert world.deliver(place.event("key")) == 500
-    answer = world.resync(place)
-    assert answer.status == 503
-    assert outcome(answer)["reason"] == "ClusterUnavailable"
-    place.stack.cluster.faults.clear()
-    assert world.deliver(place.event("key")) == 202
-    assert place.data() == place.wanted()
-
-
 def test_conflicts_without_end_are_given_up(world: World) -> None:
     """A write that loses its race in six turns is raised, and a later one goes through."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", silent=True)
     place.stack.cluster.requests.reset()
     place.stack.cluster.faults.fail(409, None, verb="patch")
     assert world.deliver(place.event("key")) == 500
     assert place.stack.cluster.requests.count("patch") == 6
     assert world.logged("WARNING", "Conflict", place.namespace)
     place.stack.cluster.faults.clear()
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
+    world.bring(place)
 
 
 def test_a_rival_writer_does_not_keep_changes_out(world: World) -> None:
     """While somebody else writes after two of three reads of the app, every change arrives."""
-    place = world.place()
-    place.vault.set_secret("key-0", value())
+    place = world.filled("key-0")
     world.settle()
     cluster, reads, writes = place.stack.cluster, count(1), count(1)
 
@@ -172,8 +110,7 @@ def test_a_rival_writer_does_not_keep_changes_out(world: World) -> None:
 
     cluster.observers.append(rival)
     try:
-        for number in range(15):
-            place.vault.set_secret(f"key-{number}", value())
+        place.renew(*(f"key-{number}" for number in range(15)))
         world.settle()
     finally:
         cluster.observers.remove(rival)
@@ -200,8 +137,7 @@ def test_hanging_servers_are_answered_for_in_time(world: World) -> None:
     vault_hangs.vault.faults.clear()
     world.stack.cluster.faults.clear()
     for place in (vault_hangs, cluster_hangs):
-        assert world.resync(place).status == 200
-        assert place.data() == place.wanted()
+        world.bring(place)
 
 
 def test_a_slow_vault_holds_up_no_other(world: World) -> None:
@@ -240,25 +176,3 @@ def test_a_pass_takes_eight_of_24_targets_at_once(world: World) -> None:
     assert len({SECRET.path(each.namespace, each.secret) for each in swept} & {*gate.held}) == 8
     assert {sweeping.result(), *(event.result() for event in events)} == {202}
     assert all(place.data() == place.wanted() for place in (*swept, *told))
-
-
-def test_an_identity_endpoint_that_is_down_fails_for_now(world: World) -> None:
-    """Without tokens events are raised and requests get 503; nothing is written until it is up."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
-    with socket.create_server((LOOPBACK, 0)) as taken:
-        port: int = taken.getsockname()[1]
-    stack = world.stack
-    with world.app(place, **stack.identity.environment(port)) as app:
-        assert app.deliver(place.event("key")) == 500
-        answer = app.resync(place)
-        assert answer.status == 503
-        assert outcome(answer)["reason"] == "CredentialUnavailable"
-        assert app.timer == 500
-        assert place.data() is None
-        stack.servers.serve(identity_app(stack.identity), port=port)
-        try:
-            assert app.deliver(place.event("key")) == 202
-        finally:
-            stack.servers.stop(port)
-    assert place.data() == place.wanted()

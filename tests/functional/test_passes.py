@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from local.event_grid import Faults
 from local.key_vault import Quirks
 from local.kubernetes import Write
 from local.kubernetes.documents import Document
 from local.kubernetes.kinds import SECRET
-from tests.functional.world import Place, World, changes, outcome
+from tests.functional.world import Place, World, changes
 from tests.leaks.dye import value
 
 OURS = ("a", "b", "c")
@@ -121,15 +120,6 @@ def test_what_left_no_trace_is_repaired_when_read_anew(world: World, place: Plac
     assert place.data() == place.wanted()
 
 
-def test_a_repair_is_told_as_one(world: World, place: Place) -> None:
-    """The outcome tells a repaired key from one that the vault changed."""
-    tamper(place)
-    place.clock.ahead = -500
-    world.stack.grid.inject(Faults(drop_next=1))
-    place.vault.set_secret("b", value())
-    assert changes(world.resync(place)) == {"a": "repair", "b": "update"}
-
-
 def test_a_pass_repairs_what_is_set_to_the_same_value(world: World, place: Place) -> None:
     """A key that somebody took over is taken back, even where its value is right."""
     wanted = place.wanted()
@@ -150,24 +140,6 @@ def test_disabled_and_deleted_secrets_lose_their_keys(world: World, place: Place
     place.vault.recover("b")
     assert changes(world.resync(place)) == {"a": "create", "b": "create"}
     assert place.data() == place.wanted()
-
-
-def test_a_key_goes_even_where_somebody_shares_it(world: World, place: Place) -> None:
-    """A removed secret's key does not survive because another manager wrote it, too."""
-    tamper(place)
-    place.vault.disable("a")
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
-
-
-def test_an_expired_secret_stays_and_is_reported(world: World, place: Place) -> None:
-    """A secret beyond its expiry is served by Key Vault, so it stays; the outcome names it."""
-    place.vault.update("a", exp=int(time.time()) - 60)
-    place.vault.update("b", exp=int(time.time()) + 6000)
-    answer = world.resync(place)
-    assert outcome(answer)["expired"] == ["a"]
-    assert place.data() == place.wanted()
-    assert world.logged("WARNING", "expired", place.name, "a")
 
 
 def test_foreign_keys_survive_everything(world: World, place: Place) -> None:
@@ -194,8 +166,7 @@ def test_the_quirks_of_the_listing_do_no_harm(world: World) -> None:
     """Empty pages, :443 in the next link and an entry repeated in the other case are harmless."""
     place = world.place(age=600, silent=True)
     place.vault.quirks = Quirks(port_in_next_link=True, empty_pages=True, repeated_entry=True)
-    for number in range(60):
-        place.vault.set_secret(f"Secret-{number}", value())
+    place.renew(*(f"Secret-{number}" for number in range(60)))
     world.resync(place)
     first = place.data() or {}
     wanted = place.wanted()
@@ -208,9 +179,7 @@ def test_the_quirks_of_the_listing_do_no_harm(world: World) -> None:
 
 def test_a_quiet_pass_costs_a_listing_and_one_read(world: World) -> None:
     """Over 100 secrets in step: 4 lists, 0 gets, 1 Secret read, and nothing is written."""
-    place = world.place(age=600, silent=True)
-    for number in range(100):
-        place.vault.set_secret(f"secret-{number}", value())
+    place = world.filled(*(f"secret-{number}" for number in range(100)), age=600, silent=True)
     with world.app(place) as app:
         assert app.timer == 202
         assert place.data() == place.wanted()
@@ -222,23 +191,6 @@ def test_a_quiet_pass_costs_a_listing_and_one_read(world: World) -> None:
     assert requests.count() == requests.count("get", "secrets") == 1
 
 
-def test_passes_become_quiet_after_a_change(world: World) -> None:
-    """What was read within seconds of its change is read again, until its second is over."""
-    place = world.place(age=1)
-    place.vault.set_secret("key", value())
-    world.settle()
-    gets: list[int] = []
-    end = time.monotonic() + 15
-    while time.monotonic() < end and gets[-2:] != [0, 0]:
-        place.vault.reset_requests()
-        assert world.resync(place).status == 200
-        gets.append(place.vault.requests()["get"])
-        time.sleep(0.2)
-    assert gets[0] == 1
-    assert gets[-2:] == [0, 0]
-    assert place.data() == place.wanted()
-
-
 def test_a_second_change_within_a_second_is_seen(world: World) -> None:
     """`updated` has whole seconds: a version made in the second of the last read is not missed."""
     place = world.place(silent=True)
@@ -246,8 +198,7 @@ def test_a_second_change_within_a_second_is_seen(world: World) -> None:
     place.vault.set_secret("key", value())
     assert world.resync(place).status == 200
     place.vault.set_secret("key", value())
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
+    world.bring(place)
 
 
 def test_every_name_of_key_vault_is_a_key(world: World) -> None:
@@ -257,13 +208,6 @@ def test_every_name_of_key_vault_is_a_key(world: World) -> None:
         place.vault.set_secret(name, value())
     world.settle()
     assert place.data() == place.wanted()
-
-
-def test_an_empty_vault_makes_no_secret(world: World) -> None:
-    """A vault without secrets converges without a Secret."""
-    place = world.place()
-    assert world.resync(place).status == 200
-    assert place.data() is None
 
 
 def test_a_secret_made_anew_in_another_case_is_respelled(world: World, place: Place) -> None:
@@ -282,8 +226,7 @@ def test_a_secret_that_nobody_claims_is_adopted(world: World) -> None:
     place = world.place(age=600, silent=True)
     by_hand = {"mine": b"by hand", "shared": b"by hand"}
     place.stack.cluster.put_secret(place.namespace, place.secret, by_hand)
-    for name in ("shared", "new"):
-        place.vault.set_secret(name, value())
+    place.renew("shared", "new")
     assert changes(world.resync(place)) == {"new": "create", "shared": "update"}
     assert place.data() == place.wanted() | {"mine": "by hand"}
     place.vault.disable("shared")

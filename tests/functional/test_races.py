@@ -9,8 +9,7 @@ from tests.leaks.dye import value
 
 def test_a_late_writer_does_not_put_an_older_version_back(world: World) -> None:
     """An instance whose write was held up since before the newest version was written loses."""
-    place = world.place(age=600, silent=True)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", age=600, silent=True)
     assert world.resync(place).status == 200
     cluster = place.stack.cluster
     with world.app() as other, ThreadPoolExecutor(1) as sender:
@@ -32,14 +31,12 @@ def test_a_late_writer_does_not_put_an_older_version_back(world: World) -> None:
 
 def test_events_and_passes_in_two_processes_agree(world: World) -> None:
     """A timer that runs beside the events, in an instance of its own, neither loses nor undoes."""
-    place = world.place()
-    place.vault.set_secret("key-0", value())
+    place = world.filled("key-0")
     world.settle()
     with world.app(place) as timer, ThreadPoolExecutor(1) as threads:
         world.stack.subscribe(world.host)
         passes = threads.submit(lambda: [timer.timer for _ in range(10)])
-        for number in range(40):
-            place.vault.set_secret(f"key-{number % 8}", value())
+        place.renew(*(f"key-{number % 8}" for number in range(40)))
         assert set(passes.result()) <= {202, 500}
         world.settle()
     assert place.data() == place.wanted()
@@ -59,13 +56,11 @@ def test_chaos_ends_in_step(world: World) -> None:
         for place in places:
             place.vault.faults.fail(500, 2)
             place.vault.faults.reset(1)
-            for number in range(5):
-                place.vault.set_secret(f"key-{number + turn}", value())
+            place.renew(*(f"key-{number + turn}" for number in range(5)))
             place.vault.disable(f"key-{turn}")
     grid.inject(Faults())
     world.settle()
     for place in places:
         place.vault.faults.clear()
         cluster.faults.clear()
-        assert world.resync(place).status == 200
-        assert place.data() == place.wanted()
+        world.bring(place)

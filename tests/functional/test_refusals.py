@@ -176,22 +176,6 @@ def test_no_option_changes_what_kubernetes_forbids(
     assert place.document() == before
 
 
-def test_no_option_takes_another_vaults_secret(world: World) -> None:
-    """Where it is not certain that the other vault is gone, not even its name opens its Secret."""
-    place = world.place(silent=True)
-    held_by_another_vault(place)
-    before = place.document()
-    place.vault.set_secret("key", value())
-    for fields, reason in (
-        (EVERYTHING, "TargetTaken"),
-        ({**EVERYTHING, "takeover_from": "neu-ds-akv-x-dev-2"}, "VaultNotGone"),
-        ({**EVERYTHING, "takeover_from": "neu-ds-akv-x-dev-1"}, "VaultNotGone"),
-    ):
-        answer = world.resync(place, **fields)
-        assert (answer.status, outcome(answer)["reason"]) == (422, reason)
-    assert place.document() == before
-
-
 def test_an_event_waits_for_its_namespace(world: World) -> None:
     """Of a vault that no pass covers Event Grid delivers the event again, until somebody acted."""
     place = world.place()
@@ -216,26 +200,7 @@ def test_an_overfull_secret_keeps_what_it_has(world: World) -> None:
     assert world.logged("ERROR", "SecretTooLarge", "additional vault")
     assert place.document() == before
     place.vault.delete("large-0")
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
-
-
-@pytest.mark.parametrize("verb", ["get", "list"])
-def test_a_lost_right_takes_nothing_away(world: World, verb: str) -> None:
-    """A role taken from the app in a vault or in the cluster leaves the Secret as it was."""
-    place = world.place()
-    place.vault.set_secret("key", value())
-    world.settle()
-    before = place.data()
-    place.vault.access.deny("get" if verb == "get" else "list")
-    place.vault.set_secret("key", value())
-    assert world.resync(place).status == 422
-    if verb == "get":
-        assert place.data() == before
-    place.vault.access.allow()
-    world.settle()
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
+    world.bring(place)
 
 
 def test_two_vaults_for_one_secret_are_refused(world: World) -> None:

@@ -1,14 +1,12 @@
 """What settings lead to; with wrong ones the app starts, says all that is wrong and idles."""
 
-from local.kubernetes import kubeconfig
 from tests.functional.world import World
 from tests.leaks.dye import value
 
 
 def test_wrong_settings_are_all_told_at_once(world: World) -> None:
     """The functions are there, health is 503, resync lists every fault, and the log has them."""
-    place = world.place(silent=True)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", silent=True)
     wrong = {
         "SYNC_VAULT": "weu-ds-akv-shop-dev-1",
         "SYNC_SCHEDULE": "*/5 * * * *",
@@ -36,19 +34,9 @@ def test_wrong_settings_are_all_told_at_once(world: World) -> None:
     assert place.data() is None
 
 
-def test_wrong_vault_names_are_told(world: World) -> None:
-    """A name off the pattern in SYNC_VAULTS is a fault that quotes it."""
-    with world.app(SYNC_VAULTS="weu-ds-akv-shop-dev-1, shop") as app:
-        answer = app.post("/api/resync", {"all": True})
-    assert answer.status == 500
-    assert "SYNC_VAULTS" in answer.text
-    assert "'shop'" in answer.text
-
-
 def test_a_template_of_ones_own(world: World) -> None:
     """SYNC_NAMESPACE leads to other namespaces, and to no other."""
-    place = world.place("weu-DS-AKV-{}-dev-1", silent=True)
-    place.vault.set_secret("key", value())
+    place = world.filled("key", name="weu-DS-AKV-{}-dev-1", silent=True)
     project = place.namespace.partition("-")[0]
     world.stack.namespace(f"team-{project}-weu", "keyvault-project")
     with world.app(place, SYNC_NAMESPACE="team-{project}-{region}") as app:
@@ -56,34 +44,6 @@ def test_a_template_of_ones_own(world: World) -> None:
     assert place.data() is None
     data = world.stack.cluster.data(f"team-{project}-weu", "keyvault-project")
     assert {key: text.decode() for key, text in data.items()} == place.wanted()
-
-
-def test_clusters_are_chosen_by_region_and_stage(world: World) -> None:
-    """SYNC_CLUSTERS leads a stage to its own cluster, and a vault of no cluster is refused."""
-    dev = world.place("weu-DS-AKV-{}-dev-1", silent=True)
-    prod = world.place("weu-DS-AKV-{}-prod-1", silent=True)
-    neither = world.place("weu-DS-AKV-{}-qa-1", silent=True)
-    for place in (dev, prod, neither):
-        place.vault.set_secret("key", value())
-    nowhere = world.stack.folder / "nowhere.kubeconfig"
-    nowhere.write_text(kubeconfig("https://127.0.0.1:1", world.stack.authority.pem, "token"))
-    clusters = (
-        f'[{{"name": "one", "match": {{"stage": "DEV"}}, '
-        f'"kubeconfig": "{world.stack.app_kubeconfig}"}},'
-        f' {{"name": "two", "match": {{"stage": "p*"}}, "kubeconfig": "{nowhere}"}}]'
-    )
-    with world.app(dev, prod, neither, SYNC_CLUSTERS=clusters) as app:
-        answer = app.post("/api/resync", {"all": True})
-    assert answer.status == 503
-    outcomes = answer.body["outcomes"]
-    assert isinstance(outcomes, list)
-    assert {each["vault"]: each.get("reason") for each in outcomes} == {
-        dev.name: None,
-        prod.name: "ClusterUnreachable",
-        neither.name: "NoCluster",
-    }
-    assert dev.data() == dev.wanted()
-    assert prod.data() is None
 
 
 def test_a_kubeconfig_that_is_no_good_is_told(world: World) -> None:

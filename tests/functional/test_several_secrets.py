@@ -17,9 +17,9 @@ from tests.functional.secrets_held import (
     watched,
 )
 from tests.functional.world import World, changes, outcome
+from tests.kit.chains import chain_of, pfx, text_of
 from tests.leaks.dye import value
 from tests.leaks.search import leaks
-from tests.unit.chains import chain_of, pfx, text_of
 
 
 def test_a_secret_of_its_own_by_event(world: World) -> None:
@@ -34,25 +34,6 @@ def test_a_secret_of_its_own_by_event(world: World) -> None:
     assert web.labels() == place.labels()
     assert kind(web) == "Opaque"
     assert_quiet(world, place, web)
-
-
-def test_an_event_costs_one_get_wherever_its_secret_is(world: World) -> None:
-    """A new version of what is in another Secret: one get, two Secret reads, one write."""
-    place = world.place()
-    web = other(world, place, "keyvault-project-web")
-    tags = {"k8s-secret": "web", "k8s-expand": "json"}
-    place.vault.set_secret("login", json.dumps({"user": value()}), tags=tags)
-    world.settle()
-    place.vault.reset_requests()
-    place.stack.cluster.requests.reset()
-    user = value()
-    place.vault.set_secret("login", json.dumps({"user": user}), tags=tags)
-    world.settle()
-    assert web.data() == {"user": user}
-    assert place.vault.requests() == {"get": 1}
-    requests = place.stack.cluster.requests
-    assert requests.count("get", "secrets") == 2
-    assert requests.count("patch", "secrets") == 1
 
 
 def test_a_quiet_pass_over_every_shape_fetches_nothing(world: World) -> None:
@@ -119,52 +100,6 @@ def test_a_move_never_leaves_both_places_without_it(
     assert_quiet(world, place, web, api)
 
 
-def test_two_secrets_change_places(world: World) -> None:
-    """Two that take each other's Secret in one pass arrive, and neither is ever missing."""
-    place = world.place()
-    web = other(world, place, "keyvault-project-web")
-    there = {"k8s-secret": "web"}
-    first = place.vault.set_secret("a", value()).value
-    second = place.vault.set_secret("b", value(), tags=there).value
-    world.settle()
-    place.vault.update("a", tags=there)
-    place.vault.update("b", tags={})
-    with never_missing(place, first), never_missing(place, second):
-        assert world.resync(place).status == 200
-    assert (place.data(), web.data()) == ({"b": second}, {"a": first})
-    assert_quiet(world, place, web)
-
-
-def test_two_secrets_change_places_under_one_key(world: World) -> None:
-    """Where both also have the same key, one pass exchanges the values."""
-    place = world.place()
-    web = other(world, place, "keyvault-project-web")
-    here, there = {"k8s-key": "K"}, {"k8s-key": "K", "k8s-secret": "web"}
-    first = place.vault.set_secret("a", value(), tags=here).value
-    second = place.vault.set_secret("b", value(), tags=there).value
-    world.settle()
-    place.vault.update("a", tags=there)
-    place.vault.update("b", tags=here)
-    assert world.resync(place).status == 200
-    assert (place.data(), web.data()) == ({"K": second}, {"K": first})
-    assert_quiet(world, place, web)
-
-
-def test_a_key_is_taken_over_from_one_that_moves_away(world: World) -> None:
-    """One pass moves a secret to another Secret and gives its key to another secret."""
-    place = world.place()
-    web = other(world, place, "keyvault-project-web")
-    first = place.vault.set_secret("a", value(), tags={"k8s-key": "K"}).value
-    second = place.vault.set_secret("b", value(), tags={"k8s-key": "L"}).value
-    world.settle()
-    place.vault.update("a", tags={"k8s-key": "K", "k8s-secret": "web"})
-    place.vault.update("b", tags={"k8s-key": "K"})
-    with never_missing(place, first), never_missing(place, second):
-        assert world.resync(place).status == 200
-    assert (place.data(), web.data()) == ({"K": second}, {"K": first})
-    assert_quiet(world, place, web)
-
-
 def test_a_move_that_fails_leaves_all_where_it_was(world: World) -> None:
     """Where the new Secret is refused the old place keeps its key, and the next pass moves it."""
     place = world.place()
@@ -182,37 +117,6 @@ def test_a_move_that_fails_leaves_all_where_it_was(world: World) -> None:
         web = other(world, place, "keyvault-project-web")
         assert world.resync(place).status == 200
     assert (place.data(), web.data()) == ({"stays": newer}, {"moves": made.value})
-
-
-def test_a_dry_run_of_a_move_tells_both_ends(world: World) -> None:
-    """A dry run says what comes and what goes, and writes neither."""
-    place = world.place()
-    web = other(world, place, "keyvault-project-web")
-    place.vault.set_secret("moves", value())
-    world.settle()
-    revision = place.revision()
-    place.vault.update("moves", tags={"k8s-secret": "web"})
-    answer = world.resync(place, dry_run=True)
-    listed = outcome(answer)["changes"]
-    assert isinstance(listed, list)
-    assert sorted(change["action"] for change in listed) == ["create", "remove"]
-    assert (place.revision(), web.data()) == (revision, None)
-
-
-def test_what_is_gone_leaves_its_own_secret(world: World) -> None:
-    """A deleted secret's keys leave its Secret, which stays and is filled by the next one."""
-    place = world.place()
-    web = other(world, place, "keyvault-project-web")
-    place.vault.set_secret("plain", value())
-    place.vault.set_secret("token", value(), tags={"k8s-secret": "web"})
-    world.settle()
-    place.vault.delete("token")
-    assert world.resync(place).status == 200
-    assert (place.data(), web.data()) == ({"plain": place.wanted()["plain"]}, {})
-    assert_quiet(world, place, web)
-    again = place.vault.set_secret("other", value(), tags={"k8s-secret": "web"}).value
-    world.settle()
-    assert web.data() == {"other": again}
 
 
 def test_what_somebody_did_to_another_secret_is_repaired(world: World) -> None:

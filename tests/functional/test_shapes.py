@@ -12,8 +12,8 @@ import pytest
 from local.event_grid import Faults
 from tests.functional.secrets_held import Tags, assert_quiet, kind, other, raw
 from tests.functional.world import World, changes, outcome
+from tests.kit.chains import PEM, PKCS12, chain_of, key_pem, pem, pfx, text_of
 from tests.leaks.dye import value
-from tests.unit.chains import PEM, PKCS12, chain_of, key_pem, pem, pfx, text_of
 
 
 def object_of(form: str, user: str, password: str) -> str:
@@ -55,26 +55,6 @@ def test_a_member_that_is_gone_takes_its_key_along(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tags", "keys"),
-    [
-        ({"k8s-path": "db.login.password"}, ["config"]),
-        ({"k8s-path": "db.login.password", "k8s-key": "PASSWORD"}, ["PASSWORD"]),
-        ({"k8s-path": "db.login"}, ["password"]),
-        ({"k8s-path": "db.login", "k8s-key": "DB"}, ["DB_password"]),
-    ],
-)
-@pytest.mark.parametrize("form", ["json", "yaml"])
-def test_a_path_takes_a_part(world: World, form: str, tags: Tags, keys: list[str]) -> None:
-    """A path leads to one member, which takes the secret's name or k8s-key, or to several."""
-    place = world.place()
-    secret = value()
-    tree = json.dumps({"db": {"login": {"password": secret}, "host": "h"}, "db.login": "no"})
-    place.vault.set_secret("config", tree, tags={"k8s-expand": form, **tags})
-    world.settle()
-    assert place.data() == dict.fromkeys(keys, secret)
-
-
-@pytest.mark.parametrize(
     ("encoding", "encode"),
     [
         ("base64", lambda blob: base64.encodebytes(blob).decode()),
@@ -113,22 +93,6 @@ def test_tags_decide_whether_and_under_which_key(world: World) -> None:
         assert_quiet(world, place)
 
 
-def test_a_version_without_its_tags_is_refused(world: World) -> None:
-    """A version set without the tags of the former one arrives when that is said to be meant."""
-    place = world.place()
-    good = value()
-    place.vault.set_secret("a", good, tags={"k8s-key": "A"})
-    world.settle()
-    lost = place.vault.set_secret("a", value())
-    world.settle()
-    refused = world.resync(place)
-    assert (refused.status, outcome(refused)["reason"]) == (422, "TagsLost")
-    assert place.data() == {"A": good}
-    place.vault.update("a", lost.version, tags={"k8s-sync": "true"})
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
-
-
 def login(user: str, password: str) -> str:
     """Encode a log-in as registries have it."""
     return base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -149,22 +113,6 @@ def test_a_registry_login_becomes_a_pull_secret(world: World) -> None:
         config = json.loads(raw(pull)[".dockerconfigjson"])
         assert config["auths"]["shop.azurecr.io"]["auth"] == login(user, password)
     assert_quiet(world, place, pull)
-
-
-@pytest.mark.parametrize("form", ["plain", "json"])
-def test_a_login_becomes_basic_auth(world: World, form: str) -> None:
-    """user:password, or an object of both, has the two keys that the type needs."""
-    place = world.place()
-    basic = other(world, place, "keyvault-project-login")
-    user, password = value(), value()
-    given = {
-        "plain": f"{user}:{password}\n",
-        "json": json.dumps({"username": user, "password": password}),
-    }
-    place.vault.set_secret("Login", given[form], tags={"k8s-type": "basic-auth"})
-    world.settle()
-    assert kind(basic) == "kubernetes.io/basic-auth"
-    assert basic.data() == {"username": user, "password": password}
 
 
 def test_a_private_key_becomes_ssh_auth(world: World) -> None:
@@ -275,8 +223,7 @@ def test_one_bad_secret_holds_back_no_other(
     assert word in message
     assert place.data() == place.wanted() | {"bad": good}
     place.vault.update("bad", tags={})
-    assert world.resync(place).status == 200
-    assert place.data() == place.wanted()
+    world.bring(place)
 
 
 def test_a_bad_secret_of_a_new_vault_is_left_out(world: World) -> None:

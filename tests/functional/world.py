@@ -69,6 +69,24 @@ class World(App):
             self.stack.bind(place.namespace, *{each.secret for each in (place, *beside)})
         return place
 
+    def filled(
+        self,
+        *secrets: str,
+        name: str = "weu-DS-AKV-{}-dev-1",
+        age: float = 0.0,
+        silent: bool = False,
+        namespace: bool = True,
+    ) -> Place:
+        """Make a vault of these secrets."""
+        place = self.place(name, age=age, silent=silent, namespace=namespace)
+        place.renew(*secrets)
+        return place
+
+    def bring(self, place: Place) -> None:
+        """Resync a vault, whose Secret is in step then."""
+        assert self.resync(place).status == 200
+        assert place.data() == place.wanted()
+
     def settle(self) -> None:
         """Wait until every event has been delivered and answered."""
         assert self.stack.settle(PATIENCE_SECONDS)

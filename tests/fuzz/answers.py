@@ -37,9 +37,9 @@ from sync.reconcile.ownership import claim, taken
 from tests.fuzz.canned import CannedClusters, canned_transport, canned_vaults, resource_manager
 from tests.fuzz.channels import NAMING, SUBSCRIPTION
 from tests.fuzz.target import Target, fields_of, text_of, written
+from tests.kit.fakes import target_of, vault_name
+from tests.kit.scripted import soon
 from tests.leaks.dye import PLANTED
-from tests.unit.fakes import target_of, vault_name
-from tests.unit.scripted import soon
 
 PLACE = target_of(vault_name())
 RECORDS = {

@@ -1,12 +1,10 @@
 """The adapters over answers that are given, in process: nothing is sent and nothing is slept."""
 
-import time
 from collections.abc import Mapping
 from io import BytesIO
 from unittest.mock import patch
 
 import requests
-from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import RequestsTransport
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
@@ -18,6 +16,7 @@ from sync.adapters.azure.resource_manager import ResourceManager
 from sync.adapters.kubernetes.client import Clusters
 from sync.adapters.kubernetes.connection import Answer, Call
 from sync.core.ports import Deadline
+from tests.kit.tokens import Token
 
 
 class CannedClusters(Clusters):
@@ -45,12 +44,6 @@ class _Canned(HTTPAdapter):
         return self.build_response(request, raw)
 
 
-class _Token:
-    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
-        """Return one."""
-        return AccessToken("t", int(time.time()) + 3600)
-
-
 def _session(status: int, headers: Mapping[str, str], body: bytes) -> requests.Session:
     session = requests.Session()
     for scheme in ("https://", "http://"):
@@ -73,11 +66,11 @@ def canned_vaults(status: int, headers: Mapping[str, str], body: bytes) -> KeyVa
     """Return vaults that always answer so."""
     transport = canned_transport(status, headers, body)
     with patch.object(key_vault, "azure_transport", lambda _session: transport):
-        return KeyVaults(_Token(), "vault.azure.net")
+        return KeyVaults(Token(), "vault.azure.net")
 
 
 def resource_manager(status: int, headers: Mapping[str, str], body: bytes) -> ResourceManager:
     """Return a resource manager that always answers so."""
     transport = canned_transport(status, headers, body)
     with patch.object(arm, "azure_transport", lambda _session: transport):
-        return ResourceManager(_Token())
+        return ResourceManager(Token())

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fuzz.target import Target, check, written
 from tests.fuzz.targets import TARGETS, ids
-from tests.unit.bundles import KEY, bag, bundle, new_mac, plain
+from tests.kit.bundles import KEY, bag, bundle, new_mac, plain
 
 REPEATED = (
     b"[", b"{", b'{"a":', b'[{"a":', b"(", b'"', b"'", b"\\", b"\\n", b"\n", b"\r", b" ", b"\t",

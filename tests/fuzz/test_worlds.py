@@ -3,35 +3,29 @@
 import json
 import re
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.app.registry import VaultRegistry
 from sync.app.requests import parse_resync
 from sync.app.use_cases import App
-from sync.app.work_queue import Threads, WorkQueue
 from sync.core.errors import Malformed, NotOurs, SyncError
-from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Converged, VaultName
-from sync.core.ports import Deadline, Known
-from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Converged
 from sync.http_api.convert import outcome_of, outcomes_of
 from sync.http_api.dataclass_json import to_json
 from sync.projection.rules import KeyStyle, Rules
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType
-from sync.reconcile.request import ReconcileRequest, ReconcileResult
 from tests.fuzz.channels import CLOUD, DATA, GRID, SUBSCRIPTION
 from tests.fuzz.target import fields_of, text_of, unquoted
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.values import TARGETS as VALUES
+from tests.kit.apps import app_of
+from tests.kit.fakes import vault_name
+from tests.kit.world import World
 from tests.leaks.dye import PLANTED
-from tests.unit.fakes import vault_name
-from tests.unit.world import World
 
-NAMING = Naming(re.compile(DEFAULT_PATTERN, re.IGNORECASE | re.ASCII))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
@@ -50,38 +44,9 @@ ENOUGH = settings(max_examples=60, deadline=None)
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # the library warns of odd bundles
 
 
-class ListedVaults:
-    """The directory of one vault."""
-
-    def __init__(self, vault: VaultName) -> None:
-        self._vault = vault
-
-    def known(self, _deadline: Deadline) -> Known:
-        """Return it."""
-        return Known((self._vault,))
-
-    def is_gone(self, _vault: str, _deadline: Deadline) -> bool:
-        """Deny that any is."""
-        return False
-
-
-def app_of(world: World) -> App:
+def app(world: World) -> App:
     """Return the app over that world."""
-
-    def reconcile(
-        work: ReconcileRequest, deadline: Deadline, fetchers: Executor
-    ) -> ReconcileResult:
-        return world.reconciler.reconcile(work, deadline, fetchers)
-
-    return App(
-        NAMING,
-        VaultRegistry(NAMING, ListedVaults(world.vault), [world.vault]),
-        frozenset({SUBSCRIPTION}),
-        WorkQueue(reconcile, world.clock, Threads(lanes=1, passes=1, fetchers=1, readers=1)),
-        world.cluster,
-        world.clock,
-        world.reconciler.look,
-    )
+    return app_of(world.reconciler, world.vault, subscriptions=frozenset({SUBSCRIPTION}))
 
 
 @st.composite
@@ -102,7 +67,7 @@ def events(draw: st.DrawFn) -> str:
 def test_an_event_that_is_not_taken_touches_nothing(payload: str) -> None:
     """No vault is read, no Secret is read or written, and what is told holds nothing but names."""
     world = World.in_step("db-url")
-    (pending,) = app_of(world).event(payload)
+    (pending,) = app(world).event(payload)
     told = pending.outcome.result(timeout=20)
     json.dumps(to_json(outcome_of(told))).encode()
     if isinstance(told, Converged):
@@ -126,7 +91,7 @@ def test_a_request_that_is_refused_touches_nothing(body: bytes) -> None:
     """What is malformed or means no vault of ours comes to a SyncError before anything is read."""
     world = World.in_step("db-url")
     try:
-        outcomes = list(app_of(world).resync(parse_resync(body)))
+        outcomes = list(app(world).resync(parse_resync(body)))
     except (Malformed, NotOurs):
         outcomes = []
         assert not world.wire.calls
@@ -168,7 +133,7 @@ def test_whatever_is_stored_is_in_or_its_failure_is_told(
         if name.lower() != "good":
             world.vaults.put(world.vault, name, value, tags=wanted)
     done = world.sweep()
-    told = to_json(outcomes_of(app_of(world).resync(parse_resync(b'{"all": true}'))))
+    told = to_json(outcomes_of(app(world).resync(parse_resync(b'{"all": true}'))))
     assert "Bug" not in json.dumps(told)
     assert PLANTED not in json.dumps(told)
     assert ANYWHERE not in unquoted(json.dumps(told))

@@ -14,8 +14,7 @@ from sync.projection.rules import KeyStyle, Pattern, Rules, StagePrefixes
 from sync.projection.secret_types import Built, build
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType, read_tags
 from tests.fuzz.target import Target, fields_of, text_of, written
-from tests.leaks.dye import PLANTED
-from tests.unit.bundles import (
+from tests.kit.bundles import (
     HOSTILE,
     KEY,
     LEAF,
@@ -28,7 +27,7 @@ from tests.unit.bundles import (
     plain,
     shrouded,
 )
-from tests.unit.chains import (
+from tests.kit.chains import (
     PEM,
     PKCS12,
     bare_pfx,
@@ -41,7 +40,8 @@ from tests.unit.chains import (
     sequence,
     tlv,
 )
-from tests.unit.fakes import target_of, vault_name
+from tests.kit.fakes import target_of, vault_name
+from tests.leaks.dye import PLANTED
 
 NAME = "db-url"
 RULES = (

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from sync.core.model import Target, VaultName
 from sync.doctor import remedies
 from tests.contract.api_servers import APPLY, JSON, MERGE, Account, Answer, ApiServer
 from tests.contract.conftest import actual_server, api_server, emulated_server, namespace
+from tests.kit.waiting import wait_until
 
 __all__ = ["actual_server", "api_server", "emulated_server", "namespace"]
 
@@ -28,7 +28,6 @@ OURS = "keyvault-project"
 TARGET = Target(
     VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1), "main", "shop-dev", OURS
 )
-SECONDS = 20.0
 
 needs_kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
 
@@ -144,10 +143,7 @@ class Tenant:
 
     def until_may_read(self, path: str) -> None:
         """Wait until the server goes by the Role."""
-        end = time.monotonic() + SECONDS
-        while self.ask("GET", path).status == 403:
-            assert time.monotonic() < end, "the Role never takes effect"
-            time.sleep(0.02)
+        wait_until(lambda: self.ask("GET", path).status != 403)
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
-"""What every kind of test stands on: a vault with its Secrets, the app, and how to wait for both.
+"""What every kind of test stands on: worlds, scripted servers, chains of calls and certificates.
 
-`Site` is the seam: what a test says of a vault and its Secrets, whatever stands behind them.
-`EmulatedSite` has the emulators of this process behind it, `StackSite` the whole stack.
+`World` is the core over vaults and a cluster in memory (`fakes`). `Site` is a vault and its
+Secrets whatever stands behind them: the emulators of this process, or the whole stack.
 """

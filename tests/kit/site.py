@@ -14,6 +14,7 @@ from local.kubernetes.status import ApiError
 from local.stack import SUBSCRIPTION, Stack
 from tests.kit.events import new_version
 from tests.kit.waiting import PATIENCE_SECONDS
+from tests.leaks.dye import value
 
 OWN = "keyvault-project"
 
@@ -65,6 +66,11 @@ class EmulatedSite(Site):
     def name(self) -> str:
         """The vault's name as the app's answers have it."""
         return self.vault.name.lower()
+
+    def renew(self, *names: str) -> None:
+        """Set new versions of these, each of a value of its own."""
+        for name in names:
+            self.vault.set_secret(name, value())
 
     @override
     def put(self, name: str, value: str, **tags: str) -> str:

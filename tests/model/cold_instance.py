@@ -10,11 +10,11 @@ from sync.core.errors import SyncError
 from sync.core.model import Hint, SecretName, Target, VaultName
 from sync.core.ports import Deadline, Known
 from sync.reconcile.request import ReconcileRequest
+from tests.kit.schedules import Schedule, schedules
 from tests.model.actors import Actor
 from tests.model.real import SUBSCRIPTION, Real
 from tests.model.steps import real_app
 from tests.model.world import NAMESPACES, OWN, Broken, World
-from tests.unit.schedules import Schedule, schedules
 
 RIVAL = "neu-DS-AKV-shop-dev-1"
 _SECRET = (NAMESPACES[0], OWN[0])

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tests.kit.schedules import schedules
 from tests.model.cold_instance import ColdInstance
 from tests.model.killers import MOVED_BACK, ORDERS
 from tests.model.steps import Edit, History, Remove, Retag, Run, Set, Step, Tick, Together
-from tests.unit.schedules import schedules
 
 
 @dataclass(frozen=True, slots=True)

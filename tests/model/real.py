@@ -1,6 +1,5 @@
 """The real app, its real clients over a wire inside the process, once for all histories."""
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,24 +7,21 @@ from typing import Protocol
 from unittest import mock
 
 import requests
-from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import RequestsTransport
 
 from local.kubernetes.credentials import kubeconfig
 from sync.adapters.azure.key_vault import KeyVaults
-from sync.adapters.azure.listed_vaults import ListedVaults
 from sync.adapters.kubernetes.client import Clusters
 from sync.adapters.kubernetes.cluster_config import ClusterConfig, KubeconfigText
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
-from sync.app.registry import VaultRegistry
 from sync.app.use_cases import App
-from sync.app.work_queue import Threads, WorkQueue
 from sync.core.model import Target, VaultName
 from sync.core.ports import Deadline
-from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from sync.reconcile.reconciler import Reconciler
+from tests.kit.apps import NAMING, app_of
+from tests.kit.fakes import Inline, no_wait_turns
+from tests.kit.tokens import Token
 from tests.model.inside import Answered, Sent, pool_class
-from tests.unit.fakes import Inline, no_wait_turns
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 VAULTS = ("weu-DS-AKV-shop-dev-1", "weu-DS-AKV-shop-dev-2", "weu-DS-AKV-till-dev-1")
@@ -73,11 +69,6 @@ class Wire:
         self.world.sleep(seconds)
 
 
-class _Credential:
-    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
-        return AccessToken(TOKEN, int(time.time()) + 86_400)
-
-
 @dataclass(frozen=True, slots=True)
 class Real:
     """The app's parts, as the bootstrap puts them together."""
@@ -96,8 +87,7 @@ class Real:
 
 def build(wire: Wire) -> Real:
     """Build the app on real clients whose pools of connections lead to the wire."""
-    naming = Naming(re.compile(DEFAULT_PATTERN, re.IGNORECASE))
-    vaults = tuple(naming.vault(name) for name in VAULTS)
+    vaults = tuple(NAMING.vault(name) for name in VAULTS)
     pools = {"https": pool_class(wire.carry)}
     text = kubeconfig(f"https://{CLUSTER_HOST}", b"", TOKEN)
     with (
@@ -105,36 +95,23 @@ def build(wire: Wire) -> Real:
         mock.patch("sync.adapters.azure.key_vault.azure_transport", _transport(wire.sleep)),
     ):
         clusters = Clusters([ClusterConfig("default", KubeconfigText(text))])
-        key_vaults = KeyVaults(_Credential(), "vault.azure.net", now=wire.now, clock=wire.now)
+        key_vaults = KeyVaults(Token(TOKEN), "vault.azure.net", now=wire.now, clock=wire.now)
         cluster = KubernetesSecrets(clusters)
-        _open(key_vaults, cluster, naming, vaults)
+        _open(key_vaults, cluster, vaults)
     reconciler = Reconciler(key_vaults, cluster, wire.now, turns=no_wait_turns)
-    threads = Threads(lanes=1, passes=1, fetchers=1, readers=1)  # one at a time: it can be repeated
-    queue = WorkQueue(reconciler.reconcile, wire.now, threads)
-    known = [vaults[:number] for number in range(1, len(vaults) + 1)]
     apps = [
-        App(
-            naming=naming,
-            registry=VaultRegistry(naming, ListedVaults(some), some),
-            subscriptions=frozenset({SUBSCRIPTION}),
-            work_queue=queue,
-            cluster=cluster,
-            clock=wire.now,
-            look=reconciler.look,
-        )
-        for some in known
+        app_of(reconciler, *vaults[:number], subscriptions=frozenset({SUBSCRIPTION}))
+        for number in range(1, len(vaults) + 1)
     ]
-    return Real(wire, apps, reconciler, [naming.target(vault) for vault in vaults])
+    return Real(wire, apps, reconciler, [NAMING.target(vault) for vault in vaults])
 
 
-def _open(
-    key_vaults: KeyVaults, cluster: KubernetesSecrets, naming: Naming, vaults: Sequence[VaultName]
-) -> None:
+def _open(key_vaults: KeyVaults, cluster: KubernetesSecrets, vaults: Sequence[VaultName]) -> None:
     """Meet each vault's first challenge and make each connection, before any history."""
     deadline = Deadline.after(_SECONDS, time.monotonic)
     for vault in vaults:
         key_vaults.list(vault, deadline)
-        cluster.read(naming.target(vault), deadline)
+        cluster.read(NAMING.target(vault), deadline)
 
 
 def _transport(

@@ -16,13 +16,13 @@ from sync.app.events import Changed, parse
 from sync.core.errors import SyncError
 from sync.core.model import Converged, Hint, SecretName, Target
 from sync.reconcile.request import ReconcileRequest
+from tests.kit.schedules import Choices, Schedule
 from tests.model.actors import Actor, Fate, Killed
 from tests.model.agreement import check
 from tests.model.real import SUBSCRIPTION, Real, Wire, build
 from tests.model.values import MARKER, Shape
 from tests.model.watch import STATE, Watch
 from tests.model.world import Broken, Kept, World
-from tests.unit.schedules import Choices, Schedule
 
 if TYPE_CHECKING:
     from local.kubernetes.documents import Document

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import re
 import subprocess
 import sys
 import threading
@@ -17,8 +16,7 @@ from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import RequestsTransport
 
 from local.authority import Authority
-from local.proxy import Proxy
-from local.serving import LOOPBACK, Servers
+from local.serving import Servers
 from sync.adapters.azure.aks import managed_cluster_endpoint, resource_id
 from sync.adapters.azure.resource_graph import ResourceGraph
 from sync.adapters.azure.resource_manager import (
@@ -30,10 +28,11 @@ from sync.adapters.azure.resource_manager import (
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import VaultName
 from sync.core.ports import Deadline, Known
-from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from tests.kit.apps import NAMING
+from tests.kit.errors import raises
+from tests.kit.scripted import Answer, Hosts, Request, Scripted, behind_proxy, said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.scripted import Answer, Request, Scripted, said, soon
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 CLUSTER = (
@@ -41,7 +40,6 @@ CLUSTER = (
     "/Microsoft.ContainerService/managedClusters/aks_weu-dev"
 )
 QUESTION = Question("/providers/Some.Thing/list", "2024-01-01", "Grant it.", "Correct it.")
-NAMING = Naming(re.compile(DEFAULT_PATTERN))
 VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
 OTHER = VaultName("weu-ds-akv-shop-dev-2", "weu", "shop", "dev", 2)
 SILENT = "silent.azure.net"
@@ -85,26 +83,13 @@ async def never(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> 
 
 
 @pytest.fixture
-def server(
-    servers: Servers, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Scripted]:
+def server(servers: Servers, authority: Authority, tmp_path: Path) -> Iterator[Scripted]:
     """Serve a script at the public cloud's host, and a silence at another."""
-    scripted, proxy = Scripted(), Proxy()
-    ports = [
-        servers.serve(scripted.app(), authority.server_context(PUBLIC_CLOUD)),
-        servers.listen(never),
-        servers.listen(proxy.handle),
-    ]
-    proxy.route(PUBLIC_CLOUD, ports[0])
-    proxy.route(SILENT, ports[1])
-    ca = tmp_path / "ca.pem"
-    ca.write_bytes(authority.pem)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca))
-    monkeypatch.setenv("HTTPS_PROXY", f"http://{LOOPBACK}:{ports[2]}")
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    yield scripted
-    for port in reversed(ports):
-        servers.stop(port)
+    scripted, silence = Scripted(), servers.listen(never)
+    hosts: Hosts = {PUBLIC_CLOUD: scripted.app(), SILENT: silence}
+    with behind_proxy(servers, authority, tmp_path, hosts):
+        yield scripted
+    servers.stop(silence)
 
 
 @pytest.fixture
@@ -326,9 +311,8 @@ def test_a_kubeconfig_that_leads_nowhere(
 ) -> None:
     """What cannot be used is not AKS's, and nothing of it is quoted."""
     server.answers = [answer]
-    with pytest.raises(Transient) as caught:
+    with raises(Transient, "ResourceManagerAnswerBroken") as caught:
         managed_cluster_endpoint(arm, CLUSTER, soon())
-    assert caught.value.reason == "ResourceManagerAnswerBroken"
     assert leaks(said(caught.value)) == []
 
 

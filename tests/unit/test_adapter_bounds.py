@@ -16,7 +16,6 @@ from aiohttp import web
 from local.authority import Authority
 from local.faults import Fault
 from local.kubernetes import kubeconfig
-from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
 from sync.adapters.azure.key_vault import KeyVaults
 from sync.adapters.kubernetes.client import Clusters
@@ -26,9 +25,10 @@ from sync.adapters.wire import bounded_body as body
 from sync.adapters.wire.retry_after import retry_after
 from sync.core.errors import SyncError, Transient
 from sync.telemetry import quiet_sdks
+from tests.kit.scripted import behind_proxy, soon
+from tests.kit.tokens import Token
 from tests.leaks.dye import PLANTED
-from tests.unit.scripted import soon
-from tests.unit.test_adapter_key_vault import BUNDLE, VAULT, Token, challenge
+from tests.unit.test_adapter_key_vault import BUNDLE, VAULT, challenge
 from tests.unit.test_adapter_kubernetes import TARGET
 
 type Ask = Callable[[float], object]
@@ -37,13 +37,12 @@ _MIB = 1 << 20
 
 
 @pytest.fixture(params=["vault", "cluster"])
-def ask(  # noqa: PLR0913, PLR0917 - fixtures
+def ask(
     request: pytest.FixtureRequest,
     fault: Fault,
     servers: Servers,
     authority: Authority,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Ask]:
     """Return a call within so many seconds to a server that has a fault."""
 
@@ -59,14 +58,6 @@ def ask(  # noqa: PLR0913, PLR0917 - fixtures
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
     port = servers.serve(app, authority.server_context("*.vault.azure.net", LOOPBACK))
-    proxy = Proxy()
-    proxy.route("*.vault.azure.net", port)
-    way = servers.listen(proxy.handle)
-    ca = tmp_path / "ca.pem"
-    ca.write_bytes(authority.pem)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca))
-    monkeypatch.setenv("HTTPS_PROXY", f"http://{LOOPBACK}:{way}")
-    monkeypatch.setenv("NO_PROXY", LOOPBACK)
     config = kubeconfig(f"https://{LOOPBACK}:{port}", authority.pem, "t")
     clusters = Clusters([ClusterConfig("main", KubeconfigText(config))])
     vaults = KeyVaults(Token(), "vault.azure.net")
@@ -74,10 +65,10 @@ def ask(  # noqa: PLR0913, PLR0917 - fixtures
         "vault": lambda seconds: vaults.get(VAULT, "db-url", soon(seconds)),
         "cluster": lambda seconds: KubernetesSecrets(clusters).read(TARGET, soon(seconds)),
     }
-    yield calls[request.param]
+    with behind_proxy(servers, authority, tmp_path, {"*.vault.azure.net": port}):
+        yield calls[request.param]
     vaults.close()
     clusters.close()
-    servers.stop(way)
     servers.stop(port)
 
 

@@ -18,9 +18,9 @@ from local.serving import LOOPBACK, Servers
 from sync.adapters.azure.credential_errors import Credential
 from sync.adapters.azure.identity import log_in
 from sync.core.errors import Permanent, SyncError, Transient
+from tests.kit.scripted import Answer, Scripted, said
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.scripted import Answer, Scripted, said, scripted_servers
 
 SCOPE = "https://vault.azure.net/.default"
 AZURE_VARIABLES = (
@@ -34,13 +34,6 @@ AZURE_VARIABLES = (
     "IDENTITY_HEADER",
     "MSI_ENDPOINT",
 )
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    """One loop for all servers of this module."""
-    with scripted_servers() as servers:
-        yield servers
 
 
 @pytest.fixture

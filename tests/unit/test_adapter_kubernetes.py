@@ -1,12 +1,11 @@
 """The cluster's port against every answer that an API server, or something in its place, gives."""
 
-import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from local.authority import Authority
 from local.serving import LOOPBACK, Servers
@@ -15,9 +14,10 @@ from sync.adapters.kubernetes.cluster_config import ClusterConfig, KubeconfigFil
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
 from sync.core.model import Desired, Target, VaultName
+from tests.kit.kubeconfigs import document, encoded
+from tests.kit.scripted import Answer, Scripted, said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.scripted import Answer, Scripted, said, soon
 
 VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
 TARGET = Target(VAULT, "main", "shop-dev", "keyvault-project")
@@ -25,11 +25,6 @@ DESIRED = Desired({"password": PLANTED.encode()}, {"l": "1"}, {"keyvault-sync/st
 WHERE: dict[str, object] = {"namespace": "shop-dev", "name": "keyvault-project"}
 WRITTEN = {"kind": "Secret", "metadata": WHERE}
 WHOLE = {"kind": "Secret", "metadata": {**WHERE, "resourceVersion": "1"}, "type": "Opaque"}
-
-
-def encoded(text: str) -> str:
-    """Return the text as a Secret holds it."""
-    return base64.b64encode(text.encode()).decode()
 
 
 def status(
@@ -42,20 +37,20 @@ def status(
     return Answer(code, {**document, "reason": reason, "message": message, "details": details})
 
 
-def kubeconfig(path: Path, server: str, token: str, ca: bytes | None, **extra: object) -> None:
+_FORBIDDEN = 'secrets "keyvault-project" is forbidden: '
+
+
+def refused(code: int, message: str) -> Answer:
+    """Answer with a Status that has that message, as a cause too."""
+    answer = status(code, "Forbidden", "secrets", [{"message": message}])
+    assert isinstance(answer.body, dict)
+    return replace(answer, body=answer.body | {"message": message})
+
+
+def kubeconfig(path: Path, server: str, token: str, ca: bytes | None) -> None:
     """Write a kubeconfig of one context."""
-    cluster: dict[str, object] = {"server": server, **extra}
-    if ca:
-        cluster["certificate-authority-data"] = base64.b64encode(ca).decode()
-    document = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "c", "cluster": cluster}],
-        "users": [{"name": "u", "user": {"token": token}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "x",
-    }
-    path.write_text(yaml.safe_dump(document))
+    authority = {"certificate-authority-data": encoded(ca.decode())} if ca else {}
+    path.write_text(document({"token": token}, server=server, **authority))
 
 
 @pytest.fixture
@@ -224,22 +219,28 @@ def test_evict_nulls_the_keys(server: Scripted, cluster: KubernetesSecrets) -> N
 @pytest.mark.parametrize(
     "body",
     [
-        "<html>",
+        "",
+        f"<html>{PLANTED}",
         "{}",
+        f'{{"kind": "Secret", "data": {{"a": "{PLANTED}',
+        f'["{PLANTED}"]',
+        f'{{"kind": "{PLANTED}"}}',
+        '{"kind": "Secret", "metadata": [], "type": "Opaque"}',
+        '{"kind": "Secret", "metadata": {"resourceVersion": "1"}, "type": "T", "data": {"a": 1}}',
         WHOLE | {"metadata": {**WHERE, "name": "other", "resourceVersion": "1"}},
         WHOLE | {"metadata": {**WHERE, "namespace": "other", "resourceVersion": "1"}},
         WHOLE | {"kind": "ConfigMap"},
     ],
+    ids=range(11),
 )
-def test_a_write_is_done_when_the_answer_shows_it(
+def test_a_broken_answer_may_pass(
     server: Scripted, cluster: KubernetesSecrets, body: object
 ) -> None:
-    """A 200 that is not about the Secret comes from somebody who has written nothing."""
+    """A 200 that is not about the Secret comes from somebody who has neither read nor written."""
     server.answers = [Answer(200, body)]
     for write in (True, False):
         error = failure(cluster, write=write)
-        assert isinstance(error, Transient)
-        assert error.reason == "ClusterAnswerBroken"
+        assert (type(error), error.reason) == (Transient, "ClusterAnswerBroken")
 
 
 def test_absent_is_what_the_api_server_says(server: Scripted, cluster: KubernetesSecrets) -> None:
@@ -266,6 +267,7 @@ def test_absent_is_what_the_api_server_says(server: Scripted, cluster: Kubernete
         (status(500, "InternalError"), Transient, "ClusterUnavailable"),
         (Answer(503, PLANTED), Transient, "ClusterUnavailable"),
         (Answer(403, f"<html>{PLANTED}"), Permanent, "ClusterForbidden"),
+        (refused(403, f"{_FORBIDDEN}{PLANTED}"), Permanent, "ClusterForbidden"),
         (
             status(403, "Forbidden", "secrets", [{"reason": "NamespaceTerminating"}]),
             Permanent,
@@ -311,78 +313,64 @@ def test_403_quotes_the_authorizer(server: Scripted, cluster: KubernetesSecrets)
     assert (error.reason, words in error.message) == ("ClusterForbidden", True)
 
 
-def refused(code: int, message: str) -> Answer:
-    """Answer with a Status that has that message, as a cause too."""
-    causes = [{"message": message}]
-    return Answer(
-        code,
-        {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "reason": "Forbidden",
-            "message": message,
-            "details": {"name": "keyvault-project", "kind": "secrets", "causes": causes},
-        },
-    )
-
-
-_FORBIDDEN = 'secrets "keyvault-project" is forbidden: '
 _BY_POLICY = f"{_FORBIDDEN}ValidatingAdmissionPolicy 'p.x' with binding 'b' denied request: "
 
 
-@pytest.mark.parametrize("code", [403, 413, 422])
+_QUOTA, _WEBHOOK = "ResourceQuota few", "admission webhook w.example.com"
+
+
 @pytest.mark.parametrize(
-    ("message", "reason", "named"),
+    ("codes", "message", "reason", "named"),
     [
-        (f"{_BY_POLICY}no: {PLANTED}", "AdmissionDenied", "ValidatingAdmissionPolicy p.x"),
         (
+            (403, 413, 422),
+            f"{_BY_POLICY}no: {PLANTED}",
+            "AdmissionDenied",
+            "ValidatingAdmissionPolicy p.x",
+        ),
+        (
+            (403, 413, 422),
             f'admission webhook "w.example.com" denied the request: {PLANTED}',
             "AdmissionDenied",
-            "admission webhook w.example.com",
+            _WEBHOOK,
         ),
         (
+            (403, 413, 422),
             f"{_FORBIDDEN}exceeded quota: few, requested: count/secrets=1, {PLANTED}",
             "QuotaExceeded",
-            "ResourceQuota few",
+            _QUOTA,
+        ),
+        (  # a quota that was made just now refuses until it is counted
+            (403,),
+            f"{_FORBIDDEN}status unknown for quota: few, resources: x",
+            "ClusterUnavailable",
+            _QUOTA,
+        ),
+        (  # it may come back
+            (500,),
+            f'Internal error occurred: failed calling webhook "w.example.com": {PLANTED}',
+            "ClusterUnavailable",
+            _WEBHOOK,
         ),
     ],
-    ids=["policy", "webhook", "quota"],
+    ids=["policy", "webhook", "quota", "uncounted", "webhook down"],
 )
 def test_admission_is_told_from_rights(  # noqa: PLR0913, PLR0917 - a case and its fixtures
     server: Scripted,
     cluster: KubernetesSecrets,
-    code: int,
+    codes: tuple[int, ...],
     message: str,
     reason: str,
     named: str,
 ) -> None:
     """Who refuses is named; what it says is not shown, and the Role is not blamed."""
-    server.answers = [refused(code, message)]
-    error = failure(cluster)
-    assert (type(error), error.reason) == (Permanent, reason)
-    assert named in error.message
-    assert "create role" not in error.message
-
-
-def test_a_403_of_unknown_words_is_not_quoted(server: Scripted, cluster: KubernetesSecrets) -> None:
-    """Words that are neither the authorizer's nor admission's are not shown."""
-    server.answers = [refused(403, f"{_FORBIDDEN}{PLANTED}")]
-    assert failure(cluster).reason == "ClusterForbidden"
-
-
-def test_a_quota_without_a_count_may_pass(server: Scripted, cluster: KubernetesSecrets) -> None:
-    """A quota that was made just now refuses until it is counted."""
-    server.answers = [refused(403, f"{_FORBIDDEN}status unknown for quota: few, resources: x")]
-    assert isinstance(failure(cluster), Transient)
-
-
-def test_a_webhook_that_is_down_is_named(server: Scripted, cluster: KubernetesSecrets) -> None:
-    """It may come back, and the operator knows which it is."""
-    said = f'Internal error occurred: failed calling webhook "w.example.com": {PLANTED}'
-    server.answers = [refused(500, said)]
-    error = failure(cluster)
-    assert (type(error), error.reason) == (Transient, "ClusterUnavailable")
-    assert "admission webhook w.example.com" in error.message
+    kind = Transient if reason == "ClusterUnavailable" else Permanent
+    for code in codes:
+        server.answers = [refused(code, message)]
+        error = failure(cluster)
+        assert (type(error), error.reason) == (kind, reason)
+        assert named in error.message
+        assert "create role" not in error.message
 
 
 def test_a_cause_is_told_once(server: Scripted, cluster: KubernetesSecrets) -> None:
@@ -410,26 +398,6 @@ def test_retry_after_is_handed_on(server: Scripted, cluster: KubernetesSecrets) 
     assert isinstance(error, Transient)
     assert error.retry_after == 11
     assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "",
-        f"<html>{PLANTED}",
-        f'{{"kind": "Secret", "data": {{"a": "{PLANTED}',
-        f'["{PLANTED}"]',
-        f'{{"kind": "{PLANTED}"}}',
-        '{"kind": "Secret", "metadata": [], "type": "Opaque"}',
-        '{"kind": "Secret", "metadata": {"resourceVersion": "1"}, "type": "T", "data": {"a": 1}}',
-    ],
-    ids=range(7),
-)
-def test_a_broken_answer_may_pass(server: Scripted, cluster: KubernetesSecrets, body: str) -> None:
-    """A 200 that holds no Secret is neither an absent nor an empty Secret."""
-    server.answers = [Answer(200, body)]
-    error = failure(cluster, write=False)
-    assert (type(error), error.reason) == (Transient, "ClusterAnswerBroken")
 
 
 def test_half_an_answer_is_asked_for_again(server: Scripted, cluster: KubernetesSecrets) -> None:
@@ -478,10 +446,10 @@ def test_an_unknown_authority_is_refused(
     server: Scripted, cluster: KubernetesSecrets, config: Path
 ) -> None:
     """A server that the kubeconfig's authority did not sign for gets no token."""
-    document = yaml.safe_load(config.read_text())
-    stranger = base64.b64encode(Authority.create().pem).decode()
-    document["clusters"][0]["cluster"]["certificate-authority-data"] = stranger
-    config.write_text(yaml.safe_dump(document))
+    whole = json.loads(config.read_text())
+    stranger = encoded(Authority.create().pem.decode())
+    whole["clusters"][0]["cluster"]["certificate-authority-data"] = stranger
+    config.write_text(json.dumps(whole))
     error = failure(cluster, write=False)
     assert (type(error), error.reason) == (Transient, "ClusterUnreachable")
     assert "certificate authority" in error.message

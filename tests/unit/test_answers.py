@@ -34,8 +34,8 @@ from sync.http_api.dataclass_json import to_json
 from sync.http_api.http_status import http_status, retry_after
 from sync.reconcile.observed import ObservedSecret
 from tests.described import named
-from tests.unit.fakes import target_of, vault_name
-from tests.unit.world import World
+from tests.kit.fakes import target_of, vault_name
+from tests.kit.world import World
 
 TARGET = target_of(vault_name())
 PLACE = {"cluster": "default", "namespace": "shop-dev", "secret": "keyvault-project"}

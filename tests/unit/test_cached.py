@@ -12,7 +12,7 @@ from sync.adapters.kubernetes.login.tokens import Token
 from sync.core.errors import Transient
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
-from tests.unit.scripted import soon
+from tests.kit.scripted import soon
 
 OUTAGE = Transient(Reason.CREDENTIAL_UNAVAILABLE, "It is down.")
 

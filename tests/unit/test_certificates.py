@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 from sync.core.errors import Permanent
 from sync.projection.budget import CHEAP_ROUNDS, ParseBudget
 from sync.projection.certificates import Bundle, read_bundle
-from tests.unit.chains import (
+from tests.kit.chains import (
     PEM,
     PKCS12,
     Chain,

@@ -5,17 +5,16 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import pytest
 
-from sync.adapters.azure.listed_vaults import ListedVaults
-from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
 from sync.app.use_cases import App
-from sync.app.work_queue import Reconcile, WorkQueue
+from sync.app.work_queue import Reconcile
 from sync.cli.arguments import parse
 from sync.cli.commands import main, run
 from sync.cli.screen import Screen
@@ -27,31 +26,24 @@ from sync.core.model import (
     Action,
     Actual,
     Change,
-    Desired,
     Failed,
     Ignored,
-    ListedSecret,
     SecretName,
     Target,
-    Unserved,
-    VaultName,
-    VaultSecret,
 )
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
-from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from sync.http_api.answers import Statuses
 from sync.http_api.convert import outcomes_of, status_of
 from sync.http_api.dataclass_json import to_json
-from sync.reconcile.reconciler import Reconciler
+from sync.reconcile.reconciler import Reconciler, write_turns
 from sync.reconcile.request import ReconcileRequest, ReconcileResult
-from sync.reconcile.turn import Turn
+from tests.kit.apps import NAMING, app_of
+from tests.kit.fakes import Clock, FakeCluster, FakeVaults, Wire, vault_name
+from tests.kit.world import World
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.fakes import vault_name
-from tests.unit.world import World
 
-NAMING = Naming(re.compile(DEFAULT_PATTERN, re.IGNORECASE))
 SHOP, SHOP_2, BILLING = (
     "we-ds-akv-shop-prod-1",
     "we-ds-akv-shop-prod-2",
@@ -160,86 +152,27 @@ class Scripted:
         return told
 
 
-@dataclass
-class Secrets:
+class Secrets(FakeCluster):
     """The clusters' Secrets by vault; one that is an error cannot be read."""
 
-    secrets: dict[str, Actual | SyncError] = field(default_factory=dict)
+    def __init__(self, actuals: Mapping[str, Actual | SyncError] = MappingProxyType({})) -> None:
+        super().__init__(Wire())
+        self._actuals = actuals
 
     def read(self, target: Target, deadline: Deadline) -> Actual | None:
         """Look the Secret up."""
         deadline.remaining()
-        actual = self.secrets.get(target.vault.text)
+        actual = self._actuals.get(target.vault.text)
         if isinstance(actual, SyncError):
             raise actual
         return actual
 
-    def apply(
-        self, target: Target, desired: Desired, resource_version: str, deadline: Deadline
-    ) -> None:
-        """Replace the Secret."""
-        del deadline
-        self.secrets[target.vault.text] = Actual(
-            resource_version + "0",
-            "Opaque",
-            immutable=False,
-            data=desired.data,
-            labels=desired.labels,
-            annotations=desired.annotations,
-            owned=frozenset(desired.data),
-            owns_state=True,
-        )
 
-    def evict(
-        self, target: Target, keys: frozenset[str], resource_version: str, deadline: Deadline
-    ) -> None:
-        """Refuse: no test here needs it."""
-        raise NotImplementedError(target, keys, resource_version, deadline)
-
-
-class PlantedVaults:
-    """Every vault holds one secret, whose value is planted."""
-
-    def list(self, vault: VaultName, deadline: Deadline) -> list[ListedSecret]:
-        """List the one secret."""
-        del vault, deadline
-        return [ListedSecret(SecretName("db-password"), enabled=True, updated=1_700_000_000)]
-
-    def get(
-        self, vault: VaultName, name: str, deadline: Deadline, version: str | None = None
-    ) -> VaultSecret | Unserved:
-        """Serve the one secret."""
-        del vault, deadline
-        made = 1_700_000_000
-        served = SecretName(name), version or VERSION, PLANTED
-        return VaultSecret(*served, made, made, 1_800_000_000)
-
-
-def unlooked(work: ReconcileRequest, deadline: Deadline, fetchers: Executor) -> Turn:
-    """Refuse: only an explanation looks."""
-    raise NotImplementedError(work, deadline, fetchers)
-
-
-type Looking = Callable[[ReconcileRequest, Deadline, Executor], Turn]
-
-
-def app(
-    reconcile: Reconcile,
-    vaults: Iterable[str] = (),
-    secrets: Secrets | None = None,
-    look: Looking = unlooked,
-) -> App:
+def app(reconcile: Reconcile, vaults: Iterable[str] = (), secrets: Secrets | None = None) -> App:
     """Build an app that knows these vaults."""
-    known = tuple(NAMING.vault(vault) for vault in vaults)
-    return App(
-        naming=NAMING,
-        registry=VaultRegistry(NAMING, ListedVaults(known), known),
-        subscriptions=frozenset(),
-        work_queue=WorkQueue(reconcile, lambda: 0.0),
-        cluster=secrets or Secrets(),
-        clock=lambda: 0.0,
-        look=look,
-    )
+    cluster = secrets or Secrets()
+    reconciler = Reconciler(FakeVaults(Clock(0.0), Wire()), cluster, lambda: 0.0)
+    return app_of(reconciler, *map(NAMING.vault, vaults), reconcile=reconcile)
 
 
 def scripted(**outcomes: ReconcileResult | SyncError) -> App:
@@ -341,8 +274,10 @@ def test_other_secrets_of_a_vault_are_told_with_its_own() -> None:
     world.sweep()
     web = replace(world.target, secret="keyvault-project-web")
     world.cluster.edit(web, {("data", "user"): b"x", ("data", "theirs"): b"y"})
-    given = replace(app(Scripted({})), cluster=world.cluster)
-    assert say(given, "status", world.vault.text, width=100).out == STATUS_OF_SEVERAL
+    assert (
+        say(app_of(world.reconciler), "status", world.vault.text, width=100).out
+        == STATUS_OF_SEVERAL
+    )
 
 
 def test_a_key_has_a_row_for_the_one_that_holds_it() -> None:
@@ -350,7 +285,7 @@ def test_a_key_has_a_row_for_the_one_that_holds_it() -> None:
     world = World.in_step("a")
     world.put("b", "x", key="a")
     world.sweep()
-    shown = say(replace(app(Scripted({})), cluster=world.cluster), "status", world.vault.text).out
+    shown = say(app_of(world.reconciler), "status", world.vault.text).out
     rows = [line.split() for line in shown.splitlines() if line.startswith("a ")]
     assert [(row[1], " ".join(row[4:])) for row in rows] == [("v000001", "in step")]
     assert "drifted" in shown
@@ -391,8 +326,7 @@ class Explaining:
 
     def say(self, *argv: str, tables: bool = True) -> Said:
         """Explain."""
-        look = self.world.reconciler.look
-        given = replace(app(Scripted({}), look=look), clock=self.world.clock)
+        given = app_of(self.world.reconciler)
         said = say(given, "explain", self.world.vault.text, *argv, width=100, tables=tables)
         assert leaks(said.out + said.err) == []
         return said
@@ -633,26 +567,30 @@ def test_a_wrong_command_line_is_a_failure_and_no_drift(
 
 @pytest.mark.parametrize("tables", [True, False])
 @pytest.mark.parametrize(
-    "argv", [("plan", "--all"), ("resync", "--all"), ("status", SHOP), ("plan", SHOP)]
+    "argv", [("plan", "--all"), ("resync", "--all"), ("status", VAULT), ("plan", VAULT)]
 )
 def test_no_value_is_ever_shown(argv: tuple[str, ...], *, tables: bool) -> None:
     """The real reconcile over planted values leaves none of them on either stream."""
-    drifted = holding(SHOP, "db-password", owned=())
-    secrets = Secrets({SHOP: drifted, SHOP_2: holding(SHOP, "a")})
-    reconciler = Reconciler(PlantedVaults(), secrets, lambda: 1_800_000_000.0)
-    said = say(app(reconciler.reconcile, [SHOP, SHOP_2], secrets), *argv, tables=tables)
-    assert SHOP in said.out
+    world = World.new()
+    world.put("db-password", PLANTED)
+    world.settle()
+    world.put("db-password", f"{PLANTED} two")
+    world.cluster.edit(world.target, {("data", "db-password"): f"{PLANTED} three".encode()})
+    rival = world.rival()
+    rival.put("a", PLANTED)
+    said = say(app_of(world.reconciler, world.vault, rival.vault), *argv, tables=tables)
+    assert VAULT in said.out
     assert leaks(said.out + said.err) == []
 
 
 def test_the_commands_fit_together() -> None:
     """A plan shows what a resync then writes, after which plan and status are in step."""
-    secrets = Secrets()
-    reconciler = Reconciler(PlantedVaults(), secrets, lambda: 1_800_000_000.0)
-    given = app(reconciler.reconcile, [SHOP], secrets)
+    world = World.new()
+    world.put("db-password", PLANTED)
+    given = app_of(replace(world.reconciler, turns=write_turns), world.vault)
     assert say(given, "status").code == 2
     assert say(given, "plan", "--all").code == 2
-    assert secrets.secrets == {}
+    assert world.cluster.secrets == {}
     assert say(given, "resync", "--all").code == 0
     assert say(given, "plan", "--all").code == 0
     assert say(given, "status").code == 0

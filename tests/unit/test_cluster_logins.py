@@ -22,9 +22,10 @@ from sync.core.errors import Permanent, Transient
 from sync.core.model import ListedSecret, SecretName, Unserved, VaultName, VaultSecret
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
+from tests.kit.errors import raises
+from tests.kit.scripted import said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.scripted import said, soon
 
 STORED = CredentialRef("keeper", "token")
 NOW = 1_000_000.0
@@ -161,9 +162,8 @@ def test_a_token_of_entra_that_no_header_holds_is_told(blot: str) -> None:
     """A token endpoint that gives nonsense is ill, which may pass."""
     entra = Entra(blot=f"{blot}{PLANTED}")
     source = EntraToken("a", entra.credential(), entra.credential, lambda: NOW)
-    with pytest.raises(Transient) as caught:
+    with raises(Transient, "CredentialUnavailable") as caught:
         source.fetch(soon())
-    assert caught.value.reason == "CredentialUnavailable"
     assert leaks(said(caught.value)) == []
 
 
@@ -203,9 +203,8 @@ def test_a_stored_token_is_read_again(token: str, renew_at: float, until: float)
 )
 def test_what_is_no_token_is_told(value: str | Unserved) -> None:
     """A missing, disabled or unfit secret is an error with a command, and is not quoted."""
-    with pytest.raises(Permanent) as caught:
+    with raises(Permanent, "ClusterCredentialMissing") as caught:
         stored(Shelf(value)).fetch(soon())
-    assert caught.value.reason == "ClusterCredentialMissing"
     assert "--vault-name keeper --name token" in caught.value.message
     assert leaks(said(caught.value)) == []
 
@@ -247,9 +246,8 @@ def test_an_authority_in_a_file_that_is_none_is_told(content: bytes | None, tmp_
     if content is not None:
         path.write_bytes(content)
     logins = ClusterLogins(azure_of(Shelf(""), Entra()), KubeconfigFiles())
-    with pytest.raises(Permanent, match=f"openssl x509 -noout -subject -in {path}") as caught:
+    with raises(Permanent, "ClusterConfig", f"openssl x509 -noout -subject -in {path}"):
         logins.login(ClusterConfig("c", Server("https://a", path))).open(soon())
-    assert caught.value.reason == "ClusterConfig"
 
 
 @pytest.mark.parametrize(
@@ -263,6 +261,5 @@ def test_an_authority_in_a_file_that_is_none_is_told(content: bytes | None, tmp_
 def test_what_azure_tells_of_a_cluster_is_checked(found: ClusterEndpoint) -> None:
     """An AKS cluster whose authority is none, or whose server is no address, is told by its id."""
     source = aks_endpoint(lambda _id, _deadline: found, "/the/id")
-    with pytest.raises(Permanent, match="/the/id") as caught:
+    with raises(Permanent, "ClusterConfig", "/the/id"):
         source.fetch(soon())
-    assert caught.value.reason == "ClusterConfig"

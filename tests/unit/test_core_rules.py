@@ -14,9 +14,10 @@ from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.projection.placement import Placement
 from sync.projection.rules import KeyStyle, Rules
-from tests.unit.fakes import Call, FakeVaults, names
+from sync.reconcile.request import ReconcileRequest
+from tests.kit.fakes import Call, FakeVaults, names
+from tests.kit.world import World
 from tests.unit.test_several_secrets import X, Y, assert_quiet, others, state, world_of
-from tests.unit.world import World
 
 STATE = ("annotation", STATE_ANNOTATION)
 THROTTLED = Transient(Reason.VAULT_THROTTLED, "The vault throttles.")
@@ -119,13 +120,17 @@ def test_a_partial_listing_removes_nothing(missing: int) -> None:
     assert world.wire.count("get") == missing
 
 
-def test_what_a_get_cannot_confirm_stays() -> None:
+@pytest.mark.parametrize("hinted", [True, False])
+def test_what_a_get_cannot_confirm_stays(*, hinted: bool) -> None:
     """A secret that is not listed, and that the vault does not answer for, keeps its key."""
     world = World.in_step("a", "b")
     world.vaults.unlist("a")
+    world.put("b", "new")
     world.wire.fail("get", THROTTLED, "a")
-    assert reasons(world.sweep().refused) == {"a": "VaultThrottled"}
-    assert world.data == {"a": "a's value", "b": "b's value"}
+    hints = (world.hint("a"),) if hinted else ()
+    told = world.run(ReconcileRequest(world.target, hints)).refused
+    assert reasons(told) == {"a": "VaultThrottled"}
+    assert world.data == {"a": "a's value", "b": "new"}
 
 
 def test_one_that_is_listed_as_disabled_and_served_is_brought_in() -> None:
@@ -177,17 +182,6 @@ def test_a_further_secret_is_guarded_by_itself() -> None:
     assert len(world.held(X)) == 30
     assert world.sweep(removals=True).refused == {}
     assert world.held(X) == {}
-
-
-def test_what_is_guarded_holds_back_nothing_else() -> None:
-    """Where much would go, all else is written all the same."""
-    world = World.in_step(*names("key", 10))
-    for name in names("key", 5):
-        world.vaults.delete(world.vault, name)
-    world.put("key09", "new")
-    assert set(reasons(world.sweep().refused).values()) == {"UnsafePlan"}
-    assert world.data["key09"] == "new"
-    assert len(world.data) == 10
 
 
 # Lost state waits

@@ -1,15 +1,11 @@
 """The doctor over its protocols: what each finding says, and what it makes pointless."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
-from sync.app.use_cases import App
-from sync.app.work_queue import Threads, WorkQueue
 from sync.cli.arguments import parse
 from sync.cli.documents import checks_json
 from sync.cli.tables import checks_text
@@ -17,19 +13,21 @@ from sync.core.errors import NotOurs, Permanent, SyncError, Transient
 from sync.core.model import Converged, Target, VaultName
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
-from sync.core.vault_names import DEFAULT_PATTERN, ClusterMatch, Naming
+from sync.core.vault_names import ClusterMatch
 from sync.doctor.checks import Check, Verdict
 from sync.doctor.doctor import GROUP_SECONDS, Doctor, unparsed
 from sync.doctor.secret_checks import NEEDED, Right, Server
-from sync.reconcile.reconciler import Reconciler
+from tests.kit.apps import NAMING, app_of
+from tests.kit.fakes import Clock, Stored, vault_name
+from tests.kit.world import World
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.fakes import Clock, FakeCluster, FakeVaults, Stored, Wire, vault_name
 
 SHOP = vault_name("weu-ds-akv-shop-dev-1")
 PROD = vault_name("weu-ds-akv-shop-prod-1")
 ALL = Resync()
 LOGIN = f'{{"username": "u", "password": "{PLANTED}"}}'
+OWN = "keyvault-project"
 CLUSTERS = (ClusterMatch("dev", stage="dev"), ClusterMatch("prod", stage="prod"))
 DOWN = Transient(Reason.CLUSTER_UNREACHABLE, "Cluster dev could not be asked.")
 
@@ -99,36 +97,36 @@ class Clinic:
     """A doctor with everything it looks at in memory; all is well unless a test spoils it."""
 
     def __init__(self, *vaults: VaultName, fault: SyncError | None = None) -> None:
-        self.clock = Clock()
-        self.wire = Wire()
-        self.vaults = FakeVaults(self.clock, self.wire)
-        self.cluster = FakeCluster(self.wire)
+        world = World.new()
+        self.wire, self.vaults, self.cluster = world.wire, world.vaults, world.cluster
         self.login = Login()
-        self.access = Access(clock=self.clock)
-        self.known = Known(vaults, fault)
+        self.access = Access(clock=world.clock)
         for vault in vaults:
             self.vaults.put(vault, "db-password", PLANTED)
-
-    def doctor(self) -> Doctor:
-        """Build the doctor."""
-        naming = Naming(re.compile(DEFAULT_PATTERN), clusters=CLUSTERS)
-        reconciler = Reconciler(self.vaults, self.cluster, self.clock)
-        app = App(
-            naming=naming,
-            registry=VaultRegistry(naming, VaultDirectory(self.known), self.known.vaults),
+        self.app = app_of(
+            world.reconciler,
+            *vaults,
+            directory=VaultDirectory(Known(vaults, fault)),
+            naming=replace(NAMING, clusters=CLUSTERS),
             subscriptions=frozenset({"one"}),
-            work_queue=WorkQueue(reconciler.reconcile, self.clock, Threads(readers=1)),
-            cluster=self.cluster,
-            clock=self.clock,
-            look=reconciler.look,
         )
-        return Doctor(app, self.vaults, self.login, self.access)
 
     def examine(self, request: Resync = ALL) -> Sequence[Check]:
         """Run it; no check shows a value."""
-        checks = list(self.doctor().examine(request))
+        doctor = Doctor(self.app, self.vaults, self.login, self.access)
+        checks = list(doctor.examine(request))
         assert leaks(repr(checks)) == []
         return checks
+
+
+WEB = "Secret shop-dev/keyvault-project-web in cluster dev"
+
+
+def with_web(**tags: str) -> Clinic:
+    """Return a clinic whose vault has a secret that goes to a Secret of its own."""
+    clinic = Clinic(SHOP)
+    clinic.vaults.put(SHOP, "web", LOGIN, tags={"k8s-secret": "web", **tags})
+    return clinic
 
 
 def of_verdict(checks: Sequence[Check], verdict: Verdict) -> list[tuple[str, str]]:
@@ -287,35 +285,31 @@ def test_a_service_account_is_bound_as_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stored", "reason"),
+    ("stored", "name", "sentence", "remedy"),
     [
-        (Stored(1, {}, {}, type="kubernetes.io/tls"), "SecretTypeMismatch"),
-        (Stored(1, {}, {}, immutable=True), "SecretImmutable"),
+        (Stored(1, {}, {}, type="kubernetes.io/tls"), OWN, "SecretTypeMismatch", "delete"),
+        (Stored(1, {}, {}, immutable=True), OWN, "SecretImmutable", "delete"),
+        (Stored(1, {}, {}), OWN, "It is nobody's", ""),
+        (Stored(1, {}, {}), f"{OWN}-web", "TargetTaken", "describe"),
     ],
-    ids=["type", "immutable"],
+    ids=["type", "immutable", "nobody's", "somebody's, of a tag"],
 )
-def test_a_secret_that_cannot_be_written_is_to_be_deleted(stored: Stored, reason: str) -> None:
-    """Another type and an immutable Secret fail, with the command that deletes it."""
-    clinic = Clinic(SHOP)
-    clinic.cluster.secrets["dev", "shop-dev", "keyvault-project"] = stored
-    check = only(clinic.examine(), "Secret", "owner")
-    assert check.sentence.startswith(reason)
-    assert check.remedy == "kubectl delete secret keyvault-project --namespace shop-dev"
-
-
-WEB = "Secret shop-dev/keyvault-project-web in cluster dev"
-
-
-def with_web(**tags: str) -> Clinic:
-    """Return a clinic whose vault has a secret that goes to a Secret of its own."""
-    clinic = Clinic(SHOP)
-    clinic.vaults.put(SHOP, "web", LOGIN, tags={"k8s-secret": "web", **tags})
-    return clinic
+def test_a_secret_that_was_there_is_told(
+    stored: Stored, name: str, sentence: str, remedy: str
+) -> None:
+    """What cannot be written is to be deleted; what a tag asks for and is not ours is shown."""
+    clinic = with_web()
+    clinic.cluster.secrets["dev", "shop-dev", name] = stored
+    check = only(clinic.examine(), f"Secret shop-dev/{name} ", "owner")
+    assert check.sentence.startswith(sentence)
+    assert check.remedy == (
+        f"kubectl {remedy} secret {name} --namespace shop-dev" if remedy else ""
+    )
 
 
 def reconciled(clinic: Clinic) -> Clinic:
     """Bring everything in step."""
-    (outcome,) = clinic.doctor().app.resync(Resync(vault=SHOP.text))
+    (outcome,) = clinic.app.resync(Resync(vault=SHOP.text))
     assert isinstance(outcome, Converged)
     return clinic
 
@@ -357,28 +351,12 @@ def test_a_typed_secret_is_of_its_type() -> None:
     assert only(clinic.examine(), WEB, "owner").well
 
 
-def test_another_secret_of_somebody_else_is_not_adopted() -> None:
-    """A Secret that tags ask for and that is not ours is shown, without its values."""
-    clinic = with_web()
-    clinic.cluster.secrets["dev", "shop-dev", "keyvault-project-web"] = Stored(1, {}, {})
-    check = only(clinic.examine(), WEB, "owner")
-    assert check.sentence.startswith("TargetTaken")
-    assert check.remedy == "kubectl describe secret keyvault-project-web --namespace shop-dev"
-
-
 def test_wrong_tags_keep_no_secret_from_its_examination() -> None:
     """Tags that ask for nothing that can be are left to explain; the others are looked at."""
     clinic = Clinic(SHOP)
     clinic.vaults.put(SHOP, "odd", PLANTED, tags={"k8s-foo": "x"})
     clinic.vaults.put(SHOP, "web", PLANTED, tags={"k8s-secret": "web"})
     assert only(clinic.examine(), WEB, "owner").well
-
-
-def test_a_secret_of_nobody_is_added_to() -> None:
-    """A Secret without a mark of anybody is all right."""
-    clinic = Clinic(SHOP)
-    clinic.cluster.secrets["dev", "shop-dev", "keyvault-project"] = Stored(1, {}, {})
-    assert only(clinic.examine(), "Secret", "owner").sentence.startswith("It is nobody's")
 
 
 def test_an_unknown_project_is_refused() -> None:

@@ -1,7 +1,7 @@
 """The explanation of a vault: each secret in, on its way, out or failed, where, and why."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 from hypothesis import given
@@ -15,13 +15,22 @@ from sync.http_api.dataclass_json import to_json
 from sync.projection.rules import Pattern, Rules, StagePrefixes
 from sync.reconcile.request import ReconcileRequest
 from tests.described import named
+from tests.kit.fakes import Inline
+from tests.kit.world import World
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.fakes import Inline
-from tests.unit.world import World
 
 OWN = "keyvault-project"
 LOGIN = json.dumps({"username": "postgres", "password": PLANTED})
+
+
+def in_step(*names: str) -> World:
+    """Return a vault of planted secrets, and the Secret that has them."""
+    world = World.new()
+    for name in names:
+        world.put(name, PLANTED)
+    world.settle()
+    return world
 
 
 def told(world: World) -> Mapping[str, Explained]:
@@ -98,22 +107,26 @@ def test_what_moved_waits_and_has_the_version_that_is_in() -> None:
     assert {each.progress for each in told(world).values()} == {Progress.IN_STEP}
 
 
-def test_a_touched_secret_is_in_step() -> None:
-    """What is read again and is the same is nothing to wait for."""
-    world = World.new()
-    world.put("a", PLANTED)
-    world.settle()
-    world.vaults.touch(world.vault, "a")
-    assert told(world)["a"].progress is Progress.IN_STEP
-
-
-def test_what_somebody_changed_in_the_cluster_waits() -> None:
-    """A key that was tampered with is put right by the next pass."""
-    world = World.new()
-    world.put("a", PLANTED)
-    world.settle()
-    world.cluster.edit(world.target, {("data", "a"): b"x"})
-    assert told(world)["a"].progress is Progress.WAITING
+@pytest.mark.parametrize(
+    ("act", "progress", "key"),
+    [
+        (lambda world: world.vaults.touch(world.vault, "a"), Progress.IN_STEP, "a"),
+        (
+            lambda world: world.cluster.edit(world.target, {("data", "a"): b"x"}),
+            Progress.WAITING,
+            "a",
+        ),
+        (lambda world: world.tag("a", key="A"), Progress.WAITING, "A"),
+    ],
+    ids=["read again", "tampered with", "renamed"],
+)
+def test_what_the_next_pass_would_write_waits(
+    act: Callable[[World], None], progress: Progress, key: str
+) -> None:
+    """A changed key waits, and a new name for it is shown before it is there."""
+    world = in_step("a")
+    act(world)
+    assert (told(world)["a"].progress, told(world)["a"].keys) == (progress, (key,))
 
 
 def test_keys_that_only_a_value_can_tell_are_not_guessed() -> None:
@@ -231,10 +244,7 @@ def test_both_of_a_clash_are_told() -> None:
 
 def test_a_move_waits_for_its_new_place() -> None:
     """A tag that moves a secret shows where it goes, until it is there and no longer here."""
-    world = World.new()
-    world.put("a", PLANTED)
-    world.put("b", PLANTED)
-    world.settle()
+    world = in_step("a", "b")
     world.tag("a", secret="web")
     found = told(world)["a"]
     assert (found.progress, found.secrets) == (Progress.WAITING, (f"{OWN}-web",))
@@ -246,9 +256,7 @@ def test_a_move_waits_for_its_new_place() -> None:
 
 def test_a_key_that_is_not_free_yet_is_waited_for() -> None:
     """Who takes over the key of one that moves has it once that is in its new place."""
-    world = World.new()
-    world.put("a", PLANTED)
-    world.settle()
+    world = in_step("a")
     world.clock.tick(10)
     world.tag("a", secret="web")
     world.put("b", PLANTED, key="a")
@@ -258,9 +266,7 @@ def test_a_key_that_is_not_free_yet_is_waited_for() -> None:
 
 def test_one_that_cannot_be_read_holds_back_no_other_of_a_new_secret() -> None:
     """A further Secret is made of what can be read, and the rest is told."""
-    world = World.new()
-    world.put("a", PLANTED)
-    world.settle()
+    world = in_step("a")
     for name in ("b", "c"):
         world.put(name, PLANTED, secret="web")
     world.wire.fail("get", Transient(Reason.VAULT_UNAVAILABLE, "Down."), "c")
@@ -268,15 +274,6 @@ def test_one_that_cannot_be_read_holds_back_no_other_of_a_new_secret() -> None:
     assert reason(found["c"]) == "VaultUnavailable"
     assert found["b"].progress is Progress.WAITING
     assert found["a"].progress is Progress.IN_STEP
-
-
-def test_a_new_name_for_a_key_waits() -> None:
-    """A tag that names another key shows that key before it is there."""
-    world = World.new()
-    world.put("a", PLANTED)
-    world.settle()
-    world.tag("a", key="A")
-    assert (told(world)["a"].progress, told(world)["a"].keys) == (Progress.WAITING, ("A",))
 
 
 def test_a_secret_of_somebody_else_fails_those_that_ask_for_it() -> None:

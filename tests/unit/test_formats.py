@@ -25,6 +25,7 @@ from sync.projection.formats import (
 from sync.projection.tags import Encoding, Format
 from sync.projection.trees import MAX_DEPTH
 from sync.projection.yaml_trees import MAX_NODES
+from tests.kit.errors import raises
 
 MARKER = "Planted7Marker"
 FORMATS: tuple[ObjectFormat, ...] = (Format.JSON, Format.YAML, Format.DOTENV)
@@ -87,9 +88,10 @@ def test_an_encoding_is_undone(encoding: Encoding | None, text: str, value: byte
 )
 def test_what_is_not_so_encoded_is_refused(encoding: Encoding, text: str) -> None:
     """A value that the encoding cannot have made is refused, never repaired."""
-    with pytest.raises(Permanent, match=f"'pg', tagged k8s-encoding {encoding}, is not") as refused:
+    with raises(
+        Permanent, "ValueNotDecodable", f"'pg', tagged k8s-encoding {encoding}, is not"
+    ) as refused:
         decoded("pg", text, encoding)
-    assert refused.value.reason == "ValueNotDecodable"
     assert refused.value.__context__ is None
     assert MARKER not in refused.value.message
 
@@ -488,7 +490,6 @@ def test_any_text_is_decoded_or_refused(text: str, encoding: Encoding) -> None:
 def test_base64_is_no_dotenv(tail: str) -> None:
     """What looks like base64 does not become a name, which is told where values are not."""
     text = "c3VwZXItc2VjcmV0LXZhbHVl" + tail
-    with pytest.raises(Permanent) as refused:
+    with raises(Permanent, "ValueNotOfFormat") as refused:
         members("a", text, Format.DOTENV, None)
-    assert refused.value.reason == "ValueNotOfFormat"
     assert "c3Vw" not in refused.value.message

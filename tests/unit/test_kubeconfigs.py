@@ -28,14 +28,14 @@ from sync.adapters.kubernetes.connection import Connection
 from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
 from sync.adapters.kubernetes.login.factory import ClusterLogins, KubeconfigFiles
 from sync.core.errors import Permanent
+from tests.kit.chains import chain_of, key_of, key_pem, pem
+from tests.kit.errors import raises
+from tests.kit.kubeconfigs import URL, document, encoded
+from tests.kit.scripted import said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.chains import chain_of, key_of, key_pem, pem
-from tests.unit.scripted import said, soon
-from tests.unit.test_adapter_kubernetes import encoded, kubeconfig
+from tests.unit.test_adapter_kubernetes import kubeconfig
 from tests.unit.test_cluster_logins import Entra, Shelf, azure_of
-
-URL = "https://api.example:6443"
 
 type Open = Callable[[str], Connection]
 """Opens the way to the cluster of a kubeconfig."""
@@ -45,18 +45,6 @@ def login(path: Path, context: str | None = None) -> ClusterLogin:
     """Make the way to the cluster of a kubeconfig file."""
     reach = KubeconfigFile(str(path), context)
     return ClusterLogins(None, KubeconfigFiles()).login(ClusterConfig("main", reach))
-
-
-def document(user: object, **cluster: object) -> str:
-    """Write a kubeconfig with that user."""
-    return json.dumps(
-        {
-            "clusters": [{"name": "c", "cluster": {"server": URL, **cluster}}],
-            "users": [{"name": "u", "user": user}],
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "x",
-        }
-    )
 
 
 def in_settings(text: str) -> Connection:
@@ -90,9 +78,8 @@ def opened(request: pytest.FixtureRequest) -> Open:
 
 def refusal(opened: Open, text: str) -> str:
     """Return why a kubeconfig is refused, for good and without a word of it."""
-    with pytest.raises(Permanent) as caught:
+    with raises(Permanent, "ClusterConfig") as caught:
         opened(text)
-    assert caught.value.reason == "ClusterConfig"
     assert leaks(said(caught.value)) == []
     return caught.value.message
 
@@ -242,34 +229,33 @@ def test_another_context_may_run_programs(opened: Open) -> None:
     assert opened(json.dumps(text)).authorization == f"Bearer {PLANTED}"
 
 
-@pytest.mark.parametrize("user", [{}, {"token": ""}, {"token": " \n"}, {"username": "u"}])
-def test_a_user_without_a_login_is_refused(opened: Open, user: object) -> None:
-    """A cluster would take the app for anybody."""
-    assert "no login" in refusal(opened, document(user))
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        *(({}, "no login"), ({"token": ""}, "no login"), ({"token": " \n"}, "no login")),
+        *(({"username": "u"}, "no login"), ({"token": 12345}, "quotes")),
+        *(({"token": ["t"]}, "quotes"), ({"token": True}, "quotes")),
+        *(
+            ({"token": token}, "token is not one line")
+            for token in (
+                *(f"{PLANTED}\n{PLANTED}", f"{PLANTED} {PLANTED}", f"ä{PLANTED}", f"\x7f{PLANTED}"),
+                *("a" * 20_000, f"{PLANTED}\u2028{PLANTED}", f"{PLANTED}\0"),
+            )
+        ),
+    ],
+    ids=range(14),
+)
+def test_a_login_that_is_none_is_refused(opened: Open, user: object, words: str) -> None:
+    """A cluster would take the app for anybody; no header holds a line break or another alphabet.
+
+    YAML makes a number of a token without quotes.
+    """
+    assert words in refusal(opened, document(user))
 
 
 def test_blanks_around_a_token_are_not_its_own(opened: Open) -> None:
     """A token that was pasted with its line's end is the token."""
     assert opened(document({"token": f" {PLANTED}\r\n"})).authorization == f"Bearer {PLANTED}"
-
-
-@pytest.mark.parametrize(
-    "token",
-    [
-        *(f"{PLANTED}\n{PLANTED}", f"{PLANTED} {PLANTED}", f"ä{PLANTED}", f"\x7f{PLANTED}"),
-        *("a" * 20_000, f"{PLANTED}\u2028{PLANTED}", f"{PLANTED}\0"),
-    ],
-    ids=range(7),
-)
-def test_a_token_that_no_header_holds_is_refused(opened: Open, token: str) -> None:
-    """A line break, a blank or a letter of another alphabet is told as such."""
-    assert "token is not one line" in refusal(opened, document({"token": token}))
-
-
-@pytest.mark.parametrize("token", [12345, ["t"], True])
-def test_a_token_that_is_no_text_is_refused(opened: Open, token: object) -> None:
-    """YAML makes a number of a token without quotes."""
-    assert "quotes" in refusal(opened, document({"token": token}))
 
 
 @pytest.mark.parametrize(

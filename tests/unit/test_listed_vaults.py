@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from sync.adapters.azure.listed_vaults import ListedVaults
-from tests.unit.fakes import vault_name
-from tests.unit.scripted import soon
+from tests.kit.fakes import vault_name
+from tests.kit.scripted import soon
 
 VAULT = vault_name()
 PROXIES = ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")

@@ -18,13 +18,13 @@ from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
 from sync.adapters.kubernetes.login.factory import ClusterLogins, KubeconfigFiles
 from sync.adapters.kubernetes.login.local_kubeconfig import local_kubeconfig
 from sync.core.errors import Permanent
+from tests.kit.chains import chain_of, key_pem, pem
+from tests.kit.errors import raises
+from tests.kit.kubeconfigs import document, encoded
+from tests.kit.scripted import Answer, Request, Scripted, said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.chains import chain_of, key_pem, pem
-from tests.unit.scripted import Answer, Request, Scripted, said, soon
-from tests.unit.test_adapter_kubernetes import encoded
 from tests.unit.test_cluster_logins import jwt
-from tests.unit.test_kubeconfigs import document
 
 EXPIRED = base64.urlsafe_b64encode(b'{"exp": 1}  ').decode()
 CREDENTIAL = {
@@ -65,9 +65,8 @@ def opened(path: Path, user: object, **cluster: object) -> Connection:
 
 def refusal(path: Path, user: object, **cluster: object) -> str:
     """Return why that is refused, without a word of the kubeconfig."""
-    with pytest.raises(Permanent) as caught:
+    with raises(Permanent, "ClusterConfig") as caught:
         opened(path, user, **cluster)
-    assert caught.value.reason == "ClusterConfig"
     assert f"kubectl --kubeconfig {path}" in caught.value.message
     assert leaks(said(caught.value)) == []
     return caught.value.message

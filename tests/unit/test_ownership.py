@@ -8,7 +8,7 @@ import pytest
 from sync.core.annotation import Record, State, encode
 from sync.core.model import FIELD_MANAGER, MANAGED_BY_LABEL, STATE_ANNOTATION, Actual, SecretName
 from sync.reconcile.ownership import Claim, claim, taken
-from tests.unit.fakes import target_of, vault_name
+from tests.kit.fakes import target_of, vault_name
 
 VAULT = vault_name()
 TARGET = target_of(VAULT)

@@ -21,7 +21,7 @@ from sync.projection.pkcs12.derivation import Rfc7292
 from sync.projection.pkcs12.rc2 import BLOCK, decrypt_rc2
 from sync.projection.pkcs12.schemes import Locked
 from sync.projection.turns import PARSING, Turns
-from tests.unit.bundles import (
+from tests.kit.bundles import (
     CHAIN,
     HOSTILE,
     KEY,
@@ -37,7 +37,7 @@ from tests.unit.bundles import (
     plain,
     shrouded,
 )  # fmt: skip
-from tests.unit.chains import PKCS12, bare_pfx, oid, pfx, sequence, text_of
+from tests.kit.chains import PKCS12, bare_pfx, oid, pfx, sequence, text_of
 
 
 def opened(made: bytes) -> Contents:

@@ -23,7 +23,8 @@ from sync.reconcile.guards import (
 )
 from sync.reconcile.observed import ObservedSecret, labels
 from sync.reconcile.plan import diff
-from tests.unit.fakes import NOON, Clock, FakeCluster, Wire, target_of, vault_name
+from tests.kit.errors import raises
+from tests.kit.fakes import NOON, Clock, FakeCluster, Wire, target_of, vault_name
 
 VAULT = vault_name()
 TARGET = target_of(VAULT)
@@ -180,11 +181,13 @@ def test_a_plan_is_empty_exactly_when_in_step(
 def test_changes_tell_what_happens_to_each_key(
     written: Mapping[str, Written], meddling: Meddling, entries: Mapping[str, Written]
 ) -> None:
-    """Each key whose bytes will differ has one change that says so; the changes are sorted."""
+    """Each key whose bytes will differ has one change, sorted, whatever the entries' order."""
     cluster = cluster_with(written)
     meddling.do(cluster)
     before = dict(cluster.data(TARGET))
     plan = plan_for(standing(cluster), content(entries))
+    turned = dict(reversed(list(entries.items())))
+    assert plan_for(standing(cluster), content(turned)) == plan
     acts = {change.key: change.action for change in plan.changes}
     carry_out(cluster, plan)
     after = cluster.data(TARGET)
@@ -196,18 +199,6 @@ def test_changes_tell_what_happens_to_each_key(
     assert {
         key for key, act in acts.items() if act is Action.REMOVE
     } == before.keys() - after.keys()
-
-
-@given(ENTRIES, MEDDLING, ENTRIES)
-def test_a_plan_depends_on_nothing_but_its_input(
-    written: Mapping[str, Written], meddling: Meddling, entries: Mapping[str, Written]
-) -> None:
-    """Planning twice, and in another order of the entries, gives the same plan."""
-    cluster = cluster_with(written)
-    meddling.do(cluster)
-    turned = dict(reversed(list(entries.items())))
-    before = standing(cluster)
-    assert plan_for(before, content(entries)) == plan_for(before, content(turned))
 
 
 def test_carried_records_are_kept_and_their_keys_left_alone() -> None:
@@ -254,9 +245,8 @@ def test_a_secret_holds_a_mebibyte_of_values() -> None:
     """The limit is on all values together, foreign ones included, and removed ones not."""
     absent = ObservedSecret(TARGET, None, None)
     assert plan_for(absent, content(full(MAX_DATA_BYTES)))
-    with pytest.raises(Permanent) as refused:
+    with raises(Permanent, "SecretTooLarge"):
         plan_for(absent, content(full(MAX_DATA_BYTES + 1)))
-    assert refused.value.reason == "SecretTooLarge"
     cluster = cluster_with({"gone": entry("x" * 1000)})
     assert plan_for(standing(cluster), content(full(MAX_DATA_BYTES)))
     cluster.edit(TARGET, {("data", "theirs"): b"x"})
@@ -270,9 +260,8 @@ def test_a_secret_has_room_for_so_many_keys() -> None:
     cluster = cluster_with({"gone": entry("x")})
     assert plan_for(standing(cluster), DesiredSecret(entries, {}))
     cluster.edit(TARGET, {("data", "theirs"): b"x"})
-    with pytest.raises(Permanent) as refused:
+    with raises(Permanent, "TooManyKeys"):
         plan_for(standing(cluster), DesiredSecret(entries, {}))
-    assert refused.value.reason == "TooManyKeys"
 
 
 def test_what_is_left_stays_whoever_has_it() -> None:
@@ -291,9 +280,8 @@ def test_annotations_are_limited_together_with_foreign_ones() -> None:
     assert plan_for(ObservedSecret(TARGET, None, None), content(many))
     cluster = cluster_with({"a": entry("x")})
     cluster.edit(TARGET, {("annotation", "notes"): b"x" * 100 * 1024})
-    with pytest.raises(Permanent) as refused:
+    with raises(Permanent, "TooManyKeys"):
         plan_for(standing(cluster), content(many))
-    assert refused.value.reason == "TooManyKeys"
 
 
 @pytest.mark.parametrize(
@@ -310,9 +298,8 @@ def test_what_the_server_would_refuse_is_refused(how: dict[str, bool | str], rea
     stored.type = str(how.get("type", stored.type))
     stored.immutable = bool(how.get("immutable"))
     assert not plan_for(standing(cluster), content({"a": entry("x")}))
-    with pytest.raises(Permanent) as refused:
+    with raises(Permanent, reason):
         plan_for(standing(cluster), content({"a": entry("y", "v2")}))
-    assert refused.value.reason == reason
 
 
 @pytest.mark.parametrize(
@@ -354,22 +341,6 @@ BARE = Actual("7", "Opaque", immutable=False, data={}, labels={}, annotations={}
 def annotated(vault: str) -> Mapping[str, str]:
     """Return the state annotation of a vault."""
     return {STATE_ANNOTATION: encode(State(vault, int(NOON), {}))}
-
-
-@pytest.mark.parametrize(
-    "actual",
-    [
-        replace(BARE, owner_references=("ExternalSecret/x",)),
-        replace(BARE, labels={"app.kubernetes.io/managed-by": "Helm"}),
-        replace(BARE, annotations=annotated("neu-ds-akv-shop-dev-1")),
-    ],
-    ids=["owner", "label", "vault"],
-)
-def test_foreign_secrets_are_refused(actual: Actual) -> None:
-    """An owner, another manager's label or another vault's annotation makes it foreign."""
-    with pytest.raises(Permanent) as refused:
-        refuse_foreign(TARGET, actual)
-    assert refused.value.reason == "TargetTaken"
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from sync.core.model import Hint, SecretName, VaultSecret
 from sync.reconcile.desired import DesiredSecret, Entry
 from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.plan import diff
-from tests.unit.fakes import Call
-from tests.unit.schedules import Schedule, schedules
-from tests.unit.world import World
+from tests.kit.fakes import Call
+from tests.kit.schedules import Schedule, schedules
+from tests.kit.world import World
 
 RENEWED = Call("put", "a")
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sync.app.requests import MAX_BODY_LENGTH, Resync, parse_resync
 from sync.core.errors import Malformed
+from tests.kit.errors import raises
 
 VAULT = "weu-ds-akv-shop-dev-1"
 
@@ -48,6 +49,8 @@ def test_each_choice_is_read(body: object, resync: Resync) -> None:
         b"{",
         b"\xff\xfe\xff",
         b"[" * 10_000,
+        b'{"all": NaN}',
+        b'{"all": true, "all": true}',
         b"1" * 5000,
         b'{"all": true}' + b" " * MAX_BODY_LENGTH,
         b'{"all": false}',
@@ -80,13 +83,12 @@ def test_each_choice_is_read(body: object, resync: Resync) -> None:
         b'{"all": true, "value": "x"}',
         b'{"all": true, "dry_run": true, "dry_run": false}',
     ],
-    ids=range(39),
+    ids=range(41),
 )
 def test_anything_else_is_malformed(body: bytes) -> None:
     """What is not exactly one choice with well-formed options is refused with the form to send."""
-    with pytest.raises(Malformed) as refused:
+    with raises(Malformed, "RequestMalformed"):
         parse_resync(body)
-    assert refused.value.reason == "RequestMalformed"
 
 
 def test_a_refusal_quotes_no_value() -> None:

@@ -60,25 +60,19 @@ def test_a_docker_config_is_kept_as_given(entry: Mapping[str, object]) -> None:
 
 
 @pytest.mark.parametrize("field", ["registry", "server"])
-def test_a_docker_config_is_built(field: str) -> None:
-    """Registry, user and password become one compact config, the same however they are written."""
-    given = {"password": "p:\u00e4", field: "a.azurecr.io", "username": "shop"}
+@pytest.mark.parametrize("more", [{}, {"email": "a@b"}], ids=["plain", "address"])
+def test_a_docker_config_is_built(field: str, more: Mapping[str, str]) -> None:
+    """Registry, user, password and address become one compact config, however they are written."""
+    given = {"password": "p:\u00e4", field: "a.azurecr.io", "username": "shop", **more}
     auth = base64.b64encode("shop:p:\u00e4".encode()).decode()
     built = build("pull", DOCKER, json.dumps(given, indent=2).encode())[".dockerconfigjson"]
-    entry = {"auth": auth, "password": "p:\u00e4", "username": "shop"}
+    entry = {"auth": auth, **more, "password": "p:\u00e4", "username": "shop"}
     expected = json.dumps({"auths": {"a.azurecr.io": entry}}, separators=(",", ":"))
     assert built == expected.encode()
     assert build("pull", DOCKER, json.dumps(dict(reversed(given.items()))).encode()) == {
         ".dockerconfigjson": built
     }
     assert build("again", DOCKER, built) == {".dockerconfigjson": built}
-
-
-def test_a_built_docker_config_keeps_the_address() -> None:
-    """The e-mail address goes into the entry."""
-    given = {"server": "r", "username": "u", "password": "p", "email": "a@b"}
-    built = json.loads(build("pull", DOCKER, json.dumps(given).encode())[".dockerconfigjson"])
-    assert built["auths"]["r"]["email"] == "a@b"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from sync.projection.tags import KNOWN, Encoding, Format, SecretType
 from sync.projection.trees import MAX_DEPTH
 from sync.reconcile.guards import MAX_ANNOTATION_BYTES, MAX_DATA_BYTES, MAX_KEYS
 from sync.settings.environment import read
-from tests.unit import chains
+from tests.kit import chains
 
 type Node = str | list[Node] | dict[str, Node]
 

@@ -23,7 +23,7 @@ from sync.adapters.kubernetes.cluster_config import (
     StoredKubeconfig,
 )
 from sync.settings.environment import NAMES, SettingsError, read
-from tests.unit.fakes import vault_name
+from tests.kit.fakes import vault_name
 
 SUBSCRIPTION = "8D2F3C1A-0000-4000-8000-00000000000F"
 AKS = (

@@ -15,9 +15,9 @@ from sync.core.model import STATE_ANNOTATION, Action, Hint, SecretName
 from sync.core.reasons import Reason
 from sync.reconcile.guards import MAX_DATA_BYTES, MAX_KEYS
 from sync.reconcile.request import ReconcileRequest
-from tests.unit.fakes import Call
-from tests.unit.schedules import Choices, Schedule
-from tests.unit.world import World
+from tests.kit.fakes import Call
+from tests.kit.schedules import Choices, Schedule
+from tests.kit.world import World
 
 FORBIDDEN = Permanent(Reason.CLUSTER_FORBIDDEN, "No.")
 THROTTLED = Transient(Reason.VAULT_THROTTLED, "The vault throttles.")
@@ -769,25 +769,20 @@ def test_two_new_sources_for_one_key_are_none() -> None:
         assert world.secrets == {"": {"a": "a's value"}}
 
 
-def test_one_secret_that_becomes_a_key_twice_fails_alone() -> None:
-    """Two members of one key are refused by name, and the last good keys stay."""
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [('{"d":{"e":"x"},"d_e":"y"}', "KeyTwice"), ("{}", "ValueNotOfFormat")],
+    ids=["twice", "no members"],
+)
+def test_an_object_that_cannot_be_meant_fails_alone(value: str, reason: str) -> None:
+    """Two members of one key, or none any more, are refused by name; the last good keys stay."""
     world = world_of({"a": {}})
     world.put("b", '{"K":"x"}', expand="json")
     world.settle()
-    world.put("b", '{"d":{"e":"x"},"d_e":"y"}', expand="json")
+    world.put("b", value, expand="json")
     world.put("a", "new")
-    assert world.sweep().refused[SecretName("b")].reason == "KeyTwice"
+    assert world.sweep().refused[SecretName("b")].reason == reason
     assert world.data == {"a": "new", "K": "x"}
-
-
-def test_an_object_that_has_lost_all_its_members_keeps_its_keys() -> None:
-    """An empty object is taken for an accident: it is refused, and the last good keys stay."""
-    world = world_of({"a": {}})
-    world.put("b", '{"K":"x"}', expand="json")
-    world.settle()
-    world.put("b", "{}", expand="json")
-    assert world.sweep().refused[SecretName("b")].reason == "ValueNotOfFormat"
-    assert world.data == {"a": "a's value", "K": "x"}
 
 
 def too_large(world: World) -> None:

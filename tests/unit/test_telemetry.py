@@ -1,7 +1,6 @@
 """The log: one line an outcome, at the level that says who should look."""
 
 import logging
-from dataclasses import dataclass
 
 import pytest
 
@@ -17,21 +16,10 @@ from sync.core.errors import (
 from sync.core.model import Action, Change, Converged, Failed, Hint, Ignored, SecretName
 from sync.core.reasons import Reason
 from sync.telemetry import Failures, log_outcome, log_pass, log_settings_fault, log_status
-from tests.unit.fakes import target_of, vault_name
-from tests.unit.world import World
+from tests.kit.fakes import Clock, target_of, vault_name
+from tests.kit.world import World
 
 TARGET = target_of(vault_name())
-
-
-@dataclass
-class Clock:
-    """Monotonic seconds that pass when a test says so."""
-
-    now: float = 7.0
-
-    def __call__(self) -> float:
-        """Return the seconds."""
-        return self.now
 
 
 def foreign(number: int) -> Ignored:
@@ -42,7 +30,7 @@ def foreign(number: int) -> Ignored:
 @pytest.fixture
 def clock() -> Clock:
     """Return the time."""
-    return Clock()
+    return Clock(7.0)
 
 
 @pytest.fixture
@@ -193,17 +181,6 @@ def test_a_cause_is_logged_some_times_and_counted(
     assert len(log.records) == 15
 
 
-def test_a_flood_of_malformed_events_is_a_few_lines(
-    log: pytest.LogCaptureFixture, failures: Failures
-) -> None:
-    """What cannot be read is a refusal as any: whoever sends it again and again fills no log."""
-    for _ in range(1000):
-        failures.log("event", Failed("event", Malformed(Reason.EVENT_MALFORMED, "It is not JSON.")))
-    assert len(log.records) == 10
-    failures.report("timer")
-    assert "EventMalformed 1,000" in log.text
-
-
 def test_a_cause_is_logged_again_after_an_hour(
     log: pytest.LogCaptureFixture, failures: Failures, clock: Clock
 ) -> None:
@@ -257,6 +234,7 @@ def test_whoever_repeats_many_causes_hides_no_other(
 @pytest.mark.parametrize(
     "outcome",
     [
+        Failed("event", Malformed(Reason.EVENT_MALFORMED, "It is not JSON.")),
         Failed("v", Permanent(Reason.TARGET_TAKEN, "x"), TARGET),
         Failed("v", Permanent(Reason.TARGET_CONTESTED, "x"), TARGET),
         Failed("v", Permanent(Reason.NAMESPACE_PROTECTED, "x")),

@@ -22,9 +22,11 @@ from sync.adapters.azure.transport import azure_session
 from sync.adapters.kubernetes.address import Address, connect
 from sync.adapters.kubernetes.connection import Call, Connection
 from sync.core.errors import SyncError
-from tests.unit.loads import noted_loads
-from tests.unit.scripted import Answer, Scripted, soon
-from tests.unit.test_adapter_key_vault import VAULT, Token
+from tests.kit.errors import raises
+from tests.kit.loads import noted_loads
+from tests.kit.scripted import Answer, Scripted, soon
+from tests.kit.tokens import Token
+from tests.unit.test_adapter_key_vault import VAULT
 
 GOOD, OTHER = "good.example", "other.example"
 VERSION = Call("GET", "/version")
@@ -246,7 +248,6 @@ def test_a_bundle_that_cannot_be_read_is_told(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
     monkeypatch.setenv("HTTPS_PROXY", f"http://{LOOPBACK}:9")
     vaults = KeyVaults(Token(), "vault.azure.net")
-    with pytest.raises(SyncError, match="REQUESTS_CA_BUNDLE") as caught:
+    with raises(SyncError, "VaultCertificateRefused", "REQUESTS_CA_BUNDLE"):
         vaults.get(VAULT, "a", soon(3))
-    assert caught.value.reason == "VaultCertificateRefused"
     vaults.close()

@@ -7,16 +7,16 @@ from threading import Barrier, Lock
 import pytest
 
 from sync.core.errors import Transient
-from sync.core.model import ListedSecret, SecretName
+from sync.core.model import SecretName
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
-from sync.projection.rules import Rules, latest
+from sync.projection.rules import Rules
 from sync.reconcile.fetching import FETCH_WINDOW
 from sync.reconcile.observed import ObservedSecret, ObservedVault
 from sync.reconcile.survey import VaultSurvey
 from sync.reconcile.vault_reader import VaultReader
-from tests.unit.fakes import Call, Inline, names
-from tests.unit.world import World
+from tests.kit.fakes import Call, Inline, names
+from tests.kit.world import World
 
 
 def nothing(world: World) -> ObservedVault:
@@ -113,20 +113,6 @@ def test_a_bug_in_a_get_is_not_taken_for_a_failure_of_the_vault() -> None:
     world.wire.before = break_down
     with pytest.raises(ZeroDivisionError):
         world.sweep()
-
-
-@pytest.mark.parametrize("turn", [1, -1])
-def test_names_that_differ_by_case_are_one_secret(turn: int) -> None:
-    """The latest spelling of a listing counts, in whatever order the listing has them."""
-    listing = [
-        ListedSecret(SecretName("Key"), enabled=True, updated=1),
-        ListedSecret(SecretName("KEY"), enabled=True, updated=3),
-        ListedSecret(SecretName("key"), enabled=True, updated=2),
-        ListedSecret(SecretName("Other"), enabled=True, updated=1),
-        ListedSecret(SecretName("OTHER"), enabled=False, updated=2),
-    ]
-    found = latest(listing[::turn])
-    assert [name for name, secret in found.items() if secret.enabled] == ["KEY"]
 
 
 def test_a_secret_that_vanishes_between_list_and_get_is_waited_for() -> None:

@@ -14,8 +14,7 @@ from sync.core.model import Action, Change, Converged, Failed, Hint, Outcome, Se
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.reconcile.request import ReconcileRequest, ReconcileResult
-from tests.unit.fakes import Clock, names, target_of, vault_name
-from tests.unit.world import World
+from tests.kit.fakes import Clock, names, target_of, vault_name
 
 SECONDS = 20.0
 QUIET = ReconcileResult((), 0, (), {})
@@ -69,6 +68,14 @@ def queue(desk: Desk, lanes: int = 4) -> WorkQueue:
     return WorkQueue(desk, Clock(), Threads(lanes, passes=2, fetchers=2))
 
 
+def busy(desk: Desk) -> tuple[Desk, WorkQueue, Future[Outcome]]:
+    """Return a queue whose first work is under way at the desk, and that work's outcome."""
+    under_test = queue(desk)
+    first = under_test.submit(work(1, "first"), 5)
+    assert desk.entered.wait(SECONDS)
+    return desk, under_test, first
+
+
 def results(futures: list[Future[Outcome]]) -> list[Outcome]:
     """Wait for all."""
     return [future.result(SECONDS) for future in futures]
@@ -76,10 +83,7 @@ def results(futures: list[Future[Outcome]]) -> list[Outcome]:
 
 def test_a_burst_joins_the_next_write() -> None:
     """What arrives while a reconcile is under way is done by one more, with every hint once."""
-    desk = Desk()
-    under_test = queue(desk)
-    first = under_test.submit(work(1, "first"), 5)
-    assert desk.entered.wait(SECONDS)
+    desk, under_test, first = busy(Desk())
     burst = [under_test.submit(work(1, name), 5) for name in (*names("key", 499), "key00")]
     desk.gate.set()
     assert all(isinstance(outcome, Converged) for outcome in results([first, *burst]))
@@ -94,10 +98,8 @@ def test_what_joins_is_done_together() -> None:
     def contested(_target: Target, _deadline: Deadline) -> bool:
         return True
 
-    desk = Desk()
-    under_test = queue(desk)
-    futures = [under_test.submit(work(1, "first"), 5)]
-    assert desk.entered.wait(SECONDS)
+    desk, under_test, first = busy(Desk())
+    futures = [first]
     futures += [
         under_test.submit(replace(work(1, name), contested=contested), 5) for name in ("a", "b")
     ]
@@ -151,10 +153,9 @@ def test_each_waiter_gets_its_own_outcome() -> None:
     """A secret that could not be read fails those who asked for it, and those who want all."""
     lost = Transient(Reason.VAULT_THROTTLED, "Throttled.")
     change = Change("a", Action.UPDATE, "v2")
-    desk = Desk(lambda _: ReconcileResult((change,), 2, (), {SecretName("Bad"): lost}))
-    under_test = queue(desk)
-    futures = [under_test.submit(work(1, "first"), 5)]
-    assert desk.entered.wait(SECONDS)
+    done = ReconcileResult((change,), 2, (), {SecretName("Bad"): lost})
+    desk, under_test, first = busy(Desk(lambda _: done))
+    futures = [first]
     futures += [
         under_test.submit(each, 5) for each in (work(1, "a"), work(1, "bad"), work(1, whole=True))
     ]
@@ -208,10 +209,7 @@ def test_whatever_ends_a_reconcile_leaves_nobody_waiting(end: type[BaseException
             raise end("pl4nted")
         return QUIET
 
-    desk = Desk(done)
-    under_test = queue(desk)
-    first = under_test.submit(work(1, "first"), 5)
-    assert desk.entered.wait(SECONDS)
+    desk, under_test, first = busy(Desk(done))
     second = under_test.submit(work(1, "second"), 5)
     desk.gate.set()
     failed, served = results([first, second])
@@ -255,10 +253,7 @@ def test_of_several_causes_one_that_may_pass_is_told() -> None:
 
 def test_those_who_no_longer_wait_are_left_out() -> None:
     """A waiter that was cancelled costs nothing, and the others get their outcomes."""
-    desk = Desk()
-    under_test = queue(desk)
-    first = under_test.submit(work(1, "first"), 5)
-    assert desk.entered.wait(SECONDS)
+    desk, under_test, first = busy(Desk())
     gone = under_test.submit(work(1, "gone"), 5)
     stays = under_test.submit(work(1, "stays"), 5)
     assert gone.cancel()
@@ -272,10 +267,7 @@ def test_those_who_no_longer_wait_are_left_out() -> None:
 
 def test_a_batch_that_nobody_waits_for_is_not_done() -> None:
     """Where all who joined have gone, the vault is not read for them."""
-    desk = Desk()
-    under_test = queue(desk)
-    first = under_test.submit(work(1, "first"), 5)
-    assert desk.entered.wait(SECONDS)
+    desk, under_test, first = busy(Desk())
     assert under_test.submit(work(1, "gone"), 5).cancel()
     desk.gate.set()
     results([first, under_test.submit(work(1, "last"), 5)])
@@ -352,32 +344,6 @@ def test_a_sweep_that_runs_out_of_time_says_so() -> None:
     assert isinstance(late, Failed)
     assert isinstance(late.error, Transient)
     assert desk.budgets == [50, 40, 10]
-
-
-def test_an_event_beside_an_unsafe_pass_still_brings_its_secret() -> None:
-    """An event is not refused with the pass that runs beside it."""
-    world = World.in_step(*names("key", 10))
-    for name in names("key", 5):
-        world.vaults.delete(world.vault, name)
-    entered, gate = Event(), Event()
-
-    def reconcile(
-        work: ReconcileRequest, deadline: Deadline, fetchers: Executor
-    ) -> ReconcileResult:
-        entered.set()
-        assert gate.wait(SECONDS)
-        return world.reconciler.reconcile(work, deadline, fetchers)
-
-    under_test = WorkQueue(reconcile, world.clock, Threads(lanes=2, passes=1, fetchers=1))
-    hints = (Hint(SecretName("key09")),)
-    futures = [under_test.submit(ReconcileRequest(world.target, hints, whole=False), 24)]
-    assert entered.wait(SECONDS)
-    version = world.put("key08", "new")
-    event = ReconcileRequest(world.target, (world.hint("key08", version),), whole=False)
-    futures += [under_test.submit(ReconcileRequest(world.target), 24), under_test.submit(event, 24)]
-    gate.set()
-    results(futures)
-    assert world.data["key08"] == "new"
 
 
 def test_one_target_waits_for_no_pass() -> None:

@@ -1,7 +1,8 @@
 """A value where something else belongs is refused or taken as that, and told to nobody."""
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import pytest
@@ -15,9 +16,9 @@ from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from sync.http_api.principal import entra_principal
 from sync.projection.tags import KNOWN, read_tags
 from sync.settings.environment import NAMES, read
+from tests.kit.scripted import said
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
-from tests.unit.scripted import said
 from tests.unit.test_events import ALLOWED, DATA, grid
 
 WORDS = (
@@ -41,6 +42,71 @@ AROUND = st.sampled_from(WORDS)
 VALUES = st.builds("{}{}{}".format, AROUND, st.just(PLANTED), AROUND)
 
 
+FIELDS = st.sampled_from(("eventType", "topic", "subject", "id", "eventTime", "dataVersion"))
+OF_DATA = st.sampled_from(("Id", "VaultName", "ObjectType", "ObjectName", "Version", "NBF", "EXP"))
+OF_RESYNC = st.sampled_from(
+    ("vault", "project", "stage", "all", "secret", "dry_run", "takeover_from")
+)
+OF_CLUSTER = st.sampled_from(
+    (
+        *("match", "aks", "server", "ca", "kubeconfig", "context", "audience"),
+        *("token_secret", "kubeconfig_secret"),
+    )
+)
+HEADERS = st.sampled_from(("x-ms-client-principal-idp", "x-ms-client-principal-id"))
+PRINCIPAL = {"x-ms-client-principal-idp": "aad", "x-ms-client-principal-id": "x"}
+NAMING = Naming(re.compile(DEFAULT_PATTERN, re.IGNORECASE | re.ASCII))
+
+
+def event(changes: dict[str, object]) -> object:
+    """Read an event in which that is otherwise."""
+    return parse(json.dumps(grid() | changes), ALLOWED)
+
+
+def resync(fields: object) -> object:
+    """Read a request with these fields."""
+    return parse_resync(json.dumps(fields).encode())
+
+
+def cluster(field: str, text: str) -> Iterator[object]:
+    """Return clusters in which the text is a field, one of a field, a name or the whole."""
+    item = {"name": "main", "server": "https://a.example"}
+    for held in (text, {"a": text, text: "a"}):
+        yield from ([{**item, field: held}], [[{**item, field: held}]])
+    yield from ([{**item, text: "x"}], [text], {"a": text})
+
+
+PLACES: Mapping[str, st.SearchStrategy[Callable[[], object]]] = {
+    "a field of an event": st.builds(lambda f, v: partial(event, {f: v}), FIELDS, VALUES),
+    "the name of a field": VALUES.map(lambda v: partial(event, {v: "x"})),
+    "what an event says of the secret": st.builds(
+        lambda f, v: partial(event, {"data": {**DATA, f: v}}), OF_DATA, VALUES
+    ),
+    "an event": VALUES.map(lambda v: partial(parse, v, ALLOWED)),
+    "a field of a resync": st.builds(
+        lambda f, v: partial(resync, {"all": True, f: v}), OF_RESYNC, VALUES
+    ),
+    "a list in a resync": st.builds(
+        lambda f, v: partial(resync, {"all": True, f: [v]}), OF_RESYNC, VALUES
+    ),
+    "a field's name in a resync": VALUES.map(lambda v: partial(resync, {"all": True, v: True})),
+    "a resync": VALUES.map(lambda v: partial(parse_resync, v.encode())),
+    "a vault": VALUES.map(lambda v: partial(NAMING.vault, v)),
+    "a header": st.builds(
+        lambda h, v: partial(entra_principal, {**PRINCIPAL, h: v}), HEADERS, VALUES
+    ),
+    "a cluster": st.builds(cluster, OF_CLUSTER, VALUES)
+    .map(list)
+    .flatmap(st.sampled_from)
+    .map(lambda clusters: partial(read, {"SYNC_CLUSTERS": json.dumps(clusters)})),
+    "a tag": st.builds(
+        lambda tag, v: partial(read_tags, "name", {tag: v, "other": v}),
+        st.sampled_from(KNOWN),
+        VALUES,
+    ),
+}
+
+
 def quiet(act: Callable[[], object]) -> None:
     """Do it; what it raises, if anything, has no value in it."""
     try:
@@ -50,63 +116,11 @@ def quiet(act: Callable[[], object]) -> None:
         assert leaks(spoken) == []
 
 
-FIELDS = ("eventType", "topic", "subject", "id", "eventTime", "dataVersion")
-NAMED = ("Id", "VaultName", "ObjectType", "ObjectName", "Version", "NBF", "EXP")
-
-
-@given(field=st.sampled_from(FIELDS), text=VALUES, as_name=st.booleans())
-def test_a_value_in_an_event_is_not_quoted(field: str, text: str, *, as_name: bool) -> None:
-    """Whatever field of an event, known or not, a value stands in."""
-    changes = {text: "x"} if as_name else {field: text}
-    quiet(lambda: parse(json.dumps(grid() | changes), ALLOWED))
-
-
-@given(st.sampled_from(NAMED), VALUES)
-def test_a_value_in_the_data_of_an_event_is_not_quoted(field: str, text: str) -> None:
-    """Likewise in what the event says of the secret; where it can be the secret's name, it is."""
-    quiet(lambda: parse(json.dumps(grid({**DATA, field: text})), ALLOWED))
-
-
-RESYNC = ("vault", "project", "stage", "all", "secret", "dry_run", "takeover_from")
-
-
-@given(st.sampled_from(RESYNC), VALUES, st.sampled_from(["value", "name", "raw", "list"]))
-def test_a_value_in_a_request_is_not_quoted(field: str, text: str, kind: str) -> None:
-    """Whatever field of a resync, or none, a value stands in."""
-    body = {
-        "value": json.dumps({"all": True, field: text}),
-        "name": json.dumps({"all": True, text: True}),
-        "raw": text,
-        "list": json.dumps({"all": True, field: [text]}),
-    }[kind]
-    quiet(lambda: parse_resync(body.encode()))
-
-
-@given(VALUES)
-def test_a_value_as_an_event_is_not_quoted(text: str) -> None:
-    """Likewise where the event itself is a value."""
-    quiet(lambda: parse(text, ALLOWED))
-
-
-@given(VALUES)
-def test_a_value_as_a_vault_is_not_quoted(text: str) -> None:
-    """What is no vault's name is told by its length, in answers and in the log."""
-    naming = Naming(read({}).naming.pattern)
-    assert naming.pattern.pattern == DEFAULT_PATTERN
-    quiet(lambda: naming.vault(text))
-
-
-@given(st.sampled_from(["x-ms-client-principal-idp", "x-ms-client-principal-id"]), VALUES)
-def test_a_value_in_a_header_is_not_quoted(header: str, text: str) -> None:
-    """Whoever sends a token as the principal does not find it in the answer."""
-    headers = {"x-ms-client-principal-idp": "aad", "x-ms-client-principal-id": "x", header: text}
-    quiet(lambda: entra_principal(headers))
-
-
-CLUSTER = (
-    *("match", "aks", "server", "ca", "kubeconfig", "context", "audience"),
-    *("token_secret", "kubeconfig_secret"),
-)
+@pytest.mark.parametrize("place", PLACES)
+@given(data=st.data())
+def test_a_value_in_the_wrong_place_is_not_quoted(place: str, data: st.DataObject) -> None:
+    """Wherever a value stands by mistake, the refusal tells of it without its text."""
+    quiet(data.draw(PLACES[place]))
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
@@ -114,22 +128,3 @@ CLUSTER = (
 def test_a_value_as_a_setting_is_not_quoted(name: str, around: str) -> None:
     """Whatever setting a credential was pasted to by mistake, its faults are told without it."""
     quiet(lambda: read({name: f"{around}{PLANTED}{around}"}))
-
-
-@given(field=st.sampled_from(CLUSTER), text=VALUES, nested=st.booleans())
-def test_a_value_in_a_cluster_is_not_quoted(field: str, text: str, *, nested: bool) -> None:
-    """Likewise in the fields of SYNC_CLUSTERS, their names and what they hold."""
-    item: Mapping[str, object] = {
-        "name": "main",
-        "server": "https://a.example",
-        field: {"a": text, text: "a"} if nested else text,
-    }
-    given = [[item], [{**item, text: "x"}], [text], {"a": text}]
-    for clusters in map(json.dumps, given):
-        quiet(partial(read, {"SYNC_CLUSTERS": clusters}))
-
-
-@given(st.sampled_from(KNOWN), VALUES)
-def test_a_value_as_a_tag_is_not_quoted(tag: str, text: str) -> None:
-    """Tags are no place for values: what is wrong of one is told without its text."""
-    quiet(lambda: read_tags("name", {tag: text, "other": text}))

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from sync.projection.pkcs12.bundle import MOST_ROUNDS_AT_ONCE
-from tests.unit.chains import chain_of, oid, safe_data, sequence, tlv
+from tests.kit.chains import chain_of, oid, safe_data, sequence, tlv
 
 CHAIN = chain_of("P-256", 2)
 KEY = CHAIN.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())

@@ -255,7 +255,6 @@ class FakeCluster:
         self._wire = wire
         self._revisions = count(100)
         self.secrets: dict[tuple[str, str, str], Stored] = {}
-        self.namespaces: set[str] | None = None
         self.changes: list[tuple[str, Mapping[str, bytes]]] = []
 
     @property
@@ -281,10 +280,6 @@ class FakeCluster:
         """Apply for our manager with force; absent Secrets are created, whatever the version."""
         deadline.remaining()
         self._wire.pass_on(Call("apply", _subject(target)))
-        if self.namespaces is not None and target.namespace not in self.namespaces:
-            raise Permanent(
-                Reason.NAMESPACE_MISSING, f"Namespace {target.namespace} does not exist."
-            )
         stored = self.secrets.get(target.place)
         if stored is None:
             stored = Stored(next(self._revisions), {}, {}, desired.type)

@@ -8,7 +8,7 @@ from sync.core.ports import Deadline
 from sync.projection.rules import DEFAULT_RULES, Rules
 from sync.reconcile.reconciler import Reconciler
 from sync.reconcile.request import ReconcileRequest, ReconcileResult
-from tests.unit.fakes import (
+from tests.kit.fakes import (
     Clock,
     FakeCluster,
     FakeVaults,

@@ -4,13 +4,18 @@ import asyncio
 import json
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
 
+import pytest
 from aiohttp import web
 
-from local.serving import Servers
+from local.authority import Authority
+from local.proxy import Proxy
+from local.serving import LOOPBACK, Servers
 from sync.core.errors import SyncError
 from sync.core.ports import Deadline
 
@@ -128,3 +133,42 @@ def said(error: SyncError) -> str:
     assert error.__cause__ is None
     assert error.__context__ is None
     return "".join([str(error), repr(error), repr(vars(error)), *traceback.format_exception(error)])
+
+
+type Hosts = Mapping[str, web.Application | int]
+"""What is served at each host, or the port that it leads to."""
+
+
+@contextmanager
+def behind_proxy(  # noqa: PLR0913, PLR0917 - what stands there, and for whom
+    servers: Servers,
+    authority: Authority,
+    folder: Path,
+    hosts: Hosts,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    exists: Callable[[str], bool] = lambda _: True,
+) -> Iterator[None]:
+    """Serve hosts by TLS, or lead to ports, for clients that go by the environment's proxy.
+
+    Of these hosts only those that exist are reached.
+    """
+    proxy = Proxy()
+    ports = [servers.listen(proxy.handle)]
+    for host, served in hosts.items():
+        port = served
+        if isinstance(served, web.Application):
+            port = servers.serve(served, authority.server_context(host))
+            ports.append(port)
+        assert isinstance(port, int)
+        proxy.route(host, port, exists)
+    ca = folder / "ca.pem"
+    ca.write_bytes(authority.pem)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(ca))
+        patch.setenv("HTTPS_PROXY", f"http://{LOOPBACK}:{ports[0]}")
+        patch.setenv("NO_PROXY", LOOPBACK)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield
+    for port in ports:
+        servers.stop(port)
