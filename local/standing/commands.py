@@ -98,7 +98,7 @@ def shell(folder: Folder) -> int:
 
 
 def _start(folder: Folder) -> int:
-    """Start the stack's process; return 0 once all of it is ready, else what `make` is to return."""
+    """Start the stack's process; return 0 once it is ready, else a code for `make`."""
     folder.env.unlink(missing_ok=True)
     with folder.stack_log.open("w") as log:
         child = subprocess.Popen(  # noqa: S603 - our own module

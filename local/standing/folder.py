@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TextIO
 
@@ -102,8 +103,7 @@ class Folder:
     def exported(self) -> Mapping[str, str]:
         """Return the variables that `env` exports."""
         words = shlex.split(self.env.read_text(errors="surrogateescape"), comments=True)
-        pairs = zip(words, words[1:], strict=False)
-        exported = (word.partition("=") for before, word in pairs if before == "export")
+        exported = (word.partition("=") for before, word in pairwise(words) if before == "export")
         return {name: value for name, _, value in exported}
 
     def tails(self) -> str:

@@ -51,7 +51,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Folder, 
 
 def bash(script: str, **variables: str) -> str:
     """Run a script, which must not fail; return what it prints."""
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own script
         ["/bin/bash", "-euc", script],
         cwd=ROOT,
         env=BARE | variables,
@@ -156,7 +156,7 @@ def test_a_stack_that_died_is_started_again(tmp_path: Path) -> None:
 
         third = folder.runner()
         assert third not in {None, second}
-        app = subprocess.run(
+        app = subprocess.run(  # noqa: S603 - a number of our own
             ["/usr/bin/env", "pgrep", "-P", str(third)], capture_output=True, text=True, check=True
         )
         os.kill(int(app.stdout), signal.SIGKILL)
