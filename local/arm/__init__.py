@@ -2,6 +2,7 @@
 
 from local.arm.events import webhook
 from local.arm.manager import ResourceManager
+from local.arm.refusals import RefusedError
 from local.arm.server import HOST, RESOURCE, resource_manager_app
 
-__all__ = ["HOST", "RESOURCE", "ResourceManager", "resource_manager_app", "webhook"]
+__all__ = ["HOST", "RESOURCE", "RefusedError", "ResourceManager", "resource_manager_app", "webhook"]

@@ -79,7 +79,8 @@ class AppSite:
             return False
         function = parse_qs(parts.query.lower()).get("functionname", [FUNCTION])
         return (
-            _host(parts) == self.host.lower()
+            self.host != ""
+            and _host(parts) == self.host.lower()
             and parts.path.rstrip("/").lower() == _WEBHOOK_PATH
             and function == [FUNCTION]
         )
