@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from math import inf
 from typing import NoReturn
 
-from sync.app.explain import Explained, Progress
+from sync.app.explain import Explained, Progress, explained
 from sync.app.requests import Resync
+from sync.app.status import statuses
 from sync.app.takeover import Adoption, adopt, look
 from sync.app.use_cases import App, Budget
 from sync.app.work_queue import attempt
@@ -184,7 +185,7 @@ def _exit_of(outcomes: Iterable[Outcome]) -> Exit:
 def _explain(app: App, request: Resync, known: Known, screen: Screen) -> Exit:
     (vault,) = known.vaults
     (place,) = app.places(known.vaults)
-    told = app.explain(place, request.secret, COMMAND)
+    told = explained(app, place, request.secret, COMMAND)
     if isinstance(told, SyncError):
         raise told
     for each in told:
@@ -205,21 +206,21 @@ def _exit_of_explanation(told: Iterable[Explained]) -> Exit:
 
 
 def _status(app: App, request: Resync, known: Known, screen: Screen) -> Exit:
-    told = screen.follow(app.status(known, COMMAND), _steps(known))
-    statuses = [status_of(each) for each in told]
+    told = screen.follow(statuses(app, known, COMMAND), _steps(known))
+    rows = [status_of(each) for each in told]
     failed = False
-    for status, each in zip(statuses, told, strict=True):
+    for status, each in zip(rows, told, strict=True):
         if each.error:
             failed = True
             screen.complain(status.vault, each.error)
     if screen.tables:
         keys = request.vault is not None
-        screen.answer(statuses_text(statuses, screen.width, keys=keys))
+        screen.answer(statuses_text(rows, screen.width, keys=keys))
     else:
-        screen.answer(_document(Statuses(tuple(statuses))))
+        screen.answer(_document(Statuses(tuple(rows))))
     if failed:
         return Exit.FAILED
-    in_step = all(status.state == "converged" for status in statuses)
+    in_step = all(status.state == "converged" for status in rows)
     return Exit.IN_STEP if in_step else Exit.OUT_OF_STEP
 
 

@@ -1,4 +1,4 @@
-"""How a vault's events reach this app: the interface, and what a look at it finds."""
+"""The port by which the doctor asks how a vault's events reach the app."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,20 +9,19 @@ from sync.core.ports import Deadline
 
 @dataclass(frozen=True, slots=True)
 class EventRoute:
-    """How events of a vault reach this app, as far as Resource Manager shows it."""
+    """How events of a vault reach this app, as far as Resource Manager shows it.
+
+    `subscription` is the vault's own, in lower case, None if it is not visible. `leads_here` is
+    None if that could not be checked; `note` says in one sentence what was found, or why not.
+    """
 
     subscription: str | None
-    """The vault's subscription id in lower case; None if the app's identity does not see it."""
-
     leads_here: bool | None
-    """Whether an event subscription for new versions leads to this app; None if not checked."""
-
     note: str
-    """One sentence: what was found, by name, or why it could not be checked."""
 
 
 class EventRoutes(Protocol):
-    """Looks up the event subscriptions of vaults."""
+    """Finds the event subscriptions of vaults."""
 
     def find(self, vault: VaultName, deadline: Deadline) -> EventRoute:
         """Return how the vault's events reach this app; raises Permanent or Transient."""

@@ -13,6 +13,7 @@ from types import MappingProxyType
 import pytest
 
 from sync.app.requests import Resync
+from sync.app.status import statuses
 from sync.app.use_cases import App
 from sync.app.work_queue import Reconcile
 from sync.cli.arguments import parse
@@ -442,7 +443,7 @@ def test_a_pipe_gets_the_status_of_the_route() -> None:
     secrets = Secrets({SHOP: holding(SHOP, "a", "b", owned="a"), BILLING: BUSY})
     given = app(Scripted({}), [SHOP, SHOP_2, BILLING], secrets)
     said = say(given, "status", tables=False)
-    wanted = Statuses(tuple(map(status_of, given.status(given.select(Resync())))))
+    wanted = Statuses(tuple(map(status_of, statuses(given, given.select(Resync())))))
     assert said.out == json.dumps(to_json(wanted)) + "\n"
     assert said.out.count("\n") == 1
 
