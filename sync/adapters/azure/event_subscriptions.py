@@ -61,7 +61,7 @@ class EventSubscriptions:
     def find(self, vault: VaultName, deadline: Deadline) -> EventRoute:
         """Return how the vault's events reach this app; raises Permanent or Transient.
 
-        Where the identity may not read something the answer is "not checked", and never "none".
+        Where the identity may not read something, `leads_here` is None and never False.
         """
         row = self._vault(vault, deadline)
         if row is None:
@@ -73,7 +73,7 @@ class EventSubscriptions:
         if not self._site.is_known:
             return _unchecked(
                 row.subscription,
-                "this app does not know its own name, since neither WEBSITE_SITE_NAME nor "
+                "This app does not know its own name, since neither WEBSITE_SITE_NAME nor "
                 "WEBSITE_HOSTNAME is set outside Azure",
             )
         try:
@@ -172,7 +172,7 @@ class EventSubscriptions:
 
 
 def _unchecked(subscription: str | None, why: str) -> EventRoute:
-    return EventRoute(subscription, leads_here=None, note=f"Not checked: {why}.")
+    return EventRoute(subscription, leads_here=None, note=f"{why}.")
 
 
 def _own(vault: Row) -> _Scope:
