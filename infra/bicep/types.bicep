@@ -165,4 +165,7 @@ type entraAuthentication = {
   @description('Object ids of the principals that may call. An empty list would let in the whole tenant.')
   @minLength(1)
   allowedPrincipals: string[]
+
+  @description('Client ids of the applications that may call, beside the Azure CLI: of each service principal and managed identity too.')
+  allowedApplications: string[]?
 }

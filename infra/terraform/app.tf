@@ -1,4 +1,6 @@
 locals {
+  azure_cli = "04b07795-8ddb-461a-bbee-02f9e1bf7b46" # its client id, in every tenant
+
   derived_settings = {
     SYNC_VAULTS = join(",", values(local.vaults)[*].name)
     SYNC_SUBSCRIPTIONS = join(",", length(local.vaults) == 0 ? [local.subscription_id] : distinct([
@@ -149,6 +151,7 @@ resource "azapi_update_resource" "authentication" {
             }
             validation = {
               defaultAuthorizationPolicy = {
+                allowedApplications = distinct(concat([local.azure_cli], entra.allowed_applications))
                 allowedPrincipals = {
                   identities = entra.allowed_principals
                 }

@@ -342,10 +342,12 @@ variable "authentication" {
   description = <<-EOT
     Microsoft Entra before resync and status; null: function keys.
     client_id: the app registration that callers get tokens for, with requestedAccessTokenVersion 2. allowed_principals: object ids of the principals that may call.
+    allowed_applications: client ids of the applications that may call, beside the Azure CLI: of each service principal and managed identity too.
   EOT
   type = object({
-    client_id          = string
-    allowed_principals = list(string)
+    client_id            = string
+    allowed_principals   = list(string)
+    allowed_applications = optional(list(string), [])
   })
   default = null
 

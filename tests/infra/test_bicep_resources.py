@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.infra.bicep_files import (
+    AZURE_CLI,
     EVENTS,
     FOLDER,
     MAIN,
@@ -144,7 +145,9 @@ def test_app_settings() -> None:
 
 
 def test_authentication() -> None:
-    """With Entra only named principals may call, and deliveries and the probe need no log-in.
+    """With Entra only named principals may call, by the Azure CLI or a named application.
+
+    Deliveries and the probe need no log-in.
 
     Taken out again, it is turned off.
     """
@@ -160,9 +163,13 @@ def test_authentication() -> None:
     }
     entra = at(properties, "identityProviders", "azureActiveDirectory")
     assert set(at_dict(at(entra, "registration"))) == {"clientId", "openIdIssuer"}
-    assert at(entra, "validation", "defaultAuthorizationPolicy", "allowedPrincipals") == {
-        "identities": Expression("authentication.?allowedPrincipals"),
+    assert at(entra, "validation", "defaultAuthorizationPolicy") == {
+        "allowedApplications": Expression(
+            "union([azureCli], authentication.?allowedApplications ?? [])"
+        ),
+        "allowedPrincipals": {"identities": Expression("authentication.?allowedPrincipals")},
     }
+    assert assignments(module("app"))["azureCli"] == AZURE_CLI
     assert declared(TYPES, "property")["allowedPrincipals"].decorators["minLength"] == [1]
 
 

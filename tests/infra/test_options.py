@@ -7,7 +7,7 @@ import hcl2
 import pytest
 
 from sync.settings.environment import SETTINGS
-from tests.infra.bicep_files import MAIN, Expression, declared
+from tests.infra.bicep_files import AZURE_CLI, MAIN, TYPES, Expression, declared
 
 TERRAFORM = Path(__file__).parents[2] / "infra" / "terraform"
 ONLY_TERRAFORM = {"vault_pattern", "package"}  # Bicep cannot search, nor send the code
@@ -63,6 +63,30 @@ def test_defaults_that_only_bicep_can_compute(name: str) -> None:
     """Where the defaults differ, they do as is said here."""
     assert BICEP[name].default == Expression(ELSEWHERE[name])
     assert VARIABLES[name].get("default") is None
+
+
+def test_authentication_takes_the_same_members() -> None:
+    """The members of `authentication` have the same names, and the same ones may be left out."""
+    (taken,) = re.findall(
+        r"^type entraAuthentication = \{\n(.*?)^\}", TYPES.read_text(), re.MULTILINE | re.DOTALL
+    )
+    bicep = re.findall(r"^  (\w+): \S*?(\??)$", taken, re.MULTILINE)
+    (taken,) = re.findall(
+        r'^variable "authentication" \{.*?object\(\{\n(.*?)\}\)',
+        (TERRAFORM / "variables.tf").read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
+    terraform = re.findall(r"^    (\w+) += (optional)?", taken, re.MULTILINE)
+    assert {snake(name): bool(optional) for name, optional in bicep} == {
+        name: bool(optional) for name, optional in terraform
+    }
+    assert dict(bicep)["allowedApplications"] == "?"
+
+
+def test_both_let_the_same_azure_cli_in() -> None:
+    """The application that both name first is the Azure CLI, with the same client id."""
+    (first,) = re.findall(r'azure_cli = "(\S+)"', (TERRAFORM / "app.tf").read_text())
+    assert first == AZURE_CLI
 
 
 def test_the_outputs_have_the_same_names() -> None:

@@ -61,6 +61,9 @@ var derivedSettings = {
   PYTHON_THREADPOOL_THREAD_COUNT: '32'
 }
 
+// Client id of the Azure CLI, in every tenant.
+var azureCli = '04b07795-8ddb-461a-bbee-02f9e1bf7b46'
+
 var entraSettings = {
   platform: {
     enabled: true
@@ -85,6 +88,7 @@ var entraSettings = {
       }
       validation: {
         defaultAuthorizationPolicy: {
+          allowedApplications: union([azureCli], authentication.?allowedApplications ?? [])
           allowedPrincipals: {
             identities: authentication.?allowedPrincipals
           }

@@ -54,8 +54,30 @@ run "entra" {
   }
 
   assert {
+    condition     = jsonencode(azapi_update_resource.authentication.body.properties.identityProviders.azureActiveDirectory.validation.defaultAuthorizationPolicy.allowedApplications) == jsonencode(["04b07795-8ddb-461a-bbee-02f9e1bf7b46"])
+    error_message = "The Azure CLI must pass, and no application beside it that is not named."
+  }
+
+  assert {
     condition     = !contains(azapi_resource.site.body.properties.siteConfig.appSettings[*].name, "WEBSITE_AUTH_ENABLED")
     error_message = "The platform alone may say that it authenticates."
+  }
+}
+
+run "further_applications" {
+  command = plan
+
+  variables {
+    authentication = {
+      client_id            = "00000000-0000-0000-0000-00000000000a"
+      allowed_principals   = ["00000000-0000-0000-0000-00000000000b"]
+      allowed_applications = ["00000000-0000-0000-0000-00000000000c", "04b07795-8ddb-461a-bbee-02f9e1bf7b46"]
+    }
+  }
+
+  assert {
+    condition     = jsonencode(azapi_update_resource.authentication.body.properties.identityProviders.azureActiveDirectory.validation.defaultAuthorizationPolicy.allowedApplications) == jsonencode(["04b07795-8ddb-461a-bbee-02f9e1bf7b46", "00000000-0000-0000-0000-00000000000c"])
+    error_message = "A named application must pass too, and the Azure CLI be named once."
   }
 }
 
