@@ -14,7 +14,7 @@ FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)"
 	if [ -x "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
 	then echo "$$python"; exit; fi; done
 
-.PHONY: help demo up shell down test faults check lint format docs prove mutants fuzz bench soak costs requirements package audit licences clean
+.PHONY: help demo up shell down test faults check lint format docs picture prove mutants fuzz bench soak costs requirements package audit licences clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -54,6 +54,9 @@ format: .venv/ready ## Format the code
 
 docs: .venv/ready ## Write the settings, the reasons and the HTTP API into the documents, from the code
 	@$(BIN)/python -m tests.docs
+
+picture: .venv/ready ## Run the demo, and draw docs/demo.svg of what it prints
+	@$(BIN)/python -m tests.docs.picture
 
 prove: .venv/ready ## Run 10,000 random histories of the sync over the emulators
 	@$(BIN)/python -m tests.model prove

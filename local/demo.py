@@ -38,7 +38,7 @@ _AKS = (
 _PATIENCE_SECONDS = 30.0
 _LAST_LINES = 40
 _COLUMNS = 80
-_NEXT = """
+NEXT = """
 The cluster has what the vaults have. Nothing is left running.
 
 Next:
@@ -305,7 +305,7 @@ def main() -> int:
             left = "the app is still running" if host.running else "nothing is left running"
             print(f"\nInterrupted; {left}.", file=sys.stderr)
             return 130
-    console.print(_NEXT, markup=False)
+    console.print(NEXT, markup=False)
     return 0
 
 
