@@ -35,7 +35,10 @@ class Reason(StrEnum):
         return reason
 
     # fmt: off
-    NAMESPACE_MISSING = "NamespaceMissing", Group.TARGET, "The namespace does not exist. Create it."
+    NAMESPACE_MISSING = "NamespaceMissing", Group.TARGET, (
+        "The namespace does not exist. Create it. Only an app with rights in every namespace learns "
+        "this: with a Role in each, as `infra/kubernetes` has it, the Role is missing as well, and "
+        "the reason is [ClusterForbidden](#clusterforbidden).")
     NAMESPACE_TERMINATING = "NamespaceTerminating", Group.TARGET, (
         "The namespace is being deleted. Create it again once it is gone.")
     NAMESPACE_INVALID = "NamespaceInvalid", Group.TARGET, (
@@ -55,7 +58,8 @@ class Reason(StrEnum):
         "The cluster refuses the app's login even after the app has read it again. The message "
         "says how to renew it.")
     CLUSTER_FORBIDDEN = "ClusterForbidden", Group.TARGET, (
-        "The app's Role lacks get, create or patch on this Secret. Add what is missing.")
+        "The app's Role lacks get, create or patch on this Secret. Add what is missing. Or the "
+        "namespace does not exist, and so its Role does not either: create both.")
     ADMISSION_DENIED = "AdmissionDenied", Group.TARGET, (
         "A ValidatingAdmissionPolicy or an admission webhook of the cluster refuses the Secret. "
         "The message names it.")

@@ -31,7 +31,7 @@ def _route(method: str, path: str, operation: Node) -> Iterator[str]:
     body = at(operation, "requestBody")
     yield f"## {method.upper()} {path}\n"
     yield paragraph(f"{operation['summary']}.")
-    yield f"```\n{_call(method, path, operation)}\n```\n"
+    yield f"```sh\n{_call(method, path, operation)}\n```\n"
     if body:
         yield f"The body is {_kind(at(media(body), 'schema'))}.\n"
     if query := _parameters(operation):
