@@ -25,6 +25,8 @@ class Wrapper(Protocol):
         ...
 
 
+_META = "sync.cli.options"
+
 EXIT_CODES = """\b
 exit codes:
   0    everything requested is in step
@@ -35,8 +37,11 @@ exit codes:
 
 
 def _keep(context: click.Context, option: click.Parameter, value: object) -> None:
+    if value in {None, False}:
+        return
+    context.meta.setdefault(_META, {})[option.name] = value
     session = context.find_object(Session)
-    if session is not None and option.name and value not in {None, False}:
+    if session is not None:  # None while a shell completes
         session.given[option.name] = value
 
 
@@ -82,23 +87,19 @@ def _filled(context: click.Context, parameter: click.Parameter, value: str | Non
     return value
 
 
-def _given(context: click.Context) -> Mapping[str, object]:
-    """Return the options that choose the app: nothing is kept while a shell completes."""
-    given: dict[str, object] = {}
-    at: click.Context | None = context
-    while at is not None:
-        given = {**at.params, **given}
-        at = at.parent
-    return given
+def _names(context: click.Context) -> names_cache.Names:
+    return names_cache.recall(app_of(context.meta.get(_META, {})))
 
 
 def _vaults(context: click.Context, _: click.Parameter, begun: str) -> "list[CompletionItem]":
-    return _begun(names_cache.recall(app_of(_given(context))), begun)
+    return _begun(_names(context), begun)
 
 
 def _secrets(context: click.Context, _: click.Parameter, begun: str) -> "list[CompletionItem]":
-    names = names_cache.recall(app_of(_given(context)))
-    return _begun(names.get(str(context.params.get("vault")).lower(), ()), begun)
+    names, vault = _names(context), str(context.params.get("vault") or "").lower()
+    # An option whose value is being typed hides the arguments: then of any vault.
+    every = {name for held in names.values() for name in held}
+    return _begun(names.get(vault, ()) if vault else sorted(every), begun)
 
 
 def _begun(names: Iterable[str], begun: str) -> "list[CompletionItem]":

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import Message
+from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage
 from ipaddress import ip_address
 from typing import IO, override
@@ -34,7 +35,8 @@ ANSWER_SECONDS = 240  # App Service's front end ends an answer after 230 s
 _PROBE_SECONDS = 20
 _PAUSE = 2.0  # seconds between two attempts
 _LONGEST = 64 * 1024 * 1024
-_OURS = {"reason", "outcomes", "vaults", "secrets", "checks", "version", "status"}
+_ANSWERS = {"outcomes", "vaults", "secrets", "checks"}
+_HEALTH = {"ok", "misconfigured"}
 
 
 class AddressError(Exception):
@@ -70,9 +72,14 @@ class RemoteApp:
             return {name: value for name, value in answer.items() if name != "starting"}
         # Without the key: the route is open, and the answer so far came from who knows where.
         health = Request(f"{self.url}/api/health")  # noqa: S310 - `checked` has seen the URL
-        healthy = answer.status == 404 and not isinstance(_sent(health, _PROBE_SECONDS), Answer)  # noqa: PLR2004
+        healthy = answer.status == HTTPStatus.NOT_FOUND and "status" in _probed(health)
         told = Answer(answer.url, answer.status, answer.headers, answer.body, self.by_token)
         return explained(told, healthy=healthy)
+
+
+def _probed(health: Request) -> Document:
+    answer = _sent(health, _PROBE_SECONDS)
+    return {} if isinstance(answer, Answer) else answer
 
 
 def checked(url: str) -> str:
@@ -129,10 +136,18 @@ def _read(request: Request, status: int, headers: Message, body: IO[bytes]) -> A
         document = json.loads(content)
     except (ValueError, RecursionError):
         document = None
-    if isinstance(document, dict) and document.keys() & _OURS:
+    if isinstance(document, dict) and _is_ours(document, status):
         return document
     named = {name.lower(): value for name, value in headers.items()}
     return Answer(request.full_url, status, named, content, by_token=False)
+
+
+def _is_ours(document: Document, status: int) -> bool:
+    if document.keys() & _ANSWERS or text(document, "status") in _HEALTH:
+        return True
+    if text(document, "reason"):
+        return bool(document.keys() & {"message", "faults"})
+    return status == HTTPStatus.OK and bool(text(document, "version"))
 
 
 def _unreached(request: Request, error: object) -> Document:

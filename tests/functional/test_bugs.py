@@ -192,7 +192,7 @@ def test_a_bug_tells_the_command_line_no_value(
     """A command that meets a bug ends with its place, and no traceback."""
     place = world.filled("key", silent=True)
     code = (broken.folder / "function_app.py").read_text().partition("\nprogram =")[0]
-    code += "\nfrom sync.cli.commands import main\nsys.exit(main(sys.argv[1:]))\n"
+    code += "\nfrom sync.cli.main import main\nsys.exit(main(sys.argv[1:]))\n"
     program = broken.folder / "command.py"
     program.write_text(code)
     broken.shows(bug)

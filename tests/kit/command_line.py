@@ -56,11 +56,12 @@ def say(
 ) -> Said:
     """Run a command on an app or on answers; on the process's own choice if neither is given.
 
-    It runs on a terminal of that width, or into a pipe.
+    It runs on a terminal of that width, or into a pipe. Who types sees both streams as one, `out`.
     """
     out, err = io.StringIO(), io.StringIO()
     answers = None if typed is None else io.StringIO(typed)
-    screen = Screen(out, err, width, colour, progress=width is not None, typed=answers)
+    told = err if answers is None else out
+    screen = Screen(out, told, width, colour, progress=width is not None, typed=answers)
 
     def choose(options: Options, screen: Screen) -> Source:
         if given is None:

@@ -12,7 +12,7 @@ from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
 from sync.core.vault_names import ClusterMatch
 from sync.doctor.checks import Check, Verdict
-from sync.doctor.doctor import GROUP_SECONDS, Doctor, unparsed
+from sync.doctor.doctor import GROUP_SECONDS, Doctor
 from sync.doctor.secret_checks import NEEDED, Right, Server
 from tests.kit.apps import NAMING, app_of
 from tests.kit.fakes import Clock, Stored, vault_name
