@@ -148,7 +148,7 @@ def asked(stack: Stack) -> Iterator[Mapping[str, str]]:
             "PATH": os.environ["PATH"],
             "HOME": str(stack.folder),
             "KEYVAULT_SYNC_APP": host.url,
-            "KEYVAULT_SYNC_KEY": host.key,
+            "KEYVAULT_SYNC_KEY": host.function_key,
         }
 
 
