@@ -14,7 +14,7 @@ FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)"
 	if [ -x "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
 	then echo "$$python"; exit; fi; done
 
-.PHONY: help demo up down test faults check lint format docs prove mutants fuzz bench soak costs requirements package audit licences clean
+.PHONY: help demo up shell down test faults check lint format docs prove mutants fuzz bench soak costs requirements package audit licences clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,6 +24,9 @@ demo: .venv/ready ## Show the sync at work on this machine, end to end
 
 up: .venv/ready ## Start the local stack and leave it running; prints what to type
 	@$(BIN)/python -m local up
+
+shell: .venv/ready ## Enter a shell with the running stack's environment; `exit` leaves it
+	@$(BIN)/python -m local shell
 
 down: .venv/ready ## Stop the local stack
 	@$(BIN)/python -m local down
@@ -96,7 +99,9 @@ clean: ## Remove what was set up and cached
 	fi; \
 	echo "Setting up .venv with $$python …"; \
 	"$$python" -m venv --clear .venv && \
+	echo "Installing uv …" && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
 		--requirement infra/uv.txt && \
+	echo "Installing the $$(grep -c '^\[\[package\]\]' uv.lock) packages of uv.lock …" && \
 	$(UV) sync --quiet --locked --inexact --python $(BIN)/python
 	@touch $@

@@ -5,21 +5,33 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
+from threading import Lock
 
 import azure.functions as func
 
 from sync import bootstrap, telemetry
+from sync.app.explain import explained
 from sync.app.outcomes import errors
-from sync.app.requests import parse_resync, parse_status
-from sync.app.use_cases import EVENT, EVENT_SUBJECT, REQUEST, Pending
+from sync.app.requests import parse_doctor, parse_explain, parse_plan, parse_resync, parse_status
+from sync.app.status import statuses
+from sync.app.use_cases import EVENT, EVENT_SUBJECT, REQUEST, Pending, vault_of
 from sync.app.work_queue import attempt
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient, Unattended, Unexpected
 from sync.core.model import Failed, Ignored, Outcome
 from sync.core.reasons import Reason
-from sync.http_api.answers import Health, SettingsFault, Statuses
-from sync.http_api.convert import explanation_of, outcomes_of, refusal_of, status_of
+from sync.doctor.doctor import unparsed
+from sync.http_api.answers import Health, SettingsFault, Statuses, Version
+from sync.http_api.convert import (
+    checks_of,
+    explained_vault_of,
+    explanation_of,
+    outcomes_of,
+    refusal_of,
+    status_of,
+)
 from sync.http_api.dataclass_json import to_json
 from sync.http_api.http_status import http_status, retry_after
+from sync.http_api.openapi import VERSION
 from sync.http_api.openapi import openapi as describe
 from sync.http_api.principal import UnknownCaller, entra_principal
 from sync.settings.environment import Settings, SettingsError
@@ -31,6 +43,7 @@ app = func.FunctionApp(
     else func.AuthLevel.FUNCTION
 )
 _failures = telemetry.Failures(time.monotonic)
+_EXAMINING = Lock()
 _EVENT_GRID_WAITS = 29.0  # of 30 seconds
 
 
@@ -97,15 +110,83 @@ def _status(req: func.HttpRequest) -> func.HttpResponse:
     request = parse_status(req.params)
     began = time.monotonic()
     known = asked.choose(request)
-    told = list(asked.status(known))
+    told = list(statuses(asked, known))
     telemetry.log_status(trigger, [each.error for each in told])
     explanation = None
     if request.vault is not None:
         left = REQUEST.after(time.monotonic() - began)
         (place,) = asked.places(known.vaults)
-        explanation = explanation_of(asked.explain(place, request.secret, left))
+        explanation = explanation_of(explained(asked, place, request.secret, left))
     vaults = tuple(status_of(each, explanation) for each in told)
     return _answer(Statuses(vaults), [each.error for each in told if each.error])
+
+
+@app.function_name("plan")
+@app.route("plan", methods=["GET"])
+def plan(req: func.HttpRequest) -> func.HttpResponse:
+    """Tell what a resync would write, and write nothing."""
+    return _answered(lambda: _plan(req))
+
+
+def _plan(req: func.HttpRequest) -> func.HttpResponse:
+    trigger = _trigger("plan", req)
+    outcomes = list(bootstrap.app().resync(parse_plan(req.params)))
+    telemetry.log_pass(trigger, outcomes)
+    return _answer(outcomes_of(outcomes), errors(outcomes))
+
+
+@app.function_name("explain")
+@app.route("explain", methods=["GET"])
+def explain(req: func.HttpRequest) -> func.HttpResponse:
+    """Tell where each secret of a vault goes, or why it does not."""
+    return _answered(lambda: _explain(req))
+
+
+def _explain(req: func.HttpRequest) -> func.HttpResponse:
+    trigger = _trigger("explain", req)
+    asked, request = bootstrap.app(), parse_explain(req.params)
+    (place,) = asked.places(asked.choose(request).vaults)
+    told = explained(asked, place, request.secret)
+    telemetry.log_status(trigger, [told if isinstance(told, SyncError) else None])
+    if isinstance(told, SyncError):
+        raise told
+    return _json(explained_vault_of(vault_of(place), told), HTTPStatus.OK)
+
+
+@app.function_name("doctor")
+@app.route("doctor", methods=["GET"])
+def doctor(req: func.HttpRequest) -> func.HttpResponse:
+    """Examine what the sync needs, with the app's identity and settings."""
+    return _answered(lambda: _doctor(req))
+
+
+def _doctor(req: func.HttpRequest) -> func.HttpResponse:
+    trigger = _trigger("doctor", req)
+    request = parse_doctor(req.params)
+    if not _EXAMINING.acquire(blocking=False):
+        raise Transient(
+            Reason.EXAMINATION_RUNNING, "Another examination is under way: ask again in a while."
+        )
+    try:
+        checks = list(bootstrap.doctor().examine(request))
+    except SettingsError as error:
+        checks = list(unparsed(error.faults))
+    finally:
+        _EXAMINING.release()
+    telemetry.log_checks(trigger, checks)
+    return _json(checks_of(checks, "the app"), HTTPStatus.OK)
+
+
+@app.function_name("version")
+@app.route("version", methods=["GET"])
+def version(req: func.HttpRequest) -> func.HttpResponse:
+    """Tell which release this is."""
+    return _answered(lambda: _version(req))
+
+
+def _version(req: func.HttpRequest) -> func.HttpResponse:
+    _trigger("version", req)
+    return _json(Version(VERSION), HTTPStatus.OK)
 
 
 @app.function_name("health")

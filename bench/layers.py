@@ -38,7 +38,7 @@ def measure(access: Access, vault: str, repeats: int) -> Sequence[Layer]:
     vaults = KeyVaults(DefaultAzureCredential(), settings.dns_suffix)
     door, cluster = access.vault(vault), access.cluster()
     floor = Floor(door, cluster, vault)
-    aside = _Aside(app.cluster, replace(target, namespace=SPARE))
+    aside = _Aside(app.reconciler.cluster, replace(target, namespace=SPARE))
 
     def handled(turn: int) -> Callable[[], None]:
         version = put_secret(door, KEY, f"value-{turn}").rpartition("/")[2]

@@ -1,27 +1,35 @@
-"""`python -m local demo | up | down | serve`: what `make demo`, `make up` and `make down` run."""
+"""`python -m local demo | up | shell | down`: what `make` runs. FOLDER is `.local` by default."""
 
 import sys
+from pathlib import Path
 
-from local import demo, standing
+_COMMANDS = ("demo", "up", "shell", "down", "serve")
+_USAGE = f"usage: python -m local {' | '.join(_COMMANDS)} [FOLDER]"
 
 
-def main() -> int:
-    """Run one of the commands."""
-    commands = {
-        "demo": demo.main,
-        "up": standing.up,
-        "down": standing.down,
-        "serve": standing.serve,
-    }
-    if len(sys.argv) != 2 or sys.argv[1] not in commands:  # noqa: PLR2004 - one word
-        print(f"usage: python -m local {' | '.join(commands)}", file=sys.stderr)
+def main(words: list[str]) -> int:
+    """Run one of the commands; imports are part of what Ctrl-C interrupts."""
+    if len(words) not in {1, 2} or words[0] not in _COMMANDS:
+        print(_USAGE, file=sys.stderr)
         return 1
     try:
-        return commands[sys.argv[1]]()
+        return _run(*words)
     except KeyboardInterrupt:
-        print("\nInterrupted; nothing is left running.", file=sys.stderr)
+        print("\nInterrupted.", file=sys.stderr)
         return 130
 
 
+def _run(command: str, folder: str | None = None) -> int:
+    if command == "demo":
+        from local import demo  # noqa: PLC0415 - see main
+
+        return demo.main()
+    from local.standing import commands, serve  # noqa: PLC0415 - likewise
+    from local.standing.folder import Folder  # noqa: PLC0415 - likewise
+
+    run = {"up": commands.up, "shell": commands.shell, "down": commands.down, "serve": serve.serve}
+    return run[command](Folder(Path(folder).absolute()) if folder else commands.DEFAULT)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -37,6 +37,14 @@ _AKS = (
 )
 _PATIENCE_SECONDS = 30.0
 _LAST_LINES = 40
+_COLUMNS = 80
+_NEXT = """
+The cluster has what the vaults have. Nothing is left running.
+
+Next:
+  make up           leaves such a stack running, and prints what to type
+  docs/secrets.md   what to type in the portal, and what applications get
+  docs/deploy.md    how to run it on Azure"""
 _POLL_SECONDS = 0.002
 
 
@@ -205,7 +213,7 @@ class Demo:
             self._await("both, once one has another key", PROJECT, wanted, SHAPED_NAMESPACE)
 
     def _compare(self) -> None:
-        table = Table("vault", "secret", "version", "enabled", "Secret", "in the cluster")
+        table = Table("vault", "secret", "Secret", "cluster has", box=None, padding=(0, 1, 0, 0))
         right = True
         places = ((NAMESPACE, PROJECT), (NAMESPACE, SECOND), (PRODUCTION, PROJECT))
         for name, client, (namespace, secret) in zip(VAULTS, self._vaults, places, strict=True):
@@ -215,13 +223,11 @@ class Demo:
                 if listed.enabled:
                     found = client.get_secret(listed.name)
                     same = data.get(listed.name) == (found.value or "").encode()
-                    version = (found.properties.version or "")[:8]
                 else:
-                    same, version = listed.name not in data, "-"
+                    same = listed.name not in data
                 right &= same
-                told = ("same value" if listed.enabled else "absent") if same else "WRONG"
-                place = f"{namespace}/{secret}"
-                table.add_row(name, listed.name, version, str(listed.enabled), place, told)
+                told = ("same value" if listed.enabled else "no key") if same else "WRONG"
+                table.add_row(name, listed.name, f"{namespace}/{secret}", told)
         self._console.print()
         self._console.print(table)
         if not right:
@@ -245,7 +251,7 @@ class Demo:
 
     def _of_type(self, secret: str, kind: str) -> Mapping[str, bytes]:
         """Wait for a Secret of that type; return its data."""
-        self._await(f"{secret}, of type {kind}", secret, {}, SHAPED_NAMESPACE)
+        self._await(f"{secret}: {kind}", secret, {}, SHAPED_NAMESPACE)
         if text(self._stack.cluster.secret(SHAPED_NAMESPACE, secret), "type") != kind:
             raise DemoFailedError(f"{secret} is of another type")
         return self._stack.cluster.data(SHAPED_NAMESPACE, secret)
@@ -277,29 +283,17 @@ class Demo:
 
 def main() -> int:
     """Run the demo; return 0 if every step succeeded."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _COLUMNS)
     console.print("[bold]Key Vault Sync[/bold] on this machine: real SDKs, real Functions runtime")
     console.print("library; Key Vault, Kubernetes and Event Grid as servers on loopback.")
     with (
         tempfile.TemporaryDirectory(prefix="key-vault-sync-") as folder,
         local_stack(Path(folder)) as stack,
     ):
-        os.environ.update(stack.environment)
-        for name in (*VAULTS, SHAPED):
-            stack.vault(name)
-        stack.namespace(NAMESPACE)
-        stack.namespace(SHAPED_NAMESPACE, "keyvault-project", API, SITE, REGISTRY)
-        production = stack.another_cluster()
-        production.namespace(PRODUCTION)
-        stack.resource_manager.put_cluster(_AKS, production.url, production.authority.pem)
-        clusters = [
-            {"name": "dev", "match": {"stage": "dev"}, "kubeconfig": str(stack.app_kubeconfig)},
-            {"name": "prod", "match": {"stage": "prod"}, "aks": _AKS},
-        ]
-        settings = {"SYNC_SCHEDULE": _SCHEDULE, "SYNC_CLUSTERS": json.dumps(clusters)}
-        environment = stack.app_environment([*VAULTS, SHAPED], **settings)
+        production = _prepare(stack)
+        host = stack.host(_app_environment(stack))
         try:
-            with stack.host(environment) as host:
+            with host:
                 stack.subscribe(host)
                 Demo(stack, production, host, console).run()
         except (DemoFailedError, RuntimeError) as failure:
@@ -307,8 +301,34 @@ def main() -> int:
             lines = (Path(folder) / "host.log").read_text().splitlines()
             console.print("\n".join(lines[-_LAST_LINES:]), markup=False)
             return 1
-    console.print("\nThe cluster has what the vaults have. Nothing is left running.")
+        except KeyboardInterrupt:
+            left = "the app is still running" if host.running else "nothing is left running"
+            print(f"\nInterrupted; {left}.", file=sys.stderr)
+            return 130
+    console.print(_NEXT, markup=False)
     return 0
+
+
+def _prepare(stack: Stack) -> ApiServer:
+    """Create vaults, namespaces and the cluster of production; return that cluster."""
+    os.environ.update(stack.environment)
+    for name in (*VAULTS, SHAPED):
+        stack.vault(name)
+    stack.namespace(NAMESPACE)
+    stack.namespace(SHAPED_NAMESPACE, "keyvault-project", API, SITE, REGISTRY)
+    production = stack.another_cluster()
+    production.namespace(PRODUCTION)
+    stack.resource_manager.put_cluster(_AKS, production.url, production.authority.pem)
+    return production
+
+
+def _app_environment(stack: Stack) -> Mapping[str, str]:
+    clusters = [
+        {"name": "dev", "match": {"stage": "dev"}, "kubeconfig": str(stack.app_kubeconfig)},
+        {"name": "prod", "match": {"stage": "prod"}, "aks": _AKS},
+    ]
+    settings = {"SYNC_SCHEDULE": _SCHEDULE, "SYNC_CLUSTERS": json.dumps(clusters)}
+    return stack.app_environment([*VAULTS, SHAPED], **settings)
 
 
 def _run(program: str, *arguments: str, **variables: str) -> str:

@@ -86,19 +86,25 @@ class HostProcess:
                 text=True,
                 start_new_session=True,  # we pass on a Ctrl-C ourselves
             )
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith(_READY):
-                self.url = line.removeprefix(_READY).strip()
-                break
-            _told.debug("the app printed: %s", line.rstrip())
-        else:
+        try:
+            self.url = self._listening(process)
+        except BaseException:
+            process.kill()
             process.communicate()
-            raise RuntimeError(f"the Functions host did not start; see {self.log}")
+            raise
         self.port = int(self.url.rpartition(":")[2])
         self._draining = threading.Thread(target=_drain, args=(process,), daemon=True)
         self._draining.start()
         self._process = process
+
+    def _listening(self, process: subprocess.Popen[str]) -> str:
+        """Wait until the process says where it serves."""
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(_READY):
+                return line.removeprefix(_READY).strip()
+            _told.debug("the app printed: %s", line.rstrip())
+        raise RuntimeError(f"the Functions host did not start; see {self.log}")
 
     def stop(self) -> None:
         """Ask the process to exit, and wait until it has."""
@@ -119,6 +125,11 @@ class HostProcess:
             with self.log.open("rb") as log:
                 log.seek(self._log_start)
                 _told.debug("the app logged: %s", log.read().decode(errors="replace"))
+
+    @property
+    def running(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:

@@ -1,6 +1,8 @@
 """The proxy through which clients reach Azure's host names on loopback, and nothing else."""
 
 import asyncio
+import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -10,12 +12,6 @@ _LOCAL = ("127.0.0.1", "localhost")
 _HTTPS = 443
 _LAST_PORT = 65_535
 _CHUNK = 64 * 1024
-_REASONS = {
-    400: "Bad Request",
-    403: "Forbidden",
-    405: "Method Not Allowed",
-    502: "Bad Gateway",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +118,10 @@ async def _requested(reader: asyncio.StreamReader) -> tuple[str, int]:
 
 
 def _refuse(writer: asyncio.StreamWriter, refusal: _RefusedError) -> None:
+    """Say why in the reason phrase, too: Python's clients show nothing else."""
     text = f"{refusal}\n".encode()
     head = (
-        f"HTTP/1.1 {refusal.status} {_REASONS[refusal.status]}\r\n"
+        f"HTTP/1.1 {refusal.status} {refusal}\r\n"
         "Content-Type: text/plain; charset=utf-8\r\n"
         f"Content-Length: {len(text)}\r\nConnection: close\r\n\r\n"
     )
@@ -137,16 +134,29 @@ async def _relay(
 ) -> None:
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_pump(client[0], upstream[1]))
-            group.create_task(_pump(upstream[0], client[1]))
+            group.create_task(_pump(*client, upstream[1]))
+            group.create_task(_pump(*upstream, client[1]))
     except* OSError:
         client[1].transport.abort()
     finally:
         upstream[1].transport.abort()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(
+    reader: asyncio.StreamReader, origin: asyncio.StreamWriter, writer: asyncio.StreamWriter
+) -> None:
     while chunk := await reader.read(_CHUNK):
+        _acknowledge(origin)
         writer.write(chunk)
         await writer.drain()
     writer.write_eof()
+
+
+def _acknowledge(peer: asyncio.StreamWriter) -> None:
+    """Acknowledge what was read at once, where the system can.
+
+    Through a proxy urllib3 leaves Nagle's algorithm on: a request's body waits until its head is
+    acknowledged, which Linux delays by 40 ms.
+    """
+    if sys.platform == "linux":
+        peer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

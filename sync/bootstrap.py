@@ -25,6 +25,7 @@ from sync.core.ports import VaultDirectory
 from sync.reconcile.reconciler import Reconciler
 from sync.settings import environment as settings_of
 from sync.settings.environment import Settings
+from sync.settings.ncrontab import next_run
 
 if TYPE_CHECKING:
     from sync.doctor.doctor import Doctor
@@ -49,13 +50,7 @@ def app(*, command_line: bool = False) -> App:
 
     On the command line a kubeconfig file may run plugins and name other files.
     """
-    with _BUILDING:
-        return _app(command_line)
-
-
-@cache
-def _app(command_line: bool) -> App:  # noqa: FBT001 - `cache` takes it so
-    return build(settings(), command_line=command_line)
+    return _process(command_line=command_line).app
 
 
 def build(given: Settings, *, command_line: bool = False) -> App:
@@ -64,15 +59,34 @@ def build(given: Settings, *, command_line: bool = False) -> App:
 
 
 def doctor(*, command_line: bool = False) -> "Doctor":
-    """Return the examination of an app like this process's; raises SettingsError."""
+    """Return the examination of this process's app, with its clients; raises SettingsError."""
     from sync.adapters.kubernetes.access_reviews import ClusterAccess, SignIn  # noqa: PLC0415 - the app starts without
     from sync.doctor.doctor import Doctor  # noqa: PLC0415 - likewise
 
+    given, process = settings(), _process(command_line=command_line)
+    login = SignIn(process.clients.credential, f"https://{given.dns_suffix}")
+    access = ClusterAccess(process.clients.clusters)
+    return Doctor(process.app, process.clients.vaults, login, access, given.rules)
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """The clients of this process, and the app on them."""
+
+    clients: "_Clients"
+    app: App
+
+
+def _process(*, command_line: bool) -> _Process:
+    with _BUILDING:
+        return _built(command_line)
+
+
+@cache
+def _built(command_line: bool) -> _Process:  # noqa: FBT001 - `cache` takes it so
     given = settings()
     clients = _clients(given, command_line=command_line)
-    login = SignIn(clients.credential, f"https://{given.dns_suffix}")
-    access = ClusterAccess(clients.clusters)
-    return Doctor(_assemble(given, clients), clients.vaults, login, access, given.rules)
+    return _Process(clients, _assemble(given, clients))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +126,10 @@ def _assemble(given: Settings, clients: _Clients) -> App:
         registry=VaultRegistry(given.naming, _directory(given, clients.arm), given.vaults),
         subscriptions=given.subscriptions,
         work_queue=WorkQueue(reconciler.reconcile, time.monotonic),
-        cluster=cluster,
+        reconciler=reconciler,
         clock=time.monotonic,
-        look=reconciler.look,
+        next_pass=lambda: next_run(given.schedule, time.time()),
+        strays=given.strays,
     )
 
 

@@ -10,6 +10,7 @@ from sync.app.use_cases import DISCOVERY
 from sync.core.errors import NotOurs, Permanent, SyncError, Unexpected
 from sync.core.model import Converged, Failed, Ignored, Outcome, Target
 from sync.core.reasons import Reason
+from sync.doctor.checks import Check, Verdict
 
 _LOG = logging.getLogger("keyvault-sync")
 _NAMED = 20  # how many changes or warnings a line names
@@ -51,11 +52,25 @@ def log_outcome(trigger: str, outcome: Outcome) -> None:
         case Failed(subject, error) | Ignored(subject, error):
             about = trigger if subject == trigger else f"{trigger}: {subject}"
             _LOG.log(_level(error), "%s: %s: %s", about, error.reason, error.message)
+            if isinstance(outcome, Failed):
+                _log_refused(about, outcome)
+
+
+def _log_refused(about: str, failed: Failed) -> None:
+    """Log each refused secret, if the sum of them does not say all."""
+    if len(failed.refused) < 2:  # noqa: PLR2004 - of one the sum says all
+        return
+    for name in sorted(failed.refused)[:_NAMED]:
+        error = failed.refused[name]
+        _LOG.log(_level(error), "%s/%s: %s: %s", about, name, error.reason, error.message)
 
 
 def _log_converged(trigger: str, outcome: Converged) -> None:
     target, changes = outcome.target, outcome.changes
-    named = (f"{c.action} {key_of(c)} {c.version}".rstrip() for c in changes[:_NAMED])
+    named = (
+        f"{c.action} {key_of(c)} {c.version}".rstrip() + (f" ({c.why})" if c.why else "")
+        for c in changes[:_NAMED]
+    )
     _LOG.log(
         logging.INFO if changes else logging.DEBUG,
         "%s: %s %s %s (%d keys): %s%s",
@@ -88,14 +103,26 @@ def log_pass(trigger: str, outcomes: list[Outcome]) -> None:
     vaults = [
         each for each in outcomes if not (isinstance(each, Failed) and each.vault == DISCOVERY)
     ]
-    failed = sum(not isinstance(outcome, Converged) for outcome in vaults)
-    _LOG.info("%s: %d vaults, %d of them failed", trigger, len(vaults), failed)
+    failed = [
+        (each.vault if isinstance(each, Failed) else each.subject, each.error.reason)
+        for each in vaults
+        if not isinstance(each, Converged)
+    ]
+    named = ", ".join(f"{vault} {reason}" for vault, reason in failed[:_NAMED])
+    more = f": {named}{_more(failed)}. keyvault-sync explain VAULT tells more." if failed else ""
+    _LOG.info("%s: %d vaults, %d of them failed%s", trigger, len(vaults), len(failed), more)
 
 
 def log_status(trigger: str, failures: list[SyncError | None]) -> None:
     """Log who asked for the status, with an error or None for each entry of it."""
     failed = sum(error is not None for error in failures)
     _LOG.info("%s: %d told, %d of them failed", trigger, len(failures), failed)
+
+
+def log_checks(trigger: str, checks: Iterable[Check]) -> None:
+    """Log who asked for an examination, and what does not hold."""
+    bad = [f"{each.about}: {each.name}" for each in checks if each.verdict is Verdict.FAILED]
+    _LOG.info("%s: %d failed%s%s", trigger, len(bad), ": " if bad else "", ", ".join(bad[:_NAMED]))
 
 
 class Failures:

@@ -162,7 +162,9 @@ def _handler(vaults: KeyVaults, kind: Kind, operation: _Operation) -> _Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         vault = vaults.at(request.host)
         if vault is None:
-            raise Refused(404, "VaultNotFound", f"There is no vault at {request.host}: create it.")
+            there = ", ".join(vaults.names()) or "none"
+            why = f"There is no vault at {request.host}; the vaults here: {there}."
+            raise Refused(404, "VaultNotFound", why)
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         known = scheme.lower() == "bearer" and vaults.token_valid(token)
         call = _Call(vault, request, await request.read())

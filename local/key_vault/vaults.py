@@ -71,6 +71,11 @@ class KeyVaults:
         with self._lock:
             return self._vaults.get(name) if dot + zone == SUFFIX else None
 
+    def names(self) -> list[str]:
+        """Return the vaults' names."""
+        with self._lock:
+            return sorted(vault.name for vault in self._vaults.values())
+
     def exists(self, host: str) -> bool:
         """Whether a vault answers at that host."""
         return self.at(host) is not None

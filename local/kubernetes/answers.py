@@ -7,7 +7,7 @@ from typing import Literal
 
 from aiohttp import web
 
-from local.kubernetes.discovery import DISCOVERY
+from local.kubernetes.discovery import DISCOVERY, OPENAPI_V2, OPENAPI_V2_PROTOBUF
 from local.kubernetes.documents import child, dump, text
 from local.kubernetes.forms import Form
 from local.kubernetes.kinds import KINDS, Kind, Struct
@@ -202,6 +202,8 @@ async def _other(registry: Registry, request: web.Request, user: str) -> web.Res
         return _json(dump(reviewed(registry, user, kind, manager, body)), 201)
     known = DISCOVERY.get(path)
     if known is not None and request.method == "GET":
+        if path == "/openapi/v2" and "proto-openapi" in request.headers.get("Accept", ""):
+            return web.Response(body=OPENAPI_V2, content_type=OPENAPI_V2_PROTOBUF)
         return _json(dump(known))
     attempt = unknown(request.method, request.path, request.query)
     if attempt is not None and not registry.allows(user, attempt):

@@ -155,6 +155,13 @@ def _openapi(root: str) -> Document:
     }
 
 
+OPENAPI_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+OPENAPI_V2 = b"\n\x032.0\x12\x10\n\nKubernetes\x12\x02v1"
+"""A Document of gnostic's openapi.v2 with `swagger` and `info`, and without types.
+
+Of a kind that has no type there, kubectl then says `no matches for kind`.
+"""
+
 _GROUPS = sorted({kind.group for kind in KINDS.values() if kind.group})
 _ROOTS = sorted({kind.root for kind in KINDS.values()})
 DISCOVERY: dict[str, Document] = {
@@ -170,6 +177,11 @@ DISCOVERY: dict[str, Document] = {
     **_reviews(REVIEWS_GROUP, "SelfSubjectAccessReview"),
     **_reviews(WHOAMI_GROUP, "SelfSubjectReview"),
     "/version": VERSION,
+    "/openapi/v2": {
+        "swagger": "2.0",
+        "info": {"title": "Kubernetes", "version": "v1"},
+        "paths": {},
+    },
     "/openapi/v3": {
         "paths": {root[1:]: {"serverRelativeURL": f"/openapi/v3{root}"} for root in _ROOTS}
     },

@@ -1,12 +1,15 @@
 """Explains where each secret of a vault goes and under which keys, or why it does not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sync.app.use_cases import REQUEST, App, Budget
 from sync.core.annotation import Record
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import SECRET_TYPE, SecretName
+from sync.core.model import SECRET_TYPE, Failed, Plan, SecretName, Target
+from sync.core.ports import Deadline
+from sync.core.reasons import Reason
 from sync.projection.placement import Excluded, Placement
 from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.survey import Fetched, Verdict
@@ -28,7 +31,8 @@ class Explained:
 
     `secrets` and `keys` are where it belongs, or where it still is; `keys` is None if they depend
     on a value that was never read. `version` is the version that the keys come from, None if none
-    is written. `type` is None for an Opaque Secret. `why` is an error if it failed.
+    is written. `type` is None for an Opaque Secret. `why` says why it is not in step, as an error
+    if it failed. `due` is when the timer tries next, in epoch seconds.
     """
 
     name: str
@@ -38,19 +42,58 @@ class Explained:
     type: str | None = None
     version: str | None = None
     why: str | SyncError | None = None
+    due: float | None = None
 
 
-def explain(turn: Turn) -> Sequence[Explained]:
-    """Explain every secret that the vault lists, and removed ones that still have a record."""
-    told = _Explanation(turn)
-    return [told.of(name) for name in sorted(told.names)]
+type _Rehearse = Callable[[ObservedSecret, Plan], None]
+
+
+def explained(
+    app: App, place: Target | Failed, secret: str | None = None, budget: Budget = REQUEST
+) -> Sequence[Explained] | SyncError:
+    """Return the state of each of a target's secrets, or of one, or why that is unknown."""
+
+    def ask(place: Target | Failed, deadline: Deadline) -> Sequence[Explained]:
+        if isinstance(place, Failed):
+            raise place.error
+        request = app.work(place, (), whole=True)
+        turn = app.reconciler.look(request, deadline, app.work_queue.fetchers)
+
+        def rehearse(observed: ObservedSecret, plan: Plan) -> None:
+            app.reconciler.rehearse(observed, plan, deadline)
+
+        found = explain(turn, rehearse, app.due(place.vault, deadline))
+        if secret is None:
+            return found
+        asked = [each for each in found if each.name.lower() == secret.lower()]
+        if not asked:
+            raise Permanent(
+                Reason.NO_SUCH_SECRET,
+                f"Vault {place.vault} has no secret {secret!r}: check the name.",
+            )
+        return asked
+
+    (found,) = app.work_queue.ask([place], ask, budget.target, budget.total)
+    return found
+
+
+def explain(turn: Turn, rehearse: _Rehearse, due: float | None = None) -> Sequence[Explained]:
+    """Explain every secret that the vault lists, and removed ones that still have a record.
+
+    `rehearse` raises why the API server would refuse a plan. `due` is when the timer runs next, in
+    epoch seconds, None if no pass covers the vault.
+    """
+    explanation = _Explanation(turn, rehearse, due)
+    return [explanation.of(name) for name in sorted(explanation.names)]
 
 
 class _Explanation:
     """One turn, and the result of the write that would follow it."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, rehearse: _Rehearse, due: float | None) -> None:
         self._turn = turn
+        self._rehearse = rehearse
+        self._due = due
         self._recorded = turn.vault.records
         self._verdicts = turn.survey.verdicts
         self._changing = set(turn.desired.waiting)
@@ -74,6 +117,7 @@ class _Explanation:
             type=self._type(placement, secrets),
             version=(record.version or None) if record else None,
             why=why,
+            due=None if progress in {Progress.IN_STEP, Progress.OUT} else self._due,
         )
 
     def _plan(self, observed: ObservedSecret) -> SyncError | None:
@@ -81,6 +125,7 @@ class _Explanation:
         desired = self._turn.desired.secrets[observed.target.secret]
         try:
             plan = self._turn.plan(observed)
+            self._rehearse(observed, plan)
         except (Permanent, Transient) as error:
             names = self._turn.names_in(observed)
             self._failed = {**dict.fromkeys(names, error), **self._failed}
@@ -98,7 +143,23 @@ class _Explanation:
         if isinstance(verdict, Excluded):
             going = name in self._changing
             return (Progress.WAITING if going else Progress.OUT), verdict.reason
-        return (Progress.WAITING if name in self._changing else Progress.IN_STEP), None
+        if name not in self._changing:
+            return Progress.IN_STEP, None
+        return Progress.WAITING, self._turn.desired.waiting.get(name) or self._pending(
+            name, verdict
+        )
+
+    def _pending(self, name: SecretName, verdict: Verdict | None) -> str:
+        """Say in a few words what the next write does for a secret."""
+        record = self._recorded.get(name)
+        if record is None:
+            return "it is new in the vault and not written yet"
+        if isinstance(verdict, Fetched) and verdict.record.version != record.version:
+            return "the vault has a newer version, which is not written yet"
+        observed = self._turn.vault.secrets
+        if any(not each.drifted.isdisjoint(record.keys) for each in observed.values()):
+            return "somebody changed its keys in the cluster"
+        return "its tags or the settings changed, and its keys are not written anew yet"
 
     def _secrets(self, name: SecretName, placement: Placement | None) -> tuple[str, ...]:
         if placement is not None:

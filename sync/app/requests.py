@@ -49,6 +49,23 @@ def parse_resync(body: bytes) -> Resync:
         field = min(unknown)
         told = f" {field!r}" if _FIELD.fullmatch(field) else ""
         raise Malformed(Reason.REQUEST_MALFORMED, f"Unknown field{told}. {_FORM}")
+    return _resync(fields)
+
+
+def parse_plan(query: Mapping[str, str]) -> Resync:
+    """Parse the query of a plan, which has the fields of a resync; raises Malformed."""
+    fields: dict[str, object] = {}
+    for name in _FIELDS & query.keys() - {"dry_run"}:
+        text = query[name].strip()
+        if text:
+            is_flag = name in {*_FLAGS, "all"} and text.lower() in {"true", "false"}
+            fields[name] = text.lower() == "true" if is_flag else text
+    if fields.get("all") is False:
+        del fields["all"]
+    return _resync({**fields, "dry_run": True})
+
+
+def _resync(fields: Mapping[str, object]) -> Resync:
     selectors = [
         "vault" in fields,
         "project" in fields or "stage" in fields,
@@ -89,6 +106,21 @@ def parse_status(query: Mapping[str, str]) -> Resync:
             Reason.REQUEST_MALFORMED, "secret is one of a vault: name the vault as well."
         )
     return Resync(vault=vault, secret=_secret(secret and secret.strip()))
+
+
+def parse_explain(query: Mapping[str, str]) -> Resync:
+    """Parse the query of an explanation: a vault, or one of its secrets; raises Malformed."""
+    request = parse_status(query)
+    if request.vault is None:
+        raise Malformed(Reason.REQUEST_MALFORMED, "vault is missing: name the vault to explain.")
+    return request
+
+
+def parse_doctor(query: Mapping[str, str]) -> Resync:
+    """Parse the query of an examination: a vault, a project's stage, or all; raises Malformed."""
+    given = {name: query[name].strip() for name in ("vault", "project", "stage") if name in query}
+    chosen = {name: text for name, text in given.items() if text}
+    return _resync(chosen) if chosen else Resync()
 
 
 def _object(body: bytes) -> dict[str, object]:
@@ -133,14 +165,14 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return fields
 
 
-def _text(fields: dict[str, object], name: str) -> str | None:
+def _text(fields: Mapping[str, object], name: str) -> str | None:
     value = fields.get(name)
     if name in fields and (not isinstance(value, str) or not value.strip()):
         raise Malformed(Reason.REQUEST_MALFORMED, f"{name} must be text that is not empty. {_FORM}")
     return value.strip() if isinstance(value, str) else None
 
 
-def _flag(fields: dict[str, object], name: str) -> bool:
+def _flag(fields: Mapping[str, object], name: str) -> bool:
     value = fields.get(name, False)
     if not isinstance(value, bool):
         raise Malformed(Reason.REQUEST_MALFORMED, f"{name} must be true or false. {_FORM}")

@@ -1,11 +1,15 @@
-"""Reports the status of a vault's Secrets from what is stored on them."""
+"""The state of a vault's Secrets: what they contain, and why something is not in."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from sync.app.use_cases import REQUEST, App, Budget, unknown, vault_of
 from sync.core.errors import Permanent, SyncError
-from sync.reconcile.guards import refuse_foreign, refuse_unmarked
+from sync.core.model import Failed, SecretName, Target
+from sync.core.ports import Deadline, Known
+from sync.core.reasons import Reason
+from sync.reconcile.guards import refuse_foreign, refuse_newer, refuse_unmarked
 from sync.reconcile.observed import ObservedSecret
 
 
@@ -13,7 +17,9 @@ class State(StrEnum):
     """The state of a Secret, from the best to the worst."""
 
     CONVERGED = "converged"
+    EMPTY = "empty"
     DRIFTED = "drifted"
+    STALE = "stale"
     ABSENT = "absent"
     UNKNOWN = "unknown"
     TAKEN = "taken"
@@ -21,28 +27,38 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SecretStatus:
-    """The status of one Secret; `drifted` are its keys that others changed or removed."""
+    """The state of one Secret; `drifted` are its keys that others changed or removed.
+
+    `why` is what keeps it from being converged, unless the Secret's refusals or keys say that.
+    """
 
     secret: ObservedSecret
     state: State
     drifted: frozenset[str]
+    why: SyncError | None = None
 
     @classmethod
     def of(cls, secret: ObservedSecret, *, further: bool = False) -> "SecretStatus":
         """Compare a Secret with our record of it.
 
-        A vault's own Secret is ours unless somebody else claims it. A `further` Secret, which tags
-        ask for, must have our state.
+        A vault's own Secret is ours unless somebody else claims it. A `further` one, which tags ask
+        for, must say that it is ours.
         """
-        return cls(secret, _state(secret, further=further), secret.drifted)
+        state, why = _state(secret, further=further)
+        return cls(secret, state, secret.drifted, why)
 
 
 @dataclass(frozen=True, slots=True)
 class VaultStatus:
-    """A vault's own Secret and its further ones by name, or why one of them cannot be read."""
+    """A vault's own Secret, and the further ones by name, or why one of them cannot be read.
+
+    `due` is when the timer does what is still to be done, in epoch seconds; None if nothing is, or
+    if no pass covers the vault.
+    """
 
     own: SecretStatus
     others: Mapping[str, SecretStatus | SyncError]
+    due: float | None = None
 
     @property
     def state(self) -> State:
@@ -60,17 +76,84 @@ class VaultStatus:
         return next(faults, None)
 
 
-def _state(secret: ObservedSecret, *, further: bool) -> State:
+def statuses(app: App, known: Known, budget: Budget = REQUEST) -> Iterator[VaultStatus | Failed]:
+    """Yield the state of each vault's Secrets, or why one cannot be read."""
+    yield from unknown(known)
+    places = list(app.places(known.vaults))
+
+    def ask(place: Target | Failed, deadline: Deadline) -> VaultStatus:
+        if isinstance(place, Failed):
+            raise place.error
+        return _status(app, place, deadline)
+
+    answers = app.work_queue.ask(places, ask, budget.target, budget.total)
+    for place, answer in zip(places, answers, strict=True):
+        yield Failed(vault_of(place), answer) if isinstance(answer, SyncError) else answer
+
+
+def _status(app: App, target: Target, deadline: Deadline) -> VaultStatus:
+    own = SecretStatus.of(_read(app, target, deadline))
+    others: dict[str, SecretStatus | SyncError] = {}
+    for secret in own.secret.index:
+        try:
+            read = _read(app, replace(target, secret=secret), deadline)
+            others[secret] = SecretStatus.of(read, further=True)
+        except SyncError as error:
+            others[secret] = error
+    if own.state is State.ABSENT:
+        own = _absent(app, own, deadline)
+    status = VaultStatus(own, others)
+    if status.state in {State.CONVERGED, State.EMPTY}:
+        return status
+    return replace(status, due=app.due(target.vault, deadline))
+
+
+def _read(app: App, target: Target, deadline: Deadline) -> ObservedSecret:
+    return ObservedSecret.of(target, app.reconciler.cluster.read(target, deadline))
+
+
+def _absent(app: App, own: SecretStatus, deadline: Deadline) -> SecretStatus:
+    """Ask the vault why there is no Secret: it has nothing for one, or cannot be listed."""
+    target = own.secret.target
+    try:
+        awaited = app.reconciler.awaited(target, deadline)
+    except SyncError as error:
+        return replace(own, why=error)
+    if not awaited:
+        return replace(own, state=State.EMPTY)
+    return replace(own, why=_not_written(target, awaited))
+
+
+def _not_written(target: Target, awaited: tuple[SecretName, ...]) -> Permanent:
+    return Permanent(
+        Reason.NOT_WRITTEN_YET,
+        f"Secret {target} does not exist, and vault {target.vault} has {len(awaited)} secret(s) "
+        f"for it: keyvault-sync explain {target.vault} says what keeps each of them out.",
+    )
+
+
+def _state(secret: ObservedSecret, *, further: bool) -> tuple[State, SyncError | None]:
     if secret.actual is None:
-        return State.ABSENT
+        return State.ABSENT, None
     try:
         if further:
             refuse_unmarked(secret)
         else:
             refuse_foreign(secret.target, secret.actual)
-    except Permanent:
-        return State.TAKEN
-    if secret.state is None or secret.state.newer:
-        return State.UNKNOWN
-    all_in = not secret.state.refused and not secret.state.unnamed
-    return State.CONVERGED if all_in and not secret.drifted else State.DRIFTED
+    except Permanent as error:
+        return State.TAKEN, error
+    try:
+        refuse_newer(secret)
+    except Permanent as error:
+        return State.UNKNOWN, error
+    state = secret.state
+    if state is None:
+        return State.UNKNOWN, Permanent(
+            Reason.NOT_WRITTEN_YET,
+            f"Secret {secret.target} exists, and the sync has written nothing to it yet.",
+        )
+    if state.failure is not None:
+        reason = state.failure.reason
+        return State.STALE, Permanent(reason, f"The last pass failed: {reason.meaning}")
+    all_in = not state.refused and not state.unnamed and not secret.drifted
+    return (State.CONVERGED if all_in else State.DRIFTED), None

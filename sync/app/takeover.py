@@ -53,7 +53,7 @@ def look(app: App, known: Known, budget: Budget, *, takeover: bool) -> Adoption:
     """
     (vault,) = known.vaults
     (target,) = app.naming.targets(vault)
-    actual = app.cluster.read(target, Deadline.after(budget.target, app.clock))
+    actual = app.reconciler.cluster.read(target, Deadline.after(budget.target, app.clock))
     if actual is None:
         raise Permanent(
             Reason.NOTHING_TO_ADOPT,
@@ -67,7 +67,7 @@ def look(app: App, known: Known, budget: Budget, *, takeover: bool) -> Adoption:
     deadline = Deadline.after(budget.target, app.clock)
     for secret in sorted({change.secret for change in planned if change.secret}):
         other = replace(target, secret=secret)
-        refuse_unmarked(ObservedSecret.of(other, app.cluster.read(other, deadline)))
+        refuse_unmarked(ObservedSecret.of(other, app.reconciler.cluster.read(other, deadline)))
     changes = [change for change in planned if not change.secret]
     if going := sorted(change.key for change in changes if change.action is Action.REMOVE):
         raise Permanent(
@@ -91,7 +91,7 @@ def look(app: App, known: Known, budget: Budget, *, takeover: bool) -> Adoption:
 def adopt(app: App, known: Known, adoption: Adoption, budget: Budget) -> Outcome:
     """Write what was shown; raises Conflict if the Secret has changed since."""
     target = adoption.target
-    actual = app.cluster.read(target, Deadline.after(budget.target, app.clock))
+    actual = app.reconciler.cluster.read(target, Deadline.after(budget.target, app.clock))
     if actual is None or actual.resource_version != adoption.revision:
         raise Conflict(
             Reason.SECRET_CHANGED,

@@ -2,24 +2,21 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from sync.app.events import EXPIRY, Expiring, parse
-from sync.app.explain import Explained, explain
 from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
-from sync.app.status import SecretStatus, VaultStatus
 from sync.app.unattended import for_event_grid, nothing_known
 from sync.app.work_queue import WorkQueue
-from sync.core.errors import NotOurs, Permanent, SyncError, quoted
+from sync.core.errors import NotOurs, Permanent, SyncError, Transient, quoted
 from sync.core.model import Failed, Hint, Ignored, Outcome, SecretName, Target, VaultName, moment
-from sync.core.ports import Cluster, Deadline, Known
+from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
 from sync.core.vault_names import Naming
-from sync.reconcile.observed import ObservedSecret
+from sync.reconcile.reconciler import Reconciler
 from sync.reconcile.request import ReconcileRequest
-from sync.reconcile.turn import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +51,26 @@ class Pending:
     target: Target | None = None
 
 
+def _never() -> float | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class App:
     """The use cases over one work queue; `clock` is monotonic seconds.
 
-    `look` reads what a reconcile reads, and writes nothing.
+    `next_pass` returns when the timer runs next, in epoch seconds; None if it never does.
     """
 
     naming: Naming
     registry: VaultRegistry
     subscriptions: frozenset[str]
     work_queue: WorkQueue
-    cluster: Cluster
+    reconciler: Reconciler
     clock: Callable[[], float]
-    look: Callable[[ReconcileRequest, Deadline, Executor], Turn]
+    next_pass: Callable[[], float | None] = _never
+    strays: tuple[tuple[str, SyncError], ...] = ()
+    """The names among the listed vaults that are no vault's, each with why."""
 
     def event(self, payload: str) -> Sequence[Pending]:
         """Reconcile each target that one Event Grid or CloudEvents payload points to."""
@@ -84,7 +87,7 @@ class App:
             return [_settled(Ignored(subject, reason))]
         except SyncError as error:
             return [_settled(Failed(subject, error))]
-        works = [self._work(target, (event.hint,), whole=False) for target in targets]
+        works = [self.work(target, (event.hint,), whole=False) for target in targets]
         return [Pending(self.work_queue.submit(work, EVENT.target), work.target) for work in works]
 
     def for_event_grid(self, outcomes: Iterable[Outcome], seconds: float) -> Sequence[Outcome]:
@@ -121,7 +124,7 @@ class App:
     def select(self, request: Resync) -> Known:
         """Return the vaults of a request; raises NotOurs if there is none."""
         chosen = self.choose(request)
-        if not chosen.vaults and chosen.fault is None:
+        if not chosen.vaults and chosen.fault is None and not chosen.strays:
             raise NotOurs(
                 Reason.NO_VAULTS,
                 "No vault is known: name the vaults in SYNC_VAULTS, let SYNC_DISCOVERY find them, "
@@ -147,12 +150,11 @@ class App:
                 f"No known vault has project {quoted(wanted[0])} and stage {quoted(wanted[1])}: "
                 "name it in SYNC_VAULTS, or resync it by its own name.",
             )
-        return replace(known, vaults=vaults)
+        return replace(known, vaults=vaults, strays=())
 
     def reconcile(self, known: Known, request: Resync, budget: Budget) -> Iterator[Outcome]:
         """Reconcile vaults with the request's options; a failed search is an outcome too."""
-        if known.fault is not None:
-            yield Failed(DISCOVERY, known.fault)
+        yield from unknown(known)
         works: list[ReconcileRequest] = []
         hints = (Hint(SecretName(request.secret)),) if request.secret else ()
         for place in self.places(known.vaults):
@@ -161,41 +163,9 @@ class App:
             elif refused := self._not_gone(place, request, budget):
                 yield Failed(place.vault.text, refused, place)
             else:
-                work = self._work(place, hints, whole=not hints)
+                work = self.work(place, hints, whole=not hints)
                 works.append(_in_the_manner(work, request))
         yield from self.work_queue.reconcile_many(works, budget.target, budget.total)
-
-    def status(self, known: Known, budget: Budget = REQUEST) -> Iterator[VaultStatus | Failed]:
-        """Return the status of each vault's Secrets, or why one cannot be read."""
-        if known.fault is not None:
-            yield Failed(DISCOVERY, known.fault)
-        places = list(self.places(known.vaults))
-        answers = self.work_queue.ask(places, self._status, budget.target, budget.total)
-        for place, told in zip(places, answers, strict=True):
-            yield Failed(_vault_of(place), told) if isinstance(told, SyncError) else told
-
-    def explain(
-        self, place: Target | Failed, secret: str | None = None, budget: Budget = REQUEST
-    ) -> Sequence[Explained] | SyncError:
-        """Explain the secrets of one target, or one of them; or return why that is impossible."""
-
-        def tell(place: Target | Failed, deadline: Deadline) -> Sequence[Explained]:
-            if isinstance(place, Failed):
-                raise place.error
-            work = self._work(place, (), whole=True)
-            told = explain(self.look(work, deadline, self.work_queue.fetchers))
-            if secret is None:
-                return told
-            asked = [each for each in told if each.name.lower() == secret.lower()]
-            if not asked:
-                raise Permanent(
-                    Reason.NO_SUCH_SECRET,
-                    f"Vault {place.vault} has no secret {secret!r}: check the name.",
-                )
-            return asked
-
-        (told,) = self.work_queue.ask([place], tell, budget.target, budget.total)
-        return told
 
     def places(self, vaults: Iterable[VaultName]) -> Iterator[Target | Failed]:
         """Yield the targets of the vaults, or the error of a vault without a safe target."""
@@ -204,20 +174,6 @@ class App:
                 yield from self.naming.targets(vault)
             except Permanent as error:
                 yield Failed(vault.text, error)
-
-    def _status(self, place: Target | Failed, deadline: Deadline) -> VaultStatus:
-        if isinstance(place, Failed):
-            raise place.error
-        own = ObservedSecret.of(place, self.cluster.read(place, deadline))
-        others: dict[str, SecretStatus | SyncError] = {}
-        for secret in own.index:
-            other = replace(place, secret=secret)
-            try:
-                read = ObservedSecret.of(other, self.cluster.read(other, deadline))
-                others[secret] = SecretStatus.of(read, further=True)
-            except SyncError as error:
-                others[secret] = error
-        return VaultStatus(SecretStatus.of(own), others)
 
     def _not_gone(self, target: Target, request: Resync, budget: Budget) -> SyncError | None:
         """Return why the Secret of the vault named in the request may not be taken over."""
@@ -238,10 +194,19 @@ class App:
         )
 
     def _look(self) -> Known:
-        return self.registry.look(Deadline.after(_SEARCH_SECONDS, self.clock))
+        known = self.registry.look(Deadline.after(_SEARCH_SECONDS, self.clock))
+        return replace(known, strays=self.strays)
 
-    def _work(self, target: Target, hints: tuple[Hint, ...], *, whole: bool) -> ReconcileRequest:
+    def work(self, target: Target, hints: tuple[Hint, ...], *, whole: bool) -> ReconcileRequest:
+        """Return the request to reconcile one target, for its hints or as a whole."""
         return ReconcileRequest(target, hints, whole, contested=self.registry.contested)
+
+    def due(self, vault: VaultName, deadline: Deadline) -> float | None:
+        """Return when the timer's next pass covers a vault; None if none does, as far as known."""
+        try:
+            return self.next_pass() if self.registry.covers(vault, deadline) else None
+        except Transient:
+            return None
 
 
 def _in_the_manner(work: ReconcileRequest, request: Resync) -> ReconcileRequest:
@@ -255,7 +220,16 @@ def _in_the_manner(work: ReconcileRequest, request: Resync) -> ReconcileRequest:
     )
 
 
-def _vault_of(place: Target | Failed) -> str:
+def unknown(known: Known) -> Iterator[Failed]:
+    """Yield why there may be more vaults: a failed search, and names that are no vault's."""
+    if known.fault is not None:
+        yield Failed(DISCOVERY, known.fault)
+    for name, error in known.strays:
+        yield Failed(name, error)
+
+
+def vault_of(place: Target | Failed) -> str:
+    """Return the name of the vault of a place."""
     return place.vault if isinstance(place, Failed) else place.vault.text
 
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from sync.cli.documents import Document, items, number, place, text, words
 from sync.cli.exits import Exit
 from sync.cli.session import Blocks, View
-from sync.cli.tables import NONE, Row, Style, Table, counted, joined, named, total
+from sync.cli.tables import NONE, Row, Style, Table, counted, joined, moment, named, total
 
-_CHANGE = ("action", "version", "why")
 _ACTIONS = ("create", "update", "repair", "release", "remove")
 
 
@@ -27,7 +26,7 @@ def _blocks(document: Document, style: Style) -> Blocks:
     headings = ("VAULT", "SECRET", "RESULT", "KEYS", "NOTES")
     yield Table(headings, [_row(outcome, style) for outcome in outcomes])
     changes = [
-        (text(outcome, "vault"), _key(change), *(text(change, name) for name in _CHANGE))
+        (text(outcome, "vault"), _key(change), text(change, "action"), *_version(change))
         for outcome in outcomes
         for change in items(outcome, "changes")
     ]
@@ -95,6 +94,12 @@ def _order(act: tuple[str, int]) -> tuple[int, str]:
 def _key(change: Document) -> str:
     secret = text(change, "secret")
     return f"{secret}/{text(change, 'key')}" if secret else text(change, "key")
+
+
+def _version(change: Document) -> Row:
+    """Return the version, and why it goes."""
+    why, updated = text(change, "why"), moment(text(change, "updated"))
+    return (text(change, "version"), f"{why}; of {updated}" if why and updated else why)
 
 
 OUTCOMES = View(_code, _blocks, _names, _complaints)

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
@@ -74,33 +74,32 @@ class OwnRights:
         return answer
 
     def _told(self, route: str, request: "Resync") -> object:
-        from sync.http_api.convert import explanation_of, outcomes_of  # noqa: PLC0415 - as above
+        from sync.app.explain import explained  # noqa: PLC0415 - as above
+        from sync.app.status import statuses  # noqa: PLC0415 - as above
+        from sync.core.errors import SyncError  # noqa: PLC0415 - as above
+        from sync.http_api import convert  # noqa: PLC0415 - as above
+        from sync.http_api.answers import Statuses  # noqa: PLC0415 - as above
 
         if route == "doctor":
-            return {"checks": checks_json(self._examined(request))}
+            return convert.checks_of(self._examined(request), "the caller")
         app = self.app()
         known = app.select(request)
         total = f"/{len(known.vaults) + (known.fault is not None)} vaults"
         budget = unlimited()
         match route:
             case "status":
-                return self._statuses(app, request, total)
+                told = self.screen.follow(statuses(app, known, budget), total)
+                return Statuses(tuple(map(convert.status_of, told)))
             case "explain":
                 (place,) = app.places(known.vaults)
-                with self.screen.waiting("reading"):
-                    told = app.explain(place, request.secret, budget)
-                return {"vault": known.vaults[0].text, **_fields(explanation_of(told))}
+                found = explained(app, place, request.secret, budget)
+                if isinstance(found, SyncError):
+                    raise found
+                return convert.explained_vault_of(known.vaults[0].text, found)
             case "plan" | "resync":
                 outcomes = app.reconcile(known, request, budget)
-                return outcomes_of(self.screen.follow(outcomes, total))
+                return convert.outcomes_of(self.screen.follow(outcomes, total))
         raise ValueError(route)
-
-    def _statuses(self, app: "App", request: "Resync", total: str) -> object:
-        from sync.http_api.answers import Statuses  # noqa: PLC0415 - as above
-        from sync.http_api.convert import status_of  # noqa: PLC0415 - as above
-
-        told = self.screen.follow(app.status(app.select(request), unlimited()), total)
-        return Statuses(tuple(map(status_of, told)))
 
     def _examined(self, request: "Resync") -> "Sequence[Check]":
         from sync.doctor.doctor import unparsed  # noqa: PLC0415 - as above
@@ -117,31 +116,6 @@ def unlimited() -> "Budget":
     from sync.app.use_cases import Budget  # noqa: PLC0415 - as above
 
     return Budget(target=120, total=inf)
-
-
-def checks_json(checks: "Iterable[Check]") -> Sequence[Mapping[str, object]]:
-    """Return the results of an examination, which are the caller's view."""
-    return [
-        {
-            "id": check.name.replace(" ", "-"),
-            "about": check.about,
-            "check": check.name,
-            "result": check.verdict.value,
-            "severity": "error",
-            "sentence": check.sentence,
-            "remedy": check.remedy or None,
-            "link": "docs/outcomes.md",
-            "view": "the caller",
-        }
-        for check in checks
-    ]
-
-
-def _fields(told: object) -> Mapping[str, object]:
-    from sync.http_api.dataclass_json import to_json  # noqa: PLC0415 - as above
-
-    document = to_json(told)
-    return document if isinstance(document, dict) else {}
 
 
 def _log(*, verbose: bool) -> None:

@@ -18,8 +18,4 @@ def plan(session: Session, /, **given: object) -> Exit:
     Reads the vaults and the cluster. VAULT need not be among the known vaults; --project with
     --stage, and --all, select only those that are.
     """
-    fields = request(given)
-    # Only the route of resync can name a vault that is gone.
-    route = "resync" if "takeover_from" in fields else "plan"
-    asked = {**fields, "dry_run": True} if route == "resync" else fields
-    return session.show(session.ask(route, asked), OUTCOMES)
+    return session.show(session.ask("plan", request(given)), OUTCOMES)

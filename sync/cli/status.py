@@ -93,14 +93,13 @@ def _to_see_to(status: Document) -> Iterator[Row]:
     """Yield what is wrong with a vault, each with its reason and since when."""
     vault = text(status, "vault")
     for each in items(status, "refused"):
-        version = text(each, "version")
-        why = text(each, "message") or (f"version {version} is refused" if version else "refused")
         since = moment(text(each, "since"))
-        yield (vault, text(each, "secret"), text(each, "reason"), since, f"{why}; explain says why")
+        why = text(each, "message") or f"keyvault-sync explain {vault} says why"
+        yield (vault, text(each, "secret"), text(each, "reason"), since, why)
     if more := number(status, "unnamed"):
         yield (vault, NONE, NONE, NONE, f"{more} more are refused; explain names them")
     if failure := child(status, "failure"):
-        why = text(failure, "message") or "the vault as a whole failed; plan says why"
+        why = text(failure, "message") or f"keyvault-sync plan {vault} says why"
         yield (vault, NONE, text(failure, "reason"), moment(text(failure, "since")), why)
     if message := text(status, "message"):
         yield (vault, NONE, text(status, "reason"), NONE, message)

@@ -74,14 +74,22 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the last pass could not read the vault, and since when in epoch seconds."""
+
+    reason: Reason
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The Secret's vault, when its data last changed (epoch seconds), and one record per secret.
 
     `rules` is the digest of the settings in force at the write. `overruled` are the uids of the
     owners that an operator overrode in a takeover. Only the vault's own Secret stores `others`, the
     vault's further Secrets with the vault secrets in each, and `refused`, the refused secrets with
-    `unnamed` more that had no room. A `newer` state has a later format, of which only the vault is
-    known.
+    `unnamed` more that had no room, and `failure` of the vault as a whole. A `newer` state has a
+    later format, of which only the vault is known.
     """
 
     vault: str
@@ -92,6 +100,7 @@ class State:
     others: Mapping[str, tuple[SecretName, ...]] = field(default_factory=dict)
     refused: Mapping[SecretName, Refusal] = field(default_factory=dict)
     unnamed: int = 0
+    failure: Failure | None = None
     newer: bool = False
 
 
@@ -118,6 +127,8 @@ def encode(state: State) -> str:
     unnamed += state.unnamed
     more: dict[str, object] = {"refused": told} if told else {}
     more |= {"unnamed": unnamed} if unnamed else {}
+    if state.failure is not None:
+        more["failure"] = [state.failure.reason.value, state.failure.since]
     return f"{text[:-1]},{_json(more)[1:]}" if more else text
 
 
@@ -143,6 +154,7 @@ def decode(text: str) -> State | None:
             },
             refused=dict(_refusals(fields.get("refused", ()))),
             unnamed=_count(fields.get("unnamed", 0)),
+            failure=_failure(*fields["failure"]) if "failure" in fields else None,
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
@@ -218,6 +230,11 @@ def _refusal(reason: Reason, since: object, what: str) -> Refusal:
         _matching(_VERSION, version),
         tagged=updated.endswith(_TAGGED),
     )
+
+
+def _failure(word: object, since: object) -> Failure | None:
+    reason = _REASONS.get(_matching(_REASON, word))
+    return None if reason is None else Failure(reason, _epoch(since))
 
 
 def _matching(pattern: re.Pattern[str], value: object) -> str:

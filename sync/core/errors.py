@@ -17,7 +17,7 @@ import re
 
 from sync.core.reasons import Reason
 
-_NAME = re.compile(r"[0-9A-Za-z-]{1,24}", re.ASCII)
+NAME = re.compile(r"[0-9A-Za-z-]{1,24}", re.ASCII)
 _EXCERPT = 64
 
 
@@ -26,7 +26,7 @@ def quoted(name: str) -> str:
 
     If it cannot be such a name, it may be a value in the wrong place: then show only its length.
     """
-    return repr(name) if _NAME.fullmatch(name) else f"of {len(name)} characters"
+    return repr(name) if NAME.fullmatch(name) else f"of {len(name)} characters"
 
 
 def excerpt(name: str) -> str:

@@ -191,6 +191,8 @@ class Change:
     """The vault secret that the key comes from, empty if unknown."""
     why: str = field(default="", compare=False)
     """Why a key is removed, in a few words for people."""
+    updated: int = field(default=0, compare=False)
+    """The vault's `updated` time of that version, in epoch seconds; 0 if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,12 +224,17 @@ class Converged:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The Secret may differ from the vault; `changes` were written nevertheless."""
+    """The Secret may differ from the vault; `changes` were written nevertheless.
+
+    `refused` are the vault secrets that could not be brought over, each with its own error;
+    `error` sums them up. It is empty if the vault failed as a whole.
+    """
 
     vault: str
     error: SyncError
     target: Target | None = None
     changes: tuple[Change, ...] = ()
+    refused: Mapping[SecretName, SyncError] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

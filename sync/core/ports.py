@@ -57,6 +57,8 @@ class Known:
     fault: SyncError | None = None
     current: bool = True
     """Whether a search succeeded within the last minutes; always true without discovery."""
+    strays: tuple[tuple[str, SyncError], ...] = ()
+    """The names that were listed and are no vault's, each with why."""
 
 
 class VaultDirectory(Protocol):
@@ -82,13 +84,28 @@ class Cluster(Protocol):
         ...
 
     def apply(
-        self, target: Target, desired: Desired, resource_version: str, deadline: Deadline
+        self,
+        target: Target,
+        desired: Desired,
+        resource_version: str,
+        deadline: Deadline,
+        *,
+        dry_run: bool = False,
     ) -> None:
-        """Apply server-side with a precondition; raises Conflict if it does not hold."""
+        """Apply server-side with a precondition; raises Conflict if it does not hold.
+
+        In a dry run the API server only says whether it would accept this.
+        """
         ...
 
     def evict(
-        self, target: Target, keys: frozenset[str], resource_version: str, deadline: Deadline
+        self,
+        target: Target,
+        keys: frozenset[str],
+        resource_version: str,
+        deadline: Deadline,
+        *,
+        dry_run: bool = False,
     ) -> None:
         """Remove keys that other field managers own, with the same precondition."""
         ...

@@ -135,6 +135,14 @@ class Reason(StrEnum):
     DISCOVERY_NEEDED = "DiscoveryNeeded", Group.TRANSIENT, (
         "A Secret is made or taken over only once a search has shown that no other vault leads to "
         "it, and no search succeeded within the last ten minutes. The message says why.")
+    NOT_WRITTEN_YET = "NotWrittenYet", Group.TARGET, (
+        "No event and no pass has written the Secret yet. `keyvault-sync explain VAULT` says what "
+        "keeps each secret out.")
+    VAULT_LISTED_OFF_PATTERN = "VaultListedOffPattern", Group.TARGET, (
+        "`SYNC_VAULTS` has a name that does not match `SYNC_VAULT_PATTERN`. The other vaults go "
+        "on. Correct the name, or remove it.")
+    EXAMINATION_RUNNING = "ExaminationRunning", Group.TRANSIENT, (
+        "The app examines one thing at a time, and another `doctor` is under way. Ask again.")
     NO_SUCH_SECRET = "NoSuchSecret", Group.TARGET, (
         "An operator named a secret that the vault does not serve. Check the name.")
     VALUE_NOT_UNICODE = "ValueNotUnicode", Group.VAULT_SECRET, (

@@ -1,13 +1,16 @@
-"""The doctor's checks: one thing examined, its verdict, and the command that fixes it."""
+"""The doctor's checks: what each examines, its verdict, and the command that mends it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sync.core.errors import SyncError
+from sync.core.reasons import Reason
+
+PAGE = "docs/outcomes.md"
 
 
 class Verdict(StrEnum):
-    """The verdict of a check; only OK and WARNING let the sync work."""
+    """The result of a check; only OK and WARNING let the sync work."""
 
     OK = "ok"
     WARNING = "warning"
@@ -15,48 +18,116 @@ class Verdict(StrEnum):
     SKIPPED = "skipped"
 
 
+class Severity(StrEnum):
+    """What a check that does not hold means for the sync."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+CHECKS = {
+    "settings-parse": (Severity.ERROR, "Every setting has a value that it can have."),
+    "settings-events": (Severity.WARNING, "`SYNC_SUBSCRIPTIONS` lets events in."),
+    "settings-vaults": (Severity.WARNING, "Vaults are known, by `SYNC_VAULTS` or a search."),
+    "settings-names": (Severity.ERROR, "Each name in `SYNC_VAULTS` matches the pattern."),
+    "settings-clusters": (Severity.ERROR, "`SYNC_CLUSTERS` can be read."),
+    "settings-log-in": (Severity.ERROR, "The identity gets a token for Key Vault."),
+    "vault-known": (
+        Severity.WARNING,
+        "Passes cover the vault. Without one, what has no event stays unnoticed.",
+    ),
+    "vault-target": (Severity.ERROR, "The vault leads to one Secret, and no other vault to it."),
+    "vault-events": (
+        Severity.WARNING,
+        "Events of the vault reach this app. Without them a change waits for the timer.",
+    ),
+    "vault-list": (Severity.ERROR, "The vault can be listed."),
+    "vault-entries": (Severity.ERROR, "Each entry of the listing can be read."),
+    "vault-read": (Severity.ERROR, "A secret of the vault can be read."),
+    "vault-secrets": (Severity.ERROR, "No secret of the vault is refused."),
+    "cluster-answers": (Severity.ERROR, "The API server answers, and takes our log-in."),
+    "secret-namespace": (Severity.ERROR, "The Secret's namespace exists."),
+    "secret-may-get": (Severity.ERROR, "The app may read the Secret."),
+    "secret-may-create": (Severity.ERROR, "The app may create the Secret."),
+    "secret-may-patch": (Severity.ERROR, "The app may change the Secret."),
+    "secret-no-more-rights": (Severity.WARNING, "The app has no rights that it never needs."),
+    "secret-owner": (Severity.ERROR, "The Secret is the app's, or nobody's."),
+}
+"""By id: what it means if a check does not hold, and what holds if it does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing examined; `remedy` is a command to run, empty if none would help."""
+    """One thing examined; `remedy` is the command that mends it, empty if there is none.
+
+    `reason` is the error behind it, if there is one.
+    """
 
     about: str
     name: str
     verdict: Verdict
     sentence: str
     remedy: str = ""
+    reason: Reason | None = None
 
     @property
     def well(self) -> bool:
-        """Whether this check lets the sync work."""
+        """Whether the sync can work as far as this check is concerned."""
         return self.verdict in {Verdict.OK, Verdict.WARNING}
+
+    @property
+    def id(self) -> str:
+        """A stable word for what is examined, whichever vault, cluster or Secret it is of."""
+        kind, _, _ = self.about.partition(" ")
+        return f"{kind.lower()}-{self.name.replace(' ', '-')}"
+
+    @property
+    def severity(self) -> Severity:
+        """What it means for the sync if the check does not hold."""
+        severity, _ = CHECKS[self.id]
+        return severity
+
+    @property
+    def link(self) -> str:
+        """The heading that explains it: of the error behind it, or of the check."""
+        return f"{PAGE}#{self.reason.lower() if self.reason else self.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a group of checks is about; each method returns one of its checks."""
+    """What a group of checks is about; each method makes one of its checks."""
 
     about: str
 
     def ok(self, name: str, sentence: str) -> Check:
-        """Report that all is well."""
+        """Return a passed check."""
         return Check(self.about, name, Verdict.OK, sentence)
 
-    def warning(self, name: str, sentence: str, remedy: str) -> Check:
-        """Report what is wrong, although the sync can work."""
+    def warning(self, name: str, sentence: str, remedy: str = "") -> Check:
+        """Return a warning: something is odd, though the sync can work."""
         return Check(self.about, name, Verdict.WARNING, sentence, remedy)
 
-    def failed(self, name: str, sentence: str, remedy: str = "") -> Check:
-        """Report what prevents the sync from working."""
-        return Check(self.about, name, Verdict.FAILED, sentence, remedy)
+    def failed(
+        self, name: str, sentence: str, remedy: str = "", reason: Reason | None = None
+    ) -> Check:
+        """Return a failed check: this keeps the sync from working."""
+        return Check(self.about, name, Verdict.FAILED, sentence, remedy, reason)
 
     def refused(self, name: str, error: SyncError, remedy: str = "") -> Check:
-        """Report an error that made the check fail: the sync would meet the same error.
+        """Return a check that an error kept from passing: the sync would meet the same error.
 
-        Leaves out a remedy that the error's message already contains.
+        A remedy that is part of the error's message is shown once. If only the time was over,
+        nothing is known of it.
         """
+        if error.reason is Reason.DEADLINE_EXCEEDED:
+            return self.unchecked(name, "time.")
         message = error.message.replace(f": {remedy}", " as follows") if remedy else error.message
-        return self.failed(name, f"{error.reason}: {message}", remedy)
+        return self.failed(name, f"{error.reason}: {message}", remedy, error.reason)
 
     def skipped(self, because: str, *names: str) -> list[Check]:
-        """Report the checks that an earlier failure made pointless."""
+        """Return the checks that an earlier failure made pointless."""
         return [Check(self.about, name, Verdict.SKIPPED, f"because {because}.") for name in names]
+
+    def unchecked(self, name: str, why: str) -> Check:
+        """Return a check that could not be made."""
+        return Check(self.about, name, Verdict.SKIPPED, f"not checked: {why}")

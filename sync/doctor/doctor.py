@@ -4,23 +4,24 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from sync.app.registry import Claims, claims
+from sync.app.registry import claims
 from sync.app.requests import Resync
 from sync.app.use_cases import App
 from sync.core.errors import Permanent, SyncError
-from sync.core.model import ListedSecret, Target, Unserved, VaultName
+from sync.core.model import ListedSecret, Target
 from sync.core.ports import Deadline, Known, Vaults
 from sync.doctor import remedies
 from sync.doctor.checks import Check, Subject
+from sync.doctor.event_routes import EventRoutes
 from sync.doctor.secret_checks import Access, ManagedSecret, SecretExamination, Server
+from sync.doctor.vault_checks import VaultExamination
 from sync.projection.placement import Placement
 from sync.projection.rules import DEFAULT_RULES, Rules
 from sync.reconcile.observed import ObservedSecret
 
 SUBJECT_SECONDS = 30
-GROUP_SECONDS = 100  # for all vaults, for all clusters and for all Secrets
-
-_SHOWN_FAULTS = 10  # how many unreadable secrets of one vault have a check each
+EXAMINATION_SECONDS = 200
+"""For everything: App Service's front end waits 230 seconds for an answer."""
 
 _SETTINGS = Subject("settings")
 
@@ -37,14 +38,6 @@ class Login(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """The result for one vault: the checks, and its enabled secrets if it could be listed."""
-
-    checks: Sequence[Check]
-    listed: Sequence[ListedSecret] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Doctor:
     """The examination of one app; it reads `vaults` with the identity of `login`."""
 
@@ -53,36 +46,76 @@ class Doctor:
     login: Login
     access: Access
     rules: Rules = DEFAULT_RULES
+    routes: EventRoutes | None = None
 
-    def examine(self, request: Resync) -> Iterator[Check]:
-        """Check what the chosen vaults need; raises NotOurs if there is no such vault."""
+    def examine(self, request: Resync, seconds: float = EXAMINATION_SECONDS) -> Iterator[Check]:
+        """Check what the chosen vaults need, in so many seconds for everything.
+
+        Raises NotOurs if there is no such vault. What there is no time for is skipped.
+        """
+        end = Deadline.after(seconds, self.app.clock)
+        return _Examination(self, request, end).checks()
+
+
+@dataclass(frozen=True, slots=True)
+class _Examination:
+    """One examination, until its end."""
+
+    doctor: Doctor
+    request: Resync
+    end: Deadline
+
+    @property
+    def app(self) -> App:
+        """The app that is examined."""
+        return self.doctor.app
+
+    def checks(self) -> Iterator[Check]:
+        """Yield the settings' checks, then each vault's, then each cluster's with its Secrets."""
         known = self.app.choose(Resync())
-        chosen = self.app.choose(request).vaults
-        yield from _idle(self.app.subscriptions, known)
+        chosen = self.app.choose(self.request).vaults
+        yield from _of_settings(self.app.subscriptions, known)
         yield (login := self._login())
         contests = claims(self.app.naming, dict.fromkeys([*known.vaults, *chosen]))
-        places = [self._place(vault, contests) for vault in chosen]
-        readings = self._ask(chosen, lambda vault, end: self._vault(vault, login, end))
+        exams = [
+            VaultExamination(self.app, self.doctor.vaults, self.doctor.routes, vault)
+            for vault in chosen
+        ]
+        places = [exam.place(contests) for exam in exams]
+        readings = list(self._ask(exams, lambda exam, end: exam.read(login, end)))
+        events = list(self._ask(exams, lambda exam, end: exam.events(end)))
+        led = [(e, target) for e, (_, target) in zip(exams, places, strict=True) if target]
+        told = self._ask(led, lambda each, end: self._refused(*each, end))
+        secrets = {exam.vault: check for (exam, _), check in zip(led, told, strict=True)}
         wanted: dict[Target, _Types] = {}
-        for vault, (place, target), read in zip(chosen, places, readings, strict=True):
+        for exam, (place, target), read, event in zip(exams, places, readings, events, strict=True):
+            about = Subject(f"vault {exam.vault}")
+            yield exam.known(known)
             yield place
-            if isinstance(read, SyncError):
-                yield _about(vault).refused("list", read)
-            else:
-                yield from read.checks
+            yield about.refused("events", event) if isinstance(event, SyncError) else event
+            yield from [about.refused("list", read)] if isinstance(read, SyncError) else read.checks
             if target is not None:
+                refused = secrets[exam.vault]
+                yield (
+                    about.refused("secrets", refused) if isinstance(refused, SyncError) else refused
+                )
                 listed = () if isinstance(read, SyncError) else read.listed
                 wanted[target] = self._asked_for(target, listed)
-        yield from self._targets(wanted, self._clusters(request, wanted))
+        yield from self._targets(wanted, self._clusters(wanted))
+
+    def _refused(self, exam: VaultExamination, target: Target, end: Deadline) -> Check:
+        thoroughly = self.request.vault is not None or self.request.project is not None
+        return exam.secrets(target, end, thoroughly=thoroughly)
 
     def _targets(self, wanted: Mapping[Target, _Types], clusters: Sequence[str]) -> Iterator[Check]:
         """Check each cluster, and then the Secrets in it."""
         servers: dict[str, Server] = {}
         groups: dict[str, list[Check]] = {}
-        for cluster, answer in zip(clusters, self._ask(clusters, self.access.server), strict=True):
+        access = self.doctor.access
+        for cluster, answer in zip(clusters, self._ask(clusters, access.server), strict=True):
             about = Subject(f"cluster {cluster}")
             if isinstance(answer, SyncError):
-                check = about.refused("answers", answer, remedies.of_server(answer))
+                check = about.refused("answers", answer)
             else:
                 servers[cluster] = answer
                 whom = f" to user {answer.user!r}" if answer.user else ""
@@ -117,14 +150,16 @@ class Doctor:
 
     def _remembered(self, target: Target, deadline: Deadline) -> Collection[str]:
         """Return the further Secrets in the index of a vault's own Secret."""
-        return ObservedSecret.of(target, self.app.cluster.read(target, deadline)).index
+        return ObservedSecret.of(target, self.app.reconciler.cluster.read(target, deadline)).index
 
     def _asked_for(self, target: Target, listed: Iterable[ListedSecret]) -> _Types:
         """Return the Secrets that a vault's secrets go to; ignores wrong tags."""
         types: dict[str, str] = {}
         for secret in listed:
             try:
-                place = self.rules.place(target, secret.name, secret.tags, secret.content_type)
+                place = self.doctor.rules.place(
+                    target, secret.name, secret.tags, secret.content_type
+                )
             except Permanent:
                 continue
             if isinstance(place, Placement):
@@ -135,72 +170,23 @@ class Doctor:
     def _ask[Asked, Told](
         self, asked: Iterable[Asked], tell: Callable[[Asked, Deadline], Told]
     ) -> Iterator[Told | SyncError]:
-        return self.app.work_queue.ask(asked, tell, SUBJECT_SECONDS, GROUP_SECONDS)
+        left = max(0.0, self.end.at - self.end.clock())
+        return self.app.work_queue.ask(asked, tell, SUBJECT_SECONDS, left)
 
     def _login(self) -> Check:
         try:
-            kind = self.login.sign_in()
+            kind = self.doctor.login.sign_in()
         except SyncError as error:
             return _SETTINGS.refused("log-in", error, remedies.of_login(error))
         return _SETTINGS.ok("log-in", f"{kind} gets a token for Key Vault.")
 
-    def _place(self, vault: VaultName, contests: Claims) -> tuple[Check, Target | None]:
-        about = _about(vault)
-        try:
-            target = self.app.naming.target(vault)
-        except Permanent as error:
-            return about.refused("target", error), None
-        if rivals := sorted(contests[target.place] - {vault}):
-            contest = (
-                f"TargetContested: {', '.join(map(str, rivals))} leads to Secret {target} as well. "
-                "Rename one of the vaults, or tell them apart in SYNC_NAMESPACE or SYNC_CLUSTERS."
-            )
-            return about.failed("target", contest), target
-        return about.ok("target", f"It is kept in Secret {target}."), target
-
-    def _clusters(self, request: Resync, targets: Iterable[Target]) -> Sequence[str]:
+    def _clusters(self, targets: Iterable[Target]) -> Sequence[str]:
         """Return the chosen vaults' clusters, or all clusters if all vaults are chosen."""
         every = [match.cluster for match in self.app.naming.clusters]
-        if request.vault is None and request.project is None:
+        if self.request.vault is None and self.request.project is None:
             return every
         led_to = {target.cluster for target in targets}
         return [cluster for cluster in every if cluster in led_to]
-
-    def _vault(self, vault: VaultName, login: Check, deadline: Deadline) -> _Read:
-        about = _about(vault)
-        if not login.well:
-            return _Read(about.skipped("the log-in gets no token", "list", "read"))
-        try:
-            listed = self.vaults.list(vault, deadline)
-        except SyncError as error:
-            unlisted = about.refused("list", error, remedies.of_vault(vault, error))
-            return _Read([unlisted, *about.skipped("the vault cannot be listed", "read")])
-        enabled = [secret for secret in listed if secret.enabled]
-        counted = about.ok("list", f"It lists {len(listed)} secret(s), {len(enabled)} enabled.")
-        unreadable = [
-            about.refused(f"secret {secret.name}", secret.fault)
-            for secret in listed
-            if secret.fault is not None
-        ]
-        checks = [counted, *unreadable[:_SHOWN_FAULTS]]
-        if len(unreadable) > _SHOWN_FAULTS:
-            more = len(unreadable) - _SHOWN_FAULTS
-            checks.append(about.failed("secrets", f"{more} more cannot be read."))
-        if not enabled:
-            unproven = "It has no enabled secret: whether one could be read is not known."
-            return _Read([*checks, about.warning("read", unproven, remedies.empty_vault(vault))])
-        return _Read([*checks, self._read(vault, enabled[0].name, deadline)], enabled)
-
-    def _read(self, vault: VaultName, name: str, deadline: Deadline) -> Check:
-        about = _about(vault)
-        try:
-            served = not isinstance(self.vaults.get(vault, name, deadline), Unserved)
-        except SyncError as error:
-            return about.refused("read", error, remedies.of_vault(vault, error))
-        if not served:
-            changing = f"Secret {name!r} is listed but not served: it has changed just now."
-            return about.warning("read", changing, f"keyvault-sync doctor {vault}")
-        return about.ok("read", f"Secret {name!r} can be read.")
 
     def _secret(
         self, kept: ManagedSecret, servers: Mapping[str, Server], deadline: Deadline
@@ -208,7 +194,9 @@ class Doctor:
         server = servers.get(kept.target.cluster)
         if server is None:
             return SecretExamination.skipped(kept.target)
-        examination = SecretExamination(kept, server.user, self.access, self.app.cluster)
+        examination = SecretExamination(
+            kept, server.user, self.doctor.access, self.app.reconciler.cluster
+        )
         return examination.checks(deadline)
 
 
@@ -219,13 +207,11 @@ def unparsed(faults: Iterable[str]) -> Sequence[Check]:
     return [*wrong, *_SETTINGS.skipped(because, "log-in", "vaults", "clusters")]
 
 
-def _about(vault: VaultName) -> Subject:
-    return Subject(f"vault {vault}")
-
-
-def _idle(subscriptions: frozenset[str], known: Known) -> Iterator[Check]:
+def _of_settings(subscriptions: frozenset[str], known: Known) -> Iterator[Check]:
     """Report what the settings leave the app unable to do."""
     yield _SETTINGS.ok("parse", "Every setting parses.")
+    for _, error in known.strays:
+        yield _SETTINGS.refused("names", error)
     if subscriptions:
         yield _SETTINGS.ok("events", f"Events of {len(subscriptions)} subscription(s) are taken.")
     else:
@@ -233,7 +219,7 @@ def _idle(subscriptions: frozenset[str], known: Known) -> Iterator[Check]:
         ours = '"$(az account show --query id --output tsv)"'
         yield _SETTINGS.warning("events", idle, remedies.setting("SYNC_SUBSCRIPTIONS", ours))
     if known.fault is not None:
-        yield _SETTINGS.refused("vaults", known.fault, remedies.SEARCH)
+        yield _SETTINGS.refused("vaults", known.fault)
     elif known.vaults:
         yield _SETTINGS.ok("vaults", f"{len(known.vaults)} vault(s) are known.")
     else:

@@ -10,8 +10,6 @@ _SERVICE_ACCOUNT = "system:serviceaccount:"
 
 LOGIN = "az login   # in Azure: az functionapp identity assign --name APP --resource-group GROUP"
 
-SEARCH = "az graph query --graph-query \"resources | where type =~ 'microsoft.keyvault/vaults'\""
-
 
 def setting(name: str, value: str) -> str:
     """Return the command that sets an app setting."""
@@ -22,10 +20,8 @@ def setting(name: str, value: str) -> str:
 
 
 def of_login(error: SyncError) -> str:
-    """Return the remedy for an identity without a token."""
-    if error.reason == Reason.CREDENTIAL_REFUSED:
-        return LOGIN
-    return "az account get-access-token --query expiresOn"  # does not show the token itself
+    """Return the remedy for an identity without a token; empty if the endpoint is down."""
+    return LOGIN if error.reason == Reason.CREDENTIAL_REFUSED else ""
 
 
 def of_vault(vault: VaultName, error: SyncError) -> str:
@@ -41,26 +37,22 @@ def of_vault(vault: VaultName, error: SyncError) -> str:
         case Reason.CREDENTIAL_REFUSED | Reason.CREDENTIAL_UNAVAILABLE:
             return of_login(error)
         case _:
-            return f"az keyvault show --name {vault}"
+            return ""
 
 
-def empty_vault(vault: VaultName) -> str:
-    """Return the command that sets a vault's first secret."""
-    return f"az keyvault secret set --vault-name {vault} --name NAME --file FILE"
-
-
-def of_server(error: SyncError) -> str:
-    """Return the command that shows why an API server does not answer."""
-    if error.reason == Reason.CLUSTER_UNAUTHORIZED:
-        return "kubectl auth whoami"
-    return "kubectl get --raw /version"
+def event_subscription(vault: VaultName) -> str:
+    """Return the command that sends a vault's events to the app."""
+    return (
+        "az eventgrid event-subscription create --name keyvault-sync "
+        f'--source-resource-id "$(az keyvault show --name {vault} --query id --output tsv)" '
+        "--endpoint-type azurefunction --endpoint APP-ID/functions/key_vault_event "
+        "--included-event-types Microsoft.KeyVault.SecretNewVersionCreated"
+    )
 
 
 def of_target(target: Target, error: SyncError) -> str:
     """Return the remedy if a Secret's cluster does not answer a request about it."""
-    if error.reason == Reason.NAMESPACE_TERMINATING:
-        return namespace(target)
-    return of_server(error)
+    return namespace(target) if error.reason == Reason.NAMESPACE_TERMINATING else ""
 
 
 def role(target: Target, user: str, secrets: Iterable[str] = ()) -> str:
@@ -75,32 +67,14 @@ def role(target: Target, user: str, secrets: Iterable[str] = ()) -> str:
     )
 
 
-def bindings(user: str) -> str:
-    """Return the command that lists the user's role bindings."""
-    return (
-        "kubectl get rolebindings,clusterrolebindings --all-namespaces --output=wide "
-        f"| grep --fixed-strings '{_account(user)}'"
-    )
-
-
 def namespace(target: Target) -> str:
     """Return the command that creates the namespace."""
     return f"kubectl create namespace {target.namespace}"
 
 
-def look_for_namespace(target: Target) -> str:
-    """Return the command by which somebody with more permissions can look for the namespace."""
-    return f"kubectl get namespace {target.namespace}"
-
-
 def delete(target: Target) -> str:
     """Return the command that deletes the Secret, so that the app creates it again."""
     return f"kubectl delete secret {target.secret} --namespace {target.namespace}"
-
-
-def describe(target: Target) -> str:
-    """Return the command that shows the Secret's owner, but no value."""
-    return f"kubectl describe secret {target.secret} --namespace {target.namespace}"
 
 
 def adopt(target: Target) -> str:
@@ -111,7 +85,3 @@ def adopt(target: Target) -> str:
 def _subject(user: str) -> str:
     account = user.removeprefix(_SERVICE_ACCOUNT)
     return f"--serviceaccount={account}" if account != user else f"--user='{user or 'USER'}'"
-
-
-def _account(user: str) -> str:
-    return user.removeprefix(_SERVICE_ACCOUNT).replace(":", "/") or "USER"

@@ -124,8 +124,7 @@ class SecretExamination:
                 return self._subject.failed(name, missing, remedies.namespace(self.target))
             case None:
                 unknown = f"These permissions do not show whether namespace {namespace} exists."
-                remedy = remedies.look_for_namespace(self.target)
-                return self._subject.warning(name, unknown, remedy)
+                return self._subject.warning(name, unknown)
 
     def _may(self, verb: str, deadline: Deadline) -> Check:
         name = f"may {verb}"
@@ -155,7 +154,7 @@ class SecretExamination:
         if not excess:
             return self._subject.ok(_EXCESS, "None is granted of those that were tried.")
         more = f"Granted though the sync never needs it: {', '.join(excess)}."
-        return self._subject.warning(_EXCESS, more, remedies.bindings(self.user))
+        return self._subject.warning(_EXCESS, more)
 
     def _owner(self, actual: Actual | None) -> Check:
         if actual is None:
@@ -167,7 +166,7 @@ class SecretExamination:
             else:
                 refuse_unmarked(observed)
         except Permanent as error:
-            remedy = (remedies.adopt if self.kept.is_own else remedies.describe)(self.target)
+            remedy = remedies.adopt(self.target) if self.kept.is_own else ""
             return self._subject.refused(_OWNER, error, remedy)
         kind = self.kept.type or (SECRET_TYPE if self.kept.is_own else actual.type)
         wrong = ""

@@ -10,6 +10,7 @@ from sync.app.explain import Progress
 from sync.app.status import State
 from sync.core.model import Action
 from sync.core.reasons import Group, Reason
+from sync.doctor.checks import Severity, Verdict
 from sync.http_api.dataclass_json import Doc
 
 REASONS = tuple(
@@ -22,6 +23,7 @@ REASONS = tuple(
 _Words = tuple[str, ...]
 
 _Vault = Annotated[str, Doc("the vault in lower case, or `discovery` for the search for vaults")]
+_Secret = Annotated[str, Doc("the vault secret")]
 _Reason = Annotated[Reason, Doc("a stable word", {"enum": REASONS})]
 _Message = Annotated[str, Doc("a sentence for operators: what is wrong, where, and what to do")]
 _Transient = Annotated[bool, Doc("whether the same request may succeed later")]
@@ -47,6 +49,9 @@ class Change:
     version: _Version
     secret: Annotated[str, Doc("the Secret, if it is not the vault's own")] = ""
     why: Annotated[str, Doc("why the key goes, in a few words for people")] = ""
+    updated: Annotated[
+        str | None, Doc("Key Vault's `updated` of the version that goes, ISO 8601")
+    ] = None
 
 
 _Place = Annotated[Target, Doc("the Secret that this is about")]
@@ -76,6 +81,16 @@ class Converged:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedSecret:
+    """A vault secret that could not be brought over."""
+
+    secret: _Secret
+    reason: _Reason
+    message: _Message
+    transient: _Transient
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A vault whose Secrets may not be in step."""
 
@@ -86,6 +101,10 @@ class Failed:
     transient: _Transient
     target: Annotated[Target | None, Doc("the Secret; null if the vault's name leads to none")]
     changes: _Changes
+    refused: Annotated[
+        tuple[RefusedSecret, ...],
+        Doc("each secret that could not be brought over; empty if the vault failed as a whole"),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +143,8 @@ class Other:
             "in the vault since does not show"
         ),
     ]
+    reason: Annotated[str | None, Doc("why it is not converged, if that is one thing: a word")]
+    message: Annotated[str | None, Doc("a sentence for operators with that reason, else null")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +159,26 @@ class OtherUnknown:
     transient: _Transient
 
 
+_Due = Annotated[
+    str | None, Doc("when the timer tries next, ISO 8601; absent if no pass covers the vault")
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Explained:
     """Where a vault secret goes, and if it is not there, why not."""
 
-    name: Annotated[str, Doc("the vault secret")]
+    name: _Secret
     state: Annotated[Progress, Doc("how far it is on its way into the cluster")]
     secrets: Annotated[_Words, Doc("the Secrets that it belongs in, or still is in")]
     keys: Annotated[_Words | None, Doc("its keys; null if they depend on an unread value")]
     type: Annotated[str | None, Doc("the Secret's type; null for Opaque")]
     version: _Version
-    reason: Annotated[str | None, Doc("why it is left out or goes; if it failed, a stable word")]
+    reason: Annotated[
+        str | None, Doc("why it is not in step: a few words; if it failed, a stable word")
+    ]
     message: Annotated[str | None, Doc("a sentence for operators if it failed, else null")]
+    due: _Due = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +186,13 @@ class Explanation:
     """Where the secrets of a vault go."""
 
     secrets: Annotated[tuple[Explained, ...], Doc("by the vault secrets' names")]
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedVault(Explanation):
+    """Where the secrets of one vault go, and the vault."""
+
+    vault: _Vault
 
 
 _Explanation = Annotated[
@@ -169,10 +205,38 @@ _Explanation = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
+class RememberedRefusal:
+    """A vault secret that is not in as the vault has it."""
+
+    secret: _Secret
+    reason: _Reason
+    message: Annotated[str, Doc("what the reason means and what to do")]
+    since: Annotated[str, Doc("since when, ISO 8601")]
+    version: Annotated[str, Doc("the first characters of the refused version; empty if unknown")]
+
+
+@dataclass(frozen=True, slots=True)
+class VaultFailure:
+    """Why a vault as a whole could not be read."""
+
+    reason: _Reason
+    message: Annotated[str, Doc("what the reason means and what to do")]
+    since: Annotated[str, Doc("since when, ISO 8601")]
+
+
+@dataclass(frozen=True, slots=True)
 class Status(Other):
     """A vault's own Secret and those that tags asked for."""
 
     others: Annotated[tuple[Other | OtherUnknown, ...], Doc("the Secrets that tags asked for")]
+    refused: Annotated[
+        tuple[RememberedRefusal, ...], Doc("the vault secrets that the last passes refused")
+    ]
+    unnamed: Annotated[int, Doc("how many more are refused", {"minimum": 0})]
+    failure: Annotated[
+        VaultFailure | None, Doc("why the last pass could not read the vault; absent if it could")
+    ] = None
+    due: _Due = None
     explanation: _Explanation = None
 
 
@@ -193,6 +257,35 @@ class Statuses:
     """The status of each vault that was asked for."""
 
     vaults: Annotated[tuple[Status | StatusUnknown, ...], Doc("one for each vault")]
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorCheck:
+    """One thing that was examined."""
+
+    id: Annotated[str, Doc("a stable word; docs/outcomes.md has a heading for it")]
+    about: Annotated[str, Doc("the settings, a vault, a cluster or a Secret")]
+    check: Annotated[str, Doc("what was examined of it")]
+    result: Annotated[Verdict, Doc("`skipped` if it was not examined; the sentence says why")]
+    severity: Annotated[Severity, Doc("what it would mean for the sync if it failed")]
+    sentence: Annotated[str, Doc("what was found")]
+    remedy: Annotated[str | None, Doc("a command that mends it, if there is one")]
+    link: Annotated[str, Doc("the page and heading that explain it")]
+    view: Annotated[Literal["the app", "the caller"], Doc("with whose rights it was examined")]
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """An examination by `doctor`."""
+
+    checks: Annotated[tuple[DoctorCheck, ...], Doc("in the order: settings, vaults, clusters")]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The release that answers."""
+
+    version: Annotated[str, Doc("the app's version")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Literal, TypedDict
 
-from sync.app import explain
-from sync.app.status import SecretStatus, State, VaultStatus
+from sync.app.explain import Explained
+from sync.app.status import SecretStatus, VaultStatus
+from sync.app.status import State as SecretState
 from sync.core import model
+from sync.core.annotation import State
 from sync.core.errors import SyncError, Transient
 from sync.core.reasons import Reason
+from sync.doctor.checks import Check
 from sync.http_api import answers
+
+type View = Literal["the app", "the caller"]
 
 
 def outcomes_of(outcomes: Iterable[model.Outcome]) -> answers.Outcomes:
@@ -29,11 +35,14 @@ def outcome_of(outcome: model.Outcome) -> answers.Converged | answers.Failed:
                 expired=expired,
                 warnings=warnings,
             )
-        case model.Failed(vault, error, target, changes):
+        case model.Failed(vault, error, target, changes, refused):
             place = target_of(target) if target else None
-            return answers.Failed(vault, "failed", *_why(error), place, _changes(changes))
+            each = tuple(
+                answers.RefusedSecret(str(name), *_why(refused[name])) for name in sorted(refused)
+            )
+            return answers.Failed(vault, "failed", *_why(error), place, _changes(changes), each)
         case model.Ignored(subject, error):
-            return answers.Failed(subject, "failed", *_why(error), None, ())
+            return answers.Failed(subject, "failed", *_why(error), None, (), ())
 
 
 def refusal_of(error: SyncError) -> answers.Refusal:
@@ -63,13 +72,17 @@ def status_of(
         out_of_step=own.out_of_step,
         foreign_keys=own.foreign_keys,
         state=own.state,
+        reason=own.reason,
+        message=own.message,
         others=others,
         explanation=explanation,
+        due=_moment(status.due),
+        **_remembered(status.own.secret.state),
     )
 
 
 def explanation_of(
-    told: Iterable[explain.Explained] | SyncError,
+    told: Iterable[Explained] | SyncError,
 ) -> answers.Explanation | answers.Refusal:
     """Return where each secret goes, or why that cannot be said."""
     if isinstance(told, SyncError):
@@ -77,12 +90,37 @@ def explanation_of(
     return answers.Explanation(tuple(map(_explained, told)))
 
 
+def explained_vault_of(vault: str, told: Iterable[Explained]) -> answers.ExplainedVault:
+    """Return where each secret of one vault goes."""
+    return answers.ExplainedVault(tuple(map(_explained, told)), vault)
+
+
+def checks_of(checks: Iterable[Check], view: View) -> answers.Checks:
+    """Return the answer of an examination with the rights of the app or of a caller."""
+    return answers.Checks(
+        tuple(
+            answers.DoctorCheck(
+                id=each.id,
+                about=each.about,
+                check=each.name,
+                result=each.verdict,
+                severity=each.severity,
+                sentence=each.sentence,
+                remedy=each.remedy or None,
+                link=each.link,
+                view=view,
+            )
+            for each in checks
+        )
+    )
+
+
 def target_of(target: model.Target) -> answers.Target:
     """Return where a Secret is, without its vault."""
     return answers.Target(target.cluster, target.namespace, target.secret)
 
 
-def _explained(told: explain.Explained) -> answers.Explained:
+def _explained(told: Explained) -> answers.Explained:
     why = told.why
     reason, message = (why.reason, why.message) if isinstance(why, SyncError) else (why, None)
     return answers.Explained(
@@ -94,7 +132,43 @@ def _explained(told: explain.Explained) -> answers.Explained:
         version=told.version,
         reason=reason,
         message=message,
+        due=_moment(told.due),
     )
+
+
+class _Remembered(TypedDict):
+    refused: tuple[answers.RememberedRefusal, ...]
+    unnamed: int
+    failure: answers.VaultFailure | None
+
+
+def _remembered(state: State | None) -> _Remembered:
+    """Return what a vault's own Secret remembers of what failed."""
+    if state is None:
+        return {"refused": (), "unnamed": 0, "failure": None}
+    failure = state.failure
+    return {
+        "refused": tuple(
+            answers.RememberedRefusal(
+                secret=str(name),
+                reason=each.reason,
+                message=each.reason.meaning,
+                since=model.moment(each.since),
+                version=each.version,
+            )
+            for name, each in sorted(state.refused.items())
+        ),
+        "unnamed": state.unnamed,
+        "failure": None
+        if failure is None
+        else answers.VaultFailure(
+            failure.reason, failure.reason.meaning, model.moment(failure.since)
+        ),
+    }
+
+
+def _moment(epoch: float | None) -> str | None:
+    return None if epoch is None else model.moment(epoch)
 
 
 def _why(error: SyncError) -> tuple[Reason, str, bool]:
@@ -103,12 +177,15 @@ def _why(error: SyncError) -> tuple[Reason, str, bool]:
 
 def _changes(changes: Iterable[model.Change]) -> tuple[answers.Change, ...]:
     return tuple(
-        answers.Change(c.key, c.action, c.version or None, c.secret, c.why) for c in changes
+        answers.Change(
+            c.key, c.action, c.version or None, c.secret, c.why, _moment(c.updated or None)
+        )
+        for c in changes
     )
 
 
-def _secret(status: SecretStatus, state: State) -> answers.Other:
-    secret, drifted = status.secret, status.drifted
+def _secret(told: SecretStatus, state: SecretState) -> answers.Other:
+    secret, drifted = told.secret, told.drifted
     known = None if secret.state is None or secret.state.newer else secret.state
     return answers.Other(
         vault=secret.target.vault.text,
@@ -128,4 +205,6 @@ def _secret(status: SecretStatus, state: State) -> answers.Other:
         out_of_step=tuple(sorted(drifted)),
         foreign_keys=tuple(sorted(secret.data.keys() - secret.ours)),
         state=state,
+        reason=None if told.why is None else told.why.reason,
+        message=None if told.why is None else told.why.message,
     )

@@ -10,6 +10,7 @@ from sync.core.errors import SyncError
 from sync.core.model import Action
 from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
+from sync.doctor.checks import Severity, Verdict
 from sync.http_api import answers
 from sync.http_api.convert import refusal_of
 from sync.http_api.requests import ResyncAll, ResyncStage, ResyncVault
@@ -40,7 +41,7 @@ CONVERGED = answers.Outcomes(
 
 def _failed(reason: Reason, message: str, *, transient: bool) -> answers.Outcomes:
     return answers.Outcomes(
-        (answers.Failed(VAULT, "failed", reason, message, transient, _TARGET, ()),)
+        (answers.Failed(VAULT, "failed", reason, message, transient, _TARGET, (), ()),)
     )
 
 
@@ -76,8 +77,29 @@ STATUS = answers.Statuses(
             out_of_step=(),
             foreign_keys=(),
             state=State.CONVERGED,
+            reason=None,
+            message=None,
             others=(),
+            refused=(),
+            unnamed=0,
             explanation=answers.Explanation((_IN_STEP, _OUT)),
+        ),
+    )
+)
+PLANNED = answers.Outcomes((answers.Converged(VAULT, "planned", _TARGET, (_UPDATED,), 3, (), ()),))
+EXPLAINED = answers.ExplainedVault((_IN_STEP, _OUT), VAULT)
+CHECKS = answers.Checks(
+    (
+        answers.DoctorCheck(
+            id="vault-list",
+            about=f"vault {VAULT}",
+            check="list",
+            result=Verdict.OK,
+            severity=Severity.ERROR,
+            sentence="It lists 3 secret(s), 3 enabled.",
+            remedy=None,
+            link="docs/outcomes.md#vault-list",
+            view="the app",
         ),
     )
 )

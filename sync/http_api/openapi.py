@@ -65,7 +65,11 @@ def openapi(*, entra: bool) -> Mapping[str, Json]:
         "servers": [{"url": "/"}],
         "paths": {
             "/api/resync": {"post": _resync(refused)},
+            "/api/plan": {"get": _plan(refused)},
             "/api/status": {"get": _status(refused)},
+            "/api/explain": {"get": _explain(refused)},
+            "/api/doctor": {"get": _doctor(refused)},
+            "/api/version": {"get": _version(refused)},
             "/api/health": {"get": _health()},
             "/api/openapi.json": {"get": _description(refused)},
         },
@@ -122,25 +126,12 @@ def _resync(refused: Schema) -> Schema:
 
 
 def _status(refused: Schema) -> Schema:
-    secret = described(OneSecret)
     return {
         "operationId": "status",
         "summary": "Show what the Secrets of each vault hold, and for a named vault also why",
         "parameters": [
-            {
-                "name": "vault",
-                "in": "query",
-                "description": "a vault's name; without it, every known vault",
-                "schema": {"type": "string"},
-                "example": examples.VAULT,
-            },
-            {
-                "name": "secret",
-                "in": "query",
-                "description": "explain this secret alone; needs `vault`",
-                "schema": {**secret, "pattern": f"^$|{secret['pattern']}"},
-                "example": examples.SECRET,
-            },
+            _vault("a vault's name; without it, every known vault"),
+            _one_secret("explain this secret alone; needs `vault`"),
         ],
         "responses": {
             "200": _answer("every Secret could be read", answers.Statuses, examples.STATUS),
@@ -157,6 +148,122 @@ def _status(refused: Schema) -> Schema:
             },
         },
     }
+
+
+def _plan(refused: Schema) -> Schema:
+    flags = [
+        _parameter(name, f"as of a resync: {what}", {"type": "boolean"})
+        for name, what in (
+            ("removals", "let many keys go at once"),
+            ("takeover", "take a Secret that somebody else made or manages"),
+            ("refetch", "read every value anew"),
+        )
+    ]
+    return {
+        "operationId": "plan",
+        "summary": "Show what a resync would write, by a dry run that also asks the API server",
+        "parameters": [
+            _vault("a vault's name, or `project` with `stage`, or `all`"),
+            *_STAGE,
+            _parameter("all", "every known vault", {"type": "boolean"}),
+            _one_secret("look at this secret only"),
+            *flags,
+        ],
+        "responses": {
+            "200": _answer("what would be written", answers.Outcomes, examples.PLANNED),
+            "400": _body("the query is malformed", _refusal(MALFORMED)),
+            "401": refused,
+            "404": _body("no such vault", _refusal((*NONE_KNOWN, *NOT_OURS)), examples.NOT_OURS),
+            "422": _answer("somebody has to act", answers.Outcomes, examples.FAILED),
+            "500": _broken(answers.Outcomes),
+            "503": {
+                **_answer("trying again may help", answers.Outcomes, examples.PASSING),
+                "headers": _RETRY_AFTER,
+            },
+        },
+    }
+
+
+def _explain(refused: Schema) -> Schema:
+    return {
+        "operationId": "explain",
+        "summary": "Show where each secret of a vault goes, or why it does not",
+        "parameters": [_vault("a vault's name"), _one_secret("this secret alone")],
+        "responses": {
+            "200": _answer("where each secret goes", answers.ExplainedVault, examples.EXPLAINED),
+            "400": _body("the query is malformed", _refusal(MALFORMED)),
+            "401": refused,
+            "404": _body("no such vault", _refusal(NOT_OURS), examples.NOT_OURS),
+            "422": _answer("somebody has to act", answers.Refusal),
+            "500": _body(
+                "the settings are wrong, or a bug",
+                _one_of(reference(answers.SettingsFault), _refusal((Reason.BUG,))),
+            ),
+            "503": {
+                **_answer("trying again may help", answers.Refusal),
+                "headers": _RETRY_AFTER,
+            },
+        },
+    }
+
+
+def _doctor(refused: Schema) -> Schema:
+    return {
+        "operationId": "doctor",
+        "summary": "Examine settings, vaults, clusters and rights, in 200 seconds at most",
+        "parameters": [
+            _vault("a vault's name, or `project` with `stage`; without a choice, all"),
+            *_STAGE,
+        ],
+        "responses": {
+            "200": _answer("the examination ran", answers.Checks, examples.CHECKS),
+            "400": _body("the query is malformed", _refusal(MALFORMED)),
+            "401": refused,
+            "404": _body("no such vault", _refusal((*NONE_KNOWN, *NOT_OURS)), examples.NOT_OURS),
+            "500": _body("a bug", _refusal((Reason.BUG,))),
+            "503": {
+                **_answer("another examination is under way", answers.Refusal),
+                "headers": _RETRY_AFTER,
+            },
+        },
+    }
+
+
+def _version(refused: Schema) -> Schema:
+    return {
+        "operationId": "version",
+        "summary": "Say which release answers",
+        "responses": {
+            "200": _answer("the release", answers.Version, answers.Version(VERSION)),
+            "401": refused,
+            "500": _body("a bug", _refusal((Reason.BUG,))),
+        },
+    }
+
+
+def _vault(description: str) -> Schema:
+    return {
+        **_parameter("vault", description, {"type": "string"}),
+        "example": examples.VAULT,
+    }
+
+
+def _one_secret(description: str) -> Schema:
+    secret = described(OneSecret)
+    return {
+        **_parameter("secret", description, {**secret, "pattern": f"^$|{secret['pattern']}"}),
+        "example": examples.SECRET,
+    }
+
+
+def _parameter(name: str, description: str, schema: Schema) -> Schema:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+_STAGE = (
+    _parameter("project", "the project in the vaults' names", {"type": "string"}),
+    _parameter("stage", "the stage in their names", {"type": "string"}),
+)
 
 
 def _health() -> Schema:

@@ -128,7 +128,8 @@ def loose_keys(
     """Find the keys that have no record, so that nothing shows which secret they came from.
 
     They stay in the turn that finds no state of ours and for a minute after, while the vault may
-    lag. They also stay while they may belong to a secret that is unreadable, refused or moving.
+    lag. They also stay while they may belong to a secret that is unreadable, refused or moving, or
+    if a refused version would become one of them.
     """
     unknown = survey.listed is None or any(name not in vault.records for name in survey.refused)
     found: dict[str, Loose] = {}
@@ -144,9 +145,12 @@ def loose_keys(
             for place in each.placement.secrets
             if place != secret
         )
+        placed = [survey.placed[name] for name in survey.refused if name in survey.placed]
+        awaited = {place.key for place in placed if secret in place.secrets}
         state = observed.state
         young = state is None or now - state.written < FRESH_SECONDS
         stay = not prune or young or unknown or on_their_way or bool(settled.clashing)
+        stay = stay or not awaited.isdisjoint(keys)
         found[secret] = Loose(keys, stay, on_their_way)
     return found
 

@@ -1,7 +1,10 @@
 """Computes the difference between a Secret's observed and desired contents."""
 
-from sync.core.annotation import State, encode
+from dataclasses import replace
+
+from sync.core.annotation import Failure, State, encode
 from sync.core.model import STATE_ANNOTATION, Action, Change, Desired, Plan
+from sync.core.reasons import Reason
 from sync.projection.secret_types import BLANK
 from sync.projection.tags import SecretType
 from sync.reconcile.desired import DesiredSecret, Entry
@@ -65,6 +68,27 @@ def diff(observed: ObservedSecret, desired: DesiredSecret, now: float, rules: st
     return Plan(tuple(sorted(changes)), applied, evict)
 
 
+def with_failure(observed: ObservedSecret, reason: Reason, now: float) -> Desired | None:
+    """Return what to apply to note that the vault could not be read; None if that is noted.
+
+    Nothing else of the Secret changes: the keys that our manager owns keep the values that they
+    have. A Secret whose state is not ours, or that a newer release wrote, is left alone.
+    """
+    actual, state = observed.actual, observed.state
+    if actual is None or state is None or state.newer or not actual.owns_state:
+        return None
+    if state.failure is not None and state.failure.reason is reason:
+        return None
+    noted = replace(state, secrets=observed.records, failure=Failure(reason, int(now)))
+    return Desired(
+        data={key: observed.data[key] for key in observed.removable},
+        labels=labels(observed.target),
+        annotations={STATE_ANNOTATION: encode(noted)},
+        type=actual.type,
+        uid=actual.uid,
+    )
+
+
 def _change(observed: ObservedSecret, key: str, entry: Entry) -> Change | None:
     recorded = key in observed.recorded
     if key not in observed.data:
@@ -83,7 +107,15 @@ def _change(observed: ObservedSecret, key: str, entry: Entry) -> Change | None:
 def _removal(observed: ObservedSecret, desired: DesiredSecret, key: str) -> Change:
     source = observed.recorded.get(key)
     why = _UNKNOWN if source is None else desired.why.get(source, _RENAMED)
-    return Change(key, Action.REMOVE, observed.version(key), source=str(source or ""), why=why)
+    updated = 0 if source is None else observed.records[source].updated
+    return Change(
+        key,
+        Action.REMOVE,
+        observed.version(key),
+        source=str(source or ""),
+        why=why,
+        updated=updated,
+    )
 
 
 def _filler(observed: ObservedSecret, desired: DesiredSecret) -> dict[str, bytes]:

@@ -7,18 +7,20 @@ we read the Secret, and we read the vault after that: an older value never repla
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
-from sync.core.model import CREATE_ONLY, Change, Hint, SecretName, Target
+from sync.core.model import CREATE_ONLY, Change, Hint, Plan, SecretName, Target
 from sync.core.ports import Cluster, Deadline, Vaults
 from sync.core.reasons import Reason
 from sync.projection.rules import DEFAULT_RULES, Rules
 from sync.reconcile.desired import compose
 from sync.reconcile.guards import refuse_foreign, refuse_newer, refuse_unmarked
 from sync.reconcile.observed import ObservedSecret, ObservedVault
+from sync.reconcile.plan import with_failure
 from sync.reconcile.rehearsal import Rehearsal
 from sync.reconcile.request import ReconcileRequest, ReconcileResult, first_cause
 from sync.reconcile.survey import NeedsListing, Unvisited, VaultSurvey
@@ -30,6 +32,11 @@ WRITE_RESERVE_SECONDS = 3
 
 MAX_TURNS = 6
 """The maximum number of turns in one reconcile to add, remove and drop what was emptied."""
+
+OF_THE_VAULT = frozenset(
+    reason for reason in Reason if reason.value.startswith(("Vault", "Credential"))
+)
+"""Reasons why a vault as a whole cannot be read."""
 
 _VISITS = 3  # how often a listing may lead to Secrets that were not read before it
 
@@ -82,7 +89,12 @@ class Reconciler:
         run = replace(self, cluster=Rehearsal(self.cluster)) if request.dry_run else self
         progress = _Progress(request)
         for _ in range(MAX_TURNS):
-            result = self.turns()(run._turn, progress, deadline, fetchers)  # noqa: SLF001 - our own
+            try:
+                result = self.turns()(run._turn, progress, deadline, fetchers)  # noqa: SLF001 - our own
+            except (Permanent, Transient) as error:
+                if request.whole and error.reason in OF_THE_VAULT:
+                    run._note_failure(request.target, error.reason, deadline)  # noqa: SLF001 - our own
+                raise
             if result is not None:
                 return result
         raise Transient(Reason.SECRETS_MOVED, f"{request.target} keeps changing after each read.")
@@ -124,6 +136,15 @@ class Reconciler:
             Reason.TAGS_CHANGED,
             f"The tags of vault {request.target.vault} keep changing.",
         )
+
+    def awaited(self, target: Target, deadline: Deadline) -> tuple[SecretName, ...]:
+        """List the vault, and return the secrets that belong into the target's Secrets."""
+        return VaultReader(self.vaults, self.now, self.rules, self.prune).placed(target, deadline)
+
+    def rehearse(self, observed: ObservedSecret, plan: Plan, deadline: Deadline) -> None:
+        """Ask the API server whether it would accept a plan's write; raises what it answers."""
+        if plan.apply is not None:
+            _send(Rehearsal(self.cluster), observed, plan, deadline)
 
     def _composed(
         self, request: ReconcileRequest, vault: ObservedVault, survey: VaultSurvey
@@ -181,21 +202,26 @@ class Reconciler:
 
         An apply cannot remove keys that others own: evict them first, and apply in the next turn.
         """
-        target, actual = observed.target, observed.actual
+        target = observed.target
         plan = turn.plan(observed)
         if plan.apply is None:
             return False
-        revision = actual.resource_version if actual else CREATE_ONLY
         progress.written.add(target.secret)
         changes = plan.changes
+        _send(self.cluster, observed, plan, deadline)
         if plan.evict:
-            self.cluster.evict(target, plan.evict, revision, deadline)
             changes = tuple(each for each in changes if each.key in plan.evict)
             progress.again = True
-        else:
-            self.cluster.apply(target, plan.apply, revision, deadline)
         progress.note(target, changes)
         return True
+
+    def _note_failure(self, target: Target, reason: Reason, deadline: Deadline) -> None:
+        """Note on the vault's own Secret that the vault could not be read, if that is possible."""
+        with suppress(SyncError):
+            own = ObservedSecret.of(target, self.cluster.read(target, deadline))
+            noted = with_failure(own, reason, self.now())
+            if noted is not None and own.actual is not None:
+                self.cluster.apply(target, noted, own.actual.resource_version, deadline)
 
     def _observe(self, request: ReconcileRequest, deadline: Deadline) -> ObservedVault:
         """Read the vault's own Secret; raises Permanent if it must not be written."""
@@ -241,3 +267,13 @@ class Reconciler:
             except (Permanent, Transient) as error:
                 closed[secret] = error
         return vault.with_more(found, closed)
+
+
+def _send(cluster: Cluster, observed: ObservedSecret, plan: Plan, deadline: Deadline) -> None:
+    """Write what comes first of a plan: the eviction, if there is one, or the apply."""
+    actual = observed.actual
+    revision = actual.resource_version if actual else CREATE_ONLY
+    if plan.evict:
+        cluster.evict(observed.target, plan.evict, revision, deadline)
+    elif plan.apply is not None:
+        cluster.apply(observed.target, plan.apply, revision, deadline)

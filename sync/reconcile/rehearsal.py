@@ -1,4 +1,8 @@
-"""A cluster that only records writes: a dry run is a normal run over it."""
+"""A cluster that only records writes: a dry run is a normal run over it.
+
+The API server is asked, by a dry run of its own, whether it would accept the first write of each
+Secret: a missing namespace, missing rights and an admission policy show in no other way.
+"""
 
 from dataclasses import dataclass, field, replace
 
@@ -22,9 +26,18 @@ class Rehearsal:
         return actual
 
     def apply(
-        self, target: Target, desired: Desired, resource_version: str, _deadline: Deadline
+        self,
+        target: Target,
+        desired: Desired,
+        resource_version: str,
+        deadline: Deadline,
+        *,
+        dry_run: bool = True,
     ) -> None:
-        """Record the result of a server-side apply."""
+        """Record the result of a server-side apply that the API server would accept."""
+        del dry_run  # it always is one
+        if target.place not in self._written:
+            self.cluster.apply(target, desired, resource_version, deadline, dry_run=True)
         before = self._now(target) or Actual("", desired.type, immutable=False)
         mine_alone = before.owned - before.owned_by_others
         data = {key: value for key, value in before.data.items() if key not in mine_alone}
@@ -44,9 +57,18 @@ class Rehearsal:
         )
 
     def evict(
-        self, target: Target, keys: frozenset[str], resource_version: str, _deadline: Deadline
+        self,
+        target: Target,
+        keys: frozenset[str],
+        resource_version: str,
+        deadline: Deadline,
+        *,
+        dry_run: bool = True,
     ) -> None:
-        """Record the removal of these keys."""
+        """Record the removal of these keys that the API server would accept."""
+        del dry_run  # likewise
+        if target.place not in self._written:
+            self.cluster.evict(target, keys, resource_version, deadline, dry_run=True)
         before = self._now(target)
         if before is not None:
             self._written[target.place] = replace(

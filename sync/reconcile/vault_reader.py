@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from sync.core.annotation import Refusal
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import Hint, ListedSecret, SecretName, Unserved, VaultName, moment
+from sync.core.model import Hint, ListedSecret, SecretName, Target, Unserved, VaultName, moment
 from sync.core.ports import Deadline, Vaults
 from sync.core.reasons import Group, Reason
 from sync.projection.placement import Excluded, Placement
 from sync.projection.rules import Rules, latest
 from sync.reconcile.fetching import fetch_all, in_turn
-from sync.reconcile.observed import ObservedVault
+from sync.reconcile.observed import ObservedSecret, ObservedVault
 from sync.reconcile.secret_reader import SecretReader, not_served_yet
 from sync.reconcile.survey import (
     Fetched,
@@ -117,6 +117,16 @@ class VaultReader:
         ]
         verdicts |= _unknown(reading, hints, verdicts)
         return VaultSurvey(verdicts, len(listing), tuple(sorted(expired)))
+
+    def placed(self, target: Target, deadline: Deadline) -> tuple[SecretName, ...]:
+        """List the vault, and return the secrets that belong into Secrets, those refused too."""
+        observed = ObservedVault(target, {target.secret: ObservedSecret(target, None, None)})
+        listed = latest(self.vaults.list(target.vault, deadline))
+        return tuple(
+            name
+            for name, secret in sorted(listed.items())
+            if not isinstance(self._placed(observed, secret), Excluded)
+        )
 
     def look_up(
         self,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from sync.adapters.kubernetes.cluster_config import ClusterConfig
-from sync.core.errors import Permanent
+from sync.core.errors import Permanent, SyncError
 from sync.core.model import VaultName
 from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_NAMESPACE, DEFAULT_PATTERN, Naming
@@ -34,6 +34,8 @@ class Settings:
 
     naming: Naming = _NAMING
     vaults: tuple[VaultName, ...] = ()
+    strays: tuple[tuple[str, SyncError], ...] = ()
+    """The names in `SYNC_VAULTS` that are off the pattern, each with why."""
     subscriptions: frozenset[str] = frozenset()
     dns_suffix: str = DEFAULT_DNS_SUFFIX
     clusters: tuple[ClusterConfig, ...] = (ClusterConfig("default"),)
@@ -81,6 +83,11 @@ def _with_clusters(settings: Settings, text: str) -> Settings:
     return replace(settings, naming=naming, clusters=tuple(config for _, config in clusters))
 
 
+def _with_vaults(settings: Settings, text: str) -> Settings:
+    vaults, strays = values.vault_names(text, settings.naming)
+    return replace(settings, vaults=vaults, strays=strays)
+
+
 SETTINGS = (
     Setting(
         "SYNC_VAULT_PATTERN",
@@ -92,7 +99,7 @@ SETTINGS = (
         "SYNC_VAULTS",
         "vaults that the timer, `all` and `status` cover, comma-separated",
         "none",
-        lambda settings, text: replace(settings, vaults=values.vault_names(text, settings.naming)),
+        _with_vaults,
     ),
     _choice(
         "SYNC_DISCOVERY",

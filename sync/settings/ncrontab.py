@@ -1,14 +1,18 @@
-"""Checks whether a text is an NCRONTAB expression that the timer's binding accepts.
+"""NCRONTAB expressions, as the timer's binding takes them: whether one is valid, when it is due.
 
 https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer#ncrontab-expressions
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 _ITEM = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>[0-9]{1,2}))?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,2}", re.ASCII)
 _SHORTEST_NAME = 3
+_DAYS_AHEAD = 366 * 8
+"""The longest wait for a day that exists: 29 February, across a year 2100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,20 +21,33 @@ class _Field:
     highest: int
     names: tuple[str, ...] = ()
 
-    def holds(self, text: str) -> bool:
-        return all(map(self._is_item, text.split(",")))
+    def values(self, text: str) -> frozenset[int]:
+        """Return the values that a field allows; raises ValueError if it is none."""
+        return frozenset(value for item in text.split(",") for value in self._item(item))
 
-    def _is_item(self, item: str) -> bool:
+    def _item(self, item: str) -> range:
         found = _ITEM.fullmatch(item)
-        if found is None or (found["step"] is not None and int(found["step"]) == 0):
-            return False
-        return all(self._is_value(each) for each in (found["first"], found["last"]) if each)
+        step = 1 if found is None or found["step"] is None else int(found["step"])
+        if found is None or step == 0:
+            raise ValueError(item)
+        if found["first"] is None:
+            return range(self.lowest, self.highest + 1, step)
+        first = self._value(found["first"])
+        if found["last"] is not None:
+            last = self._value(found["last"])
+            return range(min(first, last), max(first, last) + 1, step)
+        return range(first, (self.highest if found["step"] else first) + 1, step)
 
-    def _is_value(self, text: str) -> bool:
+    def _value(self, text: str) -> int:
         if _NUMBER.fullmatch(text):
-            return self.lowest <= int(text) <= self.highest
+            if self.lowest <= int(text) <= self.highest:
+                return int(text)
+            raise ValueError(text)
         name = text.lower()
-        return len(name) >= _SHORTEST_NAME and any(full.startswith(name) for full in self.names)
+        for number, full in enumerate(self.names, start=self.lowest):
+            if len(name) >= _SHORTEST_NAME and full.startswith(name):
+                return number
+        raise ValueError(text)
 
 
 _MONTHS = (
@@ -51,7 +68,46 @@ _FIELDS = (
 
 def is_ncrontab(text: str) -> bool:
     """Return whether each of the six fields has allowed values."""
-    fields = text.split()
-    return len(fields) == len(_FIELDS) and all(
-        field.holds(each) for field, each in zip(_FIELDS, fields, strict=True)
+    try:
+        _parsed(text)
+    except ValueError:
+        return False
+    return True
+
+
+def next_run(text: str, after: float) -> float | None:
+    """Return when the timer runs next after a moment, both in epoch seconds; None if it never does.
+
+    The expression is in UTC, as on Azure unless `WEBSITE_TIME_ZONE` is set. It has to be valid.
+    """
+    seconds, minutes, hours, days, months, weekdays = _parsed(text)
+    start = datetime.fromtimestamp(int(after) + 1, UTC)
+    midnight = start.replace(hour=0, minute=0, second=0)
+    for ahead in range(_DAYS_AHEAD):
+        day = midnight + timedelta(days=ahead)
+        if day.day not in days or day.month not in months:
+            continue
+        if day.isoweekday() % 7 not in weekdays:
+            continue
+        for moment in _moments(day, sorted(hours), sorted(minutes), sorted(seconds)):
+            if moment >= start:
+                return moment.timestamp()
+    return None
+
+
+def _moments(
+    day: datetime, hours: list[int], minutes: list[int], seconds: list[int]
+) -> Iterator[datetime]:
+    return (
+        day.replace(hour=hour, minute=minute, second=second)
+        for hour in hours
+        for minute in minutes
+        for second in seconds
     )
+
+
+def _parsed(text: str) -> list[frozenset[int]]:
+    fields = text.split()
+    if len(fields) != len(_FIELDS):
+        raise ValueError(text)
+    return [field.values(each) for field, each in zip(_FIELDS, fields, strict=True)]

@@ -4,8 +4,9 @@ import re
 import string
 from uuid import UUID
 
-from sync.core.errors import NotOurs
+from sync.core.errors import NAME, NotOurs, Permanent, SyncError
 from sync.core.model import VaultName
+from sync.core.reasons import Reason
 from sync.core.vault_names import PARTS, Naming
 from sync.projection.rules import Pattern
 from sync.settings.ncrontab import is_ncrontab
@@ -16,12 +17,24 @@ _DNS_SUFFIX = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{
 _SECRET_NAME = re.compile(r"[a-z0-9*?][-a-z0-9*?]*", re.ASCII)
 
 
-def vault_names(text: str, naming: Naming) -> tuple[VaultName, ...]:
-    """Parse vault names that match the pattern, without duplicates."""
-    try:
-        return tuple(dict.fromkeys(naming.vault(name) for name in _items(text)))
-    except NotOurs as fault:
-        raise ValueError(f"it is a comma-separated list of vault names, and {fault}") from None
+def vault_names(
+    text: str, naming: Naming
+) -> tuple[tuple[VaultName, ...], tuple[tuple[str, SyncError], ...]]:
+    """Parse vault names without duplicates: those that match the pattern, and the others' errors.
+
+    One wrong name keeps no other vault from being served.
+    """
+    vaults: dict[VaultName, None] = {}
+    strays: dict[str, SyncError] = {}
+    for name in _items(text):
+        try:
+            vaults[naming.vault(name)] = None
+        except NotOurs as fault:
+            shown = name.lower() if NAME.fullmatch(name) else f"a name of {len(name)} characters"
+            strays[shown] = Permanent(
+                Reason.VAULT_LISTED_OFF_PATTERN, f"SYNC_VAULTS is wrong: {fault}"
+            )
+    return tuple(vaults), tuple(strays.items())
 
 
 def subscription_ids(text: str) -> frozenset[str]:

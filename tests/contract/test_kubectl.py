@@ -224,3 +224,23 @@ def test_explain_and_api_resources(kubectl: Kubectl) -> None:
     """Discovery and the schema are there."""
     assert "secrets" in kubectl("api-resources")
     assert "immutable" in kubectl("explain", "secret")
+
+
+_DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: web}]}
+"""
+
+
+@pytest.mark.parametrize("words", ["apply", "apply --server-side", "create", "replace", "delete"])
+def test_a_kind_that_is_not_served_is_told(kubectl: Kubectl, words: str) -> None:
+    """Of a manifest whose kind the cluster lacks, kubectl says so."""
+    refused = kubectl.run(*words.split(), "-f", "-", stdin=_DEPLOYMENT)
+    assert refused.returncode == 1
+    assert 'no matches for kind "Deployment" in version "apps/v1"' in refused.stderr

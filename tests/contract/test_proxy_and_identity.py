@@ -5,9 +5,11 @@ import json
 import os
 import socket
 import stat
+import statistics
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -263,6 +265,26 @@ def test_tunnel_keeps_half_open_connections(servers: Servers) -> None:
         client.sendall(b"y" * 2_000_000)
         client.shutdown(socket.SHUT_WR)
         assert len(client.makefile("rb").read()) == len("2000000 ") + 3_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux acknowledges on demand")
+def test_tunnel_does_not_wait_for_acknowledgements(servers: Servers) -> None:
+    """A request in two parts is not held for the 40 ms by which Linux delays an acknowledgement."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(15):
+            await reader.readexactly(8)
+            writer.write(b"answer")
+
+    took = []
+    with tunnel(servers.listen(Proxy().handle), servers.listen(serve)) as client:
+        for _ in range(15):
+            began = time.monotonic()
+            client.sendall(b"head")
+            client.sendall(b"body")
+            assert client.recv(6, socket.MSG_WAITALL) == b"answer"
+            took.append(time.monotonic() - began)
+    assert statistics.median(took) < 0.03
 
 
 def test_kubeconfigs_are_readable_by_their_owner_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from textwrap import fill
 
 from sync.core.reasons import Group, Reason
+from sync.doctor.checks import CHECKS, Severity
 
 INTRODUCTIONS = {
     Group.TARGET: (
@@ -22,6 +23,16 @@ INTRODUCTIONS = {
 }
 
 
+_CHECKS = (
+    "`keyvault-sync doctor` and `GET /api/doctor` give each check an id. What an error means for "
+    "the sync, and what to do, is under the error's reason above."
+)
+_SEVERITY = {
+    Severity.ERROR: "Without this the sync does not work",
+    Severity.WARNING: "Without this the sync works, but not as it should",
+}
+
+
 def reasons() -> str:
     """Return a heading for each group and each of its reasons, with what it means."""
     return "\n".join(
@@ -37,6 +48,16 @@ def reasons() -> str:
             ),
         )
     )
+
+
+def checks() -> str:
+    """Return a heading for each check of the doctor, with what it means that it holds."""
+    parts = ["## Checks of the doctor\n", paragraph(_CHECKS)]
+    parts += [
+        f"### {name}\n\n{paragraph(f'{_SEVERITY[severity]}: {meaning}')}"
+        for name, (severity, meaning) in CHECKS.items()
+    ]
+    return "\n".join(parts)
 
 
 def paragraph(text: str) -> str:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"settings": settings.table},
-    "docs/outcomes.md": {"reasons": outcomes.reasons},
+    "docs/outcomes.md": {"reasons": outcomes.reasons, "checks": outcomes.checks},
     "docs/api.md": {"routes": api.routes, "fields": api.fields},
 }
 """The made parts of each page, by the names that its comments give them."""

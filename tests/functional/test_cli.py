@@ -90,7 +90,7 @@ def test_a_terminal_gets_tables_and_progress(stack: Stack) -> None:
     assert code == 1
     assert "\r2/2 vaults..." in shown
     assert "default/shop-prod/keyvault-project" in shown
-    assert f"{EMPTY_HANDED}  -     NamespaceMissing  Namespace nowhere-prod" in shown
+    assert f"\n{EMPTY_HANDED}  -     ClusterForbidden  " in shown
     assert "\x1b[31mfailed" in shown
     assert shown.splitlines()[-1].startswith("2 vaults: 1 ")
     assert leaks(shown) == []

@@ -31,7 +31,6 @@ def app_of(  # noqa: PLR0913 - what may differ
         registry=VaultRegistry(naming, directory or ListedVaults(listed), listed),
         subscriptions=subscriptions,
         work_queue=WorkQueue(reconcile or reconciler.reconcile, reconciler.now, threads),
-        cluster=reconciler.cluster,
+        reconciler=reconciler,
         clock=reconciler.now,
-        look=reconciler.look,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -275,10 +276,20 @@ class FakeCluster:
         return _actual(stored) if stored else None
 
     def apply(
-        self, target: Target, desired: Desired, resource_version: str, deadline: Deadline
+        self,
+        target: Target,
+        desired: Desired,
+        resource_version: str,
+        deadline: Deadline,
+        *,
+        dry_run: bool = False,
     ) -> None:
         """Apply for our manager with force; absent Secrets are created, whatever the version."""
         deadline.remaining()
+        if dry_run:
+            self._wire.pass_on(Call("rehearse", _subject(target)))
+            self._aside().apply(target, desired, resource_version, deadline)
+            return
         self._wire.pass_on(Call("apply", _subject(target)))
         stored = self.secrets.get(target.place)
         if stored is None:
@@ -303,10 +314,20 @@ class FakeCluster:
             self._changed(target, stored)
 
     def evict(
-        self, target: Target, keys: frozenset[str], resource_version: str, deadline: Deadline
+        self,
+        target: Target,
+        keys: frozenset[str],
+        resource_version: str,
+        deadline: Deadline,
+        *,
+        dry_run: bool = False,
     ) -> None:
         """Remove keys whoever manages them."""
         deadline.remaining()
+        if dry_run:
+            self._wire.pass_on(Call("rehearse", _subject(target)))
+            self._aside().evict(target, keys, resource_version, deadline)
+            return
         self._wire.pass_on(Call("evict", _subject(target)))
         stored = self.secrets.get(target.place)
         if stored is None or str(stored.revision) != resource_version:
@@ -342,6 +363,12 @@ class FakeCluster:
         stored = self.secrets[target.place]
         stored.managers = {key: {"before-first-apply"} for key in stored.fields}
         self._changed(target, stored)
+
+    def _aside(self) -> "FakeCluster":
+        """Return a copy on which a dry run writes."""
+        aside = FakeCluster(Wire())
+        aside.secrets = deepcopy(self.secrets)
+        return aside
 
     def _refuse(self, stored: Stored, desired: Desired) -> None:
         if stored.type != desired.type:

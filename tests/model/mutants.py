@@ -69,14 +69,19 @@ type _Write = tuple[KubernetesSecrets, Target, Desired, str, Deadline]
 def _apply(change: Callable[[_Write], None]) -> Patch:
     """Write to the cluster in another way."""
 
-    def apply(
+    def apply(  # noqa: PLR0913 - as the adapter has it
         self: KubernetesSecrets,
         target: Target,
         wanted: Desired,
         resource_version: str,
         deadline: Deadline,
+        *,
+        dry_run: bool = False,
     ) -> None:
-        change((self, target, wanted, resource_version, deadline))
+        if dry_run:
+            _APPLY(self, target, wanted, resource_version, deadline, dry_run=True)
+        else:
+            change((self, target, wanted, resource_version, deadline))
 
     return KubernetesSecrets, "apply", apply
 

@@ -155,6 +155,16 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Mark(0, "", "state"),
         Run(0, fates=((1, Fate.LAG),)),
     ),
+    # A tag renamed a key while the state was lost, and the next version lost that tag: it is refused,
+    # and would become the old key, which no record claimed any more.
+    "renamed-without-state-and-back": (
+        Set(0, "a"),
+        Run(0),
+        Set(0, "a", tags=(("k8s-key", "K"),)),
+        Mark(0, "", "state"),
+        Run(0),
+        Set(0, "a"),
+    ),
     # The server ignores the resourceVersion of a Secret that is gone: a plan for what was there
     # made it anew.
     "deleted-between-read-and-write": (

@@ -26,6 +26,7 @@ from sync.core.model import (
     Failed,
     Ignored,
     Outcome,
+    SecretName,
     Target,
 )
 from sync.core.reasons import Reason
@@ -123,6 +124,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
             "transient": True,
             "target": PLACE,
             "changes": [updated],
+            "refused": [],
         },
         {
             "vault": "event",
@@ -132,6 +134,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
             "transient": False,
             "target": None,
             "changes": [],
+            "refused": [],
         },
         {
             "vault": "event",
@@ -141,9 +144,69 @@ def test_outcomes_name_versions_and_reasons() -> None:
             "transient": False,
             "target": None,
             "changes": [],
+            "refused": [],
         },
     ]
     assert len(errors(outcomes)) == 3
+
+
+def test_an_outcome_lists_each_refused_secret_with_its_own_reason() -> None:
+    """The sum of several refusals hides none of them: each has its reason and its message."""
+    refused = {
+        SecretName("b"): Permanent(Reason.TAG_WRONG, "Correct it."),
+        SecretName("a"): Transient(Reason.SECRET_NOT_SERVED_YET, "Soon."),
+    }
+    failed = Failed(TARGET.vault.text, refused[SecretName("b")], TARGET, (), refused)
+    (told,) = json.loads(json.dumps(to_json(outcomes_of([failed]).outcomes)))
+    named("Failed").validate(told)
+    assert told["refused"] == [
+        {
+            "secret": "a",
+            "reason": "SecretNotServedYet",
+            "message": "Soon.",
+            "transient": True,
+        },
+        {"secret": "b", "reason": "TagWrong", "message": "Correct it.", "transient": False},
+    ]
+
+
+def test_a_status_names_what_is_refused_and_since_when() -> None:
+    """Without asking the vault a status says which secrets are not in, why, and since when."""
+    world = World.in_step("a")
+    world.put("b", "new", sync="maybe")
+    world.clock.tick(100)
+    world.sweep()
+    told = shown(world)
+    assert told["state"] == "drifted"
+    (refused,) = only_list(told["refused"])
+    assert (refused["secret"], refused["reason"]) == ("b", "TagWrong")
+    assert str(refused["since"]).startswith("2026-01-01T12:")
+
+
+def test_a_status_says_why_the_last_pass_could_not_read_the_vault() -> None:
+    """A vault that cannot be read is noted on its Secret, once, until a pass reads it again."""
+    world = World.in_step("a")
+    world.wire.fail("list", Permanent(Reason.VAULT_FORBIDDEN, "No role."))
+    for _ in range(3):
+        with pytest.raises(Permanent):
+            world.sweep()
+    assert world.wire.count("apply") == 1
+    assert world.data == {"a": "a's value"}
+    told = shown(world)
+    assert (told["state"], told["reason"]) == ("stale", "VaultForbidden")
+    failure = told["failure"]
+    assert isinstance(failure, dict)
+    assert failure["reason"] == "VaultForbidden"
+    world.wire.recover()
+    world.sweep()
+    assert shown(world)["state"] == "converged"
+    assert "failure" not in shown(world)
+
+
+def only_list(told: object) -> list[dict[str, object]]:
+    """Return a list of objects."""
+    assert isinstance(told, list)
+    return told
 
 
 def test_a_change_in_another_secret_names_it() -> None:
@@ -247,6 +310,8 @@ def test_the_status_tells_of_the_other_secrets_of_the_vault() -> None:
             ],
             "out_of_step": [],
             "foreign_keys": [],
+            "reason": None,
+            "message": None,
         }
     ]
 

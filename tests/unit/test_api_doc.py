@@ -17,7 +17,7 @@ SAID = [
     *(ROOT / "docs").rglob("*.md"),
     *(ROOT / "infra").rglob("*.yml"),
     *(ROOT / "infra").rglob("*.yaml"),
-    ROOT / "local/standing.py",
+    ROOT / "local/standing/printed.py",
 ]
 
 

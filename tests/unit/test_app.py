@@ -9,8 +9,9 @@ from uuid import UUID
 
 import pytest
 
+from sync.app.explain import explained
 from sync.app.requests import Resync
-from sync.app.status import SecretStatus, VaultStatus
+from sync.app.status import SecretStatus, VaultStatus, statuses
 from sync.app.use_cases import DISCOVERY, REQUEST, App
 from sync.core.errors import (
     Malformed,
@@ -385,7 +386,7 @@ def test_a_failed_search_is_told_and_every_known_vault_is_done(fault: SyncError)
         assert outcomes[0] == Failed(DISCOVERY, fault)
         assert [of(outcome) for outcome in outcomes[1:]] == [None] * (len(outcomes) - 1)
         assert len(outcomes) > 1
-    told = list(app.status(app.select(Resync())))
+    told = list(statuses(app, app.select(Resync())))
     assert [status_of(each).vault for each in told] == [DISCOVERY, *KNOWN]
     assert [each.error for each in told] == [fault, None, None, None]
 
@@ -490,9 +491,9 @@ def test_the_status_tells_every_secret_and_every_failure() -> None:
     stage.put(KNOWN[0], "a", "pl4nted")
     app = stage.app()
     list(app.resync(Resync(vault=KNOWN[0])))
-    told = list(app.status(app.select(Resync())))
+    told = list(statuses(app, app.select(Resync())))
     states = [status_of(each).state for each in told]
-    assert states == ["unknown", "converged", "absent", "absent"]
+    assert states == ["unknown", "converged", "empty", "empty"]
     assert [each.error.reason if each.error else None for each in told] == [
         "NamespaceProtected",
         None,
@@ -500,7 +501,7 @@ def test_the_status_tells_every_secret_and_every_failure() -> None:
         None,
     ]
     stage.world.wire.fail("read", Transient(Reason.CLUSTER_UNREACHABLE, "Down."), times=1)
-    told += app.status(app.select(Resync(vault=KNOWN[0])))
+    told += statuses(app, app.select(Resync(vault=KNOWN[0])))
     assert told[-1].error
     assert told[-1].error.reason == "ClusterUnreachable"
     assert "pl4nted" not in repr(told) + json.dumps(to_json(list(map(status_of, told))))
@@ -520,7 +521,7 @@ def test_the_status_follows_the_index_to_the_other_secrets() -> None:
     stage.put(KNOWN[0], "a", "pl4nted")
     other = web(stage)
     stage.world.cluster.edit(other, {("data", "cert"): b"x"})
-    (told,) = stage.app().status(Known((other.vault,)))
+    (told,) = statuses(stage.app(), Known((other.vault,)))
     assert isinstance(told, VaultStatus)
     assert (told.state, told.error) == ("drifted", None)
     part = told.others[other.secret]
@@ -536,7 +537,7 @@ def test_another_secret_that_cannot_be_read_hides_no_other() -> None:
     other = web(stage)
     refused = Permanent(Reason.CLUSTER_FORBIDDEN, "The Role lacks it.")
     stage.world.wire.fail("read", refused, other.secret)
-    (told,) = stage.app().status(Known((other.vault,)))
+    (told,) = statuses(stage.app(), Known((other.vault,)))
     assert isinstance(told, VaultStatus)
     assert told.error is refused
     assert told.state == "unknown"
@@ -549,7 +550,7 @@ def test_an_explanation_is_of_the_whole_vault_or_of_one_secret() -> None:
     for name in ("a", "b"):
         stage.put(KNOWN[0], name, "pl4nted")
     app, target = stage.app(), NAMING.target(NAMING.vault(KNOWN[0]))
-    every, one, none = (app.explain(target, secret) for secret in (None, "B", "c"))
+    every, one, none = (explained(app, target, secret) for secret in (None, "B", "c"))
     assert not isinstance(every, SyncError)
     assert not isinstance(one, SyncError)
     assert [each.name for each in every] == ["a", "b"]
@@ -565,11 +566,11 @@ def test_a_vault_that_cannot_be_explained_is_told_why() -> None:
     stage = Stage(namespace="{project}", known=(KNOWN[0], KNOWN[2]))
     app, vault = stage.app(), NAMING.vault
     names = (KNOWN[0], "weu-ds-akv-default-x-1")
-    contested, nowhere = (app.explain(place) for place in app.places(map(vault, names)))
+    contested, nowhere = (explained(app, place) for place in app.places(map(vault, names)))
     stage = Stage()
     stage.world.wire.fail("list", Transient(Reason.VAULT_THROTTLED, "Wait."))
     (place,) = stage.app().places([vault(KNOWN[0])])
-    unread = stage.app().explain(place)
+    unread = explained(stage.app(), place)
     reasons = [told.reason for told in (contested, nowhere, unread) if isinstance(told, SyncError)]
     assert reasons == ["TargetContested", "NamespaceProtected", "VaultThrottled"]
 
@@ -577,9 +578,9 @@ def test_a_vault_that_cannot_be_explained_is_told_why() -> None:
 def at_read(stage: Stage, act: Callable[[int], None]) -> list[VaultStatus | Failed]:
     """Return the status of all vaults; before each read of a Secret, which is counted, act."""
     reads = count(1)
-    stage.world.wire.before = lambda _: act(next(reads))
+    stage.world.wire.before = lambda call: act(next(reads)) if call.verb == "read" else None
     app = stage.app()
-    return list(app.status(app.select(Resync())))
+    return list(statuses(app, app.select(Resync())))
 
 
 def test_the_status_of_many_vaults_ends_in_time() -> None:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from sync.app.requests import Resync
+from sync.app.status import statuses
 from sync.app.use_cases import App
 from sync.app.work_queue import Reconcile
 from sync.cli.documents import Document
@@ -90,7 +91,7 @@ VAULT                    SECRET                              STATE    KEYS
   WRITTEN               NOTES
 we-ds-akv-shop-prod-1    default/shop-prod/keyvault-project  drifted  2
   2026-01-02 03:04:05Z  out of step: b
-we-ds-akv-shop-prod-2    default/shop-prod/keyvault-2        absent   0
+we-ds-akv-shop-prod-2    default/shop-prod/keyvault-2        empty    0
 we-ds-akv-billing-dev-1  -                                   unknown  -
   -                     ClusterUnavailable
 
@@ -98,7 +99,7 @@ VAULT                    NAME  REASON              SINCE
 we-ds-akv-billing-dev-1  -     ClusterUnavailable  -
   The cluster did not answer: try again.
 
-3 vaults: 1 absent, 1 drifted, 1 unknown
+3 vaults: 1 drifted, 1 empty, 1 unknown
 """
 
 STATUS_OF_ONE = """\
@@ -134,7 +135,7 @@ EXPLAINED = """\
 NAME      SECRET            KEYS   VERSION  STATE    WHY
 in        keyvault-project  in     v000001  in step  -
 left-out  -                 -      -        out      its tag k8s-sync is false
-waits     keyvault-project  waits  -        waiting  it is not written yet: resync writes it
+waits     keyvault-project  waits  -        waiting  it is new in the vault and not written yet
 wrong     -                 -      -        failed   TagUnknown: Correct the tags of secret 'wrong'\
 : 'k8s-foo' is no tag of this app. Known tags are k8s-sync, k8s-key, k8s-expand, k8s-path, \
 k8s-encoding, k8s-secret, k8s-type.
@@ -419,10 +420,10 @@ def test_the_exit_code_of_a_resync_and_of_a_plan(
         (holding(SHOP, "a"), 0),
         (holding(SHOP, "a", owned=()), 2),
         (holding(SHOP_2, "a"), 2),
-        (None, 2),
+        (None, 0),
         (BUSY, 1),
     ],
-    ids=["converged", "drifted", "of another vault", "absent", "unreadable"],
+    ids=["converged", "drifted", "of another vault", "empty", "unreadable"],
 )
 def test_the_exit_code_of_a_status(secret: Actual | SyncError | None, code: int) -> None:
     """Only a Secret that is there, ours and untouched is in step."""
@@ -445,7 +446,7 @@ def test_json_of_a_status_is_that_of_the_route() -> None:
     secrets = Secrets({SHOP: holding(SHOP, "a", "b", owned="a"), BILLING: BUSY})
     given = app(Scripted({}), [SHOP, SHOP_2, BILLING], secrets)
     said = say(given, "status", "-o", "json")
-    wanted = Statuses(tuple(map(status_of, given.status(given.select(Resync())))))
+    wanted = Statuses(tuple(map(status_of, statuses(given, given.select(Resync())))))
     assert said.out == json.dumps(to_json(wanted)) + "\n"
     assert said.out.count("\n") == 1
 
@@ -521,8 +522,8 @@ def test_a_project_and_stage_choose_their_vaults() -> None:
         ),
         (
             ("plan", SHOP, "--takeover-from", "old-vault"),
-            "resync",
-            {"vault": SHOP, "takeover_from": "old-vault", "dry_run": True},
+            "plan",
+            {"vault": SHOP, "takeover_from": "old-vault"},
         ),
         (("resync", SHOP, "--dry-run"), "resync", {"vault": SHOP, "dry_run": True}),
         (("plan", SHOP, "--secret", "a-b"), "plan", {"vault": SHOP, "secret": "a-b"}),
@@ -675,6 +676,22 @@ def test_names_move_no_terminal(width: int | None) -> None:
             said = say(answer, command, "--all", "-o", output, width=width)
             assert (said.out + said.err).replace("\n", "").replace("\r", "").isprintable()
             assert "x?]0;owned?? row" in said.out
+
+
+def test_a_removal_says_what_goes_and_why() -> None:
+    """Each key that goes has its version, its time and the reason."""
+    change = {
+        "key": "old",
+        "action": "remove",
+        "version": VERSION,
+        "why": "the vault has it no more",
+        "updated": "2026-01-02T03:04:05+00:00",
+    }
+    outcome = {"vault": SHOP, "outcome": "planned", "changes": [change], "keys": 1}
+    said = say(lambda *_: {"outcomes": [outcome]}, "plan", SHOP)
+    assert said.code == 2
+    told = f"old  remove  {VERSION}  the vault has it no more; of 2026-01-02 03:04:05Z"
+    assert told in said.out
 
 
 def test_each_refused_secret_is_shown_with_its_reason() -> None:

@@ -36,8 +36,9 @@ def in_step(*names: str) -> World:
 def told(world: World) -> Mapping[str, Explained]:
     """Explain a vault; nothing is written, and no value is told."""
     writes = world.wire.count("apply")
+    turn = world.reconciler.look(ReconcileRequest(world.target), world.deadline(), Inline())
     found = explain(
-        world.reconciler.look(ReconcileRequest(world.target), world.deadline(), Inline())
+        turn, lambda each, plan: world.reconciler.rehearse(each, plan, world.deadline())
     )
     assert world.wire.count("apply") == writes
     document = explained_json(found)

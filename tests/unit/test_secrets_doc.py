@@ -10,6 +10,7 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
+from local.standing.serve import SECRETS
 from sync.core.annotation import Record, State, encode
 from sync.core.errors import Permanent
 from sync.core.model import SecretName, VaultSecret
@@ -192,6 +193,11 @@ def test_example_goes_nowhere(example: Example) -> None:
     assert example.fate == (
         "*left out*" if reason is Reason.VAULT_NAME_OFF_PATTERN else f"*refused*: `{reason}`"
     )
+
+
+def test_the_local_role_covers_the_examples() -> None:
+    """With `make up` each example comes true: the app's Role has its Secret."""
+    assert {example.secret for example in EXAMPLES if not example.fate} <= set(SECRETS)
 
 
 def test_manifests_read_what_the_examples_make() -> None:

@@ -140,7 +140,16 @@ def test_another_pattern_is_used_for_the_vaults_too() -> None:
     pattern = r"kv-(?P<region>x)?(?P<project>[a-z]+)-(?P<stage>[a-z]+)-(?P<number>\d+)"
     settings = read({"SYNC_VAULT_PATTERN": pattern, "SYNC_VAULTS": "KV-shop-dev-3"})
     assert settings.vaults[0].project == "shop"
-    assert len(faults(SYNC_VAULT_PATTERN=pattern, SYNC_VAULTS="weu-ds-akv-shop-dev-1")) == 1
+    off = read({"SYNC_VAULT_PATTERN": pattern, "SYNC_VAULTS": "weu-ds-akv-shop-dev-1"})
+    assert (off.vaults, [name for name, _ in off.strays]) == ((), ["weu-ds-akv-shop-dev-1"])
+
+
+def test_one_name_off_the_pattern_fails_alone() -> None:
+    """The vaults beside it are served; a name that may be a value is told by its length."""
+    settings = read({"SYNC_VAULTS": "weu-ds-akv-shop-dev-1, Nonsense, a b?c"})
+    assert settings.vaults == (vault_name(),)
+    assert [name for name, _ in settings.strays] == ["nonsense", "a name of 5 characters"]
+    assert {error.reason for _, error in settings.strays} == {"VaultListedOffPattern"}
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -148,7 +157,6 @@ def test_all_faults_are_told_at_once() -> None:
     told = faults(
         SYNC_VAULT="x",
         SYNC_TYPO="y",
-        SYNC_VAULTS="nonsense",
         SYNC_SUBSCRIPTIONS="nonsense",
         SYNC_VAULT_DNS_SUFFIX="https://vault.azure.net/",
         SYNC_NAMESPACE="{vault}",
@@ -164,8 +172,8 @@ def test_all_faults_are_told_at_once() -> None:
         SYNC_SECRET_NAMES="Orders",
         SYNC_CHAIN_ROOT="yes",
     )
-    assert len(told) == 17
-    for name in NAMES | {"SYNC_VAULT", "SYNC_TYPO"}:
+    assert len(told) == 16
+    for name in NAMES - {"SYNC_VAULTS"} | {"SYNC_VAULT", "SYNC_TYPO"}:
         assert sum(fault.startswith(f"{name} is ") for fault in told) == 1
     assert all(fault.endswith(".") for fault in told)
 

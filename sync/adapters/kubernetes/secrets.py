@@ -14,6 +14,7 @@ from sync.core.ports import Deadline
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _MANAGER = f"?fieldManager={FIELD_MANAGER}"
+_DRY_RUN = "&dryRun=All"
 
 
 class KubernetesSecrets:
@@ -36,7 +37,13 @@ class KubernetesSecrets:
         raise broken(target, kind)  # outside the except clause: a JSON error holds the document
 
     def apply(
-        self, target: Target, desired: Desired, resource_version: str, deadline: Deadline
+        self,
+        target: Target,
+        desired: Desired,
+        resource_version: str,
+        deadline: Deadline,
+        *,
+        dry_run: bool = False,
     ) -> None:
         """Apply on the server side; raises Conflict if the resourceVersion or uid is another.
 
@@ -58,17 +65,25 @@ class KubernetesSecrets:
             # Sent even if empty: without it the apply would remove all of `data`, whoever owns it.
             "data": {key: b64encode(value).decode() for key, value in desired.data.items()},
         }
-        self._write(target, f"{_MANAGER}&force=true", _APPLY, document, deadline)
+        query = f"{_MANAGER}&force=true{_DRY_RUN if dry_run else ''}"
+        self._write(target, query, _APPLY, document, deadline)
 
     def evict(
-        self, target: Target, keys: frozenset[str], resource_version: str, deadline: Deadline
+        self,
+        target: Target,
+        keys: frozenset[str],
+        resource_version: str,
+        deadline: Deadline,
+        *,
+        dry_run: bool = False,
     ) -> None:
         """Remove keys that other field managers own; raises Conflict as `apply` does."""
         document: dict[str, object] = {
             "metadata": {"resourceVersion": resource_version},
             "data": dict.fromkeys(sorted(keys)),
         }
-        self._write(target, _MANAGER, _MERGE, document, deadline)
+        query = f"{_MANAGER}{_DRY_RUN if dry_run else ''}"
+        self._write(target, query, _MERGE, document, deadline)
 
     def _write(
         self,
