@@ -41,11 +41,6 @@ def place(document: Document) -> str:
     return "/".join(text(target, part) for part in ("cluster", "namespace", "secret") if target)
 
 
-def refusal(reason: str, message: str, *, transient: bool = False) -> Document:
-    """Return an answer that says why there is none, in the form of the app's."""
-    return {"reason": reason, "message": message, "transient": transient}
-
-
 def is_refusal(document: Document) -> bool:
     """Return whether the answer only says why there is none."""
     return "reason" in document and not document.keys() & {"outcomes", "vaults", "secrets"}

@@ -4,7 +4,8 @@ import os
 import re
 import time
 
-from sync.cli.documents import Document, refusal
+from sync.cli.documents import Document
+from sync.cli.no_answers import NoAnswer, refusal
 
 _CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
@@ -46,14 +47,14 @@ class EntraLogin:
         codes = re.findall(r"AADSTS\d+", str(error))
         if "AADSTS65001" in codes:
             return refusal(
-                "NotPreAuthorized",
+                NoAnswer.NOT_PRE_AUTHORIZED,
                 f"Entra gives the Azure CLI no token for {self._scope} (AADSTS65001): the app "
                 f"registration has not pre-authorized the Azure CLI ({_CLI}). Its owner runs the "
                 "commands of docs/deploy.md, or use a function key in KEYVAULT_SYNC_KEY.",
             )
         told = f" ({codes[0]})" if codes else ""
         return refusal(
-            "NoLogIn",
+            NoAnswer.NO_LOG_IN,
             f"There is no Entra token for {self._scope}{told}: run 'az login', check the scope, "
             "or set KEYVAULT_SYNC_KEY to a function key.",
         )

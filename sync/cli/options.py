@@ -54,6 +54,7 @@ def _shared(*names: str, **settings: object) -> Callable[[click.Command], click.
     return add
 
 
+SHARED = {"app", "no_app", "app_scope", "timeout", "output", "wide", "verbose", "help"}
 _SHARED = (
     _shared("--app", metavar="URL", help=f"ask the app at this URL; else {APP}"),
     _shared("--no-app", is_flag=True, help="use your own Azure login and kubeconfig"),
@@ -111,7 +112,11 @@ def _begun(names: Iterable[str], begun: str) -> "list[CompletionItem]":
 def vault(*, required: bool) -> Wrapper:
     """Take VAULT."""
     return click.argument(
-        "vault", required=required, metavar="VAULT", callback=_filled, shell_complete=_vaults
+        "vault",
+        required=required,
+        metavar="VAULT" if required else "[VAULT]",
+        callback=_filled,
+        shell_complete=_vaults,
     )
 
 

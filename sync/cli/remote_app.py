@@ -27,8 +27,9 @@ from urllib.request import (
     getproxies,
 )
 
-from sync.cli.documents import Document, refusal, text
+from sync.cli.documents import Document, text
 from sync.cli.foreign_answers import Answer, explained
+from sync.cli.no_answers import NoAnswer, refusal
 from sync.cli.sources import Fields
 
 ANSWER_SECONDS = 240  # App Service's front end ends an answer after 230 s
@@ -155,20 +156,20 @@ def _unreached(request: Request, error: object) -> Document:
     match error:
         case socket.gaierror():
             return refusal(
-                "HostUnknown",
+                NoAnswer.HOST_UNKNOWN,
                 f"The name {host} does not resolve: check the URL, your DNS and, for an app with "
                 "a private endpoint, that you are in its network.",
             )
         case ssl.SSLError():
             told = getattr(error, "verify_message", "") or getattr(error, "reason", "") or "refused"
             return refusal(
-                "TlsFailed",
+                NoAnswer.TLS_FAILED,
                 f"There is no trusted TLS connection to {host} ({told}): check the URL; if a proxy "
                 "of your company opens TLS, name its certificate in SSL_CERT_FILE.",
             )
         case ConnectionRefusedError():
             told = refusal(
-                "AppNotRunning",
+                NoAnswer.APP_NOT_RUNNING,
                 f"{host} refuses connections: nothing runs there, or not yet. Check the URL and "
                 "its port, and start the app ('make up' for the local one).",
                 transient=True,
@@ -181,7 +182,7 @@ def _unreached(request: Request, error: object) -> Document:
                 f"The connection to {host} failed ({type(error).__name__}): check your network "
                 "and proxy (HTTPS_PROXY, NO_PROXY), and try again."
             )
-    return refusal("AppNotReached", message, transient=True)
+    return refusal(NoAnswer.APP_NOT_REACHED, message, transient=True)
 
 
 class _NoRedirects(HTTPRedirectHandler):

@@ -10,7 +10,7 @@ PAGE = "docs/outcomes.md"
 
 
 class Verdict(StrEnum):
-    """The result of a check; only OK and WARNING let the sync work."""
+    """The result of a check; FAILED keeps the sync from working."""
 
     OK = "ok"
     WARNING = "warning"
@@ -73,7 +73,7 @@ class Check:
     @property
     def well(self) -> bool:
         """Whether the sync can work as far as this check is concerned."""
-        return self.verdict in {Verdict.OK, Verdict.WARNING}
+        return self.verdict is not Verdict.FAILED
 
     @property
     def id(self) -> str:

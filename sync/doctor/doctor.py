@@ -8,7 +8,7 @@ from sync.app.registry import claims
 from sync.app.requests import Resync
 from sync.app.use_cases import App
 from sync.core.errors import Permanent, SyncError
-from sync.core.model import ListedSecret, Target
+from sync.core.model import ListedSecret, Target, VaultName
 from sync.core.ports import Deadline, Known, Vaults
 from sync.doctor import remedies
 from sync.doctor.checks import Check, Subject
@@ -77,22 +77,20 @@ class _Examination:
         yield from _of_settings(self.app.subscriptions, known)
         yield (login := self._login())
         contests = claims(self.app.naming, dict.fromkeys([*known.vaults, *chosen]))
-        exams = [
-            VaultExamination(self.app, self.doctor.vaults, self.doctor.routes, vault)
-            for vault in chosen
-        ]
+        exams = [VaultExamination(self.app, self.doctor.vaults, vault) for vault in chosen]
         places = [exam.place(contests) for exam in exams]
         readings = list(self._ask(exams, lambda exam, end: exam.read(login, end)))
-        events = list(self._ask(exams, lambda exam, end: exam.events(end)))
+        events = self._events(exams)
         led = [(e, target) for e, (_, target) in zip(exams, places, strict=True) if target]
         told = self._ask(led, lambda each, end: self._refused(*each, end))
         secrets = {exam.vault: check for (exam, _), check in zip(led, told, strict=True)}
         wanted: dict[Target, _Types] = {}
-        for exam, (place, target), read, event in zip(exams, places, readings, events, strict=True):
+        for exam, (place, target), read in zip(exams, places, readings, strict=True):
             about = Subject(f"vault {exam.vault}")
             yield exam.known(known)
             yield place
-            yield about.refused("events", event) if isinstance(event, SyncError) else event
+            if event := events.get(exam.vault):
+                yield event
             yield from [about.refused("list", read)] if isinstance(read, SyncError) else read.checks
             if target is not None:
                 refused = secrets[exam.vault]
@@ -102,6 +100,19 @@ class _Examination:
                 listed = () if isinstance(read, SyncError) else read.listed
                 wanted[target] = self._asked_for(target, listed)
         yield from self._targets(wanted, self._clusters(wanted))
+
+    def _events(self, exams: Sequence[VaultExamination]) -> Mapping[VaultName, Check]:
+        """Check whether events arrive; not with a caller's rights, who is not the app."""
+        routes = self.doctor.routes
+        if routes is None:
+            return {}
+        told = self._ask(exams, lambda exam, end: exam.events(routes, end))
+        return {
+            exam.vault: Subject(f"vault {exam.vault}").refused("events", check)
+            if isinstance(check, SyncError)
+            else check
+            for exam, check in zip(exams, told, strict=True)
+        }
 
     def _refused(self, exam: VaultExamination, target: Target, end: Deadline) -> Check:
         thoroughly = self.request.vault is not None or self.request.project is not None

@@ -15,6 +15,7 @@ from sync.doctor.checks import Check, Subject
 from sync.doctor.event_routes import EventRoutes
 from sync.reconcile.observed import ObservedSecret
 
+_OF_OTHER_CHECKS = ("Cluster", "Credential", "Deadline", "Vault")
 _NAMED = 5  # how many secrets a sentence names
 
 
@@ -28,11 +29,10 @@ class VaultRead:
 
 @dataclass(frozen=True, slots=True)
 class VaultExamination:
-    """The examination of a vault; `routes` is None if the app is not known to Azure."""
+    """The examination of a vault."""
 
     app: App
     vaults: Vaults
-    routes: EventRoutes | None
     vault: VaultName
 
     @property
@@ -64,13 +64,11 @@ class VaultExamination:
             return failed, target
         return self._subject.ok("target", f"It is kept in Secret {target}."), target
 
-    def events(self, deadline: Deadline) -> Check:
+    def events(self, routes: EventRoutes, deadline: Deadline) -> Check:
         """Check whether the vault's events reach this app."""
         name, subject = "events", self._subject
-        if self.routes is None:
-            return subject.unchecked(name, "with a caller's rights nobody knows which app it is.")
         try:
-            route = self.routes.find(self.vault, deadline)
+            route = routes.find(self.vault, deadline)
         except SyncError as error:
             return subject.unchecked(name, f"{error.reason}: {error.message}")
         allowed = self.app.subscriptions
@@ -127,7 +125,7 @@ class VaultExamination:
         left = deadline.remaining()
         told = explained(self.app, target, None, Budget(left, left))
         if isinstance(told, SyncError):
-            return subject.refused(name, told)
+            return self._unread(told)
         refused = {
             SecretName(each.name): each.why
             for each in told
@@ -142,12 +140,18 @@ class VaultExamination:
         inside = sum(each.progress is Progress.IN_STEP for each in told)
         return subject.ok(name, f"{inside} secret(s) are in step, {len(told) - inside} left out.")
 
+    def _unread(self, error: SyncError) -> Check:
+        """Return the check if vault or Secret cannot be read, which a check of theirs says."""
+        if error.reason.startswith(_OF_OTHER_CHECKS):
+            return self._subject.unchecked("secrets", f"{error.reason}.")
+        return self._subject.refused("secrets", error)
+
     def _recorded(self, target: Target, deadline: Deadline) -> Check:
         name, subject = "secrets", self._subject
         try:
             actual = self.app.reconciler.cluster.read(target, deadline)
         except SyncError as error:
-            return subject.refused(name, error)
+            return self._unread(error)
         state = ObservedSecret.of(target, actual).state
         if state is None:
             return subject.warning(name, "Nothing is written yet, so nothing is recorded of it.")

@@ -228,7 +228,7 @@ def status_of(world: World, place: Place) -> dict[str, object]:
 def test_status_tells_names_versions_and_times(world: World) -> None:
     """Status shows what the Secret holds by its own word, without asking the vault."""
     place = world.place(age=600, silent=True)
-    assert status_of(world, place)["state"] == "absent"
+    assert status_of(world, place)["state"] == "empty"
     made = place.vault.set_secret("a", value())
     world.resync(place)
     place.vault.access.deny()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,8 @@ def test_the_app_does_what_its_description_says(
     world.stack.cluster.put_secret(beside.namespace, beside.secret, {"theirs": value().encode()})
     untouched = beside.document()
     with world.app(*places) as app:
+        app.post("/api/resync", {"all": True})
+        time.sleep(4)  # by then what was read is settled, and noted by the next
         app.post("/api/resync", {"all": True})
         app.get("/api/status")
         held = [(place.data(), place.revision()) for place in places]

@@ -155,8 +155,8 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Mark(0, "", "state"),
         Run(0, fates=((1, Fate.LAG),)),
     ),
-    # A tag renamed a key while the state was lost, and the next version lost that tag: it is refused,
-    # and would become the old key, which no record claimed any more.
+    # A tag renamed a key while the state was lost, and the next version lost that tag. It is
+    # refused and would become the old key, which no record claimed any more.
     "renamed-without-state-and-back": (
         Set(0, "a"),
         Run(0),

@@ -563,7 +563,7 @@ def test_arguments_are_the_request_of_the_route(
         (("status", SHOP, "--stage", "prod"), "one of VAULT"),
         (("plan", "--project", "shop"), "--project and --stage go together"),
         (("plan", "--project", " ", "--stage", "prod"), "'--project': it is empty"),
-        (("plan", ""), "'VAULT': it is empty"),
+        (("plan", ""), "'[VAULT]': it is empty"),
         (("plan", "--all", "--secret", "../x"), "no Key Vault secret name"),
         (("status", "--removals"), "No such option '--removals'"),
         (("resync", "--all", "--removal"), "Did you mean '--removals'?"),
