@@ -45,6 +45,7 @@ def source_of(options: Options, screen: Screen) -> Source:
         url=address,
         authorize=authorize,
         login=login,
+        screen=screen,
         patience=patience if isinstance(patience, float) else START_SECONDS,
         by_token=by_token,
         longest=longest if isinstance(longest, float) else ANSWER_SECONDS,

@@ -92,7 +92,8 @@ class OwnRights:
                 return Statuses(tuple(map(convert.status_of, told)))
             case "explain":
                 (place,) = app.places(known.vaults)
-                found = explained(app, place, request.secret, budget)
+                with self.screen.waiting("reading"):
+                    found = explained(app, place, request.secret, budget)
                 if isinstance(found, SyncError):
                     raise found
                 return convert.explained_vault_of(known.vaults[0].text, found)

@@ -30,6 +30,7 @@ from urllib.request import (
 from sync.cli.documents import Document, text
 from sync.cli.foreign_answers import Answer, explained
 from sync.cli.no_answers import NoAnswer, refusal
+from sync.cli.screen import Screen
 from sync.cli.sources import Fields
 
 ANSWER_SECONDS = 240  # App Service's front end ends an answer after 230 s
@@ -51,6 +52,7 @@ class RemoteApp:
     url: str
     authorize: Callable[[], Document] = field(repr=False)
     login: str
+    screen: Screen
     patience: float
     """The seconds for which an app that does not run yet is asked again."""
     by_token: bool = False
@@ -58,6 +60,10 @@ class RemoteApp:
 
     def ask(self, route: str, fields: Fields) -> Document:
         """Return the app's answer, or why there is none."""
+        with self.screen.waiting(f"waiting for {urlsplit(self.url).netloc}"):
+            return self._ask(route, fields)
+
+    def _ask(self, route: str, fields: Fields) -> Document:
         headers = self.authorize()
         if "reason" in headers:
             return headers

@@ -11,6 +11,7 @@ from typing import TextIO
 
 from sync.cli.tables import printable
 
+_TICK = 1.0  # seconds
 _CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -88,7 +89,7 @@ class Screen:
         done, began = Event(), time.monotonic()
 
         def tick() -> None:
-            while not done.wait(1):
+            while not done.wait(_TICK):
                 self._overwrite(f"{what}... {time.monotonic() - began:.0f} s")
 
         ticking = Thread(target=tick, daemon=True)
@@ -98,7 +99,7 @@ class Screen:
         finally:
             done.set()
             ticking.join()
-            if time.monotonic() - began >= 1:
+            if time.monotonic() - began >= _TICK:
                 self._overwrite(" " * (len(what) + 12) + "\r")
 
     def _overwrite(self, line: str) -> None:

@@ -87,9 +87,7 @@ class Session:
 
     def ask(self, route: str, fields: Fields) -> Document:
         """Ask the source; remembers the names in the answer for completion."""
-        source = self.source
-        with self.screen.waiting(f"asking for {route}"):
-            document = source.ask(route, fields)
+        document = self.source.ask(route, fields)
         names_cache.remember(app_of(self.given), document, whole=not fields)
         return document
 

@@ -152,19 +152,40 @@ def asked(stack: Stack) -> Iterator[Mapping[str, str]]:
         }
 
 
-def test_a_deployed_app_is_asked(stack: Stack, asked: Mapping[str, str]) -> None:
-    """With the app's key alone a resync and a status are the app's, told in the same tables."""
-    for arguments, last in ((("resync", VAULT), "1 vault: 1 "), (("status",), "1 vault: 1 conv")):
-        with start(asked, *arguments) as running:
-            out, err = running.communicate(timeout=SECONDS)
-        assert (running.returncode, out.splitlines()[-1][: len(last)]) == (0, last)
-        assert err.startswith(f"App {asked['KEYVAULT_SYNC_APP']}, with the function key")
-        assert asked["KEYVAULT_SYNC_KEY"] not in out + err
-        assert leaks(out + err) == []
-    told = stack.command("status", "-o", "json", SYNC_VAULTS=VAULT)
-    with start(asked, "status", "-o", "json") as running:
-        out, _ = running.communicate(timeout=SECONDS)
-    assert json.loads(out) == json.loads(told.stdout)
+def ask(environment: Mapping[str, str], *arguments: str) -> tuple[int, str, str]:
+    """Run a command; return its exit code, its answer and what it told beside it."""
+    with start(environment, *arguments) as running:
+        out, err = running.communicate(timeout=SECONDS)
+    assert environment.get("KEYVAULT_SYNC_KEY", PLANTED) not in out + err
+    assert leaks(out + err) == []
+    return running.returncode, out, err
+
+
+def test_a_deployed_app_is_asked(asked: Mapping[str, str]) -> None:
+    """With the app's key alone a resync is the app's, told in the same tables."""
+    code, out, err = ask(asked, "resync", VAULT)
+    assert (code, out.splitlines()[-1]) == (0, "1 vault: 1 in step")
+    assert err.startswith(f"App {asked['KEYVAULT_SYNC_APP']}, with the function key")
+    code, out, _ = ask(asked, "version", "-o", "json")
+    versions = json.loads(out)
+    assert (code, versions["app"]) == (0, versions["command_line"])
+
+
+@pytest.mark.parametrize("command", ["status", "explain", "plan", "doctor", "wait"])
+def test_an_app_answers_as_ones_own_rights_do(
+    stack: Stack, asked: Mapping[str, str], command: str
+) -> None:
+    """One document for both, but for whose view a check is, and the times and the app's own."""
+    arguments = (command, "-o", "json", *([] if command == "status" else [VAULT]))
+    own = ask(stack.app_environment([VAULT]), *arguments)
+    app = ask(asked, *arguments)
+    assert app[0] == own[0]
+    theirs, ours = json.loads(app[1]), json.loads(own[1])
+    if command == "doctor":
+        assert {each["view"] for each in theirs["checks"]} == {"the app"}
+        assert [each["id"] for each in theirs["checks"]] == [each["id"] for each in ours["checks"]]
+    else:
+        assert theirs == ours
 
 
 def test_a_wrong_key_is_told(asked: Mapping[str, str]) -> None:

@@ -186,7 +186,7 @@ def test_the_package_runs(dist: Path, tmp_path: Path) -> None:
     package, *functions = json.loads(done.stdout)
     assert Path(package).is_relative_to(app)
     contract = {"health", "key_vault_event", "reconcile_drift", "resync", "status"}
-    assert set(functions) == contract | {"openapi"}
+    assert set(functions) == contract | {"doctor", "explain", "openapi", "plan", "version"}
 
 
 def location(package: str) -> str:

@@ -1,5 +1,6 @@
 """The command line against an app over HTTP: what it sends where, and whose answers it takes."""
 
+import io
 import json
 import os
 import socket
@@ -19,6 +20,7 @@ from local.authority import Authority
 from sync.cli import entra
 from sync.cli.documents import Document
 from sync.cli.remote_app import AddressError, RemoteApp, checked
+from sync.cli.screen import Screen
 from tests.kit.command_line import Said, say
 
 VAULT = "weu-ds-akv-shop-dev-1"
@@ -448,8 +450,21 @@ def test_a_scope_may_be_short(given: str, scope: str) -> None:
 
 def test_a_source_shows_no_key() -> None:
     """Whoever prints a source sees no key."""
-    shown = repr(RemoteApp("https://x", lambda: {"x-functions-key": KEY}, "a key", 1.0))
-    assert KEY not in shown
+    screen = Screen(io.StringIO(), io.StringIO())
+    assert KEY not in repr(
+        RemoteApp("https://x", lambda: {"x-functions-key": KEY}, "a key", screen, patience=1.0)
+    )
+
+
+def test_a_terminal_sees_how_long_it_waits(app: FakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the app works one line counts the seconds, and goes away again."""
+    monkeypatch.setattr("sync.cli.screen._TICK", 0.01)
+    app.replies["/api/status"] = [(503, {}, b""), (503, {}, b""), ours(STATUS)]
+    said = say(None, "status", width=80)
+    assert said.code == 0
+    _, _, progress = said.err.partition("\n")
+    assert progress.startswith("\rwaiting for 127.0.0.1:")
+    assert progress.endswith(" \r")
 
 
 LIGHT = {"azure", "kubernetes", "cryptography", "requests", "urllib3", "yaml", "logging"}
