@@ -63,7 +63,17 @@ class Stack:
         """Create a vault whose events are published, and that Resource Graph finds."""
         vault = self.vaults.create(name, subscription=subscription, tenant=TENANT)
         self.resource_manager.show_vault(vault.resource_id)
+        group, _, _ = vault.resource_id.partition("/providers/")
+        topic = f"{group}/providers/Microsoft.EventGrid/systemTopics/key-vault-sync-{vault.name}"
+        self.resource_manager.put_topic(topic, vault.resource_id, self._event_subscriptions)
         return vault
+
+    def _event_subscriptions(self) -> Sequence[dict[str, object]]:
+        """Return whom the grid delivers to, which is the same for every vault."""
+        return [
+            arm.webhook(each.name, each.url, each.schema, each.event_types)
+            for each in self.grid.subscriptions()
+        ]
 
     def namespace(self, name: str, *secrets: str) -> None:
         """Create a namespace with the app's Role for these Secrets; if none are named, for all."""

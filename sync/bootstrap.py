@@ -60,13 +60,18 @@ def build(given: Settings, *, command_line: bool = False) -> App:
 
 def doctor(*, command_line: bool = False) -> "Doctor":
     """Return the examination of this process's app, with its clients; raises SettingsError."""
-    from sync.adapters.kubernetes.access_reviews import ClusterAccess, SignIn  # noqa: PLC0415 - the app starts without
+    from sync.adapters.azure.app_site import AppSite  # noqa: PLC0415 - the app starts without
+    from sync.adapters.azure.event_subscriptions import EventSubscriptions  # noqa: PLC0415 - likewise
+    from sync.adapters.kubernetes.access_reviews import ClusterAccess, SignIn  # noqa: PLC0415 - likewise
     from sync.doctor.doctor import Doctor  # noqa: PLC0415 - likewise
 
     given, process = settings(), _process(command_line=command_line)
     login = SignIn(process.clients.credential, f"https://{given.dns_suffix}")
     access = ClusterAccess(process.clients.clusters)
-    return Doctor(process.app, process.clients.vaults, login, access, given.rules)
+    arm = process.clients.arm
+    site = AppSite.of(os.environ)
+    routes = None if command_line else EventSubscriptions(arm, site, given.subscriptions)
+    return Doctor(process.app, process.clients.vaults, login, access, given.rules, routes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ _NAMED = 20  # how many changes or warnings a line names
 _OPERATORS_CONCERN = frozenset(
     {
         Reason.SUBSCRIPTIONS_UNSET,
+        Reason.SUBSCRIPTION_NOT_ALLOWED,
+        Reason.VAULT_NAME_OFF_PATTERN,
         Reason.SECRET_NEAR_EXPIRY,
         Reason.SECRET_EXPIRED,
         Reason.CALLER_UNKNOWN,

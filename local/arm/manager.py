@@ -3,13 +3,14 @@
 import base64
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import yaml
 
+from local.arm.events import under
 from local.arm.refusals import RefusedError
-from local.arm.search import TENANT, Page, search
+from local.arm.search import TENANT, Fields, Page, search
 from local.faults import Fault, Healing, Plans
 
 LARGEST_PAGE = 1000
@@ -17,6 +18,10 @@ CREDENTIAL = "listClusterUserCredential"
 NAME_CHECK = "checkNameAvailability"
 _AKS_SERVER = "6dae42f8-4368-4678-94ff-3960e28e3630"
 _KUBELOGIN = "80faf920-1908-4b52-b5ef-a8e7bedfc67a"
+
+
+type EventSubscriptions = Callable[[], Sequence[Fields]]
+"""Returns the event subscriptions of a moment, each with its name and properties."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +34,9 @@ class _Cluster:
 class ResourceManager:
     """The state of the resource manager, and what the identity may see of it.
 
-    `page_size` is the maximum number of search results per page. `requests` counts by `graph`,
-    `name` and `credential`. A search silently skips subscriptions that the identity may not read;
-    it is refused if none is left.
+    `page_size` is the maximum number of entries per page. `requests` counts by `graph`, `name`,
+    `events` and `credential`. A search silently skips subscriptions that the identity may not
+    read; it is refused if none is left.
     """
 
     token_valid: Callable[[str], bool] = bool
@@ -40,6 +45,8 @@ class ResourceManager:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _clusters: dict[str, _Cluster] = field(default_factory=dict)
     _vaults: dict[str, str] = field(default_factory=dict)
+    _topics: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _events: dict[str, EventSubscriptions] = field(default_factory=dict)
     _unread: set[str] = field(default_factory=set)
     _closed: set[str] = field(default_factory=set)
     _faults: Plans[str] = field(default_factory=Plans[str])
@@ -63,6 +70,24 @@ class ResourceManager:
         """Hide the vault from searches, as if it were deleted."""
         with self._lock:
             self._vaults.pop(resource_id.lower(), None)
+
+    def put_topic(self, resource_id: str, source: str, subscriptions: EventSubscriptions) -> None:
+        """Create the system topic of a source, with event subscriptions."""
+        with self._lock:
+            self._topics[resource_id.lower()] = resource_id, source
+            self._events[resource_id.lower()] = subscriptions
+
+    def remove_topic(self, source: str) -> None:
+        """Delete the system topic of a source, and its event subscriptions with it."""
+        with self._lock:
+            for topic, (_, its_source) in list(self._topics.items()):
+                if its_source.lower() == source.lower():
+                    del self._topics[topic], self._events[topic]
+
+    def put_own_subscriptions(self, vault: str, subscriptions: EventSubscriptions) -> None:
+        """Give a vault event subscriptions of its own, beside those of its system topic."""
+        with self._lock:
+            self._events[vault.lower()] = subscriptions
 
     def reader(self, subscription: str, *, granted: bool) -> None:
         """Grant the identity the role Reader in the subscription, or revoke it."""
@@ -126,12 +151,36 @@ class ResourceManager:
             )
         return name.lower() not in taken
 
+    def event_subscriptions(self, scope: str) -> Sequence[Fields]:
+        """Return the event subscriptions of a system topic, or a vault's own."""
+        with self._lock:
+            self.requests["events"] += 1
+            there = scope.lower() in self._vaults or scope.lower() in self._topics
+            hidden = scope.split("/")[2].lower() in self._unread
+            subscriptions = self._events.get(scope.lower(), list)
+        if hidden:
+            raise RefusedError(
+                403,
+                "AuthorizationFailed",
+                "The client does not have authorization to perform action "
+                f"'Microsoft.EventGrid/eventSubscriptions/read' over scope '{scope}' or the scope "
+                "is invalid.",
+            )
+        if not there:
+            raise RefusedError(404, "ResourceNotFound", f"{scope} was not found.")
+        return [under(scope, entry) for entry in subscriptions()]
+
     def search(self, query: str, subscriptions: Sequence[str], top: int, link: str | None) -> Page:
-        """Run the query over what the identity may read, from the link's position."""
+        """Run the query over what the identity may read, from the link's position.
+
+        Without subscriptions all are meant.
+        """
         with self._lock:
             self.requests["graph"] += 1
-            readable = {subscription.lower() for subscription in subscriptions} - self._unread
-            ids = list(self._vaults.values())
+            resources: dict[str, Mapping[str, str]] = {one: {} for one in self._vaults.values()}
+            resources |= {topic: {"source": source} for topic, source in self._topics.values()}
+            asked = subscriptions or [resource_id.split("/")[2] for resource_id in resources]
+            readable = {subscription.lower() for subscription in asked} - self._unread
         if not readable:
             raise RefusedError(
                 400,
@@ -139,7 +188,7 @@ class ResourceManager:
                 "Please provide below info when asking for support.",
                 "NoValidSubscriptionsInQueryRequest",
             )
-        return search(query, ids, readable, min(top, self.page_size), link)
+        return search(query, resources, readable, min(top, self.page_size), link)
 
 
 def _kubeconfig(name: str, cluster: _Cluster) -> str:

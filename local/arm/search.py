@@ -1,8 +1,8 @@
-"""The one form of Resource Graph query that this emulator understands."""
+"""The form of Resource Graph query that this emulator understands."""
 
 import base64
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from local.arm.refusals import RefusedError
@@ -10,6 +10,7 @@ from local.arm.refusals import RefusedError
 TENANT = "00000000-0000-4000-8000-000000000002"
 _QUERY = re.compile(
     r"\s*(?P<table>resources|resourcecontainers)\s*\|\s*where\s+type\s*=~\s*'(?P<type>[^']+)'"
+    r"(?:\s*\|\s*where\s+(?P<field>name|properties\.source)\s*=~\s*'(?P<value>[^']+)')?"
     r"\s*\|\s*project\s+(?P<columns>\w+(?:\s*,\s*\w+)*)"
     r"\s*\|\s*order\s+by\s+id\s+asc\s*",
     re.IGNORECASE,
@@ -28,25 +29,31 @@ class Page:
 
 
 def search(
-    query: str, ids: Iterable[str], subscriptions: Collection[str], size: int, link: str | None
+    query: str,
+    resources: Mapping[str, Mapping[str, str]],
+    subscriptions: Collection[str],
+    size: int,
+    link: str | None,
 ) -> Page:
-    """Run the query over the resources with those ids, from the link's position."""
+    """Run the query over resources, properties by id, from the link's position."""
     told = _QUERY.fullmatch(query)
     if told is None:
         raise RefusedError(
             400,
             "BadRequest",
             "This search understands: resources (or resourcecontainers) | where type =~ 'TYPE' "
-            "| project COLUMNS | order by id asc.",
+            "[| where name (or properties.source) =~ 'VALUE'] | project COLUMNS | order by id asc.",
         )
     if told["table"].lower() == "resources":
-        shown = [_resource(resource_id) for resource_id in ids]
+        shown = [_resource(*resource) for resource in resources.items()]
     else:
         shown = [_subscription(subscription) for subscription in subscriptions]
     rows = [
         row
         for row in sorted(shown, key=lambda row: row["id"].lower())
-        if row["subscriptionId"] in subscriptions and row["type"] == told["type"].lower()
+        if row["subscriptionId"] in subscriptions
+        and row["type"] == told["type"].lower()
+        and (not told["field"] or row.get(told["field"], "").lower() == told["value"].lower())
     ]
     columns = [column.strip() for column in told["columns"].split(",")]
     start = _position(link)
@@ -75,7 +82,7 @@ def _subscription(subscription: str) -> dict[str, str]:
     }
 
 
-def _resource(resource_id: str) -> dict[str, str]:
+def _resource(resource_id: str, properties: Mapping[str, str]) -> dict[str, str]:
     parts = resource_id.split("/")
     return {
         "id": resource_id,
@@ -84,4 +91,5 @@ def _resource(resource_id: str) -> dict[str, str]:
         "resourceGroup": parts[4].lower(),
         "subscriptionId": parts[2].lower(),
         "tenantId": TENANT,
+        **{f"properties.{name}": value for name, value in properties.items()},
     }

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from local.arm.events import EXTENSION, TOPICS
 from local.arm.manager import CREDENTIAL, LARGEST_PAGE, NAME_CHECK, ResourceManager
 from local.arm.refusals import RefusedError, on_demand
 from local.arm.search import TENANT, Fields
@@ -14,7 +15,13 @@ HOST = "management.azure.com"
 RESOURCE = f"https://{HOST}"
 
 _GRAPH = "/providers/Microsoft.ResourceGraph/resources"
-_VERSIONS = {CREDENTIAL: "2025-05-01", _GRAPH: "2022-10-01", NAME_CHECK: "2022-07-01"}
+_EVENTS = "eventSubscriptions"
+_VERSIONS = {
+    CREDENTIAL: "2025-05-01",
+    _GRAPH: "2022-10-01",
+    NAME_CHECK: "2022-07-01",
+    _EVENTS: "2025-02-15",
+}
 _VAULTS = "Microsoft.KeyVault/vaults"
 _FREE: Fields = {"nameAvailable": True}
 _TAKEN: Fields = {
@@ -75,6 +82,7 @@ def resource_manager_app(manager: ResourceManager) -> web.Application:
         "/providers/Microsoft.ContainerService/managedClusters/[^/]+)}"
     )
     app.router.add_post(f"/{cluster}/{CREDENTIAL}", credential)
+    _add_event_subscriptions(app, manager)
     app.router.add_post(_GRAPH, search)
     provider = "/subscriptions/{subscription}/providers/Microsoft.KeyVault"
     app.router.add_post(f"{provider}/{NAME_CHECK}", name_check)
@@ -82,12 +90,33 @@ def resource_manager_app(manager: ResourceManager) -> web.Application:
     return app
 
 
+def _add_event_subscriptions(app: web.Application, manager: ResourceManager) -> None:
+    """Serve the lists of event subscriptions, of system topics and of vaults."""
+
+    async def events(request: web.Request) -> web.Response:
+        _check_version(request, _EVENTS)
+        entries = manager.event_subscriptions(f"/{request.match_info['id']}")
+        start = int(request.query.get("$skiptoken", "0"))
+        end = start + manager.page_size
+        answer: Fields = {"value": entries[start:end]}
+        if end < len(entries):
+            version = _VERSIONS[_EVENTS]
+            link = f"{RESOURCE}{request.path}?api-version={version}&$skiptoken={end}"
+            answer["nextLink"] = link
+        return web.json_response(answer)
+
+    in_group = "subscriptions/[^/]+/resourceGroups/[^/]+/providers"
+    app.router.add_get(f"/{{id:(?i:{in_group}/{TOPICS}/[^/]+)}}/{_EVENTS}", events)
+    app.router.add_get(f"/{{id:(?i:{in_group}/{_VAULTS}/[^/]+)}}/{EXTENSION}", events)
+
+
 async def _unknown(request: web.Request) -> web.Response:
     raise RefusedError(
         404,
         "InvalidResourceType",
         f"{request.method} {request.path} is not served: POST {_GRAPH}, POST "
-        f"…/managedClusters/NAME/{CREDENTIAL} and POST …/Microsoft.KeyVault/{NAME_CHECK} are.",
+        f"…/managedClusters/NAME/{CREDENTIAL}, POST …/Microsoft.KeyVault/{NAME_CHECK}, GET "
+        f"…/{TOPICS}/NAME/{_EVENTS} and GET …/{_VAULTS}/NAME/{EXTENSION} are.",
     )
 
 
@@ -136,13 +165,19 @@ def _asked(text: str) -> tuple[str, list[str], int, str | None]:
     except ValueError:
         body = None
     match body:
-        case {"query": str(query), "subscriptions": list(subscriptions), "options": dict(options)}:
+        case {"query": str(query), "options": dict(options), **others}:
+            subscriptions = others.get("subscriptions", [])
             top, link = options.get("$top", 100), options.get("$skipToken")
-            if options.get("resultFormat") == "objectArray" and 0 < top <= LARGEST_PAGE:
+            form = options.get("resultFormat")
+            if (
+                isinstance(subscriptions, list)
+                and form == "objectArray"
+                and 0 < top <= LARGEST_PAGE
+            ):
                 return query, subscriptions, top, link
     raise RefusedError(
         400,
         "BadRequest",
-        "A search takes query, subscriptions and options, of these $top (1 to 1000), $skipToken "
-        "and resultFormat, which is objectArray here.",
+        "A search takes query, subscriptions or none for all, and options, of these $top (1 to "
+        "1000), $skipToken and resultFormat, which is objectArray here.",
     )

@@ -101,6 +101,11 @@ class EventGrid:
         with self._changed:
             del self._subscriptions[name]
 
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """Return the subscriptions of this moment."""
+        with self._changed:
+            return tuple(self._subscriptions.values())
+
     def inject(self, faults: Faults) -> None:
         """Apply those faults instead of the present ones, and release held events."""
         with self._changed:

@@ -49,6 +49,9 @@ async def _serve(options: argparse.Namespace) -> int:
     folder = options.app.resolve()
     authentication = Authentication.of(os.environ)
     os.environ.pop(PRINCIPALS, None)  # the platform's, not the app's
+    listener = socket.create_server((LOOPBACK, options.port), backlog=512)
+    address = f"{LOOPBACK}:{listener.getsockname()[1]}"
+    os.environ.setdefault("WEBSITE_HOSTNAME", address)  # as App Service names it to an app
     host_json = HostJson.read(folder)
     worker = await Worker.index(folder, host_json.concurrency)
     given = {name: getattr(options, f"{name}_key") for name in Keys.__slots__}
@@ -62,7 +65,6 @@ async def _serve(options: argparse.Namespace) -> int:
     )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_ANSWER_SECONDS)
     await runner.setup()
-    listener = socket.create_server((LOOPBACK, options.port), backlog=512)
     site = web.SockSite(runner, listener)
     await site.start()
     stopped = asyncio.Event()
@@ -70,7 +72,7 @@ async def _serve(options: argparse.Namespace) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     if options.until_eof:
         await asyncio.get_running_loop().connect_read_pipe(lambda: _Leash(stopped), sys.stdin)
-    print(f"listening on http://{LOOPBACK}:{listener.getsockname()[1]}", flush=True)
+    print(f"listening on http://{address}", flush=True)
     for name in (name for name, key in given.items() if not key):
         print(f"{name} key: {getattr(keys, name)}", flush=True)
     await stopped.wait()

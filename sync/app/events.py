@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sync.core.errors import Malformed, NotOurs, quoted
+from sync.core.errors import NAME, Malformed, NotOurs, quoted
 from sync.core.model import OBJECT_NAME, Hint, SecretName
 from sync.core.reasons import Reason
 
@@ -85,6 +85,16 @@ def parse(payload: str, subscriptions: frozenset[str]) -> Changed | Expiring:
     version = _matching(_VERSION, data, "Version") if data.get("Version") else ""
     time = event.get("time" if "specversion" in event else "eventTime")
     return Changed(vault, Hint(SecretName(secret), version or None, _epoch(time)))
+
+
+def vault_named(payload: str) -> str | None:
+    """Return the vault that an event says it is of, whatever else is wrong with the event."""
+    try:
+        data = _object(payload).get("data")
+        named = _stripped(data).get("VaultName") if isinstance(data, dict) else None
+    except Malformed:
+        return None
+    return named if isinstance(named, str) and NAME.fullmatch(named) else None
 
 
 def _object(payload: str) -> Mapping[str, object]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from sync.app.events import EXPIRY, Expiring, parse
+from sync.app.events import EXPIRY, Expiring, parse, vault_named
 from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
 from sync.app.unattended import for_event_grid, nothing_known
@@ -74,7 +74,7 @@ class App:
 
     def event(self, payload: str) -> Sequence[Pending]:
         """Reconcile each target that one Event Grid or CloudEvents payload points to."""
-        subject = EVENT_SUBJECT
+        subject = vault_named(payload) or EVENT_SUBJECT
         try:
             event = parse(payload, self.subscriptions)
             subject = event.vault

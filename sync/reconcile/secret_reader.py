@@ -64,7 +64,8 @@ class SecretReader:
             self._refuse_lost_tags(observed, secret, placement)
             values = self.rules.render(placement, secret, self.budget)
         except Permanent as error:
-            version = secret.version if settled else ""
+            # Tags are refused by a listing as well, which shows no version.
+            version = secret.version if settled and placement is not None else ""
             return Refused(error, placement, secret.updated, version)
         return Fetched(
             spelled,

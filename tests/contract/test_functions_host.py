@@ -163,6 +163,10 @@ def refused(app: Path) -> subprocess.CompletedProcess[str]:
 class TestHttp:
     """Routes, keys and answers of HTTP triggers."""
 
+    def test_an_app_knows_its_own_host(self, host: Host) -> None:
+        """The environment names the host by which callers and Event Grid reach the app."""
+        assert host.call("GET", "/v1/host").text == urlsplit(host.url).netloc
+
     def test_request_and_response_pass_whole(self, host: Host) -> None:
         """Method, URL, route parameter, query, header and body go in; status and headers out."""
         answer = host.call(

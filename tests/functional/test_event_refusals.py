@@ -94,7 +94,7 @@ def test_an_event_whose_topic_is_another_vault_is_refused(world: World, place: P
 def test_an_event_of_a_foreign_subscription_is_refused(world: World, place: Place) -> None:
     """Only the subscriptions of SYNC_SUBSCRIPTIONS may send events; the log says which did."""
     assert world.deliver(place.event("key", topic=with_subscription(place, ELSEWHERE))) == 202
-    assert world.refused("INFO", "SubscriptionNotAllowed", ELSEWHERE, "SYNC_SUBSCRIPTIONS")
+    assert world.refused("WARNING", "SubscriptionNotAllowed", ELSEWHERE, "SYNC_SUBSCRIPTIONS")
     assert place.data() is None
 
 
@@ -156,7 +156,7 @@ def test_a_vault_off_the_pattern_is_ignored(world: World, name: str) -> None:
     vault = world.stack.vault(name)
     vault.set_secret("key", value())
     world.settle()
-    assert world.refused("INFO", "VaultNameOffPattern", name, "SYNC_VAULT_PATTERN")
+    assert world.refused("WARNING", "VaultNameOffPattern", name, "SYNC_VAULT_PATTERN")
     assert not vault.requests()
 
 

@@ -376,7 +376,13 @@ TARGETS = (
             written(
                 _json(
                     {
-                        "data": [{"name": PLACE.vault.text, "subscriptionId": SUBSCRIPTION}],
+                        "data": [
+                            {
+                                "id": PLACE.vault.text,
+                                "name": PLACE.vault.text,
+                                "subscriptionId": SUBSCRIPTION,
+                            }
+                        ],
                         "resultTruncated": "false",
                     }
                 )

@@ -180,9 +180,12 @@ def new_vault(
         usual = vaults.clock, vaults.publish
         vaults.clock, vaults.publish = clock, _unheard if silent else vaults.publish
         try:
-            return stack.vault(name, subscription)
+            vault = stack.vault(name, subscription)
         finally:
             vaults.clock, vaults.publish = usual
+    if silent:
+        stack.resource_manager.remove_topic(vault.resource_id)
+    return vault
 
 
 def target_of(vault: str) -> tuple[str, str]:

@@ -392,7 +392,7 @@ def test_what_is_of_another_subscription_is_not_found(
 ) -> None:
     """Vaults are taken from the subscriptions that were asked for, whatever an answer holds."""
     rows = [
-        {"name": name.text, "subscriptionId": subscription}
+        {"id": name.text, "name": name.text, "subscriptionId": subscription}
         for name, subscription in ((VAULT, SUBSCRIPTION.upper()), (OTHER, str(uuid.uuid4())))
     ]
     server.answers = [Answer(body={"data": rows, "resultTruncated": "false"})]

@@ -498,3 +498,15 @@ def test_gets_begin_elsewhere_in_each_pass() -> None:
         world.clock.tick(300)
         world.sweep()
     assert len(world.data) == 60
+
+
+def test_a_refusal_is_noted_alike_by_listing_and_by_name() -> None:
+    """A pass that lists a wrong tag and a resync by the secret's name leave one note of it."""
+    world = World.in_step("a")
+    world.put("b", "new", sync="perhaps")
+    world.settle()
+    writes = world.wire.count("apply")
+    for _ in range(3):
+        world.sweep()
+        world.event(Hint(SecretName("b")))
+    assert world.wire.count("apply") == writes

@@ -172,7 +172,7 @@ def test_a_cause_is_logged_some_times_and_counted(
     for _ in range(4):
         failures.log("event", Failed("event", Malformed(Reason.EVENT_MISMATCH, "x")))
     levels = [record.levelno for record in log.records]
-    assert levels == [logging.INFO] * 10 + [logging.ERROR] * 4
+    assert levels == [logging.WARNING] * 10 + [logging.ERROR] * 4
     failures.report("timer")
     told = log.records[-1].getMessage()
     assert "1,204 failed or refused" in told

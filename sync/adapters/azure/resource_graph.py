@@ -2,10 +2,17 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from sync.adapters.azure.graph_search import (
+    COLUMNS,
+    VISIBLE_SUBSCRIPTIONS,
+    Row,
+    reader_command,
+    search,
+)
 from sync.adapters.azure.resource_manager import Question, ResourceManager
 from sync.adapters.wire.locks import held
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient
@@ -17,16 +24,9 @@ from sync.core.vault_names import Naming
 LET_GO_AFTER = 3
 """A vault is dropped after so many searches in a row that see its subscription and not it."""
 
-_API_VERSION = "2022-10-01"
-_PATH = "/providers/Microsoft.ResourceGraph/resources"
 _NAME_API_VERSION = "2022-07-01"
 _NAME_PATH = "/providers/Microsoft.KeyVault/checkNameAvailability"
-_COLUMNS = "| project id, name, subscriptionId | order by id asc"
-_VAULTS = f"resources | where type =~ 'microsoft.keyvault/vaults' {_COLUMNS}"
-_SUBSCRIPTIONS = (
-    f"resourcecontainers | where type =~ 'microsoft.resources/subscriptions' {_COLUMNS}"
-)
-_PAGE = 1000
+_VAULTS = f"resources | where type =~ 'microsoft.keyvault/vaults' {COLUMNS}"
 _KEPT_SECONDS = 240.0
 _CURRENT_SECONDS = 600.0  # two passes at the default schedule: one search may fail
 _RETRY_SECONDS = 30.0
@@ -103,7 +103,7 @@ class ResourceGraph:
             Question(
                 f"/subscriptions/{self._subscriptions[0]}{_NAME_PATH}",
                 _NAME_API_VERSION,
-                forbidden=f"Let the app's identity ask: {_role(self._subscriptions)}",
+                forbidden=f"Let the app's identity ask: {reader_command(self._subscriptions)}",
                 missing="SYNC_SUBSCRIPTIONS may name a subscription that is gone: az account list.",
                 body={"name": vault, "type": "Microsoft.KeyVault/vaults"},
             ),
@@ -173,73 +173,32 @@ class ResourceGraph:
                 Reason.DISCOVERY_SHRANK,
                 f"Resource Graph no longer shows {_names(missed)} ({fate}). Nothing was removed "
                 "from any Secret. Unless they were deleted, the app's identity has lost a role: "
-                f"{_role(dark or self._subscriptions)}",
+                f"{reader_command(dark or self._subscriptions)}",
             )
         if dark:
             return Permanent(
                 Reason.DISCOVERY_INCOMPLETE,
                 f"Resource Graph shows nothing of {_names(dark)}: vaults there are covered "
                 "only if SYNC_VAULTS lists them. Let the app's identity see them, or take the "
-                f"subscriptions off SYNC_SUBSCRIPTIONS: {_role(dark)}",
+                f"subscriptions off SYNC_SUBSCRIPTIONS: {reader_command(dark)}",
             )
         return None
 
     def _search(self, deadline: Deadline) -> _Search:
         vaults: dict[VaultName, str] = {}
         seen: set[str] = set()
-        for name, subscription in self._rows(_VAULTS, deadline):
-            if subscription not in self._subscriptions:  # the service answers for these alone
+        for row in self._rows(_VAULTS, deadline):
+            if row.subscription not in self._subscriptions:  # the service answers for these alone
                 continue
-            seen.add(subscription)
+            seen.add(row.subscription)
             with suppress(NotOurs):
-                vaults[self._naming.vault(name)] = subscription
+                vaults[self._naming.vault(row.name)] = row.subscription
         if seen:
-            seen |= {subscription for _, subscription in self._rows(_SUBSCRIPTIONS, deadline)}
+            seen |= {row.subscription for row in self._rows(VISIBLE_SUBSCRIPTIONS, deadline)}
         return _Search(vaults, frozenset(seen))
 
-    def _rows(self, query: str, deadline: Deadline) -> Iterator[tuple[str, str]]:
-        """Yield the name and the subscription of each row that a query finds, page by page."""
-        options: dict[str, object] = {"$top": _PAGE, "resultFormat": "objectArray"}
-        body = {"subscriptions": self._subscriptions, "query": query, "options": options}
-        links: set[str] = set()
-        while True:
-            match self._arm.ask(_question(self._subscriptions, body), deadline):
-                case {"data": list(rows), "$skipToken": str(link)} if link:
-                    yield from map(self._row, rows)
-                case {"data": list(rows), "resultTruncated": "false" | False}:
-                    yield from map(self._row, rows)
-                    return
-                case _:
-                    raise self._arm.broken("not all that a search found")
-            if link in links:
-                raise self._arm.broken("a search that never ends")
-            links.add(link)
-            options["$skipToken"] = link
-
-    def _row(self, row: object) -> tuple[str, str]:
-        match row:
-            case {"name": str(name), "subscriptionId": str(subscription)}:
-                return name, subscription.lower()
-            case _:
-                raise self._arm.broken("a row without a name")
-
-
-def _question(subscriptions: list[str], body: Mapping[str, object]) -> Question:
-    return Question(
-        _PATH,
-        _API_VERSION,
-        forbidden=f"Let the app's identity see the vaults: {_role(subscriptions)}",
-        missing="SYNC_SUBSCRIPTIONS may name a subscription that is gone: az account list.",
-        body=body,
-    )
-
-
-def _role(subscriptions: Sequence[str]) -> str:
-    others = " (likewise for the others)" if len(subscriptions) > 1 else ""
-    return (
-        "az role assignment create --role Reader --assignee IDENTITY --scope /subscriptions/"
-        f"{subscriptions[0]}{others}"
-    )
+    def _rows(self, query: str, deadline: Deadline) -> Iterator[Row]:
+        return search(self._arm, query, self._subscriptions, deadline)
 
 
 def _names(things: Sequence[object]) -> str:

@@ -1,10 +1,11 @@
 """Queries Azure Resource Manager, and says what to do about its refusals without quoting them."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
@@ -33,6 +34,7 @@ _OTHER_CLOUDS = {
 }
 
 _CONNECTIONS = 10
+_PAGES = 100
 _MAY_PASS = frozenset({408, 409, 429})
 _BAD_REQUEST, _SERVER_ERROR = 400, 500
 _NOTHING_TO_SEE = "NoValidSubscriptionsInQueryRequest"
@@ -48,13 +50,14 @@ def host_of_cloud(vault_dns_suffix: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A POST that changes nothing; `forbidden` and `missing` are remedies for a 403 and a 404."""
+    """A request that changes nothing; `forbidden` and `missing` are remedies for 403 and 404."""
 
     path: str
     api_version: str
     forbidden: str
     missing: str
     body: Mapping[str, object] | None = None
+    method: Literal["GET", "POST"] = "POST"
 
 
 class ResourceManager:
@@ -72,7 +75,7 @@ class ResourceManager:
     def ask(self, question: Question, deadline: Deadline) -> object:
         """Return the answer's JSON; raises Permanent or Transient."""
         request = HttpRequest(
-            "POST",
+            question.method,
             f"https://{self._host}{question.path}",
             params={"api-version": question.api_version},
             json=question.body,
@@ -87,6 +90,30 @@ class ResourceManager:
         else:
             failure = self._refused(question, response)
         raise failure  # outside the except clause: the SDK's exception may hold a body
+
+    def listed(self, question: Question, deadline: Deadline) -> Sequence[object]:
+        """Return the entries of every page of a list; raises Permanent or Transient."""
+        entries: list[object] = []
+        for _ in range(_PAGES):
+            match self.ask(question, deadline):
+                case {"value": list(page), "nextLink": str(link)} if link:
+                    entries += page
+                    question = replace(question, path=self._next_page(link))
+                case {"value": list(page)}:
+                    return entries + page
+                case _:
+                    raise self.broken("no list")
+        raise self.broken(f"a list of more than {_PAGES} pages")
+
+    def _next_page(self, link: str) -> str:
+        """Return the path and query of the link; the token goes to no other host."""
+        try:
+            parts = urlsplit(link)
+        except ValueError:
+            parts = urlsplit("")
+        if (parts.scheme, parts.netloc) != ("https", self._host):
+            raise self.broken("a next page at another host")
+        return f"{parts.path}?{parts.query}"
 
     def broken(self, what: str) -> Transient:
         """Return the error for an answer of another shape than the service's."""

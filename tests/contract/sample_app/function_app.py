@@ -5,6 +5,7 @@
 import asyncio
 import json
 import logging
+import os
 import threading
 import time
 
@@ -79,6 +80,12 @@ async def echo(req: func.HttpRequest) -> func.HttpResponse:
 def secret(req: func.HttpRequest) -> str:
     """Answer a plain string to the holder of the master key."""
     return "for the master"
+
+
+@app.route("host", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def host(req: func.HttpRequest) -> str:
+    """Answer the host and port that the environment names."""
+    return os.environ["WEBSITE_HOSTNAME"]
 
 
 @app.route("slow", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
