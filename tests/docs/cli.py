@@ -12,7 +12,9 @@ from sync.cli.session import PROGRAM
 
 def commands() -> str:
     """Return the help of the group and of each command, without what all commands share."""
-    root = click.Context(cli, info_name=PROGRAM, terminal_width=80)
+    root = click.Context(
+        cli, info_name=PROGRAM, terminal_width=80, help_option_names=["-h", "--help"]
+    )
     return "\n".join((_shown(cli, root, shared=True), *_each(root)))
 
 

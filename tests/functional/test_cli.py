@@ -183,7 +183,8 @@ def test_an_app_answers_as_ones_own_rights_do(
     theirs, ours = json.loads(app[1]), json.loads(own[1])
     if command == "doctor":
         assert {each["view"] for each in theirs["checks"]} == {"the app"}
-        assert [each["id"] for each in theirs["checks"]] == [each["id"] for each in ours["checks"]]
+        ids = [[each["id"] for each in told["checks"]] for told in (theirs, ours)]
+        assert [name for name in ids[0] if name != "vault-events"] == ids[1]  # what only it can see
     else:
         assert theirs == ours
 
