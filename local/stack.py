@@ -206,7 +206,8 @@ def local_stack(folder: Path, cluster: AnyCluster | None = None) -> Iterator[Sta
             resource_manager=resource_manager,
             authority=authority,
             proxy=proxy,
-            environment=_environment(proxy_port, ca, identity.environment(identity_port)),
+            environment=_environment(proxy_port, ca, identity.environment(identity_port))
+            | {"XDG_CACHE_HOME": str(folder / "cache")},
             admin_kubeconfig=_written(
                 folder / "kubeconfig", kubeconfig(url, authority.pem, admin_token)
             ),
