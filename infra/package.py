@@ -17,6 +17,7 @@ from infra.sbom import Lock, SbomError, bill
 ROOT = Path(__file__).parents[1]
 FILES = ("function_app.py", "host.json", "requirements.txt")
 PACKAGE = "sync"
+COMMAND_LINE = (Path("sync/cli"), Path("sync/__main__.py"))  # not deployed: nothing there runs it
 SITE_PACKAGES = Path(".python_packages/lib/site-packages")  # where Azure's Python worker looks
 APP = "app"
 ZIP = "keyvault-sync.zip"
@@ -57,7 +58,9 @@ def own_files() -> Iterator[Path]:
     """Name what comes from the project, relative to its root."""
     yield from map(Path, FILES)
     for module in (ROOT / PACKAGE).rglob("*.py"):
-        yield module.relative_to(ROOT)
+        name = module.relative_to(ROOT)
+        if not any(name.is_relative_to(left) for left in COMMAND_LINE):
+            yield name
 
 
 def _install(site_packages: Path) -> None:

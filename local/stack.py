@@ -63,10 +63,14 @@ class Stack:
         """Create a vault whose events are published, and that Resource Graph finds."""
         vault = self.vaults.create(name, subscription=subscription, tenant=TENANT)
         self.resource_manager.show_vault(vault.resource_id)
+        self.connect(vault)
+        return vault
+
+    def connect(self, vault: Vault) -> None:
+        """Show the system topic that carries the vault's events to the grid's subscribers."""
         group, _, _ = vault.resource_id.partition("/providers/")
         topic = f"{group}/providers/Microsoft.EventGrid/systemTopics/key-vault-sync-{vault.name}"
         self.resource_manager.put_topic(topic, vault.resource_id, self._event_subscriptions)
-        return vault
 
     def _event_subscriptions(self) -> Sequence[dict[str, object]]:
         """Return whom the grid delivers to, which is the same for every vault."""
@@ -202,7 +206,8 @@ def local_stack(folder: Path, cluster: AnyCluster | None = None) -> Iterator[Sta
             resource_manager=resource_manager,
             authority=authority,
             proxy=proxy,
-            environment=_environment(proxy_port, ca, identity.environment(identity_port)),
+            environment=_environment(proxy_port, ca, identity.environment(identity_port))
+            | {"XDG_CACHE_HOME": str(folder / "cache")},
             admin_kubeconfig=_written(
                 folder / "kubeconfig", kubeconfig(url, authority.pem, admin_token)
             ),

@@ -29,6 +29,18 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile("house")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Leave the app of whoever runs the tests alone, and the names that they complete."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("APP", "KEY", "APP_SCOPE"):
+            patched.delenv(f"KEYVAULT_SYNC_{name}", raising=False)
+        for name in ("NO_COLOR", "FORCE_COLOR"):
+            patched.delenv(name, raising=False)
+        patched.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Servers]:
     """One loop for all servers of this module."""

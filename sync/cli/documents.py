@@ -1,35 +1,46 @@
-"""The JSON that only the command line prints: checks and adoptions."""
+"""Reads the JSON of the answers; a field that is missing or of another type reads as empty."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
-from sync.app.takeover import Adoption
-from sync.doctor.checks import Check
-from sync.http_api.convert import target_of
+type Document = Mapping[str, object]
 
 
-def checks_json(checks: Iterable[Check]) -> Sequence[object]:
-    """Return the results of an examination."""
-    return [
-        {
-            "about": check.about,
-            "check": check.name,
-            "result": check.verdict.value,
-            "sentence": check.sentence,
-            "remedy": check.remedy or None,
-        }
-        for check in checks
-    ]
+def text(document: Document, name: str) -> str:
+    """Return a text."""
+    value = document.get(name)
+    return value if isinstance(value, str) else ""
 
 
-def adoption_json(adoption: Adoption) -> object:
-    """Return the Secret's former owner and what happens to each key."""
-    former = adoption.former
-    return {
-        "vault": adoption.target.vault.text,
-        "target": target_of(adoption.target),
-        "former": {"holder": former.holder, "sign": former.sign} if former else None,
-        "keys": [
-            {"key": key, "fate": fate.value, "version": adoption.versions.get(key)}
-            for key, fate in adoption.fates.items()
-        ],
-    }
+def number(document: Document, name: str) -> int:
+    """Return a number."""
+    value = document.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def words(document: Document, name: str) -> Sequence[str]:
+    """Return a list of texts."""
+    value = document.get(name)
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def items(document: Document, name: str) -> Sequence[Document]:
+    """Return a list of objects."""
+    value = document.get(name)
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def child(document: Document, name: str) -> Document:
+    """Return an object."""
+    value = document.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def place(document: Document) -> str:
+    """Return where a Secret is as CLUSTER/NAMESPACE/SECRET, empty without a `target`."""
+    target = child(document, "target")
+    return "/".join(text(target, part) for part in ("cluster", "namespace", "secret") if target)
+
+
+def is_refusal(document: Document) -> bool:
+    """Return whether the answer only says why there is none."""
+    return "reason" in document and not document.keys() & {"outcomes", "vaults", "secrets"}

@@ -1,224 +1,172 @@
-"""Formats outcomes and statuses as tables for a terminal: names, versions, times, no values."""
+"""Aligns tables: one line a row in a pipe; on a terminal fitted to its width, with whole names."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, zip_longest
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 from textwrap import wrap
-
-from sync.app.explain import Explained
-from sync.app.outcomes import key_of
-from sync.app.takeover import Adoption
-from sync.core.errors import SyncError
-from sync.core.model import Action, Change, Converged, Failed, Ignored, Outcome, Target
-from sync.doctor.checks import Check, Verdict
-from sync.http_api.answers import Other, Status, StatusUnknown
 
 type Row = Sequence[str]
 
+NONE = "-"
+NAMED = 5  # how many names a cell shows
+
 _GAP = "  "
-_NARROW = 20  # characters left to the last column before others wrap
-_NARROWEST = 8  # characters left to any column, however narrow the terminal
-_NAMED = 5  # how many keys a cell shows
-_NONE = "-"
+_INDENT = "  "  # of what has no room beside the rest of its row
+_SHORT = 8  # characters of a version
+_NARROW = 24  # characters left to a text before it gets a line of its own
+_GREEN, _YELLOW, _RED, _FAINT = "32", "33", "31", "2"
+_COLOURS: Mapping[str, str] = {
+    **dict.fromkeys(("in step", "converged", "changed", "ok", "empty", "taken over"), _GREEN),
+    **dict.fromkeys(("out of step", "waiting", "drifted", "stale", "absent", "warning"), _YELLOW),
+    **dict.fromkeys(("failed", "unknown", "taken", "ignored"), _RED),
+    **dict.fromkeys(("out", "skipped", "kept"), _FAINT),
+}
 
 
-def table(headings: Row, rows: Iterable[Row], width: int) -> str:
-    """Align the columns; wraps what is too wide, without cutting it, in the last column first."""
-    lines = [headings, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    room = width - len(_GAP) * (len(widths) - 1)
-    widths[-1] = max(min(widths[-1], _NARROW), widths[-1] - max(0, sum(widths) - room))
-    while sum(widths) > room and max(widths) > _NARROWEST:
-        widths[widths.index(max(widths))] -= 1
-    return "".join(_folded(line, widths) for line in lines)
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How to show a table; `width` is None where a line may be of any length."""
+
+    width: int | None = None
+    colour: bool = False
+    wide: bool = False
+
+    def paint(self, word: str, padded: str = "") -> str:
+        """Colour a state's word, and what pads it."""
+        colour = _COLOURS.get(word) if self.colour else None
+        return f"\x1b[{colour}m{padded or word}\x1b[0m" if colour else padded or word
 
 
-def outcomes_text(outcomes: Sequence[Outcome], width: int) -> str:
-    """Format a resync or a plan: a row per vault, then a row per change, then the total."""
-    parts = [table(("VAULT", "SECRET", "RESULT", "KEYS", "NOTES"), map(_row, outcomes), width)]
-    changes = [
-        (_vault(outcome), key_of(change), change.action.value, change.version or _NONE)
-        for outcome in outcomes
-        for change in _changes(outcome)
-    ]
-    if changes:
-        parts.append(table(("VAULT", "KEY", "CHANGE", "VERSION"), changes, width))
-    parts.append(_sum("vault", map(_verdict, outcomes)))
-    return "\n".join(parts)
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under headings.
+
+    A heading `VERSION` is of versions, which may be shortened, and `STATE`, `RESULT` and the like
+    are coloured. The last column is text, which may be folded, if `folds`; the others are whole.
+    """
+
+    headings: Row
+    rows: Sequence[Row]
+    folds: bool = True
 
 
-def statuses_text(told: Sequence[Status | StatusUnknown], width: int, *, keys: bool) -> str:
-    """Format the Secrets' status: a row per vault, then per key if requested, then the total."""
-    headings = ("VAULT", "SECRET", "STATE", "KEYS", "WRITTEN", "NOTES")
-    parts = [table(headings, map(_status_row, told), width)]
-    rows = [row for status in told for row in _key_rows(status)] if keys else []
-    if rows:
-        parts.append(table(("KEY", "VERSION", "UPDATED", "STATE"), rows, width))
-    parts.append(_sum("vault", (status.state for status in told)))
-    return "\n".join(parts)
+def render(table: Table, style: Style) -> str:
+    """Return the table's lines."""
+    lines = [table.headings, *([printable(cell) or NONE for cell in row] for row in table.rows)]
+    if style.wide or style.width is None:
+        return "".join(_lines(lines, range(len(table.headings)), None, style))
+    if _room(lines) > style.width:
+        lines = [table.headings, *(_shortened(table.headings, row) for row in lines[1:])]
+    groups = list(_groups(lines, style.width, folds=table.folds))
+    head, *rows = zip(*(_rows(lines, group, style, style.width) for group in groups), strict=True)
+    # What a text below its row is shows without a heading.
+    alone = len(groups) > 1 and len(groups[-1]) == 1 and table.folds
+    return "".join(map(_stacked, [head[:-1] if alone else head, *rows]))
 
 
-def adoption_text(adoption: Adoption, width: int) -> str:
-    """Format an adoption: the Secret's former owner, then a row per key, then the total."""
-    former = adoption.former
-    had = f"{former.holder} ({former.sign})" if former else "nobody"
-    place = _place(adoption.target)
-    whole = (adoption.target.vault.text, place, had)
-    parts = [table(("VAULT", "SECRET", "HELD BY"), [whole], width)]
-    rows = [
-        (key, fate.value, adoption.versions.get(key, _NONE)) for key, fate in adoption.fates.items()
-    ]
-    if rows:
-        parts.append(table(("KEY", "BECOMES", "VERSION"), rows, width))
-    parts.append(_sum("key", (fate.value for fate in adoption.fates.values())))
-    return "\n".join(parts)
+def printable(text: str) -> str:
+    """Replace what a terminal would take for a command, or would not show."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
 
 
-def explanation_text(told: Sequence[Explained], width: int) -> str:
-    """Format where a vault's secrets go: a row per secret, then the total."""
-    headings = ("NAME", "SECRET", "KEYS", "VERSION", "STATE", "WHY")
-    rows = table(headings, map(_explained_row, told), width)
-    return rows + "\n" + _sum("secret", (each.progress.value for each in told))
-
-
-def checks_text(checks: Sequence[Check], width: int) -> str:
-    """Format an examination: a line per check with its remedy below it, then the total."""
-    names = max(len(check.name) for check in checks)
-    verdicts = max(len(verdict) for verdict in Verdict)
-    parts: list[str] = []
-    for about, group in groupby(checks, lambda check: check.about):
-        parts.append(f"{about}\n")
-        for check in group:
-            head = f"  {check.verdict:<{verdicts}}{_GAP}{check.name:<{names}}{_GAP}"
-            told = wrap(check.sentence, max(_NARROW, width - len(head)))
-            parts.append(head + f"\n{' ' * len(head)}".join(told) + "\n")
-            if check.remedy:  # not wrapped, so that it can be pasted into a shell
-                parts.append(f"{' ' * (2 + verdicts)}{_GAP}$ {check.remedy}\n")
-    counts = Counter(check.verdict for check in checks)
-    each = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-    return "".join(parts) + f"\n{len(checks)} checks: {each}\n"
-
-
-def _folded(line: Row, widths: Sequence[int]) -> str:
-    folds = [wrap(cell, width) for cell, width in zip(line, widths, strict=True)]
-    return "".join(
-        _GAP.join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-        + "\n"
-        for cells in zip_longest(*folds, fillvalue="")
-    )
-
-
-def _sum(what: str, words: Iterable[str]) -> str:
+def total(what: str, words: Iterable[str]) -> str:
+    """Count the words, as in '3 vaults: 1 failed, 2 in step'."""
     counts = Counter(words)
     each = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
-    return f"{_counted(counts.total(), what)}{each and ': '}{each}\n"
+    return f"{counted(counts.total(), what)}{each and ': '}{each}\n"
 
 
-def _counted(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
+    """Return the number and the word, in the plural if need be."""
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _vault(outcome: Outcome) -> str:
-    match outcome:
-        case Converged(target):
-            return target.vault.text
-        case Failed(vault):
-            return vault
-        case Ignored(subject):
-            return subject
+def named(what: str, names: Sequence[str], style: Style) -> str:
+    """List a few names, or in wide tables all of them."""
+    shown = len(names) if style.wide else NAMED
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return f"{what}: {', '.join(names[:shown])}{more}" if names else ""
 
 
-def _changes(outcome: Outcome) -> Sequence[Change]:
-    return () if isinstance(outcome, Ignored) else outcome.changes
+def joined(notes: Iterable[str]) -> str:
+    """Join what is to be said of a row."""
+    return "; ".join(filter(None, notes))
 
 
-def _verdict(outcome: Outcome) -> str:
-    match outcome:
-        case Converged(changes=()):
-            return "in step"
-        case Converged(dry_run=dry_run):
-            return "out of step" if dry_run else "changed"
-        case Failed():
-            return "failed"
-        case Ignored():
-            return "ignored"
+def moment(iso: str) -> str:
+    """Return an ISO 8601 time in UTC as people read it."""
+    return iso.replace("T", " ").replace("+00:00", "Z")
 
 
-def _row(outcome: Outcome) -> Row:
-    match outcome:
-        case Converged(target, changes, keys, expired, _, warnings):
-            notes = [_acts(changes), _named("expired", expired)]
-            notes += [_counted(len(warnings), "warning")] if warnings else []
-            place, held = _place(target), str(keys)
-        case Failed(_, error, target, changes):
-            notes = [error.reason, _acts(changes)]
-            place, held = _place(target) if target else _NONE, _NONE
-        case Ignored(_, error):
-            notes, place, held = [error.reason], _NONE, _NONE
-    return (_vault(outcome), place, _verdict(outcome), held, "; ".join(filter(None, notes)))
-
-
-def _acts(changes: Iterable[Change]) -> str:
-    counts = Counter(change.action for change in changes)
-    return ", ".join(f"{act.value} {counts[act]}" for act in Action if counts[act])
-
-
-def _named(what: str, names: Sequence[object]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{what}: {', '.join(map(str, names[:_NAMED]))}{more}" if names else ""
-
-
-def _place(target: Target) -> str:
-    return "/".join(target.place)
-
-
-def _status_row(status: Status | StatusUnknown) -> Row:
-    if isinstance(status, StatusUnknown):
-        return (status.vault, _NONE, status.state, *(_NONE,) * 2, status.reason)
-    parts = _parts(status)
-    notes = [
-        _named("also", [f"{other.target.secret} {other.state}" for other in status.others]),
-        _named("out of step", [f"{at}{key}" for at, part in parts for key in part.out_of_step]),
-        _named("not ours", [f"{at}{key}" for at, part in parts for key in part.foreign_keys]),
+def _shortened(headings: Row, row: Row) -> Row:
+    return [
+        cell[:_SHORT] if heading == "VERSION" else cell
+        for heading, cell in zip(headings, row, strict=True)
     ]
-    target = status.target
-    return (
-        status.vault,
-        f"{target.cluster}/{target.namespace}/{target.secret}",
-        status.state,
-        str(len({key for key, *_ in _key_rows(status)})),
-        _time(status.written),
-        "; ".join(filter(None, notes)),
-    )
 
 
-def _parts(status: Status) -> Sequence[tuple[str, Other]]:
-    """Return the readable Secrets, each with the prefix for its keys."""
-    others = (other for other in status.others if isinstance(other, Other))
-    return [("", status), *((f"{other.target.secret}/", other) for other in others)]
+def _room(lines: Sequence[Row]) -> int:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
-def _key_rows(status: Status | StatusUnknown) -> Iterator[Row]:
-    for at, part in [] if isinstance(status, StatusUnknown) else _parts(status):
-        for held in part.secrets:
-            for key in held.keys:
-                away = held.version is None or key in part.out_of_step
-                state = "out of step" if away else "in step"
-                yield (f"{at}{key}", held.version or _NONE, _time(held.updated), state)
+def _groups(lines: Sequence[Row], width: int, *, folds: bool) -> Iterator[range]:
+    """Divide the columns among as few lines as hold them."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    if folds:
+        longest = max((len(word) for *_, cell in lines for word in cell.split()), default=0)
+        widths[-1] = min(widths[-1], max(_NARROW, longest))
+    begin, used = 0, -len(_GAP)
+    for at, needed in enumerate(widths):
+        if at > begin and used + len(_GAP) + needed > width:
+            yield range(begin, at)
+            begin, used = at, len(_INDENT) - len(_GAP)
+        used += len(_GAP) + needed
+    yield range(begin, len(widths))
 
 
-def _explained_row(told: Explained) -> Row:
-    why = told.why.reason if isinstance(told.why, SyncError) else told.why
-    return (
-        told.name,
-        ", ".join(told.secrets) or _NONE,
-        ", ".join(told.keys or ()) or _NONE,
-        told.version or _NONE,
-        told.progress.value,
-        why or "",
-    )
+def _rows(lines: Sequence[Row], group: range, style: Style, width: int) -> Iterator[str]:
+    left = width - (len(_INDENT) if group.start else 0)
+    whole = [line[group.start : group.stop - 1] for line in lines]
+    left -= _room(whole) + len(_GAP) if len(group) > 1 else 0
+    return _lines(lines, group, left if group.stop == len(lines[0]) else None, style)
 
 
-def _time(moment: str | None) -> str:
-    """Format an ISO 8601 time in UTC so that it wraps well."""
-    return moment.replace("T", " ").replace("+00:00", "Z") if moment else _NONE
+def _lines(lines: Sequence[Row], group: range, fold: int | None, style: Style) -> Iterator[str]:
+    """Yield each row, its last cell folded to `fold` characters."""
+    shown = [line[group.start : group.stop] for line in lines]
+    cells = [[[cell] for cell in line[:-1]] + [_folded(line[-1], fold)] for line in shown]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for number, line in enumerate(cells):
+        text = ""
+        for parts in zip_longest(*line, fillvalue=""):
+            last = len(parts) - 1
+            padded = [
+                part if at == last else part.ljust(widths[at]) for at, part in enumerate(parts)
+            ]
+            text += _joined(parts, padded, style, heading=not number)
+        yield text
+
+
+def _joined(parts: Row, padded: Row, style: Style, *, heading: bool) -> str:
+    plain = _GAP.join(padded).rstrip()
+    if heading or not style.colour:
+        return plain + "\n"
+    painted = (style.paint(part, whole) for part, whole in zip(parts, padded, strict=True))
+    return _GAP.join(painted).rstrip() + "\n"
+
+
+def _folded(cell: str, width: int | None) -> list[str]:
+    if width is None or len(cell) <= width:
+        return [cell]
+    return wrap(cell, max(width, 1), break_long_words=False, break_on_hyphens=False)
+
+
+def _stacked(parts: Row) -> str:
+    """Put the parts of a row below each other; without those that say nothing."""
+    first, *others = parts
+    lines = "".join(part for part in others if {*part.split()} - {NONE})
+    return first + "".join(_INDENT + line for line in lines.splitlines(keepends=True))

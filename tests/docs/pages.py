@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.docs import api, outcomes, settings
+from tests.docs import api, cli, outcomes, settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -11,6 +11,7 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"settings": settings.table},
     "docs/outcomes.md": {"reasons": outcomes.reasons, "checks": outcomes.checks},
     "docs/api.md": {"routes": api.routes, "fields": api.fields},
+    "docs/cli.md": {"reasons": cli.reasons, "commands": cli.commands},
 }
 """The made parts of each page, by the names that its comments give them."""
 

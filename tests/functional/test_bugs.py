@@ -17,10 +17,10 @@ from tests.leaks.dye import PLANTED, value
 from tests.leaks.search import leaks
 
 BUGS = (
-    *("sync.settings.environment:read", "sync.bootstrap:build"),
+    *("sync.settings.environment:read", "sync.bootstrap:_assemble"),
     *(
         "sync.app.use_cases:parse",
-        "sync.app.use_cases:explain",
+        "sync.app.explain:explain",
         "sync.app.registry:VaultRegistry.look",
         "sync.app.status:SecretStatus.of",
     ),
@@ -153,7 +153,7 @@ def test_a_bug_in_any_layer_tells_no_value(acting: World, broken: Broken, bug: s
 
 BUILT_ONCE = (
     "sync.settings.environment:read",
-    "sync.bootstrap:build",
+    "sync.bootstrap:_assemble",
     "sync.adapters.kubernetes.login.kubeconfig:Kubeconfig.connect",
 )
 
@@ -181,7 +181,7 @@ def test_a_bug_while_the_app_is_built_tells_no_value(
 @pytest.mark.parametrize(
     ("command", "bug"),
     [
-        ("resync", "sync.bootstrap:build"),
+        ("resync", "sync.bootstrap:_assemble"),
         ("status", "sync.core.vault_names:Naming.vault"),
         ("adopt", "sync.adapters.kubernetes.login.cached:Cached.get"),
     ],
@@ -192,7 +192,7 @@ def test_a_bug_tells_the_command_line_no_value(
     """A command that meets a bug ends with its place, and no traceback."""
     place = world.filled("key", silent=True)
     code = (broken.folder / "function_app.py").read_text().partition("\nprogram =")[0]
-    code += "\nfrom sync.cli.commands import main\nsys.exit(main(sys.argv[1:]))\n"
+    code += "\nfrom sync.cli.main import main\nsys.exit(main(sys.argv[1:]))\n"
     program = broken.folder / "command.py"
     program.write_text(code)
     broken.shows(bug)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from local.stack import ROOT, Stack
+from sync.cli.choice import OWN
 from tests.functional.clusters import started_stack
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
@@ -68,14 +69,14 @@ def _read(terminal: int) -> bytes:
 
 def test_plan_resync_plan_status(stack: Stack) -> None:
     """What a plan shows is what a resync writes; then plan and status are in step."""
-    planned = stack.command("plan", VAULT)
-    assert (planned.returncode, planned.stderr) == (2, "")
+    planned = stack.command("plan", VAULT, "-o", "json")
+    assert (planned.returncode, planned.stderr) == (2, f"{OWN}.\n")
     (change,) = json.loads(planned.stdout)["outcomes"][0]["changes"]
     assert (change["key"], change["action"]) == ("db-password", "create")
     assert stack.command("status", VAULT).returncode == 2
     assert stack.command("resync", VAULT).returncode == 0
     assert stack.command("plan", VAULT).returncode == 0
-    told = stack.command("status", SYNC_VAULTS=VAULT)
+    told = stack.command("status", "-o", "json", SYNC_VAULTS=VAULT)
     assert told.returncode == 0
     (status,) = json.loads(told.stdout)["vaults"]
     assert status["state"] == "converged"
@@ -88,18 +89,112 @@ def test_a_terminal_gets_tables_and_progress(stack: Stack) -> None:
     code, shown = on_a_terminal(both, ["resync", "--all"])
     assert code == 1
     assert "\r2/2 vaults..." in shown
-    assert f"\r{EMPTY_HANDED}: " in shown
     assert "default/shop-prod/keyvault-project" in shown
+    assert f"\n{EMPTY_HANDED}  -     ClusterForbidden  " in shown
+    assert "\x1b[31mfailed" in shown
     assert shown.splitlines()[-1].startswith("2 vaults: 1 ")
     assert leaks(shown) == []
 
 
 def test_json_on_a_terminal_if_asked_for(stack: Stack) -> None:
-    """--json prints the one document on a terminal as well."""
-    code, shown = on_a_terminal(stack.app_environment([VAULT]), ["status", "--json"])
+    """-o json prints the one document on a terminal as well."""
+    code, shown = on_a_terminal(stack.app_environment([VAULT]), ["status", "-o", "json"])
     assert code in {0, 2}
-    document = shown.rpartition("\r{")[2]
+    document = shown.partition("{")[2]
     assert json.loads("{" + document)["vaults"][0]["vault"] == VAULT
+
+
+def test_no_color_removes_every_escape(stack: Stack) -> None:
+    """A non-empty NO_COLOR leaves no escape, progress and all, also beside FORCE_COLOR."""
+    environment = {**stack.app_environment([VAULT]), "NO_COLOR": "1", "FORCE_COLOR": "1"}
+    _, shown = on_a_terminal(environment, ["status", VAULT])
+    assert VAULT in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("command", [["status"], ["explain", VAULT]])
+def test_watching_ends_with_an_interrupt(stack: Stack, command: Sequence[str]) -> None:
+    """--watch answers again and again; Ctrl-C ends it, with exit code 130."""
+    arguments = [*command, "--watch", "--interval", "0.1", "-o", "json"]
+    with start(stack.app_environment([VAULT]), *arguments) as running:
+        assert running.stdout is not None
+        first, second = (json.loads(running.stdout.readline()) for _ in range(2))
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=SECONDS)
+    assert running.returncode == 130
+    assert err.endswith("\nInterrupted.\n")
+    assert first == second
+
+
+def test_it_waits_for_a_secret(stack: Stack) -> None:
+    """`wait` returns once the value is in the cluster, and 2 if that takes too long."""
+    stack.namespace("wait-prod", "keyvault-project")
+    vault = stack.vault("we-ds-akv-wait-prod-1")
+    vault.set_secret("late", PLANTED)
+    early = stack.command("wait", vault.name, "late", "--timeout", "0.1", "-o", "json")
+    assert early.returncode == 2
+    with start(stack.app_environment(), "wait", vault.name, "--timeout", str(SECONDS)) as waiting:
+        assert stack.command("resync", vault.name).returncode == 0
+        out, _ = waiting.communicate(timeout=SECONDS)
+    assert waiting.returncode == 0
+    assert out.endswith("1 secret: 1 in step\n")
+
+
+@pytest.fixture(scope="module")
+def asked(stack: Stack) -> Iterator[Mapping[str, str]]:
+    """Run the app; return the environment of a caller who has its key and no rights."""
+    with stack.host(stack.app_environment([VAULT]), timer=False) as host:
+        yield {
+            "PATH": os.environ["PATH"],
+            "HOME": str(stack.folder),
+            "KEYVAULT_SYNC_APP": host.url,
+            "KEYVAULT_SYNC_KEY": host.function_key,
+        }
+
+
+def ask(environment: Mapping[str, str], *arguments: str) -> tuple[int, str, str]:
+    """Run a command; return its exit code, its answer and what it told beside it."""
+    with start(environment, *arguments) as running:
+        out, err = running.communicate(timeout=SECONDS)
+    assert environment.get("KEYVAULT_SYNC_KEY", PLANTED) not in out + err
+    assert leaks(out + err) == []
+    return running.returncode, out, err
+
+
+def test_a_deployed_app_is_asked(asked: Mapping[str, str]) -> None:
+    """With the app's key alone a resync is the app's, told in the same tables."""
+    code, out, err = ask(asked, "resync", VAULT)
+    assert (code, out.splitlines()[-1]) == (0, "1 vault: 1 in step")
+    assert err.startswith(f"App {asked['KEYVAULT_SYNC_APP']}, with the function key")
+    code, out, _ = ask(asked, "version", "-o", "json")
+    versions = json.loads(out)
+    assert (code, versions["app"]) == (0, versions["command_line"])
+
+
+@pytest.mark.parametrize("command", ["status", "explain", "plan", "doctor", "wait"])
+def test_an_app_answers_as_ones_own_rights_do(
+    stack: Stack, asked: Mapping[str, str], command: str
+) -> None:
+    """One document for both, but for whose view a check is, and the times and the app's own."""
+    arguments = (command, "-o", "json", *([] if command == "status" else [VAULT]))
+    own = ask(stack.app_environment([VAULT]), *arguments)
+    app = ask(asked, *arguments)
+    assert app[0] == own[0]
+    theirs, ours = json.loads(app[1]), json.loads(own[1])
+    if command == "doctor":
+        assert {each["view"] for each in theirs["checks"]} == {"the app"}
+        ids = [[each["id"] for each in told["checks"]] for told in (theirs, ours)]
+        assert [name for name in ids[0] if name != "vault-events"] == ids[1]  # what only it can see
+    else:
+        assert theirs == ours
+
+
+def test_a_wrong_key_is_told(asked: Mapping[str, str]) -> None:
+    """The host's empty 401 is one sentence with the command that shows the key."""
+    with start({**asked, "KEYVAULT_SYNC_KEY": "wrong"}, "status") as running:
+        out, err = running.communicate(timeout=SECONDS)
+    assert (running.returncode, out) == (1, "")
+    assert "KeyRefused" in err
 
 
 def test_verbose_tells_of_the_log_in_and_shows_no_progress(stack: Stack) -> None:
@@ -118,14 +213,14 @@ def test_a_reader_that_left_causes_no_traceback(stack: Stack) -> None:
     with start(stack.app_environment(), "status", VAULT, out=writer) as running:
         os.close(writer)
         _, err = running.communicate(timeout=SECONDS)
-    assert (running.returncode, err) == (1, "")
+    assert (running.returncode, err) == (1, f"{OWN}.\n")
 
 
 def test_each_wrong_setting_has_its_line(stack: Stack) -> None:
-    """All settings faults are told at once, a line each, and as JSON in a pipe."""
-    done = stack.command("plan", "--all", SYNC_PRUNE="maybe", SYNC_SCHEDULE="soon")
+    """All settings faults are told at once, a line each, and as JSON if that is asked for."""
+    done = stack.command("plan", "--all", "-o", "json", SYNC_PRUNE="maybe", SYNC_SCHEDULE="soon")
     assert done.returncode == 1
-    told = done.stderr.splitlines()
+    _, *told = done.stderr.splitlines()
     assert [line.split()[1] for line in told] == ["SYNC_SCHEDULE", "SYNC_PRUNE"]
     assert json.loads(done.stdout)["reason"] == "SettingsWrong"
 
@@ -151,4 +246,4 @@ def test_an_interrupt_ends_at_once_and_quietly(tmp_path: Path) -> None:
             connection.close()
     assert running.returncode == 130
     assert out == ""
-    assert err.strip() == "Interrupted: no Secret is half-written; run it again for the rest."
+    assert err == f"{OWN}.\n\nInterrupted: no Secret is half-written; run it again for the rest.\n"

@@ -173,13 +173,13 @@ def test_the_command_line_searches_too(platform: Platform) -> None:
     """`keyvault-sync` covers what is found, and says what it could not search."""
     place = platform.place()
     stack = platform.world.stack
-    done = stack.command("resync", "--all", "--json", **platform.settings())
+    done = stack.command("resync", "--all", "-o", "json", **platform.settings())
     assert done.returncode == 0
     assert [each["vault"] for each in json.loads(done.stdout)["outcomes"]] == [place.name]
     assert place.data() == place.wanted()
     platform.see(granted=False)
     try:
-        failed = stack.command("status", "--json", **platform.settings())
+        failed = stack.command("status", "-o", "json", **platform.settings())
     finally:
         platform.see(granted=True)
     assert failed.returncode == 1

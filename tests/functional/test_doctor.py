@@ -69,7 +69,7 @@ class Patient:
     def examine(self, *arguments: str, **settings: str) -> Findings:
         """Run the doctor, with the vault in the settings."""
         settings = {"SYNC_VAULTS": self.name, **settings}
-        return Findings.of(self.stack.command("doctor", *arguments, **settings))
+        return Findings.of(self.stack.command("doctor", *arguments, "-o", "json", **settings))
 
     def deny(self, *verbs: str) -> None:
         """Take verbs out of the app's Role."""
@@ -157,7 +157,7 @@ def test_a_missing_namespace_is_unknown_to_the_least_role(stack: Stack) -> None:
     """A Role goes with its namespace: the rights fail, and a warning says what that hides."""
     name = f"weu-ds-akv-d{next(_NUMBERS)}-dev-1"
     stack.vault(name).set_secret("db-password", value())
-    found = Findings.of(stack.command("doctor", name, SYNC_VAULTS=name))
+    found = Findings.of(stack.command("doctor", name, "-o", "json", SYNC_VAULTS=name))
     assert (found.code, list(found.failed)) == (1, list(_RIGHTS))
     assert found.of_result("warning") == ["namespace"]
 
@@ -270,12 +270,13 @@ def test_a_terminal_gets_groups_and_whole_commands(patient: Patient) -> None:
     code, shown = on_a_terminal(environment, ["doctor"])
     assert code == 1
     lines = shown.splitlines()
+    lines = lines[lines.index("settings") :]
     assert [line for line in lines if line and not line.startswith(" ")] == [
         "settings",
         f"vault {patient.name}",
         "cluster default",
         f"Secret {patient.namespace}/{_SECRET} in cluster default",
-        "16 checks: 13 ok, 2 warning, 1 failed",
+        "16 checks, as the caller sees it: 13 ok, 2 warning, 1 failed",
     ]
     (remedy,) = (line for line in lines if "$ kubectl create role" in line)
     assert remedy.endswith("| kubectl auth reconcile --filename=-")
@@ -284,6 +285,6 @@ def test_a_terminal_gets_groups_and_whole_commands(patient: Patient) -> None:
 
 def test_a_vault_off_the_pattern_is_refused(patient: Patient) -> None:
     """A name that no vault of the platform has is a plain failure."""
-    done = patient.stack.command("doctor", "no-such-name")
+    done = patient.stack.command("doctor", "no-such-name", "-o", "json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["reason"] == "VaultNameOffPattern"

@@ -15,6 +15,7 @@ from local.kubernetes.documents import Document
 from local.kubernetes.kinds import SECRET
 from local.kubernetes.patch import PatchType
 from local.stack import ROOT
+from sync.cli.choice import OWN
 from tests.contract.test_cluster_port import encoded
 from tests.functional.world import Place, World, outcome
 from tests.leaks.dye import value
@@ -195,14 +196,14 @@ def test_a_secret_is_handed_over_and_back(world: World, name: str) -> None:
 
     assert refused(world, place, former)
     held = place.document()
-    done = place.stack.command("adopt", place.name, "--yes")
+    done = place.stack.command("adopt", place.name, "--yes", "-o", "json")
     assert done.returncode == 1
     assert former.advice in done.stderr
     assert place.document() == held
 
     edit(place, former.let_go, "garbage-collector")
-    done = place.stack.command("adopt", place.name, "--yes")
-    assert (done.returncode, done.stderr) == (0, "")
+    done = place.stack.command("adopt", place.name, "--yes", "-o", "json")
+    assert (done.returncode, done.stderr) == (0, f"{OWN}.\n")
     assert leaks(done.stdout) == []
     fates = {key["key"]: key["fate"] for key in json.loads(done.stdout)["adoption"]["keys"]}
     assert fates == {
@@ -289,7 +290,7 @@ def test_a_secret_made_by_hand_is_taken_and_says_so_before(world: World) -> None
     place.stack.cluster.put_secret(
         place.namespace, place.secret, {"overlap": b"by hand", "theirs": b"kept"}
     )
-    shown = place.stack.command("adopt", place.name)
+    shown = place.stack.command("adopt", place.name, "-o", "json")
     assert shown.returncode == 1
     told = json.loads(shown.stdout)["adoption"]
     assert told["former"] is None

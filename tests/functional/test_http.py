@@ -69,8 +69,8 @@ def test_status_explains_one_secret(world: World) -> None:
     place = world.filled("a", "b", age=600, silent=True)
     world.resync(place)
     (told,) = json.loads(world.get(f"/api/status?vault={place.name}&secret=A").text)["vaults"]
-    done = world.stack.command("explain", place.name, "A", "--json")
-    assert told["explanation"] == json.loads(done.stdout)["explanation"]
+    done = world.stack.command("explain", place.name, "A", "-o", "json")
+    assert told["explanation"]["secrets"] == json.loads(done.stdout)["secrets"]
     assert [each["name"] for each in told["explanation"]["secrets"]] == ["a"]
     (told,) = json.loads(world.get(f"/api/status?vault={place.name}&secret=c").text)["vaults"]
     assert told["explanation"]["reason"] == "NoSuchSecret"
@@ -107,7 +107,7 @@ def test_all_of_no_vault_is_refused(world: World) -> None:
     assert answer.status == 404
     assert answer.body["reason"] == "NoVaults"
     assert "SYNC_VAULTS" in answer.text
-    done = world.stack.command("resync", "--all", "--json")
+    done = world.stack.command("resync", "--all", "-o", "json")
     assert json.loads(done.stdout) == answer.body
 
 

@@ -71,7 +71,7 @@ def test_no_kind_of_value_is_told(world: World) -> None:
         assert world.resync(place, **fields).status in {200, 422}
     place.vault.delete("gone")
     world.get(f"/api/status?vault={place.name}")
-    for command in (("plan", "--verbose"), ("explain", "--json"), ("doctor",)):
+    for command in (("plan", "--verbose"), ("explain", "-o", "json"), ("doctor",)):
         told = place.stack.command(command[0], place.name, *command[1:])
         assert leaks(told.stdout + told.stderr) == []
     assert world.leaks() == []

@@ -7,9 +7,6 @@ from pathlib import Path
 import pytest
 
 from sync.app.requests import Resync
-from sync.cli.arguments import parse
-from sync.cli.documents import checks_json
-from sync.cli.tables import checks_text
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient
 from sync.core.model import Converged, Target, VaultName
 from sync.core.ports import Deadline, Known
@@ -458,36 +455,3 @@ def test_every_check_is_explained() -> None:
     text = (Path(__file__).parents[2] / "docs" / "outcomes.md").read_text()
     for name in CHECKS:
         assert f"\n### {name}\n" in text
-
-
-def test_the_command_means_all_without_a_choice() -> None:
-    """`doctor` alone looks at every known vault; --takeover is none of its options."""
-    assert parse(["doctor"]).request == Resync()
-    assert parse(["doctor", SHOP.text]).request == Resync(vault=SHOP.text)
-    with pytest.raises(SystemExit):
-        parse(["doctor", "--takeover"])
-
-
-def test_the_lines_fit_the_terminal_and_the_commands_are_whole() -> None:
-    """Sentences are folded below themselves, a command stays on its own line."""
-    checks = [
-        *unparsed(["SYNC_PRUNE is wrong: " + "word " * 30]),
-        Check("vault x", "list", Verdict.FAILED, "No.", "az " + "argument " * 20 + "end"),
-    ]
-    lines = checks_text(checks, 60).splitlines()
-    assert all(len(line) <= 60 for line in lines if "$ " not in line)
-    (command,) = (line for line in lines if "$ " in line)
-    assert command.endswith(" end")
-    assert lines[-1] == "5 checks: 2 failed, 3 skipped"
-
-
-def test_json_has_a_field_for_everything() -> None:
-    """Each check is an object of five fields; a remedy that there is not is null."""
-    told = checks_json(unparsed(["SYNC_PRUNE is wrong."]))
-    assert told[0] == {
-        "about": "settings",
-        "check": "parse",
-        "result": "failed",
-        "sentence": "SYNC_PRUNE is wrong.",
-        "remedy": None,
-    }

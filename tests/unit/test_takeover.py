@@ -1,6 +1,5 @@
 """An adoption: what it shows, what it writes, what it refuses, and what the command line asks."""
 
-import io
 import json
 from dataclasses import dataclass, replace
 
@@ -8,14 +7,12 @@ import pytest
 
 from sync.app.takeover import Adoption, Fate, adopt, look
 from sync.app.use_cases import App, Budget
-from sync.cli.arguments import parse
-from sync.cli.commands import run
-from sync.cli.screen import Screen
 from sync.core.errors import Conflict, Permanent, Transient
 from sync.core.model import MANAGED_BY_LABEL, Converged
 from sync.core.ports import Known
 from sync.core.reasons import Reason
 from tests.kit.apps import app_of
+from tests.kit.command_line import say
 from tests.kit.errors import raises
 from tests.kit.world import World
 
@@ -59,13 +56,10 @@ class Handover:
         """Plan."""
         return look(self.app, self.known, BUDGET, takeover=takeover)
 
-    def say(self, *argv: str, typed: str | None = None, tables: bool = True) -> tuple[int, str]:
+    def say(self, *argv: str, typed: str | None = None, width: int | None = 100) -> tuple[int, str]:
         """Run the command line; return its exit code and all it showed."""
-        shown = io.StringIO()
-        answers = None if typed is None else io.StringIO(typed)
-        screen = Screen(shown, shown, 100, tables, progress=False, typed=answers)
-        code = run(self.app, parse(("adopt", self.world.vault.text, *argv)), screen)
-        return code, shown.getvalue()
+        said = say(self.app, "adopt", self.world.vault.text, *argv, typed=typed, width=width)
+        return said.code, said.out + said.err
 
 
 ADOPTED = {"equal": "equal's value", "other": "other's value", "new": "new's value"}
@@ -247,23 +241,23 @@ def test_yes_adopts() -> None:
     assert shown.endswith("4 keys: 3 in step, 1 kept\n")
 
 
-@pytest.mark.parametrize("tables", [True, False])
-def test_without_a_terminal_yes_is_an_option(*, tables: bool) -> None:
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_without_a_terminal_yes_is_an_option(output: str) -> None:
     """Where nobody can be asked the plan is shown, and --yes is needed to write."""
     handover = Handover.prepared()
     before = handover.revision
-    code, shown = handover.say(tables=tables)
+    code, shown = handover.say("-o", output)
     assert code == 1
     assert "confirm it with --yes" in shown
     assert handover.revision == before
-    assert handover.say("--yes", tables=tables)[0] == 0
+    assert handover.say("--yes", "-o", output)[0] == 0
     assert handover.world.data == ADOPTED | {"theirs": "kept"}
 
 
-def test_a_pipe_gets_one_document() -> None:
+def test_json_is_one_document() -> None:
     """The JSON holds the plan and the outcome, names and versions and never values."""
     handover = Handover.prepared()
-    code, shown = handover.say("--yes", tables=False)
+    code, shown = handover.say("--yes", "-o", "json")
     told = json.loads(shown)
     assert code == 0
     assert told["adoption"]["former"]["holder"] == "External Secrets Operator"
@@ -284,12 +278,13 @@ def test_a_refusal_says_how_the_owner_lets_go() -> None:
     assert handover.say("--yes", "--takeover")[0] == 0
 
 
-@pytest.mark.parametrize("argv", [("adopt",), ("adopt", "--all"), ("adopt", "")])
-def test_an_adoption_is_of_one_vault_by_name(
-    argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Nothing else chooses a vault."""
-    with pytest.raises(SystemExit) as stopped:
-        parse(argv)
-    assert stopped.value.code == 1
-    assert "VAULT" in capsys.readouterr().err
+def test_an_app_adopts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an app chosen adopt needs --no-app, which says whose rights are used."""
+    handover = Handover.prepared()
+    monkeypatch.setenv("KEYVAULT_SYNC_APP", "https://app.example.com")
+    before = handover.revision
+    code, shown = handover.say("--yes")
+    assert code == 1
+    assert "--no-app" in shown
+    assert handover.revision == before
+    assert handover.say("--yes", "--no-app")[0] == 0

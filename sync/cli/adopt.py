@@ -1,0 +1,139 @@
+"""The command that takes over a Secret, with the caller's own rights alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from sync.cli.choice import APP, app_of
+from sync.cli.documents import Document, child, is_refusal, items, place, text
+from sync.cli.exits import Exit
+from sync.cli.options import request, vault
+from sync.cli.outcomes import OUTCOMES
+from sync.cli.session import PROGRAM, WRITES, Blocks, Session, View
+from sync.cli.tables import Style, Table, total
+
+if TYPE_CHECKING:
+    from sync.app.takeover import Adoption
+    from sync.app.use_cases import App
+    from sync.cli.own_rights import OwnRights
+    from sync.core.ports import Known
+
+
+@click.command()
+@vault(required=True)
+@click.option("--yes", is_flag=True, help="do not ask")
+@click.option(
+    "--takeover", is_flag=True, help="even if the former owner still exists and may write it back"
+)
+@click.pass_obj
+def adopt(session: Session, /, *, yes: bool, **given: object) -> Exit:
+    """Take over a Secret that its former owner has released.
+
+    Shows what happens to each key of a vault's Secret that External Secrets Operator, Helm or
+    another had, asks, and writes; resync --takeover makes the same write without asking. It
+    removes no key: those that the vault does not have stay as they are. It uses your own rights;
+    with an app chosen it needs --no-app. How to release a Secret: docs/handover.md.
+    """
+    fields = request(given)
+    if app_of(session.given):
+        raise click.UsageError(
+            "An app adopts nothing for you: adopt works with your own Azure login and kubeconfig. "
+            f"Say --no-app if that is meant (--app or {APP} has chosen an app)."
+        )
+    session.parting = WRITES
+    from sync.cli.own_rights import OwnRights  # noqa: PLC0415 - --help does without
+
+    own = session.source
+    assert isinstance(own, OwnRights)  # no app is chosen
+    return _Adopting(session, own, str(fields["vault"]), bool(given["takeover"])).run(yes=yes)
+
+
+class _Adopting:
+    """One adoption, from the look to the write."""
+
+    def __init__(self, session: Session, own: "OwnRights", name: str, takeover: bool) -> None:  # noqa: FBT001
+        self._session, self._own = session, own
+        self._name, self._takeover = name, takeover
+
+    def run(self, *, yes: bool) -> Exit:
+        from sync.app.requests import Resync  # noqa: PLC0415 - --help does without
+        from sync.app.takeover import adopt as write  # noqa: PLC0415 - likewise
+        from sync.app.takeover import look  # noqa: PLC0415 - likewise
+        from sync.cli.own_rights import unlimited  # noqa: PLC0415 - likewise
+        from sync.http_api.convert import outcomes_of  # noqa: PLC0415 - likewise
+
+        held: list[tuple[App, Known, Adoption]] = []
+
+        def looked() -> Document:
+            app = self._own.app()
+            known = app.select(Resync(vault=self._name))
+            found = look(app, known, unlimited(), takeover=self._takeover)
+            held.append((app, known, found))
+            return adoption_json(found)
+
+        shown = self._own.document(looked)
+        session = self._session
+        if is_refusal(shown):
+            return session.show(shown, OUTCOMES)
+        ((app, known, found),) = held
+        if session.tables:
+            session.blocks(_blocks(shown, session.style))
+        code = self._permission(found, yes=yes) if found else Exit.IN_STEP
+        done: Document = {"outcomes": []}
+        if found and code is Exit.IN_STEP:
+            done = self._own.document(lambda: outcomes_of([write(app, known, found, unlimited())]))
+            if is_refusal(done):
+                return session.show(done, OUTCOMES)
+            code = OUTCOMES.code(done)
+            if session.tables:
+                session.screen.answer("\n")
+                session.show(done, OUTCOMES)
+        if not session.tables:
+            whole = {"adoption": shown, "outcomes": done["outcomes"]}
+            session.show(whole, View(lambda _: code, OUTCOMES.blocks, _names, OUTCOMES.complaints))
+        return code
+
+    def _permission(self, found: "Adoption", *, yes: bool) -> Exit:
+        """Return IN_STEP if the adoption may continue."""
+        screen = self._session.screen
+        if yes:
+            return Exit.IN_STEP
+        if screen.typed is None or not self._session.tables:
+            screen.say(f"{PROGRAM}: nothing was written: confirm it with --yes")
+            return Exit.FAILED
+        if screen.confirmed(f"Take over Secret {found.target}?"):
+            return Exit.IN_STEP
+        screen.say("Nothing was written.")
+        return Exit.OUT_OF_STEP
+
+
+def adoption_json(adoption: "Adoption") -> Mapping[str, object]:
+    """Return the Secret's former owner and what happens to each key."""
+    from sync.http_api.convert import target_of  # noqa: PLC0415 - --help does without
+
+    former = adoption.former
+    return {
+        "vault": adoption.target.vault.text,
+        "target": target_of(adoption.target),
+        "former": {"holder": former.holder, "sign": former.sign} if former else None,
+        "keys": [
+            {"key": key, "fate": fate.value, "version": adoption.versions.get(key)}
+            for key, fate in adoption.fates.items()
+        ],
+    }
+
+
+def _blocks(adoption: Document, style: Style) -> Blocks:
+    del style
+    former = child(adoption, "former")
+    had = f"{text(former, 'holder')} ({text(former, 'sign')})" if former else "nobody"
+    yield Table(("VAULT", "SECRET", "HELD BY"), [(text(adoption, "vault"), place(adoption), had)])
+    keys = items(adoption, "keys")
+    rows = [[text(key, name) for name in ("key", "fate", "version")] for key in keys]
+    yield Table(("KEY", "BECOMES", "VERSION"), rows, folds=False)
+    yield total("key", (text(key, "fate") for key in keys))
+
+
+def _names(document: Document) -> Sequence[str]:
+    return [text(key, "key") for key in items(child(document, "adoption"), "keys")]

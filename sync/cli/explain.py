@@ -1,0 +1,76 @@
+"""The command that shows where each secret goes, or why it does not."""
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from sync.cli.documents import Document, items, text, words
+from sync.cli.exits import Exit
+from sync.cli.options import request, secret, vault, watching
+from sync.cli.session import Blocks, Session, View
+from sync.cli.tables import Row, Style, Table, joined, moment, total
+
+
+@click.command()
+@vault(required=True)
+@secret
+@watching
+@click.pass_obj
+def explain(session: Session, /, *, watch: bool, interval: float, **given: object) -> Exit:
+    """Show where each secret of a vault goes, or why it does not.
+
+    For each secret, or only for SECRET, the Secrets it goes to, under which keys and from which
+    version, or why it is not there and when the timer tries next. Reads the vault and the cluster
+    as resync does, and writes nothing. VAULT need not be among the known vaults.
+    """
+    fields = request(given)
+    return session.repeat(
+        lambda: session.ask("explain", fields),
+        View(code, _blocks, _names, _complaints),
+        interval if watch else None,
+    )
+
+
+def code(document: Document) -> Exit:
+    """Return the exit code of an explanation."""
+    states = {text(each, "state") for each in items(document, "secrets")}
+    if "failed" in states:
+        return Exit.FAILED
+    return Exit.OUT_OF_STEP if "waiting" in states else Exit.IN_STEP
+
+
+def _blocks(document: Document, style: Style) -> Blocks:
+    told = items(document, "secrets")
+    headings: Row = ("NAME", "SECRET", "KEYS", "VERSION", "STATE", "WHY")
+    if style.wide:
+        headings = (*headings[:-1], "TYPE", headings[-1])
+    yield Table(headings, [_row(each, style) for each in told])
+    yield total("secret", (text(each, "state") for each in told))
+
+
+def _row(told: Document, style: Style) -> Row:
+    places, keys = ", ".join(words(told, "secrets")), ", ".join(words(told, "keys"))
+    kind = [text(told, "type") or "Opaque"] if style.wide else []
+    name, version, state = (text(told, field) for field in ("name", "version", "state"))
+    return (name, places, keys, version, state, *kind, why(told))
+
+
+def why(told: Document) -> str:
+    """Return why a secret is not in step, and when the timer tries next; empty if it is."""
+    reason, message = text(told, "reason"), text(told, "message")
+    due = moment(text(told, "due"))
+    if not reason and text(told, "state") == "waiting":
+        reason = "it is not written yet" + ("" if due else ": resync writes it")
+    said = f"{reason}: {message}" if message else reason
+    return joined((said, f"the timer tries at {due}" if due else ""))
+
+
+def _names(document: Document) -> Sequence[str]:
+    return [text(each, "name") for each in items(document, "secrets")]
+
+
+def _complaints(document: Document) -> Iterator[str]:
+    for each in items(document, "secrets"):
+        if text(each, "state") == "failed":
+            told = f"{text(each, 'reason')}: {text(each, 'message')}"
+            yield f"{text(document, 'vault')}/{text(each, 'name')}: {told}"
