@@ -31,9 +31,7 @@ def main() -> int:
 
 
 def _quiet(running: Rig) -> bool:
-    running.stack.vaults.clock = lambda: time.time() - _LONG_AGO_SECONDS
-    vault, _ = running.fill(QUIET, _QUIET_KEYS)
-    running.stack.vaults.clock = time.time
+    vault, _ = running.fill(QUIET, _QUIET_KEYS, _LONG_AGO_SECONDS)
     requests = running.stack.cluster.requests
     counted: list[tuple[int, int, int, int]] = []
     for _ in range(_COUNTED):

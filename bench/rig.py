@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -36,12 +37,18 @@ class Rig:
     load: ProcessPoolExecutor
     published: list[dict[str, object]]
 
-    def fill(self, vault: str, count: int) -> tuple[Vault, list[str]]:
-        """Create a vault with `count` secrets and its Secret; also return the secrets' names."""
+    def fill(self, vault: str, count: int, age: float = 0) -> tuple[Vault, list[str]]:
+        """Create a vault with `count` secrets and its Secret; also return the secrets' names.
+
+        The secrets are `age` seconds old when the app first reads them. It reads one again that is
+        of the same second.
+        """
         made = self.stack.vault(vault)
         names = [KEY, *(f"secret-{number:03}" for number in range(1, count))]
+        self.stack.vaults.clock = lambda: time.time() - age
         for name in names:
             made.set_secret(name, f"first of {name}")
+        self.stack.vaults.clock = time.time
         answer = self.host.post("/api/resync", {"vault": vault})
         if answer.status != HTTPStatus.OK:
             raise RuntimeError(f"resync of {vault}: {answer.body}")
