@@ -43,12 +43,12 @@ class Rig:
         The secrets are `age` seconds old when the app first reads them. It reads one again that is
         of the same second.
         """
+        self.stack.vaults.clock = lambda: time.time() - age  # the new vault's from now on
         made = self.stack.vault(vault)
+        self.stack.vaults.clock = time.time
         names = [KEY, *(f"secret-{number:03}" for number in range(1, count))]
-        self.stack.vaults.clock = lambda: time.time() - age
         for name in names:
             made.set_secret(name, f"first of {name}")
-        self.stack.vaults.clock = time.time
         answer = self.host.post("/api/resync", {"vault": vault})
         if answer.status != HTTPStatus.OK:
             raise RuntimeError(f"resync of {vault}: {answer.body}")
