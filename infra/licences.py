@@ -34,6 +34,8 @@ _HEAD = (
     "to it, and each licence to the list in `infra/licences.py`: one that is not there, or that a\n"
     "dependency's metadata do not name, fails. The texts are in the package, in each dependency's\n"
     "`dist-info` folder.\n\n"
+    "Not deployed: the picture `docs/demo.svg` contains some characters of Source Code Pro,\n"
+    "© Adobe, under the SIL Open Font License 1.1. The project itself: [LICENSE](../LICENSE).\n\n"
     "| dependency | version | licence (SPDX) |\n|---|---|---|\n"
 )
 

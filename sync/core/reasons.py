@@ -36,9 +36,9 @@ class Reason(StrEnum):
 
     # fmt: off
     NAMESPACE_MISSING = "NamespaceMissing", Group.TARGET, (
-        "The namespace does not exist. Create it. Only an app with rights in every namespace learns "
-        "this: with a Role in each, as `infra/kubernetes` has it, the Role is missing as well, and "
-        "the reason is [ClusterForbidden](#clusterforbidden).")
+        "The namespace does not exist. Create it. Only an app with rights in every namespace "
+        "learns this: with a Role in each, as `infra/kubernetes` has it, the Role is missing as "
+        "well, and the reason is [ClusterForbidden](#clusterforbidden).")
     NAMESPACE_TERMINATING = "NamespaceTerminating", Group.TARGET, (
         "The namespace is being deleted. Create it again once it is gone.")
     NAMESPACE_INVALID = "NamespaceInvalid", Group.TARGET, (

@@ -22,7 +22,7 @@ from tests.docs.pages import ROOT
 PICTURE = ROOT / "docs" / "demo.svg"
 
 _COLUMNS = 80
-_FIRST_STEPS = 5
+_FIRST_STEPS = 3
 _STEP, _TABLE = "▸ ", "vault  "
 _TYPED = "$ make demo"
 _BLANK = "\xa0"  # what rich draws for a blank
@@ -33,7 +33,8 @@ _THEME = TerminalTheme(
     [(36, 41, 47), (207, 34, 46), (17, 99, 41)],
 )
 _TEMPLATE = """\
-<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" xml:space="preserve" role="img">
+<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" \
+xml:space="preserve" role="img">
 <title>What make demo prints</title>
 <style>
 @font-face {{ font-family: "demo"; src: url("data:font/woff;base64,FONT") format("woff"); \

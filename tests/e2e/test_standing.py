@@ -15,6 +15,10 @@ import pytest
 
 from local.stack import ROOT
 from local.standing.folder import Folder, wait
+from tests.docs.commands import blocks
+
+LOCAL = [block for block in blocks() if block.kind == "sh" and not block.needs]
+FAILING_CURL = 'curl() { command curl --fail-with-body "$@"; }'
 
 BARE = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
 
@@ -77,6 +81,38 @@ def test_what_is_printed_runs(started: tuple[Folder, str]) -> None:
     assert "It has these settings of your environment: SYNC_KEY_STYLE." in printed
     assert folder.exported()["SYNC_KEY_STYLE"] == "env"
     assert stat.S_IMODE(folder.env.stat().st_mode) == 0o600
+
+
+def test_requests_of_the_documents_run(started: tuple[Folder, str]) -> None:
+    """Each curl of docs/api.md gets what it asks for, one after the other."""
+    _, printed = started
+    enter, *typed = re.findall(r"^  (?!\(|make )(.*)$", printed, re.MULTILINE)
+    setting = "\n".join(typed).partition('\'{"value"')[0] + '\'{"value": "hunter2"}\''
+    asked = [block.text for block in LOCAL if block.document == "docs/api.md"]
+    assert len(asked) > 7
+    said = bash("\n".join([FAILING_CURL, enter, setting, *asked]))
+    assert "DB_PASSWORD" in said
+
+
+def test_the_readme_runs(tmp_path: Path) -> None:
+    """What README says of the local stack runs as printed, in order; nothing is left of it."""
+    make = f"""make() {{
+      case $1 in
+        up | down) {sys.executable} -m local "$1" '{tmp_path}' ;;
+        demo | test) ;;  # have tests of their own
+        *) return 1 ;;
+      esac
+    }}"""
+    typed = [block.text for block in LOCAL if block.document == "README.md"]
+    assert "make up" in "".join(typed)
+    script = "\n".join([FAILING_CURL, make, *typed]).replace(".local/env", f"'{tmp_path}/env'")
+    try:
+        said = bash(script)
+    finally:
+        local("down", str(tmp_path))
+    assert '"vaults":' in said
+    assert "settings-parse" in said
+    assert "The stack is stopped" in said
 
 
 def test_the_environment_is_undone(started: tuple[Folder, str]) -> None:
