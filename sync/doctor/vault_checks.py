@@ -137,8 +137,9 @@ class VaultExamination:
         waiting = [each for each in told if each.progress is Progress.WAITING]
         if waiting:
             return subject.warning(name, _waiting(waiting))
-        inside = sum(each.progress is Progress.IN_STEP for each in told)
-        return subject.ok(name, f"{inside} secret(s) are in step, {len(told) - inside} left out.")
+        out = [f"{each.name} ({each.why})" for each in told if each.progress is Progress.OUT]
+        left = f"; left out: {_list(out)}" if out else ""
+        return subject.ok(name, f"{len(told) - len(out)} secret(s) are in step{left}.")
 
     def _unread(self, error: SyncError) -> Check:
         """Return the check if vault or Secret cannot be read, which a check of theirs says."""
