@@ -79,6 +79,7 @@ def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the bin
     """Reconcile every known vault; raises if a later pass may do better."""
     outcomes = _told(lambda: list(bootstrap.app().resync_known()))
     telemetry.log_pass("timer", outcomes)
+    telemetry.log_unannounced(outcomes, time.time())
     _failures.report("timer")
     _raise_redeliverable("timer", outcomes)
 

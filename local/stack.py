@@ -63,10 +63,14 @@ class Stack:
         """Create a vault whose events are published, and that Resource Graph finds."""
         vault = self.vaults.create(name, subscription=subscription, tenant=TENANT)
         self.resource_manager.show_vault(vault.resource_id)
+        self.connect(vault)
+        return vault
+
+    def connect(self, vault: Vault) -> None:
+        """Show the system topic that carries the vault's events to the grid's subscribers."""
         group, _, _ = vault.resource_id.partition("/providers/")
         topic = f"{group}/providers/Microsoft.EventGrid/systemTopics/key-vault-sync-{vault.name}"
         self.resource_manager.put_topic(topic, vault.resource_id, self._event_subscriptions)
-        return vault
 
     def _event_subscriptions(self) -> Sequence[dict[str, object]]:
         """Return whom the grid delivers to, which is the same for every vault."""

@@ -8,7 +8,7 @@ from threading import Lock
 from sync.app.outcomes import key_of
 from sync.app.use_cases import DISCOVERY
 from sync.core.errors import NotOurs, Permanent, SyncError, Unexpected
-from sync.core.model import Converged, Failed, Ignored, Outcome, Target
+from sync.core.model import Action, Converged, Failed, Ignored, Outcome, Target
 from sync.core.reasons import Reason
 from sync.doctor.checks import Check, Verdict
 
@@ -27,6 +27,7 @@ _OPERATORS_CONCERN = frozenset(
 _CAUSES = 100  # of one reason, which are a few dozen: whoever varies names fills no log
 _OF_A_CAUSE = 10  # nor does whoever repeats one, and each of a few is seen
 _REPEATS = 100  # of all causes of one reason
+_LATE_SECONDS = 120.0
 _FORGET_SECONDS = 3600.0
 _REPORT_SECONDS = 300.0
 
@@ -113,6 +114,33 @@ def log_pass(trigger: str, outcomes: list[Outcome]) -> None:
     named = ", ".join(f"{vault} {reason}" for vault, reason in failed[:_NAMED])
     more = f": {named}{_more(failed)}. keyvault-sync explain VAULT tells more." if failed else ""
     _LOG.info("%s: %d vaults, %d of them failed%s", trigger, len(vaults), len(failed), more)
+
+
+def log_unannounced(outcomes: Iterable[Outcome], now: float) -> None:
+    """Warn of each vault whose changes a pass has found minutes after they were made.
+
+    Events bring a change within seconds, so none came. A Secret that is new has no history to tell
+    by. `now` is epoch seconds.
+    """
+    for outcome in outcomes:
+        if not isinstance(outcome, Converged) or len(outcome.changes) == outcome.keys:
+            continue
+        late = [
+            change
+            for change in outcome.changes
+            if change.action in {Action.CREATE, Action.UPDATE}
+            and 0 < change.updated < now - _LATE_SECONDS
+        ]
+        if late:
+            vault = outcome.target.vault
+            _LOG.warning(
+                "timer: vault %s: %d key(s) changed over two minutes ago, and no event brought "
+                "them: "
+                "keyvault-sync doctor %s shows whether its events reach this app.",
+                vault,
+                len(late),
+                vault,
+            )
 
 
 def log_status(trigger: str, failures: list[SyncError | None]) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from local.key_vault.faults import Kind
-from local.key_vault.refusals import forbidden
+from local.key_vault.refusals import firewalled, forbidden
 
 _ACTIONS: dict[Kind, str] = {
     "list": "readMetadata/action",
@@ -21,10 +21,14 @@ _ACTIONS: dict[Kind, str] = {
 
 @dataclass(slots=True)
 class Access:
-    """The kinds of request that one vault refuses to every caller; none at first."""
+    """The kinds of request that one vault refuses to every caller; none at first.
+
+    With the `firewall` up it refuses all, since no caller comes from an address that is let in.
+    """
 
     _resource_id: str
     _denied: frozenset[Kind] = frozenset()
+    firewall: bool = False
 
     def deny(self, *kinds: Kind) -> None:
         """Refuse these kinds of request over HTTP with 403, or all if none is named."""
@@ -36,6 +40,8 @@ class Access:
 
     def check(self, kind: Kind, name: str) -> None:
         """Raise `Refused` if the caller may not."""
+        if self.firewall:
+            raise firewalled()
         if kind in self._denied:
             action = f"Microsoft.KeyVault/vaults/secrets/{_ACTIONS[kind]}"
             raise forbidden(action, f"{self._resource_id}/secrets/{name}".rstrip("/"))

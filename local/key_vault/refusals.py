@@ -52,6 +52,16 @@ def secret_disabled() -> Refused:
     )
 
 
+def firewalled() -> Refused:
+    """403: the caller's address is not let in."""
+    return Refused(
+        403,
+        "Forbidden",
+        "Client address is not authorized and caller is not a trusted service.",
+        "ForbiddenByFirewall",
+    )
+
+
 def name_taken(name: str) -> Refused:
     """409: the name belongs to a soft-deleted secret."""
     return Refused(

@@ -192,7 +192,7 @@ class Change:
     why: str = field(default="", compare=False)
     """Why a key is removed, in a few words for people."""
     updated: int = field(default=0, compare=False)
-    """The vault's `updated` time of that version, in epoch seconds; 0 if unknown."""
+    """The vault's `updated` time of a new or a removed version, in epoch seconds; else 0."""
 
 
 @dataclass(frozen=True, slots=True)

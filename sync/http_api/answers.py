@@ -50,7 +50,7 @@ class Change:
     secret: Annotated[str, Doc("the Secret, if it is not the vault's own")] = ""
     why: Annotated[str, Doc("why the key goes, in a few words for people")] = ""
     updated: Annotated[
-        str | None, Doc("Key Vault's `updated` of the version that goes, ISO 8601")
+        str | None, Doc("Key Vault's `updated` of a new or removed version, ISO 8601")
     ] = None
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sync.core.annotation import Failure, State, encode
-from sync.core.model import STATE_ANNOTATION, Action, Change, Desired, Plan
+from sync.core.model import STATE_ANNOTATION, Action, Change, Desired, Plan, SecretName
 from sync.core.reasons import Reason
 from sync.projection.secret_types import BLANK
 from sync.projection.tags import SecretType
@@ -28,7 +28,7 @@ def diff(observed: ObservedSecret, desired: DesiredSecret, now: float, rules: st
     changes = [
         change
         for key, entry in desired.entries.items()
-        if (change := _change(observed, key, entry))
+        if (change := _change(observed, desired, key, entry))
     ] + [_removal(observed, desired, key) for key in removed | blanked]
     text = encode(
         State(
@@ -89,7 +89,9 @@ def with_failure(observed: ObservedSecret, reason: Reason, now: float) -> Desire
     )
 
 
-def _change(observed: ObservedSecret, key: str, entry: Entry) -> Change | None:
+def _change(
+    observed: ObservedSecret, desired: DesiredSecret, key: str, entry: Entry
+) -> Change | None:
     recorded = key in observed.recorded
     if key not in observed.data:
         action, same = Action.REPAIR if recorded else Action.CREATE, False
@@ -101,7 +103,11 @@ def _change(observed: ObservedSecret, key: str, entry: Entry) -> Change | None:
             return None
         else:
             action = Action.UPDATE
-    return Change(key, action, entry.version, same, source=entry.source)
+    name = SecretName(entry.source)
+    record, before = desired.records.get(name), observed.records.get(name)
+    is_new = record is not None and (before is None or before.version != record.version)
+    updated = record.updated if record is not None and is_new else 0
+    return Change(key, action, entry.version, same, source=entry.source, updated=updated)
 
 
 def _removal(observed: ObservedSecret, desired: DesiredSecret, key: str) -> Change:

@@ -15,7 +15,14 @@ from sync.core.errors import (
 )
 from sync.core.model import Action, Change, Converged, Failed, Hint, Ignored, SecretName
 from sync.core.reasons import Reason
-from sync.telemetry import Failures, log_outcome, log_pass, log_settings_fault, log_status
+from sync.telemetry import (
+    Failures,
+    log_outcome,
+    log_pass,
+    log_settings_fault,
+    log_status,
+    log_unannounced,
+)
 from tests.kit.fakes import Clock, target_of, vault_name
 from tests.kit.world import World
 
@@ -126,6 +133,29 @@ def test_a_pass_is_counted(log: pytest.LogCaptureFixture) -> None:
     """A pass ends with a line that says how many vaults there were and how many failed."""
     log_pass("timer", [Converged(TARGET), Failed("v", Transient(Reason.VAULT_UNAVAILABLE, "x"))])
     assert "2 vaults, 1 of them failed" in log.records[-1].getMessage()
+
+
+def test_a_pass_that_finds_what_no_event_brought_says_so(log: pytest.LogCaptureFixture) -> None:
+    """Minutes after a new version was set its event is overdue, but for a Secret that is new."""
+    change = Change("a", Action.UPDATE, "v2", updated=1000)
+    log_unannounced([Converged(TARGET, (change,), keys=2)], 1100.0)
+    log_unannounced([Converged(TARGET, (change,), keys=1)], 2000.0)
+    log_unannounced([Converged(TARGET, (Change("a", Action.REMOVE, updated=1),), keys=2)], 2000.0)
+    assert log.messages == []
+    log_unannounced([Converged(TARGET, (change,), keys=2)], 2000.0)
+    (told,) = log.messages
+    assert f"keyvault-sync doctor {TARGET.vault}" in told
+
+
+def test_only_a_new_version_has_an_event_of_its_own() -> None:
+    """Of a key that a tag renamed no event tells: its change has no time to be late by."""
+    world = World.in_step("a", "b")
+    world.tag("a", key="K")
+    told = {change.key: change.updated for change in world.sweep().changes}
+    assert told["K"] == 0
+    world.put("b", "new")
+    (change,) = world.sweep().changes
+    assert change.updated == int(world.clock())
 
 
 def test_wrong_settings_are_an_error(log: pytest.LogCaptureFixture) -> None:
