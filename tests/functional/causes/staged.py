@@ -86,7 +86,7 @@ def _no_namespace(place: Place) -> None:
 
 
 def _owned(place: Place) -> None:
-    metadata: "Document" = {"labels": {"app.kubernetes.io/managed-by": "Helm"}}
+    metadata: Document = {"labels": {"app.kubernetes.io/managed-by": "Helm"}}
     data = {"theirs": b"kept"}
     place.stack.cluster.put_secret(place.namespace, place.secret, data, metadata=metadata)
 
@@ -107,7 +107,7 @@ def _disable(place: Place) -> str:
 
 def _rival(place: Place) -> None:
     state = '{"vault":"neu-ds-akv-x-dev-1","written":"2026-01-01T00:00:00+00:00","secrets":{}}'
-    annotations: "Document" = {"keyvault-sync/state": state}
+    annotations: Document = {"keyvault-sync/state": state}
     data = {"theirs": b"kept"}
     place.stack.cluster.put_secret(
         place.namespace, place.secret, data, metadata={"annotations": annotations}
