@@ -138,8 +138,8 @@ class VaultExamination:
         if waiting:
             return subject.warning(name, _waiting(waiting))
         out = [f"{each.name} ({each.why})" for each in told if each.progress is Progress.OUT]
-        left = f"; left out: {_list(out)}" if out else ""
-        return subject.ok(name, f"{len(told) - len(out)} secret(s) are in step{left}.")
+        rest = f"; left out: {_list(out)}" if out else ""
+        return subject.ok(name, f"{len(told) - len(out)} secret(s) are in step{rest}.")
 
     def _unread(self, error: SyncError) -> Check:
         """Return the check if vault or Secret cannot be read, which a check of theirs says."""
