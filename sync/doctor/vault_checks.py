@@ -155,7 +155,7 @@ class VaultExamination:
             return self._unread(error)
         state = ObservedSecret.of(target, actual).state
         if state is None:
-            return subject.warning(name, "Nothing is written yet, so nothing is recorded of it.")
+            return self._unwritten(target, deadline)
         refused: dict[SecretName, SyncError] = {
             secret: Permanent(each.reason, each.reason.meaning)
             for secret, each in state.refused.items()
@@ -168,6 +168,17 @@ class VaultExamination:
             failed = f"{failure} since {since}: the last pass could not read the vault."
             return subject.failed(name, failed, reason=failure)
         return subject.ok(name, f"{len(state.secrets)} secret(s) are in, and none is refused.")
+
+
+    def _unwritten(self, target: Target, deadline: Deadline) -> Check:
+        try:
+            awaited = self.app.reconciler.awaited(target, deadline)
+        except SyncError as error:
+            return self._unread(error)
+        if not awaited:
+            return self._subject.ok("secrets", "It has nothing to write.")
+        unwritten = f"Nothing is written yet: {len(awaited)} secret(s) wait: {_list(awaited)}."
+        return self._subject.warning("secrets", unwritten)
 
 
 def _named(refused: Mapping[SecretName, SyncError]) -> tuple[str, Reason]:
