@@ -169,7 +169,6 @@ class VaultExamination:
             return subject.failed(name, failed, reason=failure)
         return subject.ok(name, f"{len(state.secrets)} secret(s) are in, and none is refused.")
 
-
     def _unwritten(self, target: Target, deadline: Deadline) -> Check:
         try:
             awaited = self.app.reconciler.awaited(target, deadline)
