@@ -14,7 +14,7 @@ FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)"
 	if [ -x "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
 	then echo "$$python"; exit; fi; done
 
-.PHONY: help demo up shell down test faults check lint format docs picture prove mutants fuzz bench soak costs requirements package audit licences clean
+.PHONY: help demo up shell down test faults operate check lint format docs picture prove mutants fuzz bench soak costs requirements package audit licences clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -36,6 +36,9 @@ test: .venv/ready ## Run the tests, in JOBS=2 processes
 
 faults: .venv/ready ## Try every fault of every remote call, and write docs/faults.md
 	@$(BIN)/python -m tests.functional.faults
+
+operate: .venv/ready ## Stage why a secret does not arrive, and write what each view shows into docs/operate.md
+	@$(BIN)/python -m tests.functional.causes
 
 check: lint ## Lint, types, layers, and the tests with a report of their coverage
 	@$(TEST) --cov --cov-report=term

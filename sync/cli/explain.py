@@ -62,6 +62,8 @@ def why(told: Document) -> str:
     if not reason and text(told, "state") == "waiting":
         reason = "it is not written yet" + ("" if due else ": resync writes it")
     said = f"{reason}: {message}" if message else reason
+    if said.endswith("."):
+        return f"{said} The timer tries at {due}." if due else said
     return joined((said, f"the timer tries at {due}" if due else ""))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
-from http.client import HTTPException, HTTPMessage
+from http.client import HTTPException, HTTPMessage, IncompleteRead
 from ipaddress import ip_address
 from typing import IO, override
 from urllib.error import HTTPError, URLError
@@ -26,6 +26,7 @@ from urllib.request import (
     build_opener,
     getproxies,
 )
+from urllib.response import addinfourl
 
 from sync.cli.documents import Document, text
 from sync.cli.foreign_answers import Answer, explained
@@ -126,19 +127,27 @@ def _request(url: str, route: str, fields: Fields, headers: Document) -> Request
 def _sent(request: Request, seconds: float) -> Answer | Document:
     """Return an answer of the app as it is, another one as Answer; `starting` marks a dead port."""
     try:
-        with _opener(request).open(request, timeout=seconds) as response:
-            return _read(request, response.status, response.headers, response)
-    except HTTPError as error:
-        with error:
-            return _read(request, error.code, error.headers, error)
+        with _opened(request, seconds) as response:
+            return _read(request, response.status or 0, response.headers, response)
     except URLError as error:
         return _unreached(request, error.reason)
     except (OSError, HTTPException, ValueError) as error:
         return _unreached(request, error)
 
 
-def _read(request: Request, status: int, headers: Message, body: IO[bytes]) -> Answer | Document:
+def _opened(request: Request, seconds: float) -> addinfourl:
+    try:
+        response: addinfourl = _opener(request).open(request, timeout=seconds)
+    except HTTPError as error:
+        return error  # which is a response
+    return response
+
+
+def _read(request: Request, status: int, headers: Message, body: addinfourl) -> Answer | Document:
     content = body.read(_LONGEST)
+    length = headers.get("Content-Length", "")
+    if length.isdecimal() and len(content) < min(int(length), _LONGEST):
+        raise IncompleteRead(b"")
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):

@@ -137,8 +137,9 @@ class VaultExamination:
         waiting = [each for each in told if each.progress is Progress.WAITING]
         if waiting:
             return subject.warning(name, _waiting(waiting))
-        inside = sum(each.progress is Progress.IN_STEP for each in told)
-        return subject.ok(name, f"{inside} secret(s) are in step, {len(told) - inside} left out.")
+        out = [f"{each.name} ({each.why})" for each in told if each.progress is Progress.OUT]
+        rest = f"; left out: {_list(out)}" if out else ""
+        return subject.ok(name, f"{len(told) - len(out)} secret(s) are in step{rest}.")
 
     def _unread(self, error: SyncError) -> Check:
         """Return the check if vault or Secret cannot be read, which a check of theirs says."""
@@ -154,7 +155,7 @@ class VaultExamination:
             return self._unread(error)
         state = ObservedSecret.of(target, actual).state
         if state is None:
-            return subject.warning(name, "Nothing is written yet, so nothing is recorded of it.")
+            return self._unwritten(target, deadline)
         refused: dict[SecretName, SyncError] = {
             secret: Permanent(each.reason, each.reason.meaning)
             for secret, each in state.refused.items()
@@ -167,6 +168,16 @@ class VaultExamination:
             failed = f"{failure} since {since}: the last pass could not read the vault."
             return subject.failed(name, failed, reason=failure)
         return subject.ok(name, f"{len(state.secrets)} secret(s) are in, and none is refused.")
+
+    def _unwritten(self, target: Target, deadline: Deadline) -> Check:
+        try:
+            awaited = self.app.reconciler.awaited(target, deadline)
+        except SyncError as error:
+            return self._unread(error)
+        if not awaited:
+            return self._subject.ok("secrets", "It has nothing to write.")
+        unwritten = f"Nothing is written yet: {len(awaited)} secret(s) wait: {_list(awaited)}."
+        return self._subject.warning("secrets", unwritten)
 
 
 def _named(refused: Mapping[SecretName, SyncError]) -> tuple[str, Reason]:

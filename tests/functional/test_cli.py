@@ -142,7 +142,8 @@ def test_it_waits_for_a_secret(stack: Stack) -> None:
 
 @pytest.fixture(scope="module")
 def asked(stack: Stack) -> Iterator[Mapping[str, str]]:
-    """Run the app; return the environment of a caller who has its key and no rights."""
+    """Run the app over a vault in step; return the environment of a caller with its key alone."""
+    assert stack.command("resync", VAULT).returncode == 0
     with stack.host(stack.app_environment([VAULT]), timer=False) as host:
         yield {
             "PATH": os.environ["PATH"],

@@ -1,12 +1,17 @@
 """What operators get over HTTP: outcomes and status as names and versions, never values."""
 
 import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
 import pytest
 import urllib3
 
-from tests.functional.world import Place, World, changes, outcome
+from local.kubernetes.faults import Where
+from local.kubernetes.kinds import SECRET
+from tests.functional.gate import closed_gate
+from tests.functional.world import Place, World, changes, outcome, wait_until
 from tests.leaks.dye import value
 
 
@@ -143,7 +148,8 @@ def test_a_dry_run_tells_the_plan_and_writes_nothing(world: World) -> None:
     answer = world.resync(place, dry_run=True)
     assert answer.status == 200
     assert outcome(answer)["outcome"] == "planned"
-    assert outcome(answer)["changes"] == [{"key": "a", "action": "create", "version": made.version}]
+    (change,) = listed(outcome(answer), "changes")
+    assert (change["key"], change["action"], change["version"]) == ("a", "create", made.version)
     assert place.data() is None
     place.vault.set_secret("b", value())
     assert world.resync(place).status == 200
@@ -263,3 +269,82 @@ def test_only_a_vault_that_is_named_is_explained(world: World) -> None:
         (told,) = json.loads(app.get("/api/status").text)["vaults"]
     assert told["vault"] == place.name
     assert "explanation" not in told
+
+
+def test_a_plan_is_a_dry_run(world: World) -> None:
+    """What a resync would write is told in the same words, and nothing is written."""
+    place = world.filled("key", silent=True)
+    answer = world.get(f"/api/plan?vault={place.name}")
+    assert (answer.status, outcome(answer)["outcome"]) == (200, "planned")
+    assert changes(answer) == {"key": "create"}
+    assert answer.text == world.resync(place, dry_run=True).text
+    assert place.data() is None
+    assert world.get("/api/plan").status == 400
+
+
+def test_a_plan_asks_the_api_server(world: World) -> None:
+    """A write that the API server would refuse is refused in a plan as well."""
+    place = world.filled("key", silent=True)
+    place.stack.bind(place.namespace, place.secret, without=["patch"])
+    answer = world.get(f"/api/plan?vault={place.name}")
+    assert (answer.status, outcome(answer)["reason"]) == (422, "ClusterForbidden")
+
+
+def test_an_outcome_lists_each_refused_secret(world: World) -> None:
+    """Two secrets with different faults are both named, and a status remembers them."""
+    place = world.filled("key", silent=True)
+    place.put("wrong", value(), sync="perhaps")
+    place.put("odd", value(), kee="x")
+    answer = world.resync(place)
+    refused = {each["secret"]: each["reason"] for each in listed(outcome(answer), "refused")}
+    assert refused == {"odd": "TagUnknown", "wrong": "TagWrong"}
+    (status,) = listed(world.get(f"/api/status?vault={place.name}").body, "vaults")
+    assert {each["secret"]: each["reason"] for each in listed(status, "refused")} == refused
+    assert world.logged("ERROR", f"{place.name}/odd: TagUnknown")
+
+
+def test_an_explanation_says_when_the_timer_tries(world: World) -> None:
+    """A secret that waits says why, and when its pass is due; one that failed has its reason."""
+    place = world.filled("key", silent=True)
+    place.put("wrong", value(), sync="perhaps")
+    with world.app(place) as app:
+        answer = app.get(f"/api/explain?vault={place.name}")
+    told = {each["name"]: each for each in listed(answer.body, "secrets")}
+    assert (told["key"]["state"], told["wrong"]["reason"]) == ("waiting", "TagWrong")
+    assert str(told["key"]["reason"]).startswith("it is new in the vault")
+    assert str(told["key"]["due"]).endswith(":00+00:00")
+    assert world.get("/api/explain").status == 400
+
+
+def test_one_examination_goes_on_at_a_time(world: World) -> None:
+    """Who asks for a second one is told to ask again; the first ends as ever."""
+    place = world.filled("key", silent=True)
+    ask = f"/api/doctor?vault={place.name}"
+    where = Where("get", SECRET.plural, place.namespace, place.secret)
+    with ThreadPoolExecutor(1) as beside, closed_gate(world.stack.cluster, where) as gate:
+        first = beside.submit(world.get, ask)
+        wait_until(lambda: bool(gate.held))
+        second = world.get(ask)
+        assert (second.status, second.body["reason"]) == (503, "ExaminationRunning")
+    assert first.result().status == 200
+    checks = listed(first.result().body, "checks")
+    assert {check["view"] for check in checks} == {"the app"}
+    assert world.get("/api/version").body == {"version": "0.1.0"}
+
+
+def test_one_name_off_the_pattern_keeps_no_other_vault_out(world: World) -> None:
+    """A wrong name in SYNC_VAULTS fails alone, in each pass and by name."""
+    place = world.filled("key", silent=True)
+    with world.app(place, SYNC_VAULTS=f"{place.name},weu-kv-shop") as app:
+        assert app.timer == 202
+        assert place.data() == place.wanted()
+        assert app.logged("ERROR", "weu-kv-shop", "VaultListedOffPattern")
+        answer = app.post("/api/resync", {"all": True})
+        assert answer.status == 422
+
+
+def listed(node: Mapping[str, object], name: str) -> list[dict[str, object]]:
+    """Return a list of objects."""
+    found = node[name]
+    assert isinstance(found, list)
+    return found

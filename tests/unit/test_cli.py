@@ -735,14 +735,23 @@ def test_what_waits_says_when_the_timer_tries() -> None:
         {"name": "a", "state": "waiting", "due": "2026-01-02T03:10:00+00:00"},
         {"name": "b", "state": "waiting", "reason": "its key is taken"},
         {"name": "c", "state": "waiting"},
+        {
+            "name": "d",
+            "state": "failed",
+            "reason": "VaultThrottled",
+            "message": "Wait.",
+            "due": "2026-01-02T03:10:00+00:00",
+        },
     ]
     said = say(lambda *_: {"vault": SHOP, "secrets": secrets}, "explain", SHOP)
-    assert said.code == 2
-    whys = [line.partition("waiting  ")[2] for line in said.out.splitlines()[1:4]]
+    assert said.code == 1
+    heading, *lines = said.out.splitlines()
+    whys = [line[heading.index("WHY") :] for line in lines[:4]]
     assert whys == [
         "it is not written yet; the timer tries at 2026-01-02 03:10:00Z",
         "its key is taken",
         "it is not written yet: resync writes it",
+        "VaultThrottled: Wait. The timer tries at 2026-01-02 03:10:00Z.",
     ]
 
 

@@ -256,11 +256,38 @@ def test_a_dead_port_is_tried_until_the_deadline(app: FakeApp) -> None:
     assert app.seen == []
 
 
-def test_a_name_that_does_not_resolve(app: FakeApp) -> None:
+def test_a_name_that_does_not_resolve(app: FakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     """DNS has its own message."""
-    said = remote("status", "--app", "https://no-such-host.invalid")
-    assert "HostUnknown" in said.err or "AppNotReached" in said.err  # behind a proxy nothing is
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setenv("NO_PROXY", "app.example.com")
+    monkeypatch.setattr("socket.getaddrinfo", unknown)
+    said = remote("status", "--app", "https://app.example.com")
+    assert said.code == 1
+    assert "HostUnknown: The name app.example.com does not resolve" in said.err
     assert app.seen == []
+
+
+def test_an_app_that_hangs_does_not_outlast_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`wait` ends at its own time, with the last reason, although nothing answered."""
+    monkeypatch.setenv("KEYVAULT_SYNC_KEY", KEY)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        said = remote("wait", VAULT, "--app", url, "--timeout", "0.2")
+    assert said.code == 2
+    assert "AppNotReached" in said.err
+    assert "did not answer in time" in said.err
+
+
+def test_a_cut_connection_is_told(app: FakeApp) -> None:
+    """Half an answer is none."""
+    app.replies["/api/status"] = [(200, {**JSON, "Content-Length": "500"}, b'{"vaults": []}')]
+    said = remote("status")
+    assert said.code == 1
+    assert "AppNotReached" in said.err
+    assert "(IncompleteRead)" in said.err
 
 
 def test_tls_is_checked(

@@ -1,9 +1,12 @@
 """Stages every cause and asks every view; `python -m tests.functional.causes` writes the table."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local.stack import Stack
+from sync.core.reasons import Reason
+from sync.doctor.checks import CHECKS
 from tests.functional.causes.staged import CAUSES, SECRET, Cause
 from tests.functional.causes.views import VIEWS, asked, logged, resynced
 from tests.functional.world import Place, World
@@ -15,6 +18,8 @@ START, END = "<!-- causes: written by make operate -->\n", "<!-- end of causes -
 _BEFORE, _CHANGED = 900.0, -300.0
 """When the vault was filled, and when the secret changed: in seconds before and from now."""
 
+_WORD = re.compile(rf"\b(?:{'|'.join([*(reason.value for reason in Reason), *CHECKS])})\b")
+
 type Row = Mapping[str, str]
 
 
@@ -25,9 +30,14 @@ def run(stack: Stack, world: World) -> Mapping[str, Row]:
 
 def table(rows: Mapping[str, Row]) -> str:
     """Return the table of the page."""
+
+    def linked(cell: str) -> str:
+        return _WORD.sub(lambda word: f"[`{word[0]}`](outcomes.md#{word[0].lower()})", cell)
+
     head = f"| cause | {' | '.join(VIEWS)} |\n|---|{'---|' * len(VIEWS)}\n"
     return head + "".join(
-        f"| {name} | {' | '.join(row[view] for view in VIEWS)} |\n" for name, row in rows.items()
+        f"| {name} | {' | '.join(linked(row[view]) for view in VIEWS)} |\n"
+        for name, row in rows.items()
     )
 
 
@@ -39,12 +49,12 @@ def rewritten(rows: Mapping[str, Row]) -> str:
 
 
 def _row(stack: Stack, world: World, cause: Cause) -> Row:
-    place = _prepared(stack, world, cause)
+    place, since = _prepared(stack, world, cause), log_size(world.host)
     listed = [place] if cause.is_listed else []
     with world.app(*listed, **cause.settings(place)) as app:
         cause.arrange(place)
         place.clock.ahead = _CHANGED
-        since, version = log_size(app.host), cause.change(place)
+        version = cause.change(place)
         if not cause.has_events:
             stack.resource_manager.remove_topic(place.vault.resource_id)
         elif version:

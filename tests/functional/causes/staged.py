@@ -86,7 +86,7 @@ def _no_namespace(place: Place) -> None:
 
 
 def _owned(place: Place) -> None:
-    metadata: "Document" = {"labels": {"app.kubernetes.io/managed-by": "Helm"}}
+    metadata: Document = {"labels": {"app.kubernetes.io/managed-by": "Helm"}}
     data = {"theirs": b"kept"}
     place.stack.cluster.put_secret(place.namespace, place.secret, data, metadata=metadata)
 
@@ -107,7 +107,7 @@ def _disable(place: Place) -> str:
 
 def _rival(place: Place) -> None:
     state = '{"vault":"neu-ds-akv-x-dev-1","written":"2026-01-01T00:00:00+00:00","secrets":{}}'
-    annotations: "Document" = {"keyvault-sync/state": state}
+    annotations: Document = {"keyvault-sync/state": state}
     data = {"theirs": b"kept"}
     place.stack.cluster.put_secret(
         place.namespace, place.secret, data, metadata={"annotations": annotations}
@@ -130,6 +130,7 @@ def _cluster_back(place: Place) -> None:
     place.stack.start_cluster()
 
 
+_WRONG = {"table": "SYNC_PRUNE is wrong", "doctor": "settings-parse"}
 _OVER = {"resync": "converged"}
 _LATE = {**_OVER, **dict.fromkeys(("status", "explain", "table"), "newer version")}
 _UNHEARD = {**_LATE, "log": "no event brought them"}
@@ -164,11 +165,12 @@ CAUSES = (
         "VaultNameOffPattern",
         is_new=True,
         vault="weu-DS-KV-{}-dev-1",
+        but={"log": "VaultListedOffPattern"},
     ),
     Cause("another controller has the Secret", "TargetTaken", _owned, is_new=True),
     Cause("another vault has the Secret", "TargetTaken", _rival, is_new=True),
-    Cause("disabled", "it is disabled", change=_disable),
-    Cause("excluded", "SYNC_EXCLUDE", settings=_set(SYNC_EXCLUDE=SECRET)),
+    Cause("disabled", "it is disabled", change=_disable, but=_OVER),
+    Cause("excluded", "SYNC_EXCLUDE", settings=_set(SYNC_EXCLUDE=SECRET), but=_OVER),
     Cause("wrongly tagged", "TagWrong", change=_tagged(sync="perhaps")),
     Cause("an unknown tag", "TagUnknown", change=_tagged(kee="X")),
     Cause("its key is another secret's", "KeyClash", change=_clash),
@@ -177,9 +179,9 @@ CAUSES = (
         "its tags or the settings changed",
         change=_retag,
         has_events=False,
-        but=_OVER,
+        but={**_OVER, "log": "its keys have other names now", "doctor": "vault-secrets"},
     ),
     Cause("the token or kubeconfig has expired", "ClusterUnauthorized", settings=_expired),
     Cause("the cluster is down", "ClusterUnreachable", _no_cluster, after=_cluster_back),
-    Cause("a wrong setting", "SettingsWrong", settings=_set(SYNC_PRUNE="maybe")),
+    Cause("a wrong setting", "SettingsWrong", settings=_set(SYNC_PRUNE="maybe"), but=_WRONG),
 )

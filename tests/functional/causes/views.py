@@ -42,12 +42,13 @@ def logged(log: str, place: Place) -> str:
     """Return the causes that the log names for the vault, or for the settings."""
     name = place.vault.name.lower()
     found: list[str] = []
-    for line in log.splitlines():
+    for whole in log.splitlines():
+        line = whole.replace(place.vault.name, name)
         if name in line and _UNANNOUNCED in line:
             found.append(f"“{_UNANNOUNCED}”")
         elif name in line and (" WARNING " in line or " ERROR " in line):
             found += _REASONS.findall(line)[:1]
-        elif name in line and (gone := re.search(rf"remove {SECRET} \w+ \((.*?)\)", line)):
+        elif name in line and (gone := re.search(rf"remove {SECRET} \w+ \((.*)\)", line)):
             found.append(f"removed: {gone[1]}")
         elif "settings are wrong" in line:
             found.append("SettingsWrong")
@@ -97,11 +98,15 @@ def _due(told: Node) -> str:
 def _doctor(answer: Node) -> str:
     if "checks" not in answer:
         return _words([str(answer["reason"])])
-    bad = [each for each in _list(answer, "checks") if each["result"] in {"failed", "warning"}]
+    checks = _list(answer, "checks")
+    left_out = next(
+        (str(each["sentence"]) for each in checks if "left out: " in str(each["sentence"])), ""
+    )
+    bad = [each for each in checks if each["result"] in {"failed", "warning"}]
     return _words(
         f"{each['id']} {_words(_REASONS.findall(str(each['sentence']))[:1])}".strip()
         for each in bad
-    )
+    ) or left_out.partition("; ")[2].rstrip(".")
 
 
 def _table(app: World, name: str) -> str:
@@ -122,13 +127,15 @@ def _table(app: World, name: str) -> str:
     named = _REASONS.findall(shown + done.stderr)
     if named:
         return _words(named)
-    *_, why = re.split(r"  +", shown) if shown else [done.stderr.strip()]
-    return why.partition("; due")[0].strip()
+    if not shown:
+        return done.stderr.strip().splitlines()[-1].partition(": ")[2]
+    *_, why = re.split(r"  +", shown)
+    return re.sub(r"; the timer tries at \S+ \S+$", ", with the time that it is due", why)
 
 
 def _list(node: object, name: str) -> Sequence[Node]:
     assert isinstance(node, Mapping), json.dumps(node)
-    listed = node[name]
+    listed = node.get(name, [])
     assert isinstance(listed, list)
     return listed
 
