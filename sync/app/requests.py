@@ -96,11 +96,14 @@ def _resync(fields: Mapping[str, object]) -> Resync:
 
 
 def parse_status(query: Mapping[str, str]) -> Resync:
-    """Parse the query of a status: all vaults, one vault, or one of its secrets; raises Malformed.
+    """Parse the query of a status; raises Malformed.
 
-    An empty parameter counts as absent: the Functions host does not pass it on.
+    It means all vaults, a project's stage, one vault, or one secret of it. An empty parameter is
+    absent: the Functions host does not pass it on.
     """
     vault, secret = query.get("vault") or None, query.get("secret") or None
+    if vault is None and secret is None:
+        return parse_doctor(query)
     if secret is not None and vault is None:
         raise Malformed(
             Reason.REQUEST_MALFORMED, "secret is one of a vault: name the vault as well."

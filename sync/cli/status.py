@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from sync.cli.choice import app_of
 from sync.cli.documents import Document, child, items, number, place, text, words
 from sync.cli.exits import Exit
 from sync.cli.options import request, vaults, watching
@@ -25,8 +24,6 @@ def status(session: Session, /, *, watch: bool, interval: float, **given: object
     newer in a vault use plan. With VAULT it also shows each key. The default is --all.
     """
     fields = request(given, every=True)
-    if "project" in fields and app_of(session.given):
-        raise click.UsageError("An app tells the status of one VAULT or of all, not of a project.")
     asked = {name: value for name, value in fields.items() if name != "all"}
     return session.repeat(
         lambda: session.ask("status", asked),

@@ -130,8 +130,9 @@ def _status(refused: Schema) -> Schema:
         "operationId": "status",
         "summary": "Show what the Secrets of each vault hold, and for a named vault also why",
         "parameters": [
-            _vault("a vault's name; without it, every known vault"),
+            _vault("a vault's name, or `project` with `stage`; without a choice, all"),
             _one_secret("explain this secret alone; needs `vault`"),
+            *_STAGE,
         ],
         "responses": {
             "200": _answer("every Secret could be read", answers.Statuses, examples.STATUS),
@@ -139,7 +140,7 @@ def _status(refused: Schema) -> Schema:
                 "`secret` is no secret's name, or `vault` is missing", _refusal(MALFORMED)
             ),
             "401": refused,
-            "404": _body("no such vault", _refusal(NOT_OURS), examples.NOT_OURS),
+            "404": _body("no such vault", _refusal((*NONE_KNOWN, *NOT_OURS)), examples.NOT_OURS),
             "422": _answer("a Secret cannot be read", answers.Statuses),
             "500": _broken(answers.Statuses),
             "503": {

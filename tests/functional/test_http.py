@@ -348,3 +348,14 @@ def listed(node: Mapping[str, object], name: str) -> list[dict[str, object]]:
     found = node[name]
     assert isinstance(found, list)
     return found
+
+
+def test_a_status_by_project_is_of_its_stage_alone(world: World) -> None:
+    """A project's stage is chosen as for a resync; a half of the choice is refused."""
+    place = world.filled("key", silent=True)
+    project, _, stage = place.namespace.partition("-")
+    with world.app(place) as app:
+        answer = app.get(f"/api/status?project={project}&stage={stage}")
+        assert [each["vault"] for each in listed(answer.body, "vaults")] == [place.name.lower()]
+        assert app.get(f"/api/status?project={project}").status == 400
+        assert app.get(f"/api/status?project={project}&stage=none").status == 404

@@ -377,12 +377,6 @@ def test_without_a_key_or_a_scope_nothing_is_asked(
     assert "two" not in said.err
 
 
-def test_a_project_s_status_is_not_asked_of_an_app(app: FakeApp) -> None:
-    """The route has no such question, and what it would answer is more than that."""
-    said = remote("status", "--project", "p", "--stage", "s")
-    assert (said.code, app.seen) == (1, [])
-
-
 @pytest.mark.parametrize(("theirs", "warned"), [("0.0.1", True), ("", False)])
 def test_a_skew_of_versions_is_a_warning(app: FakeApp, theirs: str, *, warned: bool) -> None:
     """`version` shows both, and warns on stderr if they differ."""
