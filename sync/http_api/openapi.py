@@ -114,13 +114,7 @@ def _resync(refused: Schema) -> Schema:
             },
             "400": _body("the body is malformed", _refusal(MALFORMED), examples.MALFORMED),
             "401": refused,
-            "404": _body("no such vault", _refusal((*NONE_KNOWN, *NOT_OURS)), examples.NOT_OURS),
-            "422": _answer("somebody has to act", answers.Outcomes, examples.FAILED),
-            "500": _broken(answers.Outcomes),
-            "503": {
-                **_answer("trying again may help", answers.Outcomes, examples.PASSING),
-                "headers": _RETRY_AFTER,
-            },
+            **_not_converged(),
         },
     }
 
@@ -174,13 +168,7 @@ def _plan(refused: Schema) -> Schema:
             "200": _answer("what would be written", answers.Outcomes, examples.PLANNED),
             "400": _body("the query is malformed", _refusal(MALFORMED)),
             "401": refused,
-            "404": _body("no such vault", _refusal((*NONE_KNOWN, *NOT_OURS)), examples.NOT_OURS),
-            "422": _answer("somebody has to act", answers.Outcomes, examples.FAILED),
-            "500": _broken(answers.Outcomes),
-            "503": {
-                **_answer("trying again may help", answers.Outcomes, examples.PASSING),
-                "headers": _RETRY_AFTER,
-            },
+            **_not_converged(),
         },
     }
 
@@ -291,6 +279,19 @@ def _description(refused: Schema) -> Schema:
             "200": _body("this document", {"type": "object", "required": ["openapi", "paths"]}),
             "401": refused,
             "500": _body("a bug", _refusal((Reason.BUG,))),
+        },
+    }
+
+
+def _not_converged() -> Schema:
+    """Describe the answers of a resync or a plan of which some vault has not converged."""
+    return {
+        "404": _body("no such vault", _refusal((*NONE_KNOWN, *NOT_OURS)), examples.NOT_OURS),
+        "422": _answer("somebody has to act", answers.Outcomes, examples.FAILED),
+        "500": _broken(answers.Outcomes),
+        "503": {
+            **_answer("trying again may help", answers.Outcomes, examples.PASSING),
+            "headers": _RETRY_AFTER,
         },
     }
 
