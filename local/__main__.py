@@ -1,5 +1,6 @@
 """`python -m local demo | up | shell | down`: what `make` runs. FOLDER is `.local` by default."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,8 @@ def main(words: list[str]) -> int:
     if len(words) not in {1, 2} or words[0] not in _COMMANDS:
         print(_USAGE, file=sys.stderr)
         return 1
+    # A shell that starts this in the background has it ignored; who sends it means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return _run(*words)
     except KeyboardInterrupt:

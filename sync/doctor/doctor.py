@@ -82,7 +82,7 @@ class _Examination:
         readings = list(self._ask(exams, lambda exam, end: exam.read(login, end)))
         events = self._events(exams)
         led = [(e, target) for e, (_, target) in zip(exams, places, strict=True) if target]
-        told = self._ask(led, lambda each, end: self._refused(*each, end))
+        told = self._ask(led, lambda each, end: self._refused(*each, login, end))
         secrets = {exam.vault: check for (exam, _), check in zip(led, told, strict=True)}
         wanted: dict[Target, _Types] = {}
         for exam, (place, target), read in zip(exams, places, readings, strict=True):
@@ -114,7 +114,11 @@ class _Examination:
             for exam, check in zip(exams, told, strict=True)
         }
 
-    def _refused(self, exam: VaultExamination, target: Target, end: Deadline) -> Check:
+    def _refused(
+        self, exam: VaultExamination, target: Target, login: Check, end: Deadline
+    ) -> Check:
+        if not login.well:
+            return Subject(f"vault {exam.vault}").unchecked("secrets", "the log-in gets no token.")
         thoroughly = self.request.vault is not None or self.request.project is not None
         return exam.secrets(target, end, thoroughly=thoroughly)
 

@@ -43,8 +43,7 @@ def test_a_status_says_why(done: Run, call: Call) -> None:
     """A status tells the reason that a resync has, and is 200 where the Secret can be read."""
     for case in cases(done, call):
         if told := case.seen.get(Trigger.STATUS):
-            absent = case.fault == "404" and case.call.name.startswith("read of")
-            assert told.reason == ("" if absent else case.seen[Trigger.RESYNC].reason), case
+            assert told.reason == case.seen[Trigger.RESYNC].reason, case
 
 
 @pytest.mark.parametrize("call", _CALLS, ids=lambda call: call.name)

@@ -201,7 +201,7 @@ def test_a_refused_log_in_skips_every_vault() -> None:
     checks = clinic.examine()
     assert of_verdict(checks, Verdict.FAILED) == [("settings", "log-in")]
     skipped = of_verdict(checks, Verdict.SKIPPED)
-    assert skipped == [(f"vault {SHOP}", n) for n in ("list", "read")]
+    assert skipped == [(f"vault {SHOP}", n) for n in ("list", "read", "secrets")]
     assert only(checks, "settings", "log-in").remedy.startswith("az login")
     assert not clinic.wire.count("list")
 

@@ -163,7 +163,8 @@ def test_each_waiter_gets_its_own_outcome() -> None:
     _, good, bad, whole = results(futures)
     target = work(1).target
     assert good == Converged(target, (change,), 2)
-    assert bad == whole == Failed(target.vault.text, lost, target, (change,))
+    refused = {SecretName("Bad"): lost}
+    assert bad == whole == Failed(target.vault.text, lost, target, (change,), refused)
 
 
 @pytest.mark.parametrize(

@@ -61,10 +61,9 @@ class Case:
 
     def left(self) -> str:
         """Return what the Secrets are like by now, compared with before."""
-        now = self.cell.documents()
-        if now == self.before:
-            return "as before"
-        held = {name: data(document) for name, document in now.items()}
+        held = {name: data(document) for name, document in self.cell.documents().items()}
+        if held == {name: data(document) for name, document in self.before.items()}:
+            return "as before"  # but for a note of the failure
         return "in step" if held == self.cell.in_step() else "in part"
 
     def harm(self) -> Iterator[str]:
