@@ -33,10 +33,9 @@ WRITE_RESERVE_SECONDS = 3
 MAX_TURNS = 6
 """The maximum number of turns in one reconcile to add, remove and drop what was emptied."""
 
-OF_THE_VAULT = frozenset(
-    reason for reason in Reason if reason.value.startswith(("Vault", "Credential"))
-)
-"""Reasons why a vault as a whole cannot be read."""
+OF_THE_VAULT = frozenset(reason for reason in Reason if reason.value.startswith("Vault"))
+"""Reasons why a vault as a whole cannot be read. Without a token nothing more is asked: the cluster
+may need one of the same endpoint."""
 
 _VISITS = 3  # how often a listing may lead to Secrets that were not read before it
 
