@@ -122,7 +122,8 @@ class Reconciler:
             looked_up = reader.look_up(vault, hints, reserved, fetchers)
             if not isinstance(looked_up, NeedsListing):
                 turn = self._composed(request, vault, looked_up)
-                if not turn.desired.moving and not turn.desired.clashing:
+                desired = turn.desired
+                if not (desired.moving or desired.clashing or turn.takes_unrecorded):
                     return turn  # otherwise only a listing can decide
         wanted: AbstractSet[str] = written | vault.index.keys()
         for _ in range(_VISITS):

@@ -37,6 +37,19 @@ class Turn:
         secret = observed.target.secret
         return frozenset({*observed.records, *self.desired.secrets[secret].records})
 
+    @property
+    def takes_unrecorded(self) -> bool:
+        """Whether a fetched secret would take a key of ours that no record claims.
+
+        It may be another secret's last good value, and only a listing shows whose.
+        """
+        return any(
+            not (observed.ours - observed.recorded.keys()).isdisjoint(fetched.values)
+            for secret, observed in self.vault.secrets.items()
+            for fetched in self.survey.fetched.values()
+            if secret in fetched.placement.secrets
+        )
+
     def warnings(self) -> tuple[str, ...]:
         """Return oddities that are not failures."""
         odd_keys = [

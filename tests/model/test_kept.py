@@ -165,6 +165,17 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Run(0),
         Set(0, "a"),
     ),
+    # The state was lost, and two secrets asked for one key: an event of the one was written over
+    # the other's last good value, which no record claimed any more.
+    "clash-without-state": (
+        Set(0, "a"),
+        Set(0, "b"),
+        Run(0),
+        Mark(0, "", "state"),
+        Set(0, "a", tags=(("k8s-key", "b"),)),
+        Run(0),
+        Run(0, event=-1),
+    ),
     # The server ignores the resourceVersion of a Secret that is gone: a plan for what was there
     # made it anew.
     "deleted-between-read-and-write": (
