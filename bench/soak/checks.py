@@ -43,7 +43,7 @@ REFUSALS = (
 """The reasons for which the app refuses the load's refused events."""
 
 _POOL = 16  # connections that the app keeps to a vault or a cluster
-_LINES = 200  # per reason and hour, see docs/outcomes.md: a hundred causes, and a hundred repeats
+_LINES = 100  # per reason and hour, see docs/outcomes.md: a hundred, if few causes repeat
 _WINDOWS = 5  # in each half
 _LEAST = 4 * _WINDOWS
 _NAMED = 5
