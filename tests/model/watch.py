@@ -243,7 +243,7 @@ class Watch:
                 continue
             if self._is_unknowable(write, name) or self._was_respelled(write, name):
                 continue
-            if self._was_deleted_meanwhile(write):
+            if self._was_deleted_meanwhile(write, name):
                 continue
             world = self._world
             held = (
@@ -254,19 +254,24 @@ class Watch:
             if not any(made.name == name for data in held for made in self._made(data)):
                 yield "moved", f"{name} leaves {write.secret} and is nowhere else"
 
-    def _was_deleted_meanwhile(self, write: Write) -> bool:
-        """Tell whether somebody deleted another Secret of the vault since the instance read it.
+    def _was_deleted_meanwhile(self, write: Write, name: str) -> bool:
+        """Tell whether somebody deleted the Secret that a key has moved to since it was read.
 
-        A write has a precondition on its own Secret only: nothing tells that the place which a key
-        has moved to is gone by now, and the key with it.
+        A write has a precondition on its own Secret only: nothing tells that the key's new place is
+        gone by now, and the key with it.
         """
         folder, _, _ = write.path.rpartition("/")
+        places = {
+            secret
+            for each in self._wishes(write, name)
+            if isinstance(each, Wants)
+            for secret, _ in each.places
+        }
         return any(
             (seen := write.actor.seen.get(f"{folder}/{secret}")) is not None
             and seen.version is not None
             and self._world.secret(write.kept.namespace, secret) is None
-            for secret in write.kept.secrets()
-            if secret != write.secret
+            for secret in places - {write.secret}
         )
 
     def _was_respelled(self, write: Write, name: str) -> bool:

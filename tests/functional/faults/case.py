@@ -1,18 +1,20 @@
 """One case of the table: a call, a fault and a trigger, what the app said, and what is left."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from local.faults import Healing
 from local.host_process import Answer
-from local.kubernetes.documents import Document
+from local.kubernetes.documents import Document, child, texts
 from tests.functional.faults.calls import Call
 from tests.functional.faults.cell import THEIRS, Cell, Trigger
 from tests.functional.faults.vocabulary import LASTS_LONG
 from tests.kit.site import data
 
 _LINE = r" (?P<level>[A-Z]+) \[[^]]*\] keyvault-sync: {trigger}: {vault}: (?P<reason>\w+): "
+STATE = "keyvault-sync/state"
 _ENDED = {"ERROR": "permanent", "WARNING": "transient"}
 
 
@@ -61,9 +63,10 @@ class Case:
 
     def left(self) -> str:
         """Return what the Secrets are like by now, compared with before."""
-        held = {name: data(document) for name, document in self.cell.documents().items()}
-        if held == {name: data(document) for name, document in self.before.items()}:
-            return "as before"  # but for a note of the failure
+        now = self.cell.documents()
+        if _but_failures(now) == _but_failures(self.before):
+            return "as before"
+        held = {name: data(document) for name, document in now.items()}
         return "in step" if held == self.cell.in_step() else "in part"
 
     def harm(self) -> Iterator[str]:
@@ -80,6 +83,19 @@ class Case:
                     yield f"{name} has another value of {key}"
             if lost := (was.keys() & shall.keys()) - has.keys():
                 yield f"{name} lost {sorted(lost)}"
+
+
+def _but_failures(documents: Mapping[str, Document]) -> Mapping[str, object]:
+    """Return all that a write could change, but for the note that the vault could not be read."""
+    return {name: _but_failure(document) for name, document in documents.items()}
+
+
+def _but_failure(document: Document) -> object:
+    metadata = child(document, "metadata")
+    annotations = texts(metadata, "annotations")
+    state = json.loads(annotations.pop(STATE, "{}"))
+    state.pop("failure", None)
+    return data(document), texts(metadata, "labels"), annotations, state, document.get("type")
 
 
 def by_log(log: str, trigger: Trigger, vault: str) -> tuple[str, str]:
