@@ -101,7 +101,7 @@ def log_pass(trigger: str, outcomes: list[Outcome]) -> None:
         log_outcome(trigger, outcome)
         match outcome:
             case Converged(target, warnings=(_, *_) as warnings):
-                told = " ".join(warnings[:_NAMED])
+                told = " ".join(f"{each.reason}: {each.message}" for each in warnings[:_NAMED])
                 _LOG.warning("%s: vault %s: %s%s", trigger, target.vault, told, _more(warnings))
     vaults = [
         each for each in outcomes if not (isinstance(each, Failed) and each.vault == DISCOVERY)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from sync.app.use_cases import REQUEST, App, Budget
 from sync.core.annotation import Record
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import SECRET_TYPE, Failed, Plan, SecretName, Target
+from sync.core.model import SECRET_TYPE, Failed, Notice, Plan, SecretName, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.projection.placement import Excluded, Placement
@@ -32,7 +32,8 @@ class Explained:
     `secrets` and `keys` are where it belongs, or where it still is; `keys` is None if they depend
     on a value that was never read. `version` is the version that the keys come from, None if none
     is written. `type` is None for an Opaque Secret. `why` says why it is not in step, as an error
-    if it failed. `due` is when the timer tries next, in epoch seconds.
+    if it failed. `warnings` should be known all the same. `due` is when the timer tries next, in
+    epoch seconds.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Explained:
     type: str | None = None
     version: str | None = None
     why: str | SyncError | None = None
+    warnings: tuple[Notice, ...] = ()
     due: float | None = None
 
 
@@ -96,6 +98,7 @@ class _Explanation:
         self._due = due
         self._recorded = turn.vault.records
         self._verdicts = turn.survey.verdicts
+        self._warnings = turn.warnings()
         self._changing = set(turn.desired.waiting)
         self._failed: Mapping[SecretName, SyncError] = turn.desired.refused
         refused, *_ = [self._plan(observed) for observed in turn.in_order()]
@@ -117,6 +120,7 @@ class _Explanation:
             type=self._type(placement, secrets),
             version=(record.version or None) if record else None,
             why=why,
+            warnings=tuple(each for each in self._warnings if each.source == name),
             due=None if progress in {Progress.IN_STEP, Progress.OUT} else self._due,
         )
 

@@ -217,7 +217,7 @@ def _outcome(work: ReconcileRequest, done: ReconcileResult | SyncError) -> Outco
     refused = {name: error for name, error in done.refused.items() if work.whole or name in mine}
     if refused:
         written = () if work.dry_run else done.changes
-        return Failed(vault, first_cause(refused), work.target, written, refused)
+        return Failed(vault, first_cause(refused), work.target, written, refused, done.warnings)
     return Converged(
         work.target, done.changes, done.keys, done.expired, work.dry_run, done.warnings
     )

@@ -62,6 +62,8 @@ def why(told: Document) -> str:
     if not reason and text(told, "state") == "waiting":
         reason = "it is not written yet" + ("" if due else ": resync writes it")
     said = f"{reason}: {message}" if message else reason
+    warned = " ".join(f"{text(w, 'reason')}: {text(w, 'message')}" for w in items(told, "warnings"))
+    said = joined((said, warned)) if warned else said
     if said.endswith("."):
         return f"{said} The timer tries at {due}." if due else said
     return joined((said, f"the timer tries at {due}" if due else ""))

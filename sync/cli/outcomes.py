@@ -48,15 +48,16 @@ def to_see_to(outcome: Document) -> Iterator[Row]:
     said = {text(each, "message") for each in refused}
     if (message := text(outcome, "message")) and message not in said:
         yield (vault, NONE, text(outcome, "reason"), message)
-    for warning in words(outcome, "warnings"):
-        yield (vault, NONE, "warning", warning)
+    for warning in items(outcome, "warnings"):
+        reason, message = text(warning, "reason"), text(warning, "message")
+        yield (vault, text(warning, "secret") or NONE, f"warning {reason}", message)
 
 
 def _complaints(document: Document) -> Iterator[str]:
     for outcome in items(document, "outcomes"):
         for vault, name, reason, why in to_see_to(outcome):
             subject = vault if name == NONE else f"{vault}/{name}"
-            yield f"{subject}: {why}" if reason == "warning" else f"{subject}: {reason}: {why}"
+            yield f"{subject}: {reason}: {why}"
 
 
 def _names(document: Document) -> Sequence[str]:
@@ -74,7 +75,7 @@ def _verdict(outcome: Document) -> str:
 def _row(outcome: Document, style: Style) -> Row:
     acts = Counter(text(change, "action") for change in items(outcome, "changes"))
     refused = items(outcome, "refused")
-    warnings = len(words(outcome, "warnings"))
+    warnings = len(items(outcome, "warnings"))
     notes = [
         text(outcome, "reason"),
         counted(len(refused), "refused secret") if refused else "",

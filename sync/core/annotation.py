@@ -4,7 +4,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sync.core.model import SecretName, moment, secret_name
@@ -18,6 +18,7 @@ POSTPONED_SECONDS = 3600
 """How long the app waits before it retries a value that was too much work for one pass."""
 
 MAX_REFUSED_BYTES = 32 * 1024
+MAX_WARNED_BYTES = 16 * 1024
 _MAX_BYTES = 240 * 1024  # Kubernetes allows 256 KiB for all annotations of an object
 _YEAR_2500 = 16_725_225_600
 _SHORT = 8
@@ -41,7 +42,8 @@ class Record:
     `settled` is false if the secret was read within seconds of `updated`: that time has whole
     seconds, so the secret may have changed again unnoticed, and the next pass reads it again.
     `keys` are the data keys that it became. `fingerprint` identifies the rules and tags that made
-    them; it is empty for a single key with the secret's own name.
+    them; it is empty for a single key with the secret's own name. `warnings` are what was odd about
+    the value.
     """
 
     version: str
@@ -49,6 +51,7 @@ class Record:
     settled: bool
     keys: tuple[str, ...]
     fingerprint: str = ""
+    warnings: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ def encode(state: State) -> str:
     A record is `[version, updated]`, and `[version, updated, 0]` until it is settled. One with a
     fingerprint is `[version, updated, 0 or 1, fingerprint, key, …]`. Refusals are grouped by reason
     and time, each as `version.updated` with `updated` in hexadecimal, and a `t` if tagged. Refusals
-    beyond 32 KiB, or without room, are left out and counted.
+    beyond 32 KiB, or without room, are left out and counted. Warnings are grouped by reason, and
+    left out beyond 16 KiB or without room.
     """
     fields: Mapping[str, object] = {
         "v": FORMAT,
@@ -127,6 +131,9 @@ def encode(state: State) -> str:
     unnamed += state.unnamed
     more: dict[str, object] = {"refused": told} if told else {}
     more |= {"unnamed": unnamed} if unnamed else {}
+    room = min(MAX_WARNED_BYTES, _MAX_BYTES - len(text) - len(_json(more)))
+    if warned := _warned(state.secrets, room):
+        more["warnings"] = warned
     if state.failure is not None:
         more["failure"] = [state.failure.reason.value, state.failure.since]
     return f"{text[:-1]},{_json(more)[1:]}" if more else text
@@ -143,10 +150,13 @@ def decode(text: str) -> State | None:
             vault=vault,
             written=_epoch(int(datetime.fromisoformat(fields["written"]).timestamp())),
             rules=_matching(_DIGEST, fields.get("rules", "")),
-            secrets={
-                secret_name(name): _record(name, *record)
-                for name, record in fields["secrets"].items()
-            },
+            secrets=_with_warnings(
+                {
+                    secret_name(name): _record(name, *record)
+                    for name, record in fields["secrets"].items()
+                },
+                fields.get("warnings", {}),
+            ),
             overruled=tuple(_matching(_UID, uid) for uid in fields.get("overruled", ())),
             others={
                 _matching(SECRET_NAME, secret): tuple(map(secret_name, names))
@@ -187,6 +197,33 @@ def _grouped(refused: Mapping[SecretName, Refusal], room: int) -> tuple[list[obj
         else:
             groups[group][str(name)] = what
     return [[*group, names] for group, names in sorted(groups.items())], unnamed
+
+
+def _warned(records: Mapping[SecretName, Record], room: int) -> Mapping[str, Sequence[str]]:
+    """Return the names of the vault secrets by each warning, as many as fit."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for name, record in sorted(records.items()):
+        for reason in record.warnings:
+            room -= len(name) + 3 + (0 if reason in groups else len(reason) + 6)
+            if room >= 0:
+                groups[reason].append(str(name))
+    return dict(sorted(groups.items()))
+
+
+def _with_warnings(
+    records: Mapping[SecretName, Record], warned: Mapping[object, Sequence[object]]
+) -> Mapping[SecretName, Record]:
+    """Add the warnings to their records, without those that only a later release knows."""
+    found: defaultdict[SecretName, list[Reason]] = defaultdict(list)
+    for word, names in warned.items():
+        reason = _REASONS.get(_matching(_REASON, word))
+        if reason is not None:
+            for name in names:
+                found[secret_name(name)].append(reason)
+    return {
+        name: replace(record, warnings=tuple(found[name])) if name in found else record
+        for name, record in records.items()
+    }
 
 
 def _record(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from enum import Enum, StrEnum
 
 from sync.core.errors import SyncError
+from sync.core.reasons import Reason
 
 FIELD_MANAGER = "keyvault-sync"
 STATE_ANNOTATION = "keyvault-sync/state"
@@ -211,6 +212,18 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What should be known of a vault secret that is written all the same.
+
+    `reason` is of the group of warnings. `source` is the vault secret, empty for a whole Secret.
+    """
+
+    reason: Reason
+    message: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Converged:
     """The Secret matches the vault; `changes` were needed (in a dry run, would be needed)."""
 
@@ -219,7 +232,7 @@ class Converged:
     keys: int = 0
     expired: tuple[str, ...] = ()
     dry_run: bool = False
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +248,7 @@ class Failed:
     target: Target | None = None
     changes: tuple[Change, ...] = ()
     refused: Mapping[SecretName, SyncError] = field(default_factory=dict, hash=False)
+    warnings: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

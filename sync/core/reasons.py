@@ -9,6 +9,7 @@ class Group(StrEnum):
 
     TARGET = "Permanent: a vault or its Secret"
     VAULT_SECRET = "Permanent: one vault secret"
+    WARNING = "Warning"
     TRANSIENT = "Transient"
     ADOPTION = "Adoption"
     MALFORMED = "Malformed"
@@ -207,6 +208,13 @@ class Reason(StrEnum):
     CERTIFICATE_POSTPONED = "CertificatePostponed", Group.VAULT_SECRET, (
         "The vault's bundles ask for more rounds of key derivation than one pass does. This one is "
         "tried again within the hour. `openssl pkcs12 -export -iter 2048` makes it cheaper.")
+    SETTINGS_DIFFER = "SettingsDiffer", Group.WARNING, (
+        "The Secret was last written with other settings than this app's. After a change of the "
+        "settings that ends with the next pass. If it comes back, two apps write the Secret: give "
+        "each its own vaults.")
+    KEY_NOT_ENVIRONMENT_NAME = "KeyNotEnvironmentName", Group.WARNING, (
+        "`SYNC_KEY_STYLE` is `env`, and a key is no name of an environment variable: a pod that "
+        "takes the whole Secret as its environment does not get it. Name another by `k8s-key`.")
     CONFLICT = "Conflict", Group.TRANSIENT, "Somebody else changed the Secret in each of six turns."
     SECRETS_MOVED = "SecretsMoved", Group.TRANSIENT, (
         "Tags moved keys to another Secret, and after six turns a key is still in its old place "

@@ -20,6 +20,8 @@ REASONS = tuple(
 )
 """The reasons for which a vault, or one of its secrets, is not in step."""
 
+WARNINGS = tuple(reason for reason in Reason if reason.group is Group.WARNING)
+
 _Words = tuple[str, ...]
 
 _Vault = Annotated[str, Doc("the vault in lower case, or `discovery` for the search for vaults")]
@@ -68,6 +70,20 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What should be known of a vault secret that is written all the same."""
+
+    secret: Annotated[str | None, Doc("the vault secret; null for a whole Secret")]
+    reason: Annotated[Reason, Doc("a stable word", {"enum": WARNINGS})]
+    message: Annotated[str, Doc("a sentence for operators")]
+
+
+_Warnings = Annotated[
+    tuple[Notice, ...], Doc("what should be known of what is written all the same")
+]
+
+
+@dataclass(frozen=True, slots=True)
 class Converged:
     """A vault whose Secrets are in step, or what a dry run found to do."""
 
@@ -77,7 +93,7 @@ class Converged:
     changes: _Changes
     keys: Annotated[int, Doc("how many keys the sync keeps", {"minimum": 0})]
     expired: Annotated[_Words, Doc("the vault secrets that have expired; their keys stay")]
-    warnings: Annotated[_Words, Doc("what looks wrong, but leaves nothing out")]
+    warnings: _Warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +121,7 @@ class Failed:
         tuple[RefusedSecret, ...],
         Doc("each secret that could not be brought over; empty if the vault failed as a whole"),
     ]
+    warnings: _Warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +141,10 @@ class Held:
     keys: Annotated[_Words, Doc("the keys that it became")]
     in_step: Annotated[bool, Doc("whether the Secret has its keys as the sync wrote them")]
     confirmed: Annotated[bool, Doc("whether it was read long enough after `updated` to be sure")]
+    warnings: Annotated[
+        tuple[Reason, ...],
+        Doc("what should be known of it; absent if nothing", {"items": {"enum": WARNINGS}}),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +199,7 @@ class Explained:
         str | None, Doc("why it is not in step: a few words; if it failed, a stable word")
     ]
     message: Annotated[str | None, Doc("a sentence for operators if it failed, else null")]
+    warnings: _Warnings = ()
     due: _Due = None
 
 

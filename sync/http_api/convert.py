@@ -33,16 +33,19 @@ def outcome_of(outcome: model.Outcome) -> answers.Converged | answers.Failed:
                 changes=_changes(changes),
                 keys=keys,
                 expired=expired,
-                warnings=warnings,
+                warnings=_notices(warnings),
             )
-        case model.Failed(vault, error, target, changes, refused):
+        case model.Failed(vault, error, target, changes, refused, warnings):
             place = target_of(target) if target else None
             each = tuple(
                 answers.RefusedSecret(str(name), *_why(refused[name])) for name in sorted(refused)
             )
-            return answers.Failed(vault, "failed", *_why(error), place, _changes(changes), each)
+            told = _notices(warnings)
+            return answers.Failed(
+                vault, "failed", *_why(error), place, _changes(changes), each, told
+            )
         case model.Ignored(subject, error):
-            return answers.Failed(subject, "failed", *_why(error), None, (), ())
+            return answers.Failed(subject, "failed", *_why(error), None, (), (), ())
 
 
 def refusal_of(error: SyncError) -> answers.Refusal:
@@ -132,6 +135,7 @@ def _explained(told: Explained) -> answers.Explained:
         version=told.version,
         reason=reason,
         message=message,
+        warnings=_notices(told.warnings),
         due=_moment(told.due),
     )
 
@@ -175,6 +179,10 @@ def _why(error: SyncError) -> tuple[Reason, str, bool]:
     return error.reason, error.message, isinstance(error, Transient)
 
 
+def _notices(notices: Iterable[model.Notice]) -> tuple[answers.Notice, ...]:
+    return tuple(answers.Notice(n.source or None, n.reason, n.message) for n in notices)
+
+
 def _changes(changes: Iterable[model.Change]) -> tuple[answers.Change, ...]:
     return tuple(
         answers.Change(
@@ -199,6 +207,7 @@ def _secret(told: SecretStatus, state: SecretState) -> answers.Other:
                 keys=record.keys,
                 in_step=bool(record.version) and drifted.isdisjoint(record.keys),
                 confirmed=record.settled,
+                warnings=record.warnings,
             )
             for name, record in sorted(secret.records.items())
         ),

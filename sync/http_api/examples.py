@@ -41,7 +41,7 @@ CONVERGED = answers.Outcomes(
 
 def _failed(reason: Reason, message: str, *, transient: bool) -> answers.Outcomes:
     return answers.Outcomes(
-        (answers.Failed(VAULT, "failed", reason, message, transient, _TARGET, (), ()),)
+        (answers.Failed(VAULT, "failed", reason, message, transient, _TARGET, (), (), ()),)
     )
 
 

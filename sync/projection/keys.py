@@ -1,12 +1,34 @@
-"""Checks the names of the keys that a Secret may have."""
+"""The names of the keys that a Secret may have, and the style in which names become keys."""
 
 import re
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 
 from sync.core.errors import Permanent, excerpt
 from sync.core.reasons import Reason
 
 _DATA_KEY = re.compile(r"(?!\.\.?\Z)(?!\.\.)[-._a-zA-Z0-9]{1,253}", re.ASCII)
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_NO_ENVIRONMENT_NAME = re.compile(r"[^A-Za-z0-9_]", re.ASCII)
+
+
+class KeyStyle(StrEnum):
+    """How a name becomes a key: unchanged, or as the name of an environment variable."""
+
+    VERBATIM = "verbatim"
+    ENV = "env"
+
+    def styled(self, name: str) -> str:
+        """Return the key that a name becomes."""
+        if self is KeyStyle.VERBATIM:
+            return name
+        return _NO_ENVIRONMENT_NAME.sub("_", name).upper()
+
+    def odd(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """Return the keys that are not of this style, as names cannot begin with a digit."""
+        if self is KeyStyle.VERBATIM:
+            return ()
+        return tuple(key for key in keys if not _ENVIRONMENT_NAME.fullmatch(key))
 
 
 def checked_keys(name: str, keys: Iterable[tuple[str, bytes]]) -> Mapping[str, bytes]:

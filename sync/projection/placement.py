@@ -1,7 +1,9 @@
 """Where a vault secret goes, or why it goes nowhere."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from sync.core.model import Notice
 from sync.projection.tags import SecretType, TagOptions
 
 
@@ -23,6 +25,14 @@ class Placement:
     content_type: str
     fingerprint: str
     tagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The keys and bytes that a value becomes, and what should be known of them."""
+
+    values: Mapping[str, bytes] = field(repr=False)
+    warnings: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

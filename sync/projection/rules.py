@@ -1,6 +1,5 @@
 """The platform's rules: which vault secrets are synced, to which Secrets, and as which keys."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
@@ -13,28 +12,16 @@ from sync.core.model import ListedSecret, SecretName, Target, VaultSecret
 from sync.core.reasons import Reason
 from sync.core.vault_names import is_vaults_own
 from sync.projection.budget import ParseBudget
-from sync.projection.certificates import read_bundle
-from sync.projection.formats import as_text, decoded, joined, members
-from sync.projection.keys import check_key, checked_keys
-from sync.projection.placement import Excluded, Placement
-from sync.projection.secret_types import build
-from sync.projection.tags import Format, SecretType, TagOptions, is_tagged, read_tags
-from sync.projection.turns import PARSING
+from sync.projection.keys import KeyStyle, check_key
+from sync.projection.placement import Excluded, Placement, Rendered
+from sync.projection.rendering import Renderer
+from sync.projection.tags import SecretType, TagOptions, is_tagged, read_tags
 
-_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_NO_ENVIRONMENT_NAME = re.compile(r"[^A-Za-z0-9_]", re.ASCII)
 _DIGITS = 8
 TAGGED = "t"
 """The first letter of a fingerprint whose keys depend on tags."""
 _COMMON = "common"
 _STAGES = (_COMMON, "dev", "stg", "prod")
-
-
-class KeyStyle(StrEnum):
-    """How a name becomes a key: unchanged, or as the name of an environment variable."""
-
-    VERBATIM = "verbatim"
-    ENV = "env"
 
 
 class StagePrefixes(StrEnum):
@@ -107,7 +94,7 @@ class Rules:
             return Excluded("its tag k8s-sync is false")
         base = self._stripped(target.vault.stage, name)
         single = options.expand is None and options.type is None
-        key = (options.key or self._styled(base)) if single else None
+        key = (options.key or self.style.styled(base)) if single else None
         if key is not None:
             check_key(name, key)
         digest = self._fingerprint(name, key, base, options, content_type)
@@ -122,35 +109,12 @@ class Rules:
             tagged=tagged,
         )
 
-    def render(
-        self, placement: Placement, secret: VaultSecret, budget: ParseBudget
-    ) -> Mapping[str, bytes]:
+    def render(self, placement: Placement, secret: VaultSecret, budget: ParseBudget) -> Rendered:
         """Return the keys and bytes that a value becomes; raises Permanent, which quotes no value.
 
         `budget` limits the work that the survey spends on opening certificates.
         """
-        options, name = placement.options, secret.name
-        if placement.key is not None:
-            return {placement.key: decoded(name, secret.value, options.encoding)}
-        if placement.type is SecretType.TLS:
-            return self._tls(name, secret.value, placement, budget)
-        if options.expand is Format.CERTIFICATE:
-            return self._certificate(name, secret.value, placement, budget)
-        with PARSING:
-            if placement.type is not None:
-                return build(name, placement.type, decoded(name, secret.value, options.encoding))
-            return self._expanded(name, secret.value, placement)
-
-    def warnings(self, name: str, keys: Iterable[str]) -> tuple[str, ...]:
-        """Return warnings about a vault secret's keys, which are synced nevertheless."""
-        if self.style is not KeyStyle.ENV:
-            return ()
-        return tuple(
-            f"Key {key!r} of secret {name!r} is no name of an environment variable: name another "
-            "by its tag k8s-key."
-            for key in keys
-            if not _ENVIRONMENT_NAME.fullmatch(key)
-        )
+        return Renderer(self.style, self.keep_root).render(placement, secret, budget)
 
     def _left_out(self, stage: str, name: str, tags: Mapping[str, str]) -> Excluded | None:
         if self.include and not any(pattern.matches(name, tags) for pattern in self.include):
@@ -175,11 +139,6 @@ class Rules:
         if prefix is None or self.stages is not StagePrefixes.STRIP:
             return name
         return name[len(prefix) + 1 :]
-
-    def _styled(self, key: str) -> str:
-        if self.style is KeyStyle.VERBATIM:
-            return key
-        return _NO_ENVIRONMENT_NAME.sub("_", key).upper()
 
     def _secrets(self, target: Target, name: str, options: TagOptions) -> tuple[str, ...]:
         words = options.secret or ((name.lower(),) if options.type else ())
@@ -217,50 +176,6 @@ class Rules:
         reads_type = options.type is SecretType.TLS or options.expand is not None
         shape = (key, base, shaping, rules, content_type if reads_type else "")
         return sha256(repr(shape).encode()).hexdigest()[:_DIGITS]
-
-    def _tls(
-        self, name: str, value: str, placement: Placement, budget: ParseBudget
-    ) -> Mapping[str, bytes]:
-        text = as_text(name, decoded(name, value, placement.options.encoding))
-        kind = placement.content_type
-        bundle = read_bundle(name, text, kind, budget, keep_root=self.keep_root)
-        authority = {} if bundle.authority is None else {"ca.crt": bundle.authority}
-        return {"tls.crt": bundle.certificate, "tls.key": bundle.key, **authority}
-
-    def _certificate(
-        self, name: str, value: str, placement: Placement, budget: ParseBudget
-    ) -> Mapping[str, bytes]:
-        kind = placement.content_type
-        bundle = read_bundle(name, value, kind, budget, keep_root=self.keep_root)
-        parts = {".crt": bundle.certificate, ".key": bundle.key, ".ca.crt": bundle.authority}
-        base = placement.options.key or self._styled(placement.base)
-        return checked_keys(
-            name,
-            [(base + self._styled(end), part) for end, part in parts.items() if part is not None],
-        )
-
-    def _expanded(self, name: str, value: str, placement: Placement) -> Mapping[str, bytes]:
-        options = placement.options
-        if options.expand is None or options.expand is Format.CERTIFICATE:
-            raise TypeError("no object to expand")
-        text = as_text(name, decoded(name, value, options.encoding))
-        found = members(name, text, options.expand, options.path)
-        if not found:
-            raise Permanent(
-                Reason.VALUE_NOT_OF_FORMAT,
-                f"Secret {name!r}, tagged k8s-expand {options.expand}, has no members: set a new "
-                "version of it that has, or leave it out by its tag k8s-sync.",
-            )
-        if found.keys() == {()}:
-            only = options.key or self._styled(placement.base)
-            return checked_keys(name, [(only, found[()].encode())])
-        return checked_keys(
-            name,
-            (  # lazily: the names of a thousand members may be long
-                (joined(options.key, (self._styled(joined(None, parts)),)), leaf.encode())
-                for parts, leaf in found.items()
-            ),
-        )
 
 
 DEFAULT_RULES = Rules()

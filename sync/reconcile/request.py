@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import Change, Hint, SecretName, Target
+from sync.core.model import Change, Hint, Notice, SecretName, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 
@@ -49,7 +49,7 @@ class ReconcileResult:
     keys: int
     expired: tuple[str, ...]
     refused: Mapping[SecretName, SyncError]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
 
 def first_cause(refused: Mapping[SecretName, SyncError]) -> SyncError:

@@ -62,7 +62,7 @@ class SecretReader:
                 return found
             placement = found
             self._refuse_lost_tags(observed, secret, placement)
-            values = self.rules.render(placement, secret, self.budget)
+            rendered = self.rules.render(placement, secret, self.budget)
         except Permanent as error:
             # Tags are refused by a listing as well, which shows no version.
             version = secret.version if settled and placement is not None else ""
@@ -70,14 +70,16 @@ class SecretReader:
         return Fetched(
             spelled,
             placement,
-            values,
+            rendered.values,
             Record(
                 secret.version,
                 secret.updated,
                 settled,
-                tuple(sorted(values)),
+                tuple(sorted(rendered.values)),
                 placement.fingerprint,
+                tuple(sorted({each.reason for each in rendered.warnings})),
             ),
+            rendered.warnings,
         )
 
     def refuse_older(self, observed: ObservedVault, secret: ListedSecret | VaultSecret) -> None:

@@ -6,7 +6,7 @@ from enum import Enum
 
 from sync.core.annotation import Record, Refusal
 from sync.core.errors import SyncError
-from sync.core.model import SecretName
+from sync.core.model import Notice, SecretName
 from sync.projection.placement import Excluded, Placement
 
 
@@ -25,6 +25,7 @@ class Fetched:
     placement: Placement
     values: Mapping[str, bytes] = field(repr=False)
     record: Record
+    warnings: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

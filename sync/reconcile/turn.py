@@ -1,9 +1,11 @@
 """What one turn of a reconcile observed, and the desired contents that follow from it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sync.core.model import Plan, SecretName
+from sync.core.annotation import Record
+from sync.core.model import Notice, Plan, SecretName
+from sync.core.reasons import Reason
 from sync.projection.rules import Rules
 from sync.reconcile.desired import DesiredVault
 from sync.reconcile.observed import ObservedSecret, ObservedVault
@@ -50,18 +52,29 @@ class Turn:
             if secret in fetched.placement.secrets
         )
 
-    def warnings(self) -> tuple[str, ...]:
-        """Return oddities that are not failures."""
-        odd_keys = [
-            warning
-            for _, desired in sorted(self.desired.secrets.items())
-            for name, record in sorted(desired.records.items())
-            for warning in self.rules.warnings(name, record.keys)
+    def warnings(self) -> tuple[Notice, ...]:
+        """Return what should be known of what is written, of values not fetched in short."""
+        records = {
+            name: record
+            for desired in self.desired.secrets.values()
+            for name, record in desired.records.items()
+        }
+        of_secrets = [
+            notice for name, record in sorted(records.items()) for notice in self._of(name, record)
         ]
         other_rules = [
-            f"Secret {observed.target} was last written with other settings than this app's. If "
-            "the next pass says so again, two apps write it: give each its own vaults."
+            Notice(
+                Reason.SETTINGS_DIFFER,
+                f"Secret {observed.target} was last written with other settings than this app's. "
+                "If the next pass says so again, two apps write it: give each its own vaults.",
+            )
             for observed in self.in_order()
             if observed.state is not None and observed.state.rules not in {"", self.rules.digest}
         ]
-        return (*odd_keys, *other_rules)
+        return (*of_secrets, *other_rules)
+
+    def _of(self, name: SecretName, record: Record) -> Iterable[Notice]:
+        fetched = self.survey.fetched.get(name)
+        if fetched is not None and fetched.record == record:
+            return fetched.warnings
+        return [Notice(reason, reason.meaning, str(name)) for reason in record.warnings]

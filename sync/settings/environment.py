@@ -8,7 +8,8 @@ from sync.core.errors import Permanent, SyncError
 from sync.core.model import VaultName
 from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_NAMESPACE, DEFAULT_PATTERN, Naming
-from sync.projection.rules import DEFAULT_RULES, KeyStyle, Rules, StagePrefixes
+from sync.projection.keys import KeyStyle
+from sync.projection.rules import DEFAULT_RULES, Rules, StagePrefixes
 from sync.settings import values
 from sync.settings.clusters import read_clusters
 from sync.settings.values import DEFAULT_SCHEDULE

@@ -15,6 +15,10 @@ INTRODUCTIONS = {
         "keeps its last good value. The team that owns the secret corrects its tags or its value: "
         "[docs/secrets.md](secrets.md)."
     ),
+    Group.WARNING: (
+        "A vault secret is written all the same, and something about it should be known. "
+        "Outcomes, `status` and `explain` tell it."
+    ),
     Group.TRANSIENT: "The next event or the timer tries again, and may succeed.",
     Group.ADOPTION: "`keyvault-sync adopt` did nothing.",
     Group.MALFORMED: "An event, a request or a setting cannot be read.",

@@ -15,7 +15,8 @@ from sync.core.errors import Malformed, NotOurs, SyncError
 from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Converged
 from sync.http_api.convert import outcome_of, outcomes_of
 from sync.http_api.dataclass_json import to_json
-from sync.projection.rules import KeyStyle, Rules
+from sync.projection.keys import KeyStyle
+from sync.projection.rules import Rules
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType
 from tests.fuzz.channels import CLOUD, DATA, GRID, SUBSCRIPTION
 from tests.fuzz.target import fields_of, text_of, unquoted

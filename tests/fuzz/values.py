@@ -9,8 +9,9 @@ from sync.core.model import SecretName, VaultSecret
 from sync.projection.budget import ParseBudget
 from sync.projection.certificates import read_bundle
 from sync.projection.formats import ObjectFormat, decoded, members
+from sync.projection.keys import KeyStyle
 from sync.projection.placement import Placement
-from sync.projection.rules import KeyStyle, Pattern, Rules, StagePrefixes
+from sync.projection.rules import Pattern, Rules, StagePrefixes
 from sync.projection.secret_types import Built, build
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType, read_tags
 from tests.fuzz.target import Target, fields_of, text_of, written
@@ -109,13 +110,14 @@ def _projected(given: bytes) -> object:
     for secret in placement.secrets:
         assert secret == own.secret or secret.startswith(("web", own.secret + "-"))
     served = VaultSecret(SecretName(name), "v1", value, 1, 2, 3.0, fields, content_type)
-    keys = rules.render(placement, served, ParseBudget())
+    rendered = rules.render(placement, served, ParseBudget())
+    keys = rendered.values
     for key in keys:
         if not _KEY.fullmatch(key) or key == "." or key.startswith(".."):
             raise AssertionError("a key that Kubernetes refuses")
     if placement.key is not None:
         assert keys.keys() == {placement.key}
-    return *placement.secrets, *keys, *rules.warnings(name, keys)
+    return *placement.secrets, *keys, *(each.message for each in rendered.warnings)
 
 
 _OBJECT = json.dumps({"db": {"user": "app", "password": PLANTED, "ports": [1, 2.50, None]}})

@@ -9,7 +9,7 @@ import pytest
 
 from sync import telemetry
 from sync.core.errors import Permanent, Transient
-from sync.core.model import Converged, Failed, Target, VaultName
+from sync.core.model import Converged, Failed, Notice, Target, VaultName
 from sync.core.reasons import Reason
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,11 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     telemetry.log_pass(
         "timer",
         [
-            Converged(TARGET, expired=("old",), warnings=("Key: odd: a word.",)),
+            Converged(
+                TARGET,
+                expired=("old",),
+                warnings=(Notice(Reason.SETTINGS_DIFFER, "Key: odd: a word."),),
+            ),
             Failed("weu-ds-akv-shop-dev-2", Transient(Reason.VAULT_THROTTLED, "Wait: a little.")),
             Failed("discovery", Permanent(Reason.RESOURCE_MANAGER_FORBIDDEN, "No role.")),
         ],

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sync.core.annotation import (
     FORMAT,
     MAX_REFUSED_BYTES,
+    MAX_WARNED_BYTES,
     SECRET_NAME,
     Record,
     Refusal,
@@ -19,7 +20,7 @@ from sync.core.annotation import (
     encode,
 )
 from sync.core.model import SecretName
-from sync.core.reasons import Reason
+from sync.core.reasons import Group, Reason
 
 VAULT = "weu-ds-akv-shop-dev-1"
 NOON = 1_767_268_800
@@ -41,6 +42,14 @@ REFUSALS = st.builds(
 )
 
 
+WARNINGS = [reason for reason in Reason if reason.group is Group.WARNING]
+
+
+def warned(record: Record, warnings: set[Reason]) -> Record:
+    """Give a record what was odd about its value."""
+    return replace(record, warnings=tuple(sorted(warnings)))
+
+
 def named(records: Mapping[SecretName, Record | tuple[str, int, bool]]) -> dict[SecretName, Record]:
     """Give records of plain keys the key of their name."""
     return {
@@ -53,7 +62,11 @@ STATES = st.builds(
     State,
     vault=st.just(VAULT),
     written=UPDATED,
-    secrets=st.dictionaries(NAMES, SHAPED | PLAIN, max_size=6).map(named),
+    secrets=st.dictionaries(
+        NAMES,
+        SHAPED | PLAIN | st.builds(warned, SHAPED, st.sets(st.sampled_from(WARNINGS))),
+        max_size=6,
+    ).map(named),
     rules=st.text("0123456789abcdef", max_size=8),
     overruled=st.lists(st.uuids().map(str), max_size=2).map(tuple),
     others=st.dictionaries(
@@ -249,6 +262,21 @@ def test_refusals_that_have_no_room_are_counted() -> None:
         assert again.secrets == records
         assert len(again.refused) <= most
         assert len(again.refused) + again.unnamed == 1002
+
+
+def test_warnings_that_have_no_room_are_left_out() -> None:
+    """Beyond 16 KiB warnings are forgotten, and nothing else is."""
+    odd = Record(
+        "1", NOON, settled=True, keys=("k",), fingerprint="m", warnings=tuple(WARNINGS[:1])
+    )
+    records = {SecretName(f"{n:0100}"): odd for n in range(300)}
+    again = decode(encode(State(VAULT, NOON, records)))
+    assert again is not None
+    kept = [record for record in again.secrets.values() if record.warnings]
+    assert 100 < len(kept) < MAX_WARNED_BYTES / 100
+    assert {name: replace(each, warnings=odd.warnings) for name, each in again.secrets.items()} == (
+        records
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from sync.core.model import (
     Converged,
     Failed,
     Ignored,
+    Notice,
     Outcome,
     SecretName,
     Target,
@@ -83,12 +84,15 @@ def test_retry_after_is_the_longest_advice() -> None:
     assert retry_after([Permanent(Reason.VAULT_FORBIDDEN, "a")]) == 30
 
 
+ODD = Notice(Reason.SETTINGS_DIFFER, "Odd.", "a")
+
+
 def test_outcomes_name_versions_and_reasons() -> None:
     """A vault's outcome says what was done, with which versions, or why not and what to do."""
     change = Change("a", Action.UPDATE, "v2")
     error = Transient(Reason.VAULT_THROTTLED, "Throttled.")
     outcomes: list[Outcome] = [
-        Converged(TARGET, (change, Change("b", Action.REMOVE)), 7, ("old",), warnings=("odd",)),
+        Converged(TARGET, (change, Change("b", Action.REMOVE)), 7, ("old",), warnings=(ODD,)),
         Converged(TARGET, (), 7, dry_run=True),
         Failed(TARGET.vault.text, error, TARGET, (change,)),
         Failed("event", Malformed(Reason.EVENT_MALFORMED, "No.")),
@@ -105,7 +109,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
             "changes": [updated, {"key": "b", "action": "remove", "version": None}],
             "keys": 7,
             "expired": ["old"],
-            "warnings": ["odd"],
+            "warnings": [{"secret": "a", "reason": "SettingsDiffer", "message": "Odd."}],
         },
         {
             "vault": TARGET.vault.text,
@@ -125,6 +129,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
             "target": PLACE,
             "changes": [updated],
             "refused": [],
+            "warnings": [],
         },
         {
             "vault": "event",
@@ -135,6 +140,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
             "target": None,
             "changes": [],
             "refused": [],
+            "warnings": [],
         },
         {
             "vault": "event",
@@ -145,6 +151,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
             "target": None,
             "changes": [],
             "refused": [],
+            "warnings": [],
         },
     ]
     assert len(errors(outcomes)) == 3

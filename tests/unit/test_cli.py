@@ -27,6 +27,7 @@ from sync.core.model import (
     Actual,
     Change,
     Failed,
+    Notice,
     SecretName,
     Target,
 )
@@ -294,15 +295,24 @@ def test_a_change_in_another_secret_is_told_with_it() -> None:
     assert "web/tls.crt  create" in say(scripted(shop=done), "resync", SHOP).out
 
 
+_ODD = (
+    Notice(Reason.SETTINGS_DIFFER, "It is odd.", "a-b"),
+    Notice(Reason.SETTINGS_DIFFER, "All is odd."),
+)
+
+
 def test_warnings_are_shown_and_counted() -> None:
     """What is odd of a vault that converged is no failure: shown, counted, exit 0."""
-    odd = ReconcileResult((), 3, (), {}, ("Key 'a-b' is odd.", "Key 'c-d' is odd."))
+    odd = ReconcileResult((), 3, (), {}, _ODD)
     said = say(scripted(shop=odd), "resync", SHOP)
-    assert f"{SHOP}  -     warning  Key 'a-b' is odd." in said.out
+    assert f"{SHOP}  a-b   warning SettingsDiffer  It is odd." in said.out
     assert "2 warnings\n" in said.out
     assert said.code == 0
     told = say(scripted(shop=odd), "resync", SHOP, "-o", "json").err
-    assert told.endswith(f"{SHOP}: Key 'a-b' is odd.\n{SHOP}: Key 'c-d' is odd.\n")
+    assert told.endswith(
+        f"{SHOP}/a-b: warning SettingsDiffer: It is odd.\n"
+        f"{SHOP}: warning SettingsDiffer: All is odd.\n"
+    )
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import STATE_ANNOTATION, Hint, ListedSecret, SecretName, VaultName
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
-from sync.projection.placement import Placement
-from sync.projection.rules import KeyStyle, Rules
+from sync.projection.keys import KeyStyle
+from sync.projection.placement import Placement, Rendered
+from sync.projection.rules import Rules
 from sync.reconcile.request import ReconcileRequest
 from tests.kit.fakes import Call, FakeVaults, names
 from tests.kit.world import World
@@ -334,9 +335,7 @@ def test_what_was_postponed_is_tried_within_the_hour() -> None:
     tries: list[str] = []
 
     class Busy(Rules):
-        def render(
-            self, placement: Placement, _secret: object, _budget: object
-        ) -> Mapping[str, bytes]:
+        def render(self, placement: Placement, _secret: object, _budget: object) -> Rendered:
             tries.append(placement.base)
             raise Permanent(Reason.CERTIFICATE_POSTPONED, "Too much work for one pass.")
 
@@ -470,9 +469,29 @@ def test_a_writer_of_other_settings_is_told() -> None:
     for _ in range(2):
         for app in (styled, world):
             world.clock.tick(300)
-            assert any("other settings" in each for each in app.sweep().warnings)
+            assert [each.reason for each in app.sweep().warnings] == [Reason.SETTINGS_DIFFER]
     world.clock.tick(300)
     assert world.sweep().warnings == ()
+
+
+def test_a_warning_stays_for_as_long_as_its_value() -> None:
+    """A pass that fetches nothing tells it as well, in fewer words, and a better value ends it."""
+    world = world_of({"2fa": {}})
+    rules = Rules(style=KeyStyle.ENV)
+    world = replace(world, reconciler=replace(world.reconciler, rules=rules))
+    world.clock.tick(300)
+    (told,) = world.sweep().warnings[:1]
+    assert "'2FA'" in told.message
+    world.clock.tick(300)
+    gets = len(world.wire.calls)
+    (again,) = world.sweep().warnings
+    assert (again.source, again.reason) == ("2fa", Reason.KEY_NOT_ENVIRONMENT_NAME)
+    assert Call("get", "2fa") not in world.wire.calls[gets:]
+    assert '"warnings":{"KeyNotEnvironmentName":["2fa"]}' in state(world)
+    world.put("2fa", "x", key="CODE")
+    world.clock.tick(300)
+    assert world.sweep().warnings == ()
+    assert "KeyNotEnvironmentName" not in state(world)
 
 
 # New vaults

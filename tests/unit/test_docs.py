@@ -18,6 +18,7 @@ from sync.core.errors import (
     Transient,
     Unexpected,
 )
+from sync.core.model import Notice
 from sync.core.reasons import Group, Reason
 from sync.http_api.principal import UnknownCaller
 from sync.settings.environment import SETTINGS, Setting, SettingsError, read
@@ -25,16 +26,17 @@ from tests.docs.pages import PAGES, rewritten
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-CLASSES: Mapping[Group, set[type[SyncError]]] = {
+CLASSES: Mapping[Group, set[type[SyncError | Notice]]] = {
     Group.TARGET: {Permanent},
     Group.VAULT_SECRET: {Permanent},
+    Group.WARNING: {Notice},
     Group.TRANSIENT: {Transient, Conflict},
     Group.ADOPTION: {Permanent, Conflict},
     Group.MALFORMED: {Malformed, SettingsError},
     Group.IGNORED: {NotOurs, UnknownCaller},
     Group.BUG: {Unexpected},
 }
-"""The errors that the reasons of a group are raised with."""
+"""What the reasons of a group are said with."""
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import ListedSecret, SecretName, VaultSecret
+from sync.core.reasons import Reason
 from sync.projection.budget import ParseBudget
+from sync.projection.keys import KeyStyle
 from sync.projection.placement import Excluded, Placement
-from sync.projection.rules import KeyStyle, Pattern, Rules, StagePrefixes, latest
+from sync.projection.rules import Pattern, Rules, StagePrefixes, latest
 from sync.projection.tags import TagOptions
 from sync.projection.turns import PARSING
 from tests.kit.bundles import LEAF, bundle, certificate, plain, shrouded
@@ -47,7 +49,7 @@ def out(rules: Rules, name: str, tags: Tags | None = None) -> str:
 def rendered(rules: Rules, name: str, value: str, tags: Tags) -> Mapping[str, bytes]:
     """Return the keys that a value becomes."""
     secret = VaultSecret(SecretName(name), "v1", value, 0, 0, 0.0, tags)
-    return rules.render(placed(rules, name, tags), secret, ParseBudget())
+    return rules.render(placed(rules, name, tags), secret, ParseBudget()).values
 
 
 def refused(rules: Rules, name: str, tags: Tags) -> Permanent:
@@ -76,10 +78,19 @@ def test_a_name_becomes_a_key_in_the_platforms_style(
 
 def test_a_key_that_is_no_environment_name_is_told_under_that_style_alone() -> None:
     """Such a key is written all the same."""
-    keys = ("2FA", "DB_PASSWORD", "a.b")
-    told = Rules(style=KeyStyle.ENV).warnings("n", keys)
-    assert [("'2FA'" in told[0], "'a.b'" in told[1])] == [(True, True)]
-    assert Rules().warnings("n", keys) == ()
+    value = '{"2FA": "x", "DB_PASSWORD": "y"}'
+    secret = VaultSecret(SecretName("n"), "v1", value, 1, 2, 3.0)
+    told = {
+        style: rules.render(placed(rules, "n", {"k8s-expand": "json"}), secret, ParseBudget())
+        for style in KeyStyle
+        for rules in [Rules(style=style)]
+    }
+    (odd,) = told[KeyStyle.ENV].warnings
+    assert (odd.source, odd.reason) == ("n", Reason.KEY_NOT_ENVIRONMENT_NAME)
+    assert "'2FA'" in odd.message
+    assert "DB_PASSWORD" not in odd.message
+    assert told[KeyStyle.ENV].values.keys() == {"2FA", "DB_PASSWORD"}
+    assert told[KeyStyle.VERBATIM].warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -317,7 +328,7 @@ def test_a_survey_pays_for_its_certificates() -> None:
             VaultSecret(SecretName("a"), "v1", made, 0, 0, 0.0, tags),
         )
         budget = ParseBudget(dear_rounds=100_000)
-        assert Rules().render(place, secret, budget)
+        assert Rules().render(place, secret, budget).values
         with raises(Permanent, "CertificatePostponed"):
             Rules().render(place, secret, budget)
 
@@ -388,11 +399,11 @@ def test_every_secret_is_in_out_or_failed(
         if isinstance(place, Excluded):
             assert place.reason
             return
-        keys = rules.render(place, secret, ParseBudget())
+        keys = rules.render(place, secret, ParseBudget()).values
         assert keys
         assert place.key is None or keys.keys() == {place.key}
         again = rules_again(rules, name, tags, content_type)
-        assert keys == rules.render(again, secret, ParseBudget())
+        assert keys == rules.render(again, secret, ParseBudget()).values
 
 
 def rules_again(rules: Rules, name: str, tags: Tags, content_type: str) -> Placement:
@@ -422,7 +433,7 @@ def fate(rules: Rules, kept: Kept) -> Mapping[tuple[str, str], bytes] | SyncErro
         if isinstance(place, Excluded):
             return None
         served = VaultSecret(SecretName(kept.name), "", kept.value, 0, 0, 0.0, kept.tags)
-        keys = rules.render(place, served, ParseBudget())
+        keys = rules.render(place, served, ParseBudget()).values
     except Permanent as error:
         return error
     return {(secret, key): value for secret in place.secrets for key, value in keys.items()}

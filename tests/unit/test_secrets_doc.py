@@ -171,7 +171,7 @@ def outcome(example: Example) -> tuple[str, str, Mapping[str, bytes]]:
         tags=example.tags,
         content_type=example.content_type,
     )
-    keys = settings.rules.render(place, secret, ParseBudget())
+    keys = settings.rules.render(place, secret, ParseBudget()).values
     return ", ".join(place.secrets), place.type or "", keys
 
 

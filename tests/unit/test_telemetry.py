@@ -13,7 +13,7 @@ from sync.core.errors import (
     Unattended,
     Unexpected,
 )
-from sync.core.model import Action, Change, Converged, Failed, Hint, Ignored, SecretName
+from sync.core.model import Action, Change, Converged, Failed, Hint, Ignored, Notice, SecretName
 from sync.core.reasons import Reason
 from sync.telemetry import (
     Failures,
@@ -120,12 +120,14 @@ def test_a_change_in_another_secret_names_it(log: pytest.LogCaptureFixture) -> N
 
 def test_warnings_are_told_once_a_pass(log: pytest.LogCaptureFixture) -> None:
     """What is odd is one warning of a vault in each pass, never a long one, and none an event."""
-    odd = tuple(f"Key 'k-{number}' is odd." for number in range(30))
+    odd = tuple(Notice(Reason.SETTINGS_DIFFER, f"Key 'k-{n}' is odd.") for n in range(30))
     outcome = Converged(TARGET, keys=7, warnings=odd)
     log_outcome("event", outcome)
     log_pass("timer", [outcome, Converged(TARGET)])
     (told,) = (record for record in log.records if record.levelno == logging.WARNING)
-    assert told.getMessage().startswith(f"timer: vault {TARGET.vault}: Key 'k-0' is odd.")
+    assert told.getMessage().startswith(
+        f"timer: vault {TARGET.vault}: SettingsDiffer: Key 'k-0' is odd."
+    )
     assert told.getMessage().endswith("Key 'k-19' is odd. and 10 more")
 
 

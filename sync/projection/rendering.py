@@ -1,0 +1,108 @@
+"""Turns the value of a placed vault secret into keys and bytes."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from sync.core.errors import Permanent
+from sync.core.model import Notice, VaultSecret
+from sync.core.reasons import Reason
+from sync.projection.budget import ParseBudget
+from sync.projection.certificates import read_bundle
+from sync.projection.formats import as_text, decoded, joined, members
+from sync.projection.keys import KeyStyle, checked_keys
+from sync.projection.placement import Placement, Rendered
+from sync.projection.secret_types import build
+from sync.projection.tags import Format, SecretType
+from sync.projection.turns import PARSING
+
+_NAMED = 5  # how many keys a warning names
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """The platform's decisions about values."""
+
+    style: KeyStyle
+    keep_root: bool
+
+    def render(self, placement: Placement, secret: VaultSecret, budget: ParseBudget) -> Rendered:
+        """Return the keys and bytes that a value becomes; raises Permanent, which quotes no value.
+
+        `budget` limits the work that the survey spends on opening certificates.
+        """
+        values = self._values(placement, secret, budget)
+        return Rendered(values, tuple(self._odd_keys(str(secret.name), values)))
+
+    def _values(
+        self, placement: Placement, secret: VaultSecret, budget: ParseBudget
+    ) -> Mapping[str, bytes]:
+        options, name = placement.options, secret.name
+        if placement.key is not None:
+            return {placement.key: decoded(name, secret.value, options.encoding)}
+        if placement.type is SecretType.TLS:
+            return self._tls(name, secret.value, placement, budget)
+        if options.expand is Format.CERTIFICATE:
+            return self._certificate(name, secret.value, placement, budget)
+        with PARSING:
+            if placement.type is not None:
+                return build(name, placement.type, decoded(name, secret.value, options.encoding))
+            return self._expanded(name, secret.value, placement)
+
+    def _odd_keys(self, name: str, keys: Iterable[str]) -> Iterator[Notice]:
+        """Yield a warning if keys are not what a platform that wants environment names expects."""
+        if odd := self.style.odd(keys):
+            shown = ", ".join(map(repr, odd[:_NAMED])) + (", …" if len(odd) > _NAMED else "")
+            yield Notice(
+                Reason.KEY_NOT_ENVIRONMENT_NAME,
+                f"Secret {name!r} becomes {shown}, which no environment variable can be named: "
+                "name another key by its tag k8s-key.",
+                name,
+            )
+
+    def _tls(
+        self, name: str, value: str, placement: Placement, budget: ParseBudget
+    ) -> Mapping[str, bytes]:
+        text = as_text(name, decoded(name, value, placement.options.encoding))
+        kind = placement.content_type
+        bundle = read_bundle(name, text, kind, budget, keep_root=self.keep_root)
+        authority = {} if bundle.authority is None else {"ca.crt": bundle.authority}
+        return {"tls.crt": bundle.certificate, "tls.key": bundle.key, **authority}
+
+    def _certificate(
+        self, name: str, value: str, placement: Placement, budget: ParseBudget
+    ) -> Mapping[str, bytes]:
+        kind = placement.content_type
+        bundle = read_bundle(name, value, kind, budget, keep_root=self.keep_root)
+        parts = {".crt": bundle.certificate, ".key": bundle.key, ".ca.crt": bundle.authority}
+        base = placement.options.key or self.style.styled(placement.base)
+        return checked_keys(
+            name,
+            [
+                (base + self.style.styled(end), part)
+                for end, part in parts.items()
+                if part is not None
+            ],
+        )
+
+    def _expanded(self, name: str, value: str, placement: Placement) -> Mapping[str, bytes]:
+        options = placement.options
+        if options.expand is None or options.expand is Format.CERTIFICATE:
+            raise TypeError("no object to expand")
+        text = as_text(name, decoded(name, value, options.encoding))
+        found = members(name, text, options.expand, options.path)
+        if not found:
+            raise Permanent(
+                Reason.VALUE_NOT_OF_FORMAT,
+                f"Secret {name!r}, tagged k8s-expand {options.expand}, has no members: set a new "
+                "version of it that has, or leave it out by its tag k8s-sync.",
+            )
+        if found.keys() == {()}:
+            only = options.key or self.style.styled(placement.base)
+            return checked_keys(name, [(only, found[()].encode())])
+        return checked_keys(
+            name,
+            (  # lazily: the names of a thousand members may be long
+                (joined(options.key, (self.style.styled(joined(None, parts)),)), leaf.encode())
+                for parts, leaf in found.items()
+            ),
+        )
