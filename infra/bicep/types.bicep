@@ -119,6 +119,12 @@ type syncSettings = {
 
   @description('What becomes of the root at the end of certificates\' chains.')
   SYNC_CHAIN_ROOT: ('drop' | 'keep')?
+
+  @description('What becomes of a version that is not valid yet.')
+  SYNC_NOT_BEFORE: ('wait' | 'ignore')?
+
+  @description('What becomes of the keys of a version that has expired.')
+  SYNC_EXPIRED: ('keep' | 'remove')?
 }
 
 @export()

@@ -178,6 +178,8 @@ variable "settings" {
       "SYNC_STAGE_PREFIXES",
       "SYNC_SECRET_NAMES",
       "SYNC_CHAIN_ROOT",
+      "SYNC_NOT_BEFORE",
+      "SYNC_EXPIRED",
     ])) == 0
     error_message = "settings takes the SYNC_ settings of README.md, nothing else."
   }
@@ -205,6 +207,16 @@ variable "settings" {
   validation {
     condition     = contains(["drop", "keep"], lookup(var.settings, "SYNC_CHAIN_ROOT", "drop"))
     error_message = "SYNC_CHAIN_ROOT is drop or keep."
+  }
+
+  validation {
+    condition     = contains(["wait", "ignore"], lookup(var.settings, "SYNC_NOT_BEFORE", "wait"))
+    error_message = "SYNC_NOT_BEFORE is wait or ignore."
+  }
+
+  validation {
+    condition     = contains(["keep", "remove"], lookup(var.settings, "SYNC_EXPIRED", "keep"))
+    error_message = "SYNC_EXPIRED is keep or remove."
   }
 }
 

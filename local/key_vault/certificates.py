@@ -1,13 +1,17 @@
 """The value of the secret behind a certificate: key and chain as Key Vault writes them."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import NoEncryption
-from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
+from cryptography.hazmat.primitives.serialization.pkcs12 import (
+    load_key_and_certificates,
+    serialize_key_and_certificates,
+)
 
 type _Key = ec.EllipticCurvePrivateKey
 
@@ -28,6 +32,24 @@ def new_certificate(common_name: str) -> str:
     return b64encode(
         serialize_key_and_certificates(None, leaf, certificate, authorities, NoEncryption())
     ).decode()
+
+
+def period(value: str) -> tuple[int, int] | None:
+    """Return when the first certificate of a value begins and ends to be valid, in epoch seconds.
+
+    None for a value that holds no certificate that can be read.
+    """
+    try:
+        if "-----BEGIN" in value:
+            certificate: x509.Certificate | None = x509.load_pem_x509_certificate(value.encode())
+        else:
+            _, certificate, _ = load_key_and_certificates(b64decode(value), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    if certificate is None:
+        return None
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return max(0, int(begins.timestamp())), int(ends.timestamp())
 
 
 def _issued(subject: str, key: _Key, issuer: str, by: _Key, *, authority: bool) -> x509.Certificate:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Unpack
 
 from local.key_vault.access import Access
+from local.key_vault.certificates import period
 from local.key_vault.events import EventSource
 from local.key_vault.faults import Faults
 from local.key_vault.paging import PAGE_SIZE, Page, Quirks, cut
@@ -64,7 +65,7 @@ class Vault:
         self._events.tell("NewVersionCreated", "Secret", version)
         return version
 
-    def set_certificate(
+    def set_certificate(  # noqa: PLR0913 - a certificate has this many parts
         self,
         name: str,
         value: str,
@@ -72,14 +73,19 @@ class Vault:
         *,
         tags: Mapping[str, str] | None = None,
         secret_event: bool = False,
+        enabled: bool = True,
     ) -> Version:
         """Create a new version of a certificate and of the managed secret behind it; publish it.
 
-        Microsoft's pages do not say whether the secret has the certificate's tags, as it has here,
-        nor whether it has its own event: `secret_event`.
+        Its period of validity shows as the secret's `nbf` and `exp`, and a disabled certificate, as
+        one that waits for its authority, as a disabled secret. Microsoft's pages do not say whether
+        the secret has the certificate's tags, as it has here, nor whether it has its own event:
+        `secret_event`.
         """
         key = f"{self.url}/keys/{name}"
-        attributes = Attributes(content_type=content_type, tags=tags)
+        attributes = Attributes(content_type=content_type, tags=tags, enabled=enabled)
+        if validity := period(value):
+            attributes["nbf"], attributes["exp"] = validity
         version = self._add(name, value, key, attributes)
         self._events.tell("NewVersionCreated", "Certificate", version)
         if secret_event:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sync.app.use_cases import REQUEST, App, Budget
-from sync.core.annotation import Record
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import SECRET_TYPE, Failed, Notice, Plan, SecretName, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
+from sync.core.state import Record
 from sync.projection.placement import Excluded, Placement
 from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.survey import Fetched, Verdict
@@ -32,8 +32,8 @@ class Explained:
     `secrets` and `keys` are where it belongs, or where it still is; `keys` is None if they depend
     on a value that was never read. `version` is the version that the keys come from, None if none
     is written. `type` is None for an Opaque Secret. `why` says why it is not in step, as an error
-    if it failed. `warnings` should be known all the same. `due` is when the timer tries next, in
-    epoch seconds.
+    if it failed. `warnings` should be known all the same. `due` is when the timer tries next, or
+    when the vault's newest version becomes valid, in epoch seconds.
     """
 
     name: str
@@ -121,8 +121,18 @@ class _Explanation:
             version=(record.version or None) if record else None,
             why=why,
             warnings=tuple(each for each in self._warnings if each.source == name),
-            due=None if progress in {Progress.IN_STEP, Progress.OUT} else self._due,
+            due=self._due_of(progress, verdict, record),
         )
+
+    def _due_of(
+        self, progress: Progress, verdict: Verdict | None, record: Record | None
+    ) -> float | None:
+        """Return when the timer changes something, also of what is as it should be by now."""
+        if progress not in {Progress.IN_STEP, Progress.OUT}:
+            return self._due
+        if isinstance(verdict, Excluded):
+            return verdict.until
+        return (record.due or None) if record else None
 
     def _plan(self, observed: ObservedSecret) -> SyncError | None:
         """Record which secrets the next write changes, or return why it would be refused."""

@@ -1,31 +1,26 @@
-"""The state that the Secret's annotation stores for each vault secret, and its text form."""
+"""The text of the Secret's annotation, which stores the state."""
 
 import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 
-from sync.core.model import SecretName, moment, secret_name
+from sync.core.model import SECRET_NAME, SecretName, moment, secret_name
 from sync.core.reasons import Reason
+from sync.core.state import LATEST, Failure, Record, Refusal, State
 from sync.core.vault_names import AZURE_NAME
 
-FORMAT = 2
-"""The format that is written. A text without a number has the first, which is still read."""
-
-POSTPONED_SECONDS = 3600
-"""How long the app waits before it retries a value that was too much work for one pass."""
+FORMAT = 3
+"""The format that is written. Earlier ones are still read; the first has no number."""
 
 MAX_REFUSED_BYTES = 32 * 1024
 MAX_WARNED_BYTES = 16 * 1024
+MAX_UNUSABLE_BYTES = 16 * 1024
 _MAX_BYTES = 240 * 1024  # Kubernetes allows 256 KiB for all annotations of an object
-_YEAR_2500 = 16_725_225_600
 _SHORT = 8
 _TAGGED = "t"
-
-SECRET_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,251}[a-z0-9])?", re.ASCII)
-"""The names of the app's Secrets. Any other text could lead a URL out of the namespace."""
 
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}", re.ASCII)
 _VERSION = re.compile(r"[0-9A-Za-z]{0,64}", re.ASCII)
@@ -35,78 +30,6 @@ _UID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _REASONS = {reason.value: reason for reason in Reason}
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The version written and the vault's `updated` time of it, in epoch seconds.
-
-    `settled` is false if the secret was read within seconds of `updated`: that time has whole
-    seconds, so the secret may have changed again unnoticed, and the next pass reads it again.
-    `keys` are the data keys that it became. `fingerprint` identifies the rules and tags that made
-    them; it is empty for a single key with the secret's own name. `warnings` are what was odd about
-    the value.
-    """
-
-    version: str
-    updated: int
-    settled: bool
-    keys: tuple[str, ...]
-    fingerprint: str = ""
-    warnings: tuple[Reason, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a vault secret is refused, since when (epoch seconds), and which state of it.
-
-    `updated` is the vault's time of what was refused; `version` its first eight characters, empty
-    if it was refused before it was fetched, or may have changed again within its second. `tagged`
-    says that tags of ours shaped or placed it.
-    """
-
-    reason: Reason
-    since: int
-    updated: int
-    version: str = ""
-    tagged: bool = False
-
-    def is_still_held(self, now: float) -> bool:
-        """Return whether it holds until something changes; a postponed value is only delayed."""
-        return (
-            self.reason is not Reason.CERTIFICATE_POSTPONED or now - self.since < POSTPONED_SECONDS
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why the last pass could not read the vault, and since when in epoch seconds."""
-
-    reason: Reason
-    since: int
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """The Secret's vault, when its data last changed (epoch seconds), and one record per secret.
-
-    `rules` is the digest of the settings in force at the write. `overruled` are the uids of the
-    owners that an operator overrode in a takeover. Only the vault's own Secret stores `others`, the
-    vault's further Secrets with the vault secrets in each, and `refused`, the refused secrets with
-    `unnamed` more that had no room, and `failure` of the vault as a whole. A `newer` state has a
-    later format, of which only the vault is known.
-    """
-
-    vault: str
-    written: int
-    secrets: Mapping[SecretName, Record]
-    rules: str = ""
-    overruled: tuple[str, ...] = ()
-    others: Mapping[str, tuple[SecretName, ...]] = field(default_factory=dict)
-    refused: Mapping[SecretName, Refusal] = field(default_factory=dict)
-    unnamed: int = 0
-    failure: Failure | None = None
-    newer: bool = False
-
-
 def encode(state: State) -> str:
     """Encode the annotation; equal states produce equal texts.
 
@@ -114,7 +37,7 @@ def encode(state: State) -> str:
     fingerprint is `[version, updated, 0 or 1, fingerprint, key, …]`. Refusals are grouped by reason
     and time, each as `version.updated` with `updated` in hexadecimal, and a `t` if tagged. Refusals
     beyond 32 KiB, or without room, are left out and counted. Warnings are grouped by reason, and
-    left out beyond 16 KiB or without room.
+    left out beyond 16 KiB or without room, and so are unusable secrets.
     """
     fields: Mapping[str, object] = {
         "v": FORMAT,
@@ -124,6 +47,7 @@ def encode(state: State) -> str:
         "secrets": dict(sorted(map(_encoded, state.secrets.items()))),
         "overruled": state.overruled,
         "others": dict(sorted(state.others.items())),
+        "due": {str(n): each.due for n, each in sorted(state.secrets.items()) if each.due},
     }
     text = _json({name: value for name, value in fields.items() if value or name == "secrets"})
     room = min(MAX_REFUSED_BYTES, _MAX_BYTES - len(text))
@@ -134,6 +58,9 @@ def encode(state: State) -> str:
     room = min(MAX_WARNED_BYTES, _MAX_BYTES - len(text) - len(_json(more)))
     if warned := _warned(state.secrets, room):
         more["warnings"] = warned
+    room = min(MAX_UNUSABLE_BYTES, _MAX_BYTES - len(text) - len(_json(more)))
+    if unusable := _fitting(state.unusable, room):
+        more["unusable"] = unusable
     if state.failure is not None:
         more["failure"] = [state.failure.reason.value, state.failure.since]
     return f"{text[:-1]},{_json(more)[1:]}" if more else text
@@ -156,6 +83,7 @@ def decode(text: str) -> State | None:
                     for name, record in fields["secrets"].items()
                 },
                 fields.get("warnings", {}),
+                {secret_name(name): _epoch(at) for name, at in fields.get("due", {}).items()},
             ),
             overruled=tuple(_matching(_UID, uid) for uid in fields.get("overruled", ())),
             others={
@@ -165,6 +93,9 @@ def decode(text: str) -> State | None:
             refused=dict(_refusals(fields.get("refused", ()))),
             unnamed=_count(fields.get("unnamed", 0)),
             failure=_failure(*fields["failure"]) if "failure" in fields else None,
+            unusable={
+                secret_name(name): _epoch(at) for name, at in fields.get("unusable", {}).items()
+            },
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
@@ -210,10 +141,22 @@ def _warned(records: Mapping[SecretName, Record], room: int) -> Mapping[str, Seq
     return dict(sorted(groups.items()))
 
 
+def _fitting(unusable: Mapping[SecretName, int], room: int) -> Mapping[str, int]:
+    """Return as many as fit."""
+    found: dict[str, int] = {}
+    for name, updated in sorted(unusable.items()):
+        room -= len(name) + 14
+        if room >= 0:
+            found[str(name)] = updated
+    return found
+
+
 def _with_warnings(
-    records: Mapping[SecretName, Record], warned: Mapping[object, Sequence[object]]
+    records: Mapping[SecretName, Record],
+    warned: Mapping[object, Sequence[object]],
+    due: Mapping[SecretName, int],
 ) -> Mapping[SecretName, Record]:
-    """Add the warnings to their records, without those that only a later release knows."""
+    """Add to records their warnings and times, without reasons that only a later release knows."""
     found: defaultdict[SecretName, list[Reason]] = defaultdict(list)
     for word, names in warned.items():
         reason = _REASONS.get(_matching(_REASON, word))
@@ -221,7 +164,9 @@ def _with_warnings(
             for name in names:
                 found[secret_name(name)].append(reason)
     return {
-        name: replace(record, warnings=tuple(found[name])) if name in found else record
+        name: replace(record, warnings=tuple(found.get(name, ())), due=due.get(name, 0))
+        if name in found or name in due
+        else record
         for name, record in records.items()
     }
 
@@ -287,6 +232,6 @@ def _count(value: object) -> int:
 
 
 def _epoch(value: object) -> int:
-    if not isinstance(value, int) or not 0 <= value < _YEAR_2500:
+    if not isinstance(value, int) or not 0 <= value <= LATEST:
         raise ValueError(type(value).__name__)
     return value

@@ -21,6 +21,9 @@ CREATE_ONLY = "1"
 OBJECT_NAME = re.compile(r"[0-9A-Za-z-]{1,127}", re.ASCII)
 """The secret names that Key Vault allows."""
 
+SECRET_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,251}[a-z0-9])?", re.ASCII)
+"""The names of the app's Secrets. Any other text could lead a URL out of the namespace."""
+
 
 class SecretName(str):
     """A vault secret's name with its spelling; names that differ only in case are equal."""
@@ -95,6 +98,20 @@ class ListedSecret:
     tags: Mapping[str, str] = field(default_factory=dict)
     content_type: str = ""
     fault: SyncError | None = None
+    not_before: int | None = None
+    managed: bool = False
+    """Whether it is the secret of a certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedVersion:
+    """One version in the listing of a secret's versions. Times are epoch seconds."""
+
+    version: str
+    enabled: bool
+    created: int
+    not_before: int | None = None
+    expires: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +127,8 @@ class VaultSecret:
     """A time at or before the vault's read, in epoch seconds of the vault's own clock."""
     tags: Mapping[str, str] = field(default_factory=dict)
     content_type: str = ""
+    not_before: int | None = None
+    expires: int | None = None
 
 
 class Unserved(Enum):

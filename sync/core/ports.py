@@ -5,7 +5,16 @@ from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 from sync.core.errors import SyncError, Transient
-from sync.core.model import Actual, Desired, ListedSecret, Target, Unserved, VaultName, VaultSecret
+from sync.core.model import (
+    Actual,
+    Desired,
+    ListedSecret,
+    ListedVersion,
+    Target,
+    Unserved,
+    VaultName,
+    VaultSecret,
+)
 from sync.core.reasons import Reason
 
 
@@ -46,6 +55,10 @@ class Vaults(Protocol):
         self, vault: VaultName, name: str, deadline: Deadline, version: str | None = None
     ) -> VaultSecret | Unserved:
         """Return the given version of a secret, or its current one."""
+        ...
+
+    def versions(self, vault: VaultName, name: str, deadline: Deadline) -> Sequence[ListedVersion]:
+        """Return every version of a secret in any order; none for an unknown secret."""
         ...
 
 

@@ -186,6 +186,9 @@ class Reason(StrEnum):
         "An object in the value has one name twice. Set a new version.")
     TOO_MANY_MEMBERS = "TooManyMembers", Group.VAULT_SECRET, (
         "The value has more than 1,000 members. Divide it, or take a part of it with `k8s-path`.")
+    TOO_MANY_VERSIONS = "TooManyVersions", Group.VAULT_SECRET, (
+        "The newest version may not be used yet, and the secret has more than 2,500 others, among "
+        "which the app does not look for one. Set a version that is enabled and valid now.")
     PATH_NOT_FOUND = "PathNotFound", Group.VAULT_SECRET, (
         "`k8s-path` leads to nothing in the value. Correct the tag, or set a new version.")
     VALUE_NOT_OF_TYPE = "ValueNotOfType", Group.VAULT_SECRET, (
@@ -212,6 +215,17 @@ class Reason(StrEnum):
         "The Secret was last written with other settings than this app's. After a change of the "
         "settings that ends with the next pass. If it comes back, two apps write the Secret: give "
         "each its own vaults.")
+    NOT_VALID_YET = "NotValidYet", Group.WARNING, (
+        "The newest version is not valid yet, by its `nbf`. The version in the Secret stays, and "
+        "the first pass after that time brings the newest one in. `SYNC_NOT_BEFORE=ignore` does "
+        "not wait.")
+    CERTIFICATE_PENDING = "CertificatePending", Group.WARNING, (
+        "The newest version of a certificate is disabled, as it is while it waits for its "
+        "authority. The newest enabled version stays until that one is enabled.")
+    SECRET_BLANKED = "SecretBlanked", Group.WARNING, (
+        "Nothing is left for a Secret with a type of its own, which may not lack its keys: they "
+        "are empty now. The changes say why each went. Enable the vault secret, or delete the "
+        "Secret.")
     KEY_NOT_ENVIRONMENT_NAME = "KeyNotEnvironmentName", Group.WARNING, (
         "`SYNC_KEY_STYLE` is `env`, and a key is no name of an environment variable: a pod that "
         "takes the whole Secret as its environment does not get it. Name another by `k8s-key`.")
@@ -286,9 +300,11 @@ class Reason(StrEnum):
         "All vaults are to be resynced, and no vault is known. Name one, or set `SYNC_VAULTS`.")
     NO_SUCH_PROJECT = "NoSuchProject", Group.IGNORED, "No known vault has this project and stage."
     SECRET_NEAR_EXPIRY = "SecretNearExpiry", Group.IGNORED, (
-        "Key Vault says that the secret expires soon. Its keys stay. Set a new version.")
+        "Key Vault says that the secret expires soon. Its keys stay until then, and after it "
+        "unless `SYNC_EXPIRED` is `remove`. Set a new version.")
     SECRET_EXPIRED = "SecretExpired", Group.IGNORED, (
-        "Key Vault says that the secret has expired. Its keys stay. Set a new version.")
+        "Key Vault says that the secret has expired. Its keys stay unless `SYNC_EXPIRED` is "
+        "`remove`. Set a new version.")
     BUG = "Bug", Group.BUG, (
         "The app met a case that it does not handle. The message names the place in the code: "
         "please report it.")

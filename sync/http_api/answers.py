@@ -92,7 +92,7 @@ class Converged:
     target: _Place
     changes: _Changes
     keys: Annotated[int, Doc("how many keys the sync keeps", {"minimum": 0})]
-    expired: Annotated[_Words, Doc("the vault secrets that have expired; their keys stay")]
+    expired: Annotated[_Words, Doc("the vault secrets that have expired and whose keys stay")]
     warnings: _Warnings
 
 
@@ -145,6 +145,9 @@ class Held:
         tuple[Reason, ...],
         Doc("what should be known of it; absent if nothing", {"items": {"enum": WARNINGS}}),
     ] = ()
+    due: Annotated[
+        str | None, Doc("when the vault's newest version becomes valid; absent if it is in")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from sync.app.explain import Explained
 from sync.app.status import SecretStatus, VaultStatus
 from sync.app.status import State as SecretState
 from sync.core import model
-from sync.core.annotation import State
 from sync.core.errors import SyncError, Transient
 from sync.core.reasons import Reason
+from sync.core.state import State
 from sync.doctor.checks import Check
 from sync.http_api import answers
 
@@ -208,6 +208,7 @@ def _secret(told: SecretStatus, state: SecretState) -> answers.Other:
                 in_step=bool(record.version) and drifted.isdisjoint(record.keys),
                 confirmed=record.settled,
                 warnings=record.warnings,
+                due=_moment(record.due or None),
             )
             for name, record in sorted(secret.records.items())
         ),

@@ -37,6 +37,7 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """Why a rule or a tag leaves a vault secret out."""
+    """Why a vault secret is left out, and until when in epoch seconds, if that is known."""
 
     reason: str
+    until: int | None = None

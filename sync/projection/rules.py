@@ -6,9 +6,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from hashlib import sha256
 
-from sync.core.annotation import SECRET_NAME
 from sync.core.errors import Permanent
-from sync.core.model import ListedSecret, SecretName, Target, VaultSecret
+from sync.core.model import SECRET_NAME, ListedSecret, SecretName, Target, VaultSecret
 from sync.core.reasons import Reason
 from sync.core.vault_names import is_vaults_own
 from sync.projection.budget import ParseBudget
@@ -16,6 +15,7 @@ from sync.projection.keys import KeyStyle, check_key
 from sync.projection.placement import Excluded, Placement, Rendered
 from sync.projection.rendering import Renderer
 from sync.projection.tags import SecretType, TagOptions, is_tagged, read_tags
+from sync.projection.validity import USUAL, Validity
 
 _DIGITS = 8
 TAGGED = "t"
@@ -59,17 +59,17 @@ class Rules:
     stages: StagePrefixes = StagePrefixes.NONE
     names: tuple[str, ...] = ()
     keep_root: bool = False
+    validity: Validity = USUAL
 
     @property
     def digest(self) -> str:
         """Eight hexadecimal digits by which two writers compare their rules.
 
-        They do not depend on the order of patterns.
+        They do not depend on the order of patterns, nor on settings that are not set.
         """
-        given = {each.name: getattr(self, each.name) for each in fields(self)}
         shape = {
             name: sorted(set(map(str, setting))) if isinstance(setting, tuple) else setting
-            for name, setting in given.items()
+            for name, setting in _given(self).items()
         }
         return sha256(repr(shape).encode()).hexdigest()[:_DIGITS]
 
@@ -167,15 +167,26 @@ class Rules:
     ) -> str:
         """Digest everything that may change the keys or their bytes; empty for a key like the name.
 
-        New tags and settings become part of it unless they are left out here by name.
+        New tags and settings become part of it unless they are left out here by name. What is not
+        given is no part of it, so a release with more of them leaves it as it is.
         """
         shaping = replace(options, secret=())
         if key == name and replace(shaping, key=None) == TagOptions():
             return ""
-        rules = replace(self, include=(), exclude=(), names=())
+        rules = replace(self, include=(), exclude=(), names=(), validity=USUAL)
         reads_type = options.type is SecretType.TLS or options.expand is not None
-        shape = (key, base, shaping, rules, content_type if reads_type else "")
+        kind = content_type if reads_type else ""
+        shape = (key, base, _given(shaping), _given(rules), kind)
         return sha256(repr(shape).encode()).hexdigest()[:_DIGITS]
+
+
+def _given(options: Rules | TagOptions) -> Mapping[str, object]:
+    """Return the fields that do not have their default."""
+    return {
+        each.name: value
+        for each in fields(options)
+        if (value := getattr(options, each.name)) != each.default
+    }
 
 
 DEFAULT_RULES = Rules()

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from sync.core.annotation import Record, Refusal
 from sync.core.errors import SyncError
 from sync.core.model import SECRET_TYPE, SecretName
+from sync.core.state import Record, Refusal
 from sync.projection.placement import Excluded
 from sync.reconcile.guards import Loss, guarded_secrets, unsafe
 from sync.reconcile.members import Members, Settled, by_key, settle
@@ -44,6 +44,7 @@ class DesiredSecret:
     others: Mapping[str, tuple[SecretName, ...]] = field(default_factory=dict)
     refused: Mapping[SecretName, Refusal] = field(default_factory=dict)
     unnamed: int = 0
+    unusable: Mapping[SecretName, int] = field(default_factory=dict)
 
     @property
     def kept(self) -> frozenset[str]:
@@ -99,6 +100,7 @@ def compose(
         others=further_secrets(vault, secrets),
         refused=remembered(vault, survey, {**settled.waiting, **refused}, int(now)),
         unnamed=vault.own.state.unnamed if vault.own.state and survey.listed is None else 0,
+        unusable=_unusable(vault, survey),
     )
     # A Secret created now may come too late for a move, and an emptied one leaves the index: the
     # next turn has to check.
@@ -111,6 +113,14 @@ def compose(
     uncertain = prune and any(each.on_their_way and each.keys for each in loose.values())
     moving = made_or_emptied or leaving or uncertain or bool(settled.waiting)
     return DesiredVault(secrets, refused, settled.waiting, bool(settled.clashing), moving)
+
+
+def _unusable(vault: ObservedVault, survey: VaultSurvey) -> Mapping[SecretName, int]:
+    """Return the secrets none of whose versions may be used, those that were not read included."""
+    if survey.listed is not None or vault.own.state is None:
+        return survey.unusable
+    before = vault.own.state.unusable
+    return {name: at for name, at in before.items() if name not in survey.verdicts}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from sync.core.annotation import Record
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import SecretName, Target
 from sync.core.reasons import Reason
+from sync.core.state import Record
 from sync.projection.placement import Excluded, Placement
 from sync.reconcile.observed import ObservedSecret, ObservedVault
 from sync.reconcile.survey import Fetched, Refused, VaultSurvey

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from sync.core.annotation import Record, State, decode
+from sync.core.annotation import decode
 from sync.core.errors import SyncError
 from sync.core.model import (
     FIELD_MANAGER,
@@ -15,6 +15,7 @@ from sync.core.model import (
     SecretName,
     Target,
 )
+from sync.core.state import Record, State
 from sync.core.vault_names import is_vaults_own
 from sync.projection.placement import Placement
 
@@ -211,7 +212,7 @@ class ObservedVault:
             if not self.holds(secret, place, listed.name):
                 return False
             record = self.secrets[secret].records[listed.name]
-            if not record.settled or record.updated != listed.updated:
+            if not record.settled or record.stands_in or record.updated != listed.updated:
                 return False
         return True
 

@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sync.core.annotation import State, decode
+from sync.core.annotation import decode
 from sync.core.errors import Permanent
 from sync.core.model import FIELD_MANAGER, MANAGED_BY_LABEL, STATE_ANNOTATION, Actual, Target
 from sync.core.reasons import Reason
+from sync.core.state import State
 from sync.reconcile.observed import own_state
 
 _ESO_MANAGED = "reconcile.external-secrets.io/managed"

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from sync.core.annotation import Failure, State, encode
+from sync.core.annotation import encode
 from sync.core.model import STATE_ANNOTATION, Action, Change, Desired, Plan, SecretName
 from sync.core.reasons import Reason
+from sync.core.state import Failure, State
 from sync.projection.secret_types import BLANK
 from sync.projection.tags import SecretType
 from sync.reconcile.desired import DesiredSecret, Entry
@@ -40,6 +41,7 @@ def diff(observed: ObservedSecret, desired: DesiredSecret, now: float, rules: st
             others=desired.others,
             refused=desired.refused,
             unnamed=desired.unnamed,
+            unusable=desired.unusable,
         )
     )
     applied = Desired(
@@ -51,8 +53,9 @@ def diff(observed: ObservedSecret, desired: DesiredSecret, now: float, rules: st
     )
     if actual is None or state is None:
         # Do not create a Secret only to record wrong tags; a wrong value is recorded, as reading it
-        # again costs work.
+        # again costs work, and so does a search for a version that may be used.
         costly = any(each.version for each in desired.refused.values())
+        costly = costly or bool(desired.unusable)
         needed = bool(desired.entries or desired.others or costly or changes)
     else:
         needed = (
@@ -106,7 +109,8 @@ def _change(
     name = SecretName(entry.source)
     record, before = desired.records.get(name), observed.records.get(name)
     is_new = record is not None and (before is None or before.version != record.version)
-    updated = record.updated if record is not None and is_new else 0
+    awaited = any(each is not None and each.stands_in for each in (before, record))
+    updated = record.updated if record is not None and is_new and not awaited else 0
     return Change(key, action, entry.version, same, source=entry.source, updated=updated)
 
 

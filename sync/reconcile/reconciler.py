@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
-from sync.core.model import CREATE_ONLY, Change, Hint, Plan, SecretName, Target
+from sync.core.model import CREATE_ONLY, Change, Hint, Notice, Plan, SecretName, Target
 from sync.core.ports import Cluster, Deadline, Vaults
 from sync.core.reasons import Reason
 from sync.projection.rules import DEFAULT_RULES, Rules
@@ -47,6 +47,7 @@ class _Progress:
     request: ReconcileRequest
     changes: dict[tuple[str, str], Change] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
+    warnings: list[Notice] = field(default_factory=list)
     again: bool = False
     """Whether this turn evicted keys that its apply cannot remove."""
 
@@ -172,7 +173,7 @@ class Reconciler:
             keys=sum(len(desired.entries) for desired in turn.desired.secrets.values()),
             expired=turn.survey.expired,
             refused={**turn.desired.waiting, **failed, **refused},
-            warnings=turn.warnings(),
+            warnings=(*turn.warnings(), *progress.warnings),
         )
 
     def _write_all(
@@ -213,6 +214,8 @@ class Reconciler:
             changes = tuple(each for each in changes if each.key in plan.evict)
             progress.again = True
         progress.note(target, changes)
+        if blanked := turn.blanked(observed):
+            progress.warnings.append(blanked)
         return True
 
     def _note_failure(self, target: Target, reason: Reason, deadline: Deadline) -> None:

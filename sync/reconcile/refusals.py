@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from sync.core.annotation import Refusal
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import OBJECT_NAME, SecretName
 from sync.core.reasons import Reason
+from sync.core.state import Refusal
 from sync.reconcile.observed import ObservedVault
 from sync.reconcile.survey import Fetched, Refused, VaultSurvey
 

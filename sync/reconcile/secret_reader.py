@@ -1,17 +1,18 @@
 """Reads one secret of a vault, and rejects versions older than a known one and lagging answers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from sync.core.annotation import Record
 from sync.core.errors import Permanent, Transient
 from sync.core.model import Hint, ListedSecret, SecretName, Unserved, VaultSecret
 from sync.core.ports import Deadline, Vaults
 from sync.core.reasons import Reason
+from sync.core.state import Record
 from sync.projection.budget import ParseBudget
 from sync.projection.placement import Excluded, Placement
 from sync.projection.rules import TAGGED, Rules
 from sync.reconcile.observed import ObservedVault
+from sync.reconcile.stand_ins import Newest, ahead, chosen, expired
 from sync.reconcile.survey import Fetched, Refused
 
 SETTLED_SECONDS = 3
@@ -54,6 +55,49 @@ class SecretReader:
             return secret
         self.refuse_older(observed, secret)
         spelled = name if is_listed else observed.spelling.get(name, secret.name)
+        newest = ahead(secret.not_before, secret.updated, self.rules.validity, self.now())
+        if newest is not None:
+            return self.stand_in(observed, spelled, newest, deadline)
+        if self.rules.validity.is_over(secret.expires, self.now()):
+            return expired(secret.expires)
+        return self._rendered(observed, spelled, secret)
+
+    def stand_in(
+        self, observed: ObservedVault, name: SecretName, newest: Newest, deadline: Deadline
+    ) -> Fetched | Excluded | Refused | Unserved:
+        """Get the version that stands in for a newest one that may not be used.
+
+        Raises Permanent or Transient as `read` does.
+        """
+        vault = observed.target.vault
+        record = observed.records.get(name)
+        found = chosen(
+            self.vaults.versions(vault, name, deadline),
+            record.version if record else "",
+            newest,
+            self.rules.validity,
+            self.now(),
+        )
+        if found is None:
+            return newest.excluded
+        secret = self.vaults.get(vault, name, deadline, found.version)
+        if isinstance(secret, Unserved):
+            raise not_served_yet(name)
+        rendered = self._rendered(observed, name, replace(secret, updated=newest.updated))
+        if not isinstance(rendered, Fetched):
+            return rendered
+        notices = (*rendered.warnings, newest.notice(name))
+        warnings = tuple(sorted({*rendered.record.warnings, newest.why}))
+        return replace(
+            rendered,
+            record=replace(rendered.record, warnings=warnings, due=newest.until),
+            warnings=notices,
+        )
+
+    def _rendered(
+        self, observed: ObservedVault, spelled: SecretName, secret: VaultSecret
+    ) -> Fetched | Excluded | Refused:
+        """Make the keys of a version."""
         settled = self._is_settled(observed, secret)
         placement: Placement | None = None
         try:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from sync.core.annotation import Record, Refusal
 from sync.core.errors import SyncError
 from sync.core.model import Notice, SecretName
+from sync.core.state import Record, Refusal
 from sync.projection.placement import Excluded, Placement
 
 
@@ -52,12 +52,14 @@ class VaultSurvey:
     """The verdicts by name; a secret without one is left as it is.
 
     `listed` is how many secrets the vault lists, None if it was not listed: then no key may be
-    removed. `expired` are the names of expired secrets.
+    removed. `expired` are the names of expired secrets. `unusable` are those none of whose versions
+    may be used, with the vault's `updated` time.
     """
 
     verdicts: Mapping[SecretName, Verdict]
     listed: int | None = None
     expired: tuple[SecretName, ...] = ()
+    unusable: Mapping[SecretName, int] = field(default_factory=dict)
 
     @property
     def placed(self) -> Mapping[SecretName, Placement]:

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sync.core.annotation import Record
-from sync.core.model import Notice, Plan, SecretName
+from sync.core.model import SECRET_TYPE, Notice, Plan, SecretName
 from sync.core.reasons import Reason
+from sync.core.state import Record
 from sync.projection.rules import Rules
 from sync.reconcile.desired import DesiredVault
 from sync.reconcile.observed import ObservedSecret, ObservedVault
 from sync.reconcile.plan import diff
+from sync.reconcile.stand_ins import notice
 from sync.reconcile.survey import VaultSurvey
 
 
@@ -77,4 +78,20 @@ class Turn:
         fetched = self.survey.fetched.get(name)
         if fetched is not None and fetched.record == record:
             return fetched.warnings
-        return [Notice(reason, reason.meaning, str(name)) for reason in record.warnings]
+        return [
+            notice(name, reason, record.due)
+            if reason is Reason.NOT_VALID_YET
+            else Notice(reason, reason.meaning, str(name))
+            for reason in record.warnings
+        ]
+
+    def blanked(self, observed: ObservedSecret) -> Notice | None:
+        """Return the warning about a typed Secret that the write leaves without any value."""
+        desired = self.desired.secrets[observed.target.secret]
+        if desired.type == SECRET_TYPE or not observed.ours or desired.kept:
+            return None
+        return Notice(
+            Reason.SECRET_BLANKED,
+            f"Nothing is left for Secret {observed.target}, which is of type {desired.type} and "
+            "may not lack its keys: they are empty now. Enable its vault secret, or delete it.",
+        )

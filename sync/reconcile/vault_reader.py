@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 
-from sync.core.annotation import Refusal
-from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import Hint, ListedSecret, SecretName, Target, Unserved, VaultName, moment
+from sync.core.errors import Permanent, Transient
+from sync.core.model import Hint, ListedSecret, SecretName, Target, Unserved
 from sync.core.ports import Deadline, Vaults
 from sync.core.reasons import Group, Reason
+from sync.core.state import Refusal
 from sync.projection.placement import Excluded, Placement
 from sync.projection.rules import Rules, latest
 from sync.reconcile.fetching import fetch_all, in_turn
 from sync.reconcile.observed import ObservedSecret, ObservedVault
-from sync.reconcile.secret_reader import SecretReader, not_served_yet
+from sync.reconcile.secret_reader import SecretReader
+from sync.reconcile.stand_ins import DISABLED, Newest, barred, expired, is_standing
 from sync.reconcile.survey import (
     Fetched,
     NeedsListing,
@@ -23,38 +25,22 @@ from sync.reconcile.survey import (
     VaultSurvey,
     Verdict,
 )
+from sync.reconcile.verdicts import (
+    MISSING,
+    TO_CONFIRM,
+    Got,
+    Reading,
+    again,
+    closed_places,
+    judged,
+    unknown,
+)
 
 JOINING_ROUNDS = 12
 """How often hints may join a reading: each round starts at least one get later than the last."""
 
 _OF_OTHERS = frozenset({Reason.KEY_CLASH, Reason.TYPES_DIFFER})
 """Refusals of one secret that can end when another secret changes."""
-
-_DISABLED = "it is disabled"
-_MISSING = "the vault no longer has it"
-
-type _Got = Fetched | Excluded | Refused | Unserved | SyncError
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """The common inputs of one survey's gets; `listed` is empty if no listing was read."""
-
-    observed: ObservedVault
-    listed: Mapping[SecretName, ListedSecret]
-    deadline: Deadline
-    fetchers: Executor
-    reader: SecretReader
-
-    @property
-    def vault(self) -> VaultName:
-        """The vault that is read."""
-        return self.observed.target.vault
-
-    def spelled(self, name: SecretName) -> SecretName:
-        """Return a name in the listing's spelling, or in ours."""
-        listed = self.listed.get(name)
-        return listed.name if listed else self.observed.spelling.get(name, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,41 +68,53 @@ class VaultReader:
         """
         listing = self.vaults.list(observed.target.vault, deadline)
         listed = latest(listing)
-        reading = _Reading(observed, listed, deadline, fetchers, self._reader())
+        reading = Reading(observed, listed, deadline, fetchers, self._reader())
         verdicts: dict[SecretName, Verdict] = {}
         wanted: dict[SecretName, Placement] = {}
+        standing_in: set[SecretName] = set()
         for secret in listed.values():
             found = self._classify(observed, secret, refetch=refetch)
             if isinstance(found, Placement):
                 wanted[secret.name] = found
-            else:
+            elif isinstance(found, Newest):
+                standing_in.add(secret.name)
+            elif found is not None:
                 verdicts[secret.name] = found
         places = [*wanted.values(), *VaultSurvey(verdicts).placed.values()]
         if unvisited := {s for place in places for s in place.secrets} - observed.visited:
             return Unvisited(frozenset(unvisited))
         missing = observed.records.keys() - listed.keys()
-        verdicts |= dict.fromkeys(missing, Excluded(_MISSING))
+        verdicts |= dict.fromkeys(missing, MISSING)
         doubted = {
             name
             for name, each in verdicts.items()
             if self.prune and each in TO_CONFIRM and name in observed.records
         }
         asked = {reading.spelled(hint.secret) for hint in hints}
-        for name, got in self._fetch(reading, wanted.keys() | doubted | asked, hints).items():
-            verdict = _judged(reading, name, wanted.get(name), verdicts.get(name), got)
+        names = wanted.keys() | doubted | asked | standing_in
+        fetched = self._fetch(reading, names, hints)
+        if unvisited := _places(fetched, standing_in) - observed.visited:
+            return Unvisited(frozenset(unvisited))
+        for name, got in fetched.items():
+            verdict = judged(reading, name, wanted.get(name), verdicts.get(name), got)
             if verdict is not None:
                 verdicts.pop(name, None)
                 verdicts[name] = verdict
         now = self.now()
-        expired = [
+        over = [
             each.name
             for each in listed.values()
             if each.expires is not None
             and each.expires <= now
-            and not isinstance(verdicts[each.name], Excluded)
+            and not isinstance(verdicts.get(each.name), Excluded)
         ]
-        verdicts |= _unknown(reading, hints, verdicts)
-        return VaultSurvey(verdicts, len(listing), tuple(sorted(expired)))
+        verdicts |= unknown(reading, hints, verdicts)
+        unusable = {
+            name: newest.updated
+            for name, secret in listed.items()
+            if (newest := self._barred(secret)) and verdicts.get(name) == newest.excluded
+        }
+        return VaultSurvey(verdicts, len(listing), tuple(sorted(over)), unusable)
 
     def placed(self, target: Target, deadline: Deadline) -> tuple[SecretName, ...]:
         """List the vault, and return the secrets that belong into Secrets, those refused too."""
@@ -125,7 +123,7 @@ class VaultReader:
         return tuple(
             name
             for name, secret in sorted(listed.items())
-            if not isinstance(self._placed(observed, secret), Excluded)
+            if not (self._barred(secret) or isinstance(self._placed(observed, secret), Excluded))
         )
 
     def look_up(
@@ -140,7 +138,7 @@ class VaultReader:
         `hints` returns the hints so far; those that arrive during a reading are read too, a few
         times.
         """
-        reading = _Reading(observed, {}, deadline, fetchers, self._reader())
+        reading = Reading(observed, {}, deadline, fetchers, self._reader())
         verdicts: dict[SecretName, Verdict] = {}
         asked: Sequence[Hint] = ()
         for _ in range(JOINING_ROUNDS):
@@ -154,17 +152,23 @@ class VaultReader:
                     return NeedsListing.SERVED_NO_LONGER
                 if isinstance(got, Fetched) and set(got.placement.secrets) != observed.home(name):
                     return NeedsListing.MOVED
-                verdict = _judged(reading, name, None, None, got)
+                verdict = judged(reading, name, None, None, got)
                 if verdict is not None:
                     verdicts[name] = verdict
             if len(asked) == known:
                 break
-        return VaultSurvey({**verdicts, **_unknown(reading, asked, verdicts)})
+        return VaultSurvey({**verdicts, **unknown(reading, asked, verdicts)})
 
     def _classify(
         self, observed: ObservedVault, secret: ListedSecret, *, refetch: bool
-    ) -> Verdict | Placement:
-        """Return the verdict on a listed secret, or only its placement if it must be fetched."""
+    ) -> Verdict | Placement | Newest | None:
+        """Return the verdict on a listed secret, or only its placement if it must be fetched.
+
+        Another version has to be found for a Newest. None means that one stands in already.
+        """
+        newest = self._barred(secret)
+        if newest is not None:
+            return self._stood_in(observed, secret, newest, refetch=refetch)
         found = self._placed(observed, secret)
         if not isinstance(found, Placement) or refetch:
             return found
@@ -172,8 +176,32 @@ class VaultReader:
             return Unchanged(found)
         before = self._refused_before(observed, secret.name)
         if before is not None and before.updated == secret.updated:
-            return _again(secret.name, before, found)
+            return again(secret.name, before, found)
         return found
+
+    def _barred(self, secret: ListedSecret) -> Newest | None:
+        return barred(secret, self.rules.validity, self.now())
+
+    def _stood_in(
+        self, observed: ObservedVault, secret: ListedSecret, newest: Newest, *, refetch: bool
+    ) -> Verdict | Newest | None:
+        """Return what is known of a secret whose newest version may not be used."""
+        name, state = secret.name, observed.own.state
+        if name not in observed.homes:
+            with suppress(Permanent):
+                found = self.rules.place(observed.target, name, secret.tags, secret.content_type)
+                if isinstance(found, Excluded):
+                    return found
+        if refetch:
+            return newest
+        if is_standing(observed, name, newest, self.rules.digest):
+            return None
+        if name not in observed.homes and state and state.unusable.get(name) == newest.updated:
+            return newest.excluded
+        before = self._refused_before(observed, name)
+        if before is not None and before.updated == newest.updated:
+            return again(name, before, None)
+        return newest
 
     def _placed(
         self, observed: ObservedVault, secret: ListedSecret
@@ -184,11 +212,13 @@ class VaultReader:
                 raise secret.fault
             self._reader().refuse_older(observed, secret)
             if not secret.enabled:
-                return Excluded(_DISABLED)
+                return DISABLED
+            if self.rules.validity.is_over(secret.expires, self.now()):
+                return expired(secret.expires)
             found = self.rules.place(observed.target, secret.name, secret.tags, secret.content_type)
         except (Permanent, Transient) as error:
             return Refused(error, updated=secret.updated)
-        closed = None if isinstance(found, Excluded) else _closed(observed, found)
+        closed = None if isinstance(found, Excluded) else closed_places(observed, found)
         if closed is not None and isinstance(found, Placement):
             return Refused(closed, found, secret.updated)
         return found
@@ -208,17 +238,21 @@ class VaultReader:
         return before if holds and of_its_own else None
 
     def _fetch(
-        self, reading: _Reading, names: Collection[SecretName], hints: Iterable[Hint]
-    ) -> Mapping[SecretName, _Got]:
+        self, reading: Reading, names: Collection[SecretName], hints: Iterable[Hint]
+    ) -> Mapping[SecretName, Got]:
         last = {hint.secret: hint for hint in sorted(hints, key=lambda hint: hint.at or 0)}
         reader, observed = reading.reader, reading.observed
 
-        def get(name: SecretName) -> _Got:
+        def get(name: SecretName) -> Got:
             hint = last.get(name)
             before = self._refused_before(observed, name)
             if before and hint and (hint.version or "").startswith(before.version):
-                return _again(name, before, None)
-            is_listed = name in reading.listed
+                return again(name, before, None)
+            listed = reading.listed.get(name)
+            newest = None if listed is None else self._barred(listed)
+            if newest is not None:
+                return reader.stand_in(observed, name, newest, reading.deadline)
+            is_listed = listed is not None
             return reader.read(observed, name, hint, reading.deadline, is_listed=is_listed)
 
         first = [name for name in names if name in last]
@@ -226,70 +260,11 @@ class VaultReader:
         return fetch_all(get, [*sorted(first), *rest], reading.deadline, reading.fetchers)
 
 
-TO_CONFIRM = (Excluded(_DISABLED), Excluded(_MISSING))
-"""Verdicts that a listing may get wrong, since it lags or is partial: a get must confirm them."""
-
-
-def _judged(
-    reading: _Reading,
-    name: SecretName,
-    placement: Placement | None,
-    before: Verdict | None,
-    got: _Got,
-) -> Verdict | None:
-    """Return the verdict after a get; `placement` and `before` come from the listing, if any.
-
-    None means that the secret is neither in the vault nor in our records.
-    """
-    observed, listed = reading.observed, reading.listed.get(name)
-    if isinstance(got, Fetched):
-        if not set(got.placement.secrets) <= observed.visited:
-            got = Transient(
-                Reason.TAGS_CHANGED,
-                f"The tags of secret {name!r} changed while it was read.",
-            )
-        elif closed := _closed(observed, got.placement):
-            return Refused(closed, got.placement, got.record.updated)
-    elif isinstance(got, Unserved):
-        if placement is not None or isinstance(before, Unchanged):
-            got = not_served_yet(name)
-        elif before is not None:
-            return Excluded(_DISABLED if got is Unserved.DISABLED else _MISSING)
-        else:
-            return None
-    if isinstance(got, SyncError):
-        return Refused(got, placement, listed.updated if listed else None)
-    return got
-
-
-def _again(name: SecretName, before: Refusal, placement: Placement | None) -> Refused:
-    error = Permanent(
-        before.reason,
-        f"Secret {name!r} is refused since {moment(before.since)} and has not changed since. "
-        f"{before.reason.meaning} A resync with refetch reads it again.",
-    )
-    return Refused(error, placement, before.updated, before.version, before)
-
-
-def _closed(observed: ObservedVault, placement: Placement) -> SyncError | None:
-    """Return the error if all of a secret's places are inaccessible."""
-    errors = [observed.closed[secret] for secret in placement.secrets if secret in observed.closed]
-    return errors[0] if len(errors) == len(placement.secrets) else None
-
-
-def _unknown(
-    reading: _Reading, hints: Iterable[Hint], verdicts: Mapping[SecretName, Verdict]
-) -> Mapping[SecretName, Refused]:
-    """Refuse secrets that an operator named, that should not be synced, and that we never had."""
-    found: dict[SecretName, Refused] = {}
-    for name in {hint.secret for hint in hints if hint.at is None}:
-        verdict = verdicts.get(name)
-        if name in reading.observed.records or not isinstance(verdict, Excluded | None):
-            continue
-        message = (
-            f"Vault {reading.vault} has no enabled secret {name!r}: check the name."
-            if verdict is None
-            else f"Secret {name!r} of vault {reading.vault} is in no Secret: {verdict.reason}."
-        )
-        found[name] = Refused(Permanent(Reason.NO_SUCH_SECRET, message))
-    return found
+def _places(fetched: Mapping[SecretName, Got], names: Collection[SecretName]) -> set[str]:
+    """Return the Secrets that the versions that stand in belong in, by their own tags."""
+    return {
+        secret
+        for name in names
+        if isinstance(got := fetched.get(name), Fetched)
+        for secret in got.placement.secrets
+    }

@@ -10,6 +10,7 @@ from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_NAMESPACE, DEFAULT_PATTERN, Naming
 from sync.projection.keys import KeyStyle
 from sync.projection.rules import DEFAULT_RULES, Rules, StagePrefixes
+from sync.projection.validity import Expired, NotBefore, Validity
 from sync.settings import values
 from sync.settings.clusters import read_clusters
 from sync.settings.values import DEFAULT_SCHEDULE
@@ -76,6 +77,10 @@ def _of_naming(read: _Read[Naming]) -> _Read[Settings]:
 
 def _of_rules(read: _Read[Rules]) -> _Read[Settings]:
     return lambda settings, text: replace(settings, rules=read(settings.rules, text))
+
+
+def _of_validity(read: _Read[Validity]) -> _Read[Settings]:
+    return _of_rules(lambda rules, text: replace(rules, validity=read(rules.validity, text)))
 
 
 def _with_clusters(settings: Settings, text: str) -> Settings:
@@ -179,6 +184,18 @@ SETTINGS = (
         ("drop", "keep"),
         "`keep` or `drop` the root certificate at the end of chains",
         _of_rules(lambda rules, word: replace(rules, keep_root=word == "keep")),
+    ),
+    _choice(
+        "SYNC_NOT_BEFORE",
+        tuple(NotBefore),
+        "`wait` until a version is valid by its `nbf`, or `ignore` that",
+        _of_validity(lambda usual, word: replace(usual, not_before=NotBefore(word))),
+    ),
+    _choice(
+        "SYNC_EXPIRED",
+        tuple(Expired),
+        "`keep` the keys of an expired version, or `remove` them",
+        _of_validity(lambda usual, word: replace(usual, expired=Expired(word))),
     ),
 )
 """In the order of reading: the pattern comes before the names that it applies to."""

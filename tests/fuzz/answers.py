@@ -23,6 +23,7 @@ from sync.core.model import (
     Desired,
     Failed,
     ListedSecret,
+    ListedVersion,
     SecretName,
     Unserved,
     VaultName,
@@ -232,6 +233,12 @@ class _Stored:
         self._value = value
 
     def list(self, _vault: VaultName, _deadline: Deadline) -> Sequence[ListedSecret]:
+        """Return nothing."""
+        return ()
+
+    def versions(
+        self, _vault: VaultName, _name: str, _deadline: Deadline
+    ) -> Sequence[ListedVersion]:
         """Return nothing."""
         return ()
 

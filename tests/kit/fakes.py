@@ -16,6 +16,7 @@ from sync.core.model import (
     Actual,
     Desired,
     ListedSecret,
+    ListedVersion,
     SecretName,
     Target,
     Unserved,
@@ -100,6 +101,8 @@ class _Version:
     expires: int | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     content_type: str = ""
+    not_before: int | None = None
+    managed: bool = False
 
 
 @dataclass(slots=True)
@@ -129,13 +132,26 @@ class FakeVaults:
         expires: int = 0,
         tags: Mapping[str, str] | None = None,
         content_type: str = "",
+        not_before: int = 0,
+        managed: bool = False,
     ) -> str:
         """Set a new version of a secret and return it."""
         version = f"v{next(self._numbers):06}"
         now = int(self._clock())
         kept = self._of(vault).setdefault(name.lower(), _Kept(name, []))
         kept.versions.append(
-            _Version(version, value, now, now, enabled, expires or None, tags or {}, content_type)
+            _Version(
+                version,
+                value,
+                now,
+                now,
+                enabled,
+                expires or None,
+                tags or {},
+                content_type,
+                not_before or None,
+                managed,
+            )
         )
         return version
 
@@ -152,6 +168,11 @@ class FakeVaults:
         """Enable or disable the current version."""
         current = self._of(vault)[name.lower()].versions[-1]
         current.enabled, current.updated = enabled, int(self._clock())
+
+    def limit(self, vault: VaultName, name: str, *, not_before: int) -> None:
+        """Let the current version become valid at that time."""
+        current = self._of(vault)[name.lower()].versions[-1]
+        current.not_before, current.updated = not_before, int(self._clock())
 
     def touch(self, vault: VaultName, name: str) -> None:
         """Change a tag, which moves `updated` and nothing else."""
@@ -189,6 +210,8 @@ class FakeVaults:
                 served.expires,
                 served.tags,
                 served.content_type,
+                not_before=served.not_before,
+                managed=served.managed,
             )
             for kept in self._of(vault).values()
             if (served := _served(kept)) and kept.name not in self._unlisted
@@ -218,7 +241,19 @@ class FakeVaults:
             read_at,
             last.tags,
             last.content_type,
+            last.not_before,
+            last.expires,
         )
+
+    def versions(self, vault: VaultName, name: str, deadline: Deadline) -> Sequence[ListedVersion]:
+        """Return every version of a secret."""
+        deadline.remaining()
+        self._wire.pass_on(Call("versions", name))
+        kept = self._of(vault).get(name.lower())
+        return [
+            ListedVersion(each.version, each.enabled, each.created, each.not_before, each.expires)
+            for each in (kept.versions if kept else ())
+        ]
 
     def _of(self, vault: VaultName) -> dict[str, _Kept]:
         return self._vaults.setdefault(vault.text, {})

@@ -8,13 +8,13 @@ from unittest import mock
 
 from sync.adapters.azure.key_vault import KeyVaults
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
-from sync.core.annotation import Record
 from sync.core.errors import Conflict, Permanent, Transient
 from sync.core.model import (
     CREATE_ONLY,
     Desired,
     Hint,
     ListedSecret,
+    ListedVersion,
     SecretName,
     Target,
     Unserved,
@@ -22,6 +22,7 @@ from sync.core.model import (
     VaultSecret,
 )
 from sync.core.ports import Deadline, Vaults
+from sync.core.state import Record
 from sync.projection.placement import Excluded, Placement
 from sync.projection.rules import Rules
 from sync.reconcile import desired, members, reconciler, secret_reader, vault_reader
@@ -148,6 +149,9 @@ class _Announced:
 
     def list(self, vault: VaultName, deadline: Deadline) -> Sequence[ListedSecret]:
         return self.vaults.list(vault, deadline)
+
+    def versions(self, vault: VaultName, name: str, deadline: Deadline) -> Sequence[ListedVersion]:
+        return self.vaults.versions(vault, name, deadline)
 
     def get(
         self, vault: VaultName, name: str, deadline: Deadline, version: str | None = None

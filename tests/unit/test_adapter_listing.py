@@ -113,7 +113,7 @@ HARMLESS: Mapping[str, Mapping[str, object]] = {
     "host in capitals": {"id": f"{URL.upper()}/secrets/sound"},
     "host with a port": {"id": f"{URL}:443/secrets/sound"},
     "with a version": {"id": f"{URL}/secrets/sound/0a1b"},
-    "of a certificate": {"managed": True, "contentType": ""},
+    "managed no truth": {"managed": "true", "contentType": ""},
     # Others met the next ones: https://github.com/james-gould/azure-keyvault-emulator/issues/329
     "fields of its own": {"persistedName": "sound", "attributes": ATTRIBUTES | {"contentType": ""}},
     "recovery level unheard of": {"attributes": ATTRIBUTES | {"recoveryLevel": "Some+Level"}},
@@ -131,6 +131,13 @@ HARMLESS: Mapping[str, Mapping[str, object]] = {
 def test_what_matters_to_nobody_does_no_harm(case: str) -> None:
     """An oddity in what is not needed leaves the secret as it would be without."""
     assert listed(entry("sound", **HARMLESS[case])) == [SOUND]
+
+
+def test_what_may_keep_a_version_from_use_is_read() -> None:
+    """A listing shows when a version becomes valid, and that a secret is a certificate's."""
+    attributes = ATTRIBUTES | {"nbf": 1_800_000_000}
+    (secret,) = listed(entry("sound", attributes=attributes, managed=True))
+    assert (secret.not_before, secret.managed) == (1_800_000_000, True)
 
 
 def test_a_tag_without_a_text_is_an_empty_one() -> None:

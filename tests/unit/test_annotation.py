@@ -8,19 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.core.annotation import (
-    FORMAT,
-    MAX_REFUSED_BYTES,
-    MAX_WARNED_BYTES,
-    SECRET_NAME,
-    Record,
-    Refusal,
-    State,
-    decode,
-    encode,
-)
-from sync.core.model import SecretName
+from sync.core.annotation import FORMAT, MAX_REFUSED_BYTES, MAX_WARNED_BYTES, decode, encode
+from sync.core.model import SECRET_NAME, SecretName
 from sync.core.reasons import Group, Reason
+from sync.core.state import Record, Refusal, State
 
 VAULT = "weu-ds-akv-shop-dev-1"
 NOON = 1_767_268_800

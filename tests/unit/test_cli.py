@@ -19,7 +19,7 @@ from sync.cli.group import cli
 from sync.cli.main import main
 from sync.cli.screen import coloured
 from sync.cli.sources import Fields
-from sync.core.annotation import Record, State, encode
+from sync.core.annotation import encode
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import (
     STATE_ANNOTATION,
@@ -33,6 +33,7 @@ from sync.core.model import (
 )
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
+from sync.core.state import Record, State
 from sync.http_api.answers import Statuses
 from sync.http_api.convert import outcomes_of, status_of
 from sync.http_api.dataclass_json import to_json

@@ -19,7 +19,14 @@ from sync.adapters.kubernetes.login.endpoints import aks_endpoint
 from sync.adapters.kubernetes.login.factory import Azure, ClusterLogins, KubeconfigFiles
 from sync.adapters.kubernetes.login.tokens import EntraToken, StoredSecret, StoredToken, Token
 from sync.core.errors import Permanent, Transient
-from sync.core.model import ListedSecret, SecretName, Unserved, VaultName, VaultSecret
+from sync.core.model import (
+    ListedSecret,
+    ListedVersion,
+    SecretName,
+    Unserved,
+    VaultName,
+    VaultSecret,
+)
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from tests.kit.errors import raises
@@ -72,6 +79,10 @@ class Shelf:
 
     def list(self, vault: VaultName, deadline: Deadline) -> Sequence[ListedSecret]:
         """List nothing: only a secret by name is asked for."""
+        raise NotImplementedError
+
+    def versions(self, vault: VaultName, name: str, deadline: Deadline) -> Sequence[ListedVersion]:
+        """List nothing, either."""
         raise NotImplementedError
 
     def get(

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from sync.core.annotation import FORMAT, POSTPONED_SECONDS, State, decode
+from sync.core.annotation import FORMAT, decode
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import STATE_ANNOTATION, Hint, ListedSecret, SecretName, VaultName
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
+from sync.core.state import POSTPONED_SECONDS, State
 from sync.projection.keys import KeyStyle
 from sync.projection.placement import Placement, Rendered
 from sync.projection.rules import Rules

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from sync.core.annotation import Record, State, encode
+from sync.core.annotation import encode
 from sync.core.model import FIELD_MANAGER, MANAGED_BY_LABEL, STATE_ANNOTATION, Actual, SecretName
+from sync.core.state import Record, State
 from sync.reconcile.ownership import Claim, claim, taken
 from tests.kit.fakes import target_of, vault_name
 

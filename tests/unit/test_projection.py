@@ -21,6 +21,7 @@ from sync.projection.placement import Excluded, Placement
 from sync.projection.rules import Pattern, Rules, StagePrefixes, latest
 from sync.projection.tags import TagOptions
 from sync.projection.turns import PARSING
+from sync.projection.validity import NotBefore, Validity
 from tests.kit.bundles import LEAF, bundle, certificate, plain, shrouded
 from tests.kit.chains import chain_of, key_pem, pem, text_of
 from tests.kit.errors import raises
@@ -262,9 +263,10 @@ SETTINGS: Mapping[str, Rules] = {
     "stages": Rules(stages=StagePrefixes.STRIP),
     "names": Rules(names=("x",)),
     "keep_root": Rules(keep_root=True),
+    "validity": Rules(validity=Validity(NotBefore.IGNORE)),
 }
-SELECTING = {"include", "exclude", "names"}
-"""Settings that say which secrets are in, and in which Secret."""
+SELECTING = {"include", "exclude", "names", "validity"}
+"""Settings that say which secrets are in, from which version, and in which Secret."""
 
 
 def test_each_setting_that_shapes_keys_or_bytes_changes_the_fingerprint() -> None:
@@ -296,7 +298,7 @@ def test_rules_that_differ_have_another_digest() -> None:
     one, two = Pattern("a"), Pattern("b", "team")
     assert Rules(include=(one, two)).digest == Rules(include=(two, one, one)).digest
     assert Rules(include=(one,)).digest != Rules(include=(Pattern("*", "a"),)).digest
-    assert Rules().digest == "10c868e6"
+    assert Rules().digest == "44136fa3"
 
 
 def test_values_are_parsed_one_at_a_time() -> None:

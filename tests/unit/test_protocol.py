@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from sync.core.annotation import Record
 from sync.core.errors import Conflict
 from sync.core.model import Hint, SecretName, VaultSecret
+from sync.core.state import Record
 from sync.reconcile.desired import DesiredSecret, Entry
 from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.plan import diff

@@ -11,10 +11,11 @@ import yaml
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
 from local.standing.serve import SECRETS
-from sync.core.annotation import Record, State, encode
+from sync.core.annotation import encode
 from sync.core.errors import Permanent
 from sync.core.model import SecretName, VaultSecret
 from sync.core.reasons import Reason
+from sync.core.state import Record, State
 from sync.projection.budget import ParseBudget
 from sync.projection.formats import MAX_MEMBERS
 from sync.projection.placement import Excluded

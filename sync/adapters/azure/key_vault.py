@@ -12,16 +12,24 @@ from sync.adapters.azure.key_vault_answers import (
     Asked,
     Bounds,
     Listing,
-    ReadsTag,
     document,
     secret,
 )
 from sync.adapters.azure.key_vault_errors import refusal, unserved
+from sync.adapters.azure.key_vault_fields import ReadsTag
+from sync.adapters.azure.key_vault_versions import Versions
 from sync.adapters.azure.transport import azure_session, azure_transport
 from sync.adapters.azure.vault_clients import VaultClients
 from sync.adapters.azure.vault_host import Answer, VaultHost
 from sync.adapters.wire.retry_after import http_date
-from sync.core.model import OBJECT_NAME, ListedSecret, Unserved, VaultName, VaultSecret
+from sync.core.model import (
+    OBJECT_NAME,
+    ListedSecret,
+    ListedVersion,
+    Unserved,
+    VaultName,
+    VaultSecret,
+)
 from sync.core.ports import Deadline
 from sync.projection.rules import DEFAULT_RULES
 
@@ -62,13 +70,20 @@ class KeyVaults:
         """
         host = VaultHost(vault, self._suffix)
         listing = Listing(host, self._bounds, self._reads)
-        link: str | None = "/secrets"
-        while link is not None:
-            answer = self._clients.ask(host, link, deadline)
-            if answer.status != HTTPStatus.OK:
-                raise refusal(answer, host)
-            link = listing.add(document(host, answer))
+        self._read_pages(host, "/secrets", listing, deadline)
         return listing.secrets
+
+    def versions(self, vault: VaultName, name: str, deadline: Deadline) -> Sequence[ListedVersion]:
+        """Return every version of a secret in any order; raises Permanent or Transient.
+
+        Raises Permanent also for a secret with too many of them.
+        """
+        if not OBJECT_NAME.fullmatch(name):
+            return ()
+        asked = Asked(VaultHost(vault, self._suffix), name, None)
+        found = Versions(asked)
+        self._read_pages(asked.host, f"/secrets/{name}/versions", found, deadline)
+        return found.versions
 
     def get(
         self, vault: VaultName, name: str, deadline: Deadline, version: str | None = None
@@ -91,6 +106,15 @@ class KeyVaults:
             began if read_at is None else read_at,
             self._reads,
         )
+
+    def _read_pages(
+        self, host: VaultHost, link: str | None, pages: Listing | Versions, deadline: Deadline
+    ) -> None:
+        while link is not None:
+            answer = self._clients.ask(host, link, deadline)
+            if answer.status != HTTPStatus.OK:
+                raise refusal(answer, host)
+            link = pages.add(document(host, answer))
 
     def close(self) -> None:
         """Close the connections to every vault."""

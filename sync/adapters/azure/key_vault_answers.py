@@ -3,20 +3,27 @@
 A malformed entry affects that secret alone; an answer that cannot be trusted as a whole raises.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from sys import getsizeof
 
 from sync.adapters.azure.key_vault_errors import broken, untrusted
+from sync.adapters.azure.key_vault_fields import (
+    Odd,
+    ReadsTag,
+    attributes_of,
+    content_type_of,
+    is_enabled,
+    seconds,
+    tags_of,
+    time_of,
+)
+from sync.adapters.azure.key_vault_pages import Pages
 from sync.adapters.azure.vault_host import Answer, VaultHost, secret_of
 from sync.core.errors import Permanent, excerpt
 from sync.core.model import OBJECT_NAME, ListedSecret, SecretName, Unserved, VaultSecret
 from sync.core.reasons import Reason
 
-type ReadsTag = Callable[[str], bool]
-"""Returns whether any rule looks at a tag of that name; other tags are dropped."""
-
-_YEAR_10000 = 253_402_300_800  # epoch seconds
 _NO_TAGS: Mapping[str, str] = {}
 _MOST_SHARED_TEXTS = 1024
 _ENTRY_BYTES = 128  # an entry's numbers, and its share of the list and the garbage collector
@@ -48,10 +55,6 @@ class Asked:
         return False
 
 
-class _Odd(Exception):
-    """Why a secret is malformed: the end of a phrase "a secret with …"."""
-
-
 def document(host: VaultHost, answer: Answer) -> Mapping[str, object]:
     """Return the JSON object of an answer; raises Transient for anything else."""
     found = answer.json
@@ -70,36 +73,15 @@ class Listing:
         self._reads = reads
         self._size = 0
         self._texts: dict[str, str] = {}
-        self._links: set[str] = set()
+        self._pages = Pages(host)
 
     def add(self, page: Mapping[str, object]) -> str | None:
-        """Add a page; return the link to the next one, None after the last.
-
-        A vault that was never used may answer null in place of an empty list.
-        """
-        match page:
-            case {"value": list(entries)}:
-                for entry in entries:
-                    self._keep(entry)
-            case {"value": None}:
-                pass
-            case _:
-                raise broken(self._host, "no list of secrets")
-        return self._following(page.get("nextLink"))
-
-    def _following(self, link: object) -> str | None:
-        if link is None or link == "":
-            return None
-        if not isinstance(link, str):
-            raise broken(self._host, "a nextLink that is no text")
-        following = self._host.at_home(link)
-        if following is None:
-            raise untrusted(self._host, "its list goes on at another vault")
-        if following in self._links:
-            raise broken(self._host, "its list of secrets never ends")
-        self._links.add(following)
-        self._count(getsizeof(following))
-        return following
+        """Add a page; return the link to the next one, None after the last."""
+        for entry in self._pages.entries(page):
+            self._keep(entry)
+        link = self._pages.following(page)
+        self._count(getsizeof(link))
+        return link
 
     def _keep(self, entry: object) -> None:
         secret = self._listed(entry)
@@ -122,21 +104,23 @@ class Listing:
             return self._faulty(name, f"{name}, a name that Key Vault does not allow")
         try:
             return self._sound(name, entry)
-        except _Odd as odd:
+        except Odd as odd:
             return self._faulty(name, f"{excerpt(name)} with {odd}")
 
     def _sound(self, name: str, entry: Mapping[str, object]) -> ListedSecret:
-        attributes = _attributes(entry)
-        tags = {self._kept(tag): self._kept(text) for tag, text in _tags(entry, self._reads)}
+        attributes = attributes_of(entry)
+        tags = {self._kept(tag): self._kept(text) for tag, text in tags_of(entry, self._reads)}
         if tags:
             self._count(getsizeof(tags))
         return ListedSecret(
             name=SecretName(name),
-            enabled=_enabled(attributes),
-            updated=_seconds(attributes, "updated"),
-            expires=_moment(attributes.get("exp")),
+            enabled=is_enabled(attributes),
+            updated=seconds(attributes, "updated"),
+            expires=time_of(attributes.get("exp")),
             tags=tags or _NO_TAGS,
-            content_type=self._kept(_content_type(entry)),
+            content_type=self._kept(content_type_of(entry)),
+            not_before=time_of(attributes.get("nbf")),
+            managed=entry.get("managed") is True,
         )
 
     def _faulty(self, name: str, what: str) -> ListedSecret:
@@ -177,7 +161,7 @@ def secret(
     """Return the secret in an answer, or why it has no value; raises Permanent or Transient."""
     try:
         return _served(asked, found, read_at, reads)
-    except _Odd as odd:
+    except Odd as odd:
         failure = broken(asked.host, f"a secret with {odd}")
     raise failure
 
@@ -187,69 +171,24 @@ def _served(
 ) -> VaultSecret | Unserved:
     identity, value = found.get("id"), found.get("value")
     if not isinstance(identity, str):
-        raise _Odd("no id")
+        raise Odd("no id")
     if not asked.is_answered_by(identity):
         raise untrusted(asked.host, "it answered with another secret")
-    attributes = _attributes(found)
-    if not _enabled(attributes):
+    attributes = attributes_of(found)
+    if not is_enabled(attributes):
         return Unserved.DISABLED
     name, version = secret_of(identity) or ("", "")
     if not version or not isinstance(value, str):
-        raise _Odd("no version or no value")
+        raise Odd("no version or no value")
     return VaultSecret(
         name=SecretName(name),
         version=version,
         value=value,
-        created=_seconds(attributes, "created"),
-        updated=_seconds(attributes, "updated"),
+        created=seconds(attributes, "created"),
+        updated=seconds(attributes, "updated"),
         read_at=read_at,
-        tags=dict(_tags(found, reads)),
-        content_type=_content_type(found),
+        tags=dict(tags_of(found, reads)),
+        content_type=content_type_of(found),
+        not_before=time_of(attributes.get("nbf")),
+        expires=time_of(attributes.get("exp")),
     )
-
-
-def _attributes(found: Mapping[str, object]) -> Mapping[str, object]:
-    attributes = found.get("attributes")
-    if not isinstance(attributes, dict):
-        raise _Odd("no attributes")
-    return attributes
-
-
-def _enabled(attributes: Mapping[str, object]) -> bool:
-    """Return whether the secret is enabled; it is if nothing says otherwise."""
-    enabled = attributes.get("enabled")
-    if enabled is not None and not isinstance(enabled, bool):
-        raise _Odd("an enabled that is neither true nor false")
-    return enabled is not False
-
-
-def _seconds(attributes: Mapping[str, object], name: str) -> int:
-    moment = _moment(attributes.get(name))
-    if moment is None:
-        raise _Odd(f"an attribute {name} that is no time")
-    return moment
-
-
-def _moment(found: object) -> int | None:
-    """Return epoch seconds; None for anything that is no time before the year 10,000."""
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        return None
-    return int(found) if 0 <= found < _YEAR_10000 else None
-
-
-def _tags(found: Mapping[str, object], reads: ReadsTag) -> list[tuple[str, str]]:
-    """Return the tags that rules look at; a value that is no string counts as empty."""
-    tags = found.get("tags")
-    if tags is None:
-        return []
-    if not isinstance(tags, dict):
-        raise _Odd("tags that are no object")
-    return [
-        (tag, text if isinstance(text, str) else "") for tag, text in tags.items() if reads(tag)
-    ]
-
-
-def _content_type(found: Mapping[str, object]) -> str:
-    """Return the content type; empty if it is no string."""
-    kind = found.get("contentType")
-    return kind if isinstance(kind, str) else ""
