@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from sync.app.explain import Progress
 from sync.app.status import State
+from sync.core.groups import Group
 from sync.core.model import Action
-from sync.core.reasons import Group, Reason
+from sync.core.reasons import Reason
 from sync.doctor.checks import Severity, Verdict
 from sync.http_api.dataclass_json import Doc
 
