@@ -85,6 +85,10 @@ class Reason(StrEnum):
         "`resync --takeover`.")
     TARGET_CONTESTED = "TargetContested", Group.TARGET, (
         "Two known vaults lead to the same Secret, and neither has it. Rename one of them.")
+    SETTINGS_DIFFER = "SettingsDiffer", Group.TARGET, (
+        "An app with other settings, such as another `SYNC_KEY_STYLE`, wrote the Secret last. The "
+        "next pass writes it anew. If this comes back, two apps write one Secret in turn: give "
+        "them the same settings, or each its own vaults, or another `SYNC_NAMESPACE`.")
     UNSAFE_PLAN = "UnsafePlan", Group.TARGET, (
         "The vault lists no secrets, or more than 30 % of ten or more keys would go. They stay. If "
         "they are meant to go, use `resync --removals`.")

@@ -140,8 +140,10 @@ class Other:
     state: Annotated[
         State,
         Doc(
-            "from the best to the worst, and a vault's is the worst of its Secrets'; what changed "
-            "in the vault since does not show"
+            "from the best to the worst, and a vault's is the worst of its Secrets'. `drifted`: "
+            "it was written, and a key was changed or removed in the cluster, or a vault secret "
+            "is refused, or other settings wrote it last. What changed in the vault since does "
+            "not show"
         ),
     ]
     reason: Annotated[str | None, Doc("why it is not converged, if that is one thing: a word")]
@@ -176,9 +178,9 @@ class Explained:
     type: Annotated[str | None, Doc("the Secret's type; null for Opaque")]
     version: _Version
     reason: Annotated[
-        str | None, Doc("why it is not in step: a few words; if it failed, a stable word")
+        str | None, Doc("why it is not in step: a stable word with a `message`, or a few words")
     ]
-    message: Annotated[str | None, Doc("a sentence for operators if it failed, else null")]
+    message: Annotated[str | None, Doc("a sentence for operators, if the reason is a stable word")]
     due: _Due = None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sync.core.errors import Permanent
 from sync.core.model import Plan, SecretName
 from sync.projection.rules import Rules
 from sync.reconcile.desired import DesiredVault
@@ -37,6 +38,15 @@ class Turn:
         secret = observed.target.secret
         return frozenset({*observed.records, *self.desired.secrets[secret].records})
 
+    def settings_differ(self, name: SecretName) -> Permanent | None:
+        """Return the error if other settings wrote a Secret of this vault secret last."""
+        errors = (
+            observed.settings_differ(self.rules.digest)
+            for observed in self.in_order()
+            if name in self.names_in(observed)
+        )
+        return next(filter(None, errors), None)
+
     @property
     def takes_unrecorded(self) -> bool:
         """Whether a fetched secret would take a key of ours that no record claims.
@@ -59,9 +69,8 @@ class Turn:
             for warning in self.rules.warnings(name, record.keys)
         ]
         other_rules = [
-            f"Secret {observed.target} was last written with other settings than this app's. If "
-            "the next pass says so again, two apps write it: give each its own vaults."
+            f"{error.reason}: {error.message}"
             for observed in self.in_order()
-            if observed.state is not None and observed.state.rules not in {"", self.rules.digest}
+            if (error := observed.settings_differ(self.rules.digest)) is not None
         ]
         return (*odd_keys, *other_rules)
