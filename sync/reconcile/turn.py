@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sync.core.annotation import Record
+from sync.core.errors import Permanent
 from sync.core.model import Notice, Plan, SecretName
-from sync.core.reasons import Reason
 from sync.projection.rules import Rules
 from sync.reconcile.desired import DesiredVault
 from sync.reconcile.observed import ObservedSecret, ObservedVault
@@ -39,6 +39,15 @@ class Turn:
         secret = observed.target.secret
         return frozenset({*observed.records, *self.desired.secrets[secret].records})
 
+    def settings_differ(self, name: SecretName) -> Permanent | None:
+        """Return the error if other settings wrote a Secret of this vault secret last."""
+        errors = (
+            observed.settings_differ(self.rules.digest)
+            for observed in self.in_order()
+            if name in self.names_in(observed)
+        )
+        return next(filter(None, errors), None)
+
     @property
     def takes_unrecorded(self) -> bool:
         """Whether a fetched secret would take a key of ours that no record claims.
@@ -63,13 +72,9 @@ class Turn:
             notice for name, record in sorted(records.items()) for notice in self._of(name, record)
         ]
         other_rules = [
-            Notice(
-                Reason.SETTINGS_DIFFER,
-                f"Secret {observed.target} was last written with other settings than this app's. "
-                "If the next pass says so again, two apps write it: give each its own vaults.",
-            )
+            Notice(error.reason, error.message)
             for observed in self.in_order()
-            if observed.state is not None and observed.state.rules not in {"", self.rules.digest}
+            if (error := observed.settings_differ(self.rules.digest)) is not None
         ]
         return (*of_secrets, *other_rules)
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from sync.core.annotation import Refusal
 from sync.core.errors import Permanent, SyncError, Transient
+from sync.core.groups import Group
 from sync.core.model import Hint, ListedSecret, SecretName, Target, Unserved, VaultName, moment
 from sync.core.ports import Deadline, Vaults
-from sync.core.reasons import Group, Reason
+from sync.core.reasons import Reason
 from sync.projection.placement import Excluded, Placement
 from sync.projection.rules import Rules, latest
 from sync.reconcile.fetching import fetch_all, in_turn

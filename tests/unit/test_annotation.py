@@ -19,8 +19,9 @@ from sync.core.annotation import (
     decode,
     encode,
 )
+from sync.core.groups import Group
 from sync.core.model import SecretName
-from sync.core.reasons import Group, Reason
+from sync.core.reasons import Reason
 
 VAULT = "weu-ds-akv-shop-dev-1"
 NOON = 1_767_268_800
