@@ -32,8 +32,8 @@ class Explained:
     `secrets` and `keys` are where it belongs, or where it still is; `keys` is None if they depend
     on a value that was never read. `version` is the version that the keys come from, None if none
     is written. `type` is None for an Opaque Secret. `why` says why it is not in step, as an error
-    if it failed. `warnings` should be known all the same. `due` is when the timer tries next, or
-    when the vault's newest version becomes valid, in epoch seconds.
+    if a reason names it. `warnings` should be known all the same. `due` is when the timer tries
+    next, or when the vault's newest version becomes valid, in epoch seconds.
     """
 
     name: str
@@ -163,17 +163,19 @@ class _Explanation:
             name, verdict
         )
 
-    def _pending(self, name: SecretName, verdict: Verdict | None) -> str:
-        """Say in a few words what the next write does for a secret."""
-        record = self._recorded.get(name)
+    def _pending(self, name: SecretName, verdict: Verdict | None) -> str | SyncError:
+        """Say why the next write changes the keys of a secret."""
+        record, otherwise = self._recorded.get(name), self._turn.settings_differ(name)
         if record is None:
-            return "it is new in the vault and not written yet"
+            return otherwise or "it is new in the vault and not written yet"
         if isinstance(verdict, Fetched) and verdict.record.version != record.version:
             return "the vault has a newer version, which is not written yet"
         observed = self._turn.vault.secrets
         if any(not each.drifted.isdisjoint(record.keys) for each in observed.values()):
             return "somebody changed its keys in the cluster"
-        return "its tags or the settings changed, and its keys are not written anew yet"
+        return (
+            otherwise or "its tags or the settings changed, and its keys are not written anew yet"
+        )
 
     def _secrets(self, name: SecretName, placement: Placement | None) -> tuple[str, ...]:
         if placement is not None:

@@ -38,13 +38,13 @@ class SecretStatus:
     why: SyncError | None = None
 
     @classmethod
-    def of(cls, secret: ObservedSecret, *, further: bool = False) -> "SecretStatus":
-        """Compare a Secret with our record of it.
+    def of(cls, secret: ObservedSecret, rules: str, *, further: bool = False) -> "SecretStatus":
+        """Compare a Secret with our record of it; `rules` is the digest of our settings.
 
         A vault's own Secret is ours unless somebody else claims it. A `further` one, which tags ask
         for, must say that it is ours.
         """
-        state, why = _state(secret, further=further)
+        state, why = _state(secret, rules, further=further)
         return cls(secret, state, secret.drifted, why)
 
 
@@ -92,12 +92,13 @@ def statuses(app: App, known: Known, budget: Budget = REQUEST) -> Iterator[Vault
 
 
 def _status(app: App, target: Target, deadline: Deadline) -> VaultStatus:
-    own = SecretStatus.of(_read(app, target, deadline))
+    rules = app.reconciler.rules.digest
+    own = SecretStatus.of(_read(app, target, deadline), rules)
     others: dict[str, SecretStatus | SyncError] = {}
     for secret in own.secret.index:
         try:
             read = _read(app, replace(target, secret=secret), deadline)
-            others[secret] = SecretStatus.of(read, further=True)
+            others[secret] = SecretStatus.of(read, rules, further=True)
         except SyncError as error:
             others[secret] = error
     if own.state is State.ABSENT:
@@ -132,7 +133,7 @@ def _not_written(target: Target, awaited: tuple[SecretName, ...]) -> Permanent:
     )
 
 
-def _state(secret: ObservedSecret, *, further: bool) -> tuple[State, SyncError | None]:
+def _state(secret: ObservedSecret, rules: str, *, further: bool) -> tuple[State, SyncError | None]:
     if secret.actual is None:
         return State.ABSENT, None
     try:
@@ -155,5 +156,6 @@ def _state(secret: ObservedSecret, *, further: bool) -> tuple[State, SyncError |
     if state.failure is not None:
         reason = state.failure.reason
         return State.STALE, Permanent(reason, f"The last pass failed: {reason.meaning}")
-    all_in = not state.refused and not state.unnamed and not secret.drifted
-    return (State.CONVERGED if all_in else State.DRIFTED), None
+    otherwise = secret.settings_differ(rules)
+    all_in = not state.refused and not state.unnamed and not secret.drifted and otherwise is None
+    return (State.CONVERGED if all_in else State.DRIFTED), otherwise

@@ -90,10 +90,14 @@ def _blocks(document: Document, style: Style) -> Blocks:
 
 
 def _grouped(checks: Sequence[Document], style: Style) -> Iterator[str]:
-    """Yield a line per check under its subject; a remedy stays whole, so that it can be pasted."""
+    """Yield a line per check under its subject; a remedy stays whole, so that it can be pasted.
+
+    One command may mend several checks of a subject: the first of them shows it.
+    """
     names = max(len(text(check, "id")) for check in checks)
     for about, group in groupby(checks, lambda check: text(check, "about")):
         yield f"{printable(about)}\n"
+        shown: set[str] = set()
         for check in group:
             result = text(check, "result")
             name = printable(text(check, "id"))
@@ -102,7 +106,8 @@ def _grouped(checks: Sequence[Document], style: Style) -> Iterator[str]:
             room = max(_NARROW, (style.width or 0) - len(plain))
             told = wrap(printable(text(check, "sentence")), room, break_on_hyphens=False)
             yield head + f"\n{' ' * len(plain)}".join(told) + "\n"
-            if remedy := text(check, "remedy"):
+            if (remedy := text(check, "remedy")) and remedy not in shown:
+                shown.add(remedy)
                 yield f"{_INDENT}$ {printable(remedy)}\n"
             if result != "ok" and (link := text(check, "link")):
                 yield f"{_INDENT}{printable(link)}\n"

@@ -134,7 +134,8 @@ def _hopeless(told: Document, permanent: bool | None) -> bool:  # noqa: FBT001 -
 
 
 def _is_permanent(reason: str) -> bool:
-    from sync.core.reasons import Group, Reason  # noqa: PLC0415 - --help does without
+    from sync.core.groups import Group  # noqa: PLC0415 - --help does without
+    from sync.core.reasons import Reason  # noqa: PLC0415 - likewise
 
     known = [each for each in Reason if each == reason]  # none, if of a newer app
     return any(each.group not in {Group.TRANSIENT, Group.BUG} for each in known)

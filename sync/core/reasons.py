@@ -3,36 +3,27 @@
 from enum import StrEnum
 from typing import Self
 
-
-class Group(StrEnum):
-    """What is wrong, and who can act on it: the headings of `docs/outcomes.md`."""
-
-    TARGET = "Permanent: a vault or its Secret"
-    VAULT_SECRET = "Permanent: one vault secret"
-    WARNING = "Warning"
-    TRANSIENT = "Transient"
-    ADOPTION = "Adoption"
-    MALFORMED = "Malformed"
-    IGNORED = "Ignored"
-    BUG = "A bug"
+from sync.core.groups import Group, Remote
 
 
 class Reason(StrEnum):
     """A stable CamelCase word for logs, counters and JSON.
 
     `meaning` says in Markdown what is wrong and what to do. `make docs` writes it to
-    `docs/outcomes.md`.
+    `docs/outcomes.md`. `remote` is what cannot be used as a whole, if that is the reason.
     """
 
     group: Group
     meaning: str
+    remote: Remote | None
 
-    def __new__(cls, word: str, group: Group, meaning: str) -> Self:
-        """Create a reason from its word, its group and its meaning."""
+    def __new__(cls, word: str, group: Group, meaning: str, remote: Remote | None = None) -> Self:
+        """Create a reason from its word, its group, its meaning, and what cannot be used."""
         reason = str.__new__(cls, word)
         reason._value_ = word
         reason.group = group
         reason.meaning = meaning
+        reason.remote = remote
         return reason
 
     # fmt: off
@@ -51,16 +42,16 @@ class Reason(StrEnum):
     NO_CLUSTER = "NoCluster", Group.TARGET, (
         "No cluster of `SYNC_CLUSTERS` matches the vault's region and stage. Add one.")
     CLUSTER_CONFIG = "ClusterConfig", Group.TARGET, (
-        "The kubeconfig or the `ca` cannot be used. The message says which.")
+        "The kubeconfig or the `ca` cannot be used. The message says which."), Remote.CLUSTER
     CLUSTER_CREDENTIAL_MISSING = "ClusterCredentialMissing", Group.TARGET, (
         "The vault secret that `token_secret` or `kubeconfig_secret` names is missing, is "
-        "disabled, or is not a token. Set it.")
+        "disabled, or is not a token. Set it."), Remote.CLUSTER
     CLUSTER_UNAUTHORIZED = "ClusterUnauthorized", Group.TARGET, (
         "The cluster refuses the app's login even after the app has read it again. The message "
-        "says how to renew it.")
+        "says how to renew it."), Remote.CLUSTER
     CLUSTER_FORBIDDEN = "ClusterForbidden", Group.TARGET, (
         "The app's Role lacks get, create or patch on this Secret. Add what is missing. Or the "
-        "namespace does not exist, and so its Role does not either: create both.")
+        "namespace does not exist, and so its Role does not either: create both."), Remote.CLUSTER
     ADMISSION_DENIED = "AdmissionDenied", Group.TARGET, (
         "A ValidatingAdmissionPolicy or an admission webhook of the cluster refuses the Secret. "
         "The message names it.")
@@ -94,6 +85,10 @@ class Reason(StrEnum):
         "`resync --takeover`.")
     TARGET_CONTESTED = "TargetContested", Group.TARGET, (
         "Two known vaults lead to the same Secret, and neither has it. Rename one of them.")
+    SETTINGS_DIFFER = "SettingsDiffer", Group.TARGET, (
+        "An app with other settings, such as another `SYNC_KEY_STYLE`, wrote the Secret last. The "
+        "next pass writes it anew. If this comes back, two apps write one Secret in turn: give "
+        "them the same settings, or each its own vaults, or another `SYNC_NAMESPACE`.")
     UNSAFE_PLAN = "UnsafePlan", Group.TARGET, (
         "The vault lists no secrets, or more than 30 % of ten or more keys would go. They stay. If "
         "they are meant to go, use `resync --removals`.")
@@ -101,24 +96,25 @@ class Reason(StrEnum):
         "`takeover_from` names a vault that still exists, or that may still exist. Only a vault "
         "that is gone loses its Secret to another.")
     VAULT_FORBIDDEN = "VaultForbidden", Group.TARGET, (
-        "The app lacks the role *Key Vault Secrets User* on the vault. Assign it.")
+        "The app lacks the role *Key Vault Secrets User* on the vault. Assign it."), Remote.VAULT
     VAULT_UNAUTHORIZED = "VaultUnauthorized", Group.TARGET, (
         "The vault does not accept the app's token: the identity is of another tenant, or the "
-        "token was revoked. Restart the app to get a new one.")
+        "token was revoked. Restart the app to get a new one."), Remote.VAULT
     VAULT_FIREWALLED = "VaultFirewalled", Group.TARGET, (
         "The vault's network rules refuse the app. Allow its subnet, or give the vault a private "
-        "endpoint.")
+        "endpoint."), Remote.VAULT
     VAULT_REFUSED = "VaultRefused", Group.TARGET, (
-        "The vault refuses the request for another reason. The message has the HTTP status.")
+        "The vault refuses the request for another reason. The message has the HTTP "
+        "status."), Remote.VAULT
     VAULT_TOO_LARGE = "VaultTooLarge", Group.TARGET, (
         "The vault has more than 20,000 secrets, or more than 24 MiB of names and tags. Move some "
-        "to an additional vault. Events still work, passes do not.")
+        "to an additional vault. Events still work, passes do not."), Remote.VAULT
     VAULT_UNTRUSTED = "VaultUntrusted", Group.TARGET, (
         "What answers is not the vault, or its answer is about something else. No token was sent "
-        "elsewhere. Check `SYNC_VAULT_DNS_SUFFIX`, name resolution and proxies.")
+        "elsewhere. Check `SYNC_VAULT_DNS_SUFFIX`, name resolution and proxies."), Remote.VAULT
     CREDENTIAL_REFUSED = "CredentialRefused", Group.TARGET, (
         "The app has no identity, or the identity's secret has expired. Assign one, or renew the "
-        "secret.")
+        "secret."), Remote.IDENTITY
     RESOURCE_MANAGER_FORBIDDEN = "ResourceManagerForbidden", Group.TARGET, (
         "Azure Resource Manager refuses the app's identity. The message names the role to assign.")
     RESOURCE_MANAGER_UNAUTHORIZED = "ResourceManagerUnauthorized", Group.TARGET, (
@@ -211,10 +207,6 @@ class Reason(StrEnum):
     CERTIFICATE_POSTPONED = "CertificatePostponed", Group.VAULT_SECRET, (
         "The vault's bundles ask for more rounds of key derivation than one pass does. This one is "
         "tried again within the hour. `openssl pkcs12 -export -iter 2048` makes it cheaper.")
-    SETTINGS_DIFFER = "SettingsDiffer", Group.WARNING, (
-        "The Secret was last written with other settings than this app's. After a change of the "
-        "settings that ends with the next pass. If it comes back, two apps write the Secret: give "
-        "each its own vaults.")
     NOT_VALID_YET = "NotValidYet", Group.WARNING, (
         "The newest version is not valid yet, by its `nbf`. The version in the Secret stays, and "
         "the first pass after that time brings the newest one in. `SYNC_NOT_BEFORE=ignore` does "
@@ -245,20 +237,21 @@ class Reason(StrEnum):
         "the Secret.")
     VAULT_THROTTLED = "VaultThrottled", Group.TRANSIENT, (
         "The vault answers 429, and the wait it asks for would outlast the call. The app hands its "
-        "Retry-After on.")
-    VAULT_UNAVAILABLE = "VaultUnavailable", Group.TRANSIENT, "The vault answers 5xx."
+        "Retry-After on."), Remote.VAULT
+    VAULT_UNAVAILABLE = "VaultUnavailable", Group.TRANSIENT, "The vault answers 5xx.", Remote.VAULT
     VAULT_UNREACHABLE = "VaultUnreachable", Group.TRANSIENT, (
-        "The app cannot connect to the vault, or gets no answer in time.")
+        "The app cannot connect to the vault, or gets no answer in time."), Remote.VAULT
     VAULT_NAME_UNRESOLVED = "VaultNameUnresolved", Group.TRANSIENT, (
         "The vault's name does not resolve: the vault was deleted, or a private DNS zone is "
-        "missing. Behind a proxy the reason is [VaultUnreachable](#vaultunreachable).")
+        "missing. Behind a proxy the reason is "
+        "[VaultUnreachable](#vaultunreachable)."), Remote.VAULT
     VAULT_CERTIFICATE_REFUSED = "VaultCertificateRefused", Group.TRANSIENT, (
-        "The TLS handshake with the vault failed.")
+        "The TLS handshake with the vault failed."), Remote.VAULT
     VAULT_ANSWER_BROKEN = "VaultAnswerBroken", Group.TRANSIENT, (
-        "The answer is not Key Vault's, or is not whole.")
+        "The answer is not Key Vault's, or is not whole."), Remote.VAULT
     CREDENTIAL_UNAVAILABLE = "CredentialUnavailable", Group.TRANSIENT, (
         "The token endpoint is down, or what answers is not one. The app hands its Retry-After "
-        "on.")
+        "on."), Remote.IDENTITY
     RESOURCE_MANAGER_THROTTLED = "ResourceManagerThrottled", Group.TRANSIENT, (
         "Azure Resource Manager answers 429. The app hands its Retry-After on.")
     RESOURCE_MANAGER_UNAVAILABLE = "ResourceManagerUnavailable", Group.TRANSIENT, (
@@ -268,10 +261,11 @@ class Reason(StrEnum):
     RESOURCE_MANAGER_ANSWER_BROKEN = "ResourceManagerAnswerBroken", Group.TRANSIENT, (
         "The answer is not Azure Resource Manager's, or is not whole.")
     CLUSTER_UNAVAILABLE = "ClusterUnavailable", Group.TRANSIENT, (
-        "The API server answers 5xx or 429.")
-    CLUSTER_UNREACHABLE = "ClusterUnreachable", Group.TRANSIENT, "The API server does not answer."
+        "The API server answers 5xx or 429."), Remote.CLUSTER
+    CLUSTER_UNREACHABLE = "ClusterUnreachable", Group.TRANSIENT, (
+        "The API server does not answer."), Remote.CLUSTER
     CLUSTER_ANSWER_BROKEN = "ClusterAnswerBroken", Group.TRANSIENT, (
-        "The answer is not a Kubernetes API server's, or is not about the Secret.")
+        "The answer is not a Kubernetes API server's, or is not about the Secret."), Remote.CLUSTER
     DEADLINE_EXCEEDED = "DeadlineExceeded", Group.TRANSIENT, (
         "The time for this vault ran out. What the app had read is written.")
     EVENT_MALFORMED = "EventMalformed", Group.MALFORMED, (

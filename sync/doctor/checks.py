@@ -52,6 +52,7 @@ CHECKS = {
     "secret-may-patch": (Severity.ERROR, "The app may change the Secret."),
     "secret-no-more-rights": (Severity.WARNING, "The app has no rights that it never needs."),
     "secret-owner": (Severity.ERROR, "The Secret is the app's, or nobody's."),
+    "secret-settings": (Severity.WARNING, "No app with other settings wrote the Secret last."),
 }
 """By id: what it means if a check does not hold, and what holds if it does."""
 
@@ -103,9 +104,11 @@ class Subject:
         """Return a passed check."""
         return Check(self.about, name, Verdict.OK, sentence)
 
-    def warning(self, name: str, sentence: str, remedy: str = "") -> Check:
+    def warning(
+        self, name: str, sentence: str, remedy: str = "", reason: Reason | None = None
+    ) -> Check:
         """Return a warning: something is odd, though the sync can work."""
-        return Check(self.about, name, Verdict.WARNING, sentence, remedy)
+        return Check(self.about, name, Verdict.WARNING, sentence, remedy, reason)
 
     def failed(
         self, name: str, sentence: str, remedy: str = "", reason: Reason | None = None

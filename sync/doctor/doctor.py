@@ -209,8 +209,9 @@ class _Examination:
         server = servers.get(kept.target.cluster)
         if server is None:
             return SecretExamination.skipped(kept.target)
+        reconciler, rules = self.app.reconciler, self.doctor.rules.digest
         examination = SecretExamination(
-            kept, server.user, self.doctor.access, self.app.reconciler.cluster
+            kept, server.user, self.doctor.access, reconciler.cluster, rules
         )
         return examination.checks(deadline)
 

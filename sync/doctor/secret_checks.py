@@ -1,4 +1,4 @@
-"""Examines one Secret: its namespace, our permissions on it, excess permissions, its owner."""
+"""Examines one Secret: its namespace, our permissions on it, its owner, who wrote it last."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from sync.reconcile.observed import ObservedSecret
 NEEDED = ("get", "create", "patch")
 
 _RIGHTS = tuple(f"may {verb}" for verb in NEEDED)
-_EXCESS, _OWNER = "no more rights", "owner"
-_NAMES = ("namespace", *_RIGHTS, _EXCESS, _OWNER)
+_EXCESS, _OWNER, _SETTINGS = "no more rights", "owner", "settings"
+_NAMES = ("namespace", *_RIGHTS, _EXCESS, _OWNER, _SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,16 @@ class ManagedSecret:
 
 @dataclass(frozen=True, slots=True)
 class SecretExamination:
-    """The examination of a Secret with the permissions of `user`."""
+    """The examination of a Secret with the permissions of `user`.
+
+    `rules` is the digest of the settings.
+    """
 
     kept: ManagedSecret
     user: str
     access: Access
     cluster: Cluster
+    rules: str
 
     def checks(self, deadline: Deadline) -> Sequence[Check]:
         """Run all checks; skips those that an earlier failure makes pointless."""
@@ -90,8 +94,13 @@ class SecretExamination:
                 done.append(self._may(verb, deadline))  # noqa: PERF401 - keeps the checks before an error
             done.append(self._excess(deadline))
             if not done[1].well:
-                return [*done, *self._subject.skipped("the Secret may not be read", _OWNER)]
-            done.append(self._owner(self.cluster.read(self.target, deadline)))
+                because = "the Secret may not be read"
+                return [*done, *self._subject.skipped(because, _OWNER, _SETTINGS)]
+            actual = self.cluster.read(self.target, deadline)
+            done.append(self._owner(actual))
+            if not done[-1].well:
+                return [*done, *self._subject.skipped("the app cannot write the Secret", _SETTINGS)]
+            done.append(self._settings(actual))
         except SyncError as error:
             failed, *rest = _NAMES[len(done) :]
             remedy = remedies.of_target(self.target, error)
@@ -180,3 +189,10 @@ class SecretExamination:
         if observed.state is None:
             return self._subject.ok(_OWNER, "It is nobody's; the sync adds its keys to it.")
         return self._subject.ok(_OWNER, "It is kept by this sync.")
+
+    def _settings(self, actual: Actual | None) -> Check:
+        error = ObservedSecret.of(self.target, actual).settings_differ(self.rules)
+        if error is None:
+            return self._subject.ok(_SETTINGS, "No other settings than this app's wrote it last.")
+        sentence = f"{error.reason}: {error.message}"
+        return self._subject.warning(_SETTINGS, sentence, reason=error.reason)

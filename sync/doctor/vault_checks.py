@@ -15,7 +15,6 @@ from sync.doctor.checks import Check, Subject
 from sync.doctor.event_routes import EventRoutes
 from sync.reconcile.observed import ObservedSecret
 
-_OF_OTHER_CHECKS = ("Cluster", "Credential", "Deadline", "Vault")
 _NAMED = 5  # how many secrets a sentence names
 
 
@@ -143,7 +142,7 @@ class VaultExamination:
 
     def _unread(self, error: SyncError) -> Check:
         """Return the check if vault or Secret cannot be read, which a check of theirs says."""
-        if error.reason.startswith(_OF_OTHER_CHECKS):
+        if error.reason.remote is not None or error.reason is Reason.DEADLINE_EXCEEDED:
             return self._subject.unchecked("secrets", f"{error.reason}.")
         return self._subject.refused("secrets", error)
 

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from sync.app.explain import Progress
 from sync.app.status import State
+from sync.core.groups import Group
 from sync.core.model import Action
-from sync.core.reasons import Group, Reason
+from sync.core.reasons import Reason
 from sync.doctor.checks import Severity, Verdict
 from sync.http_api.dataclass_json import Doc
 
@@ -20,7 +21,11 @@ REASONS = tuple(
 )
 """The reasons for which a vault, or one of its secrets, is not in step."""
 
-WARNINGS = tuple(reason for reason in Reason if reason.group is Group.WARNING)
+WARNINGS = (
+    Reason.SETTINGS_DIFFER,
+    *(reason for reason in Reason if reason.group is Group.WARNING),
+)
+"""What is told of a vault secret, or of a Secret, that is written all the same."""
 
 _Words = tuple[str, ...]
 
@@ -163,8 +168,10 @@ class Other:
     state: Annotated[
         State,
         Doc(
-            "from the best to the worst, and a vault's is the worst of its Secrets'; what changed "
-            "in the vault since does not show"
+            "from the best to the worst, and a vault's is the worst of its Secrets'. `drifted`: "
+            "it was written, and a key was changed or removed in the cluster, or a vault secret "
+            "is refused, or other settings wrote it last. What changed in the vault since does "
+            "not show"
         ),
     ]
     reason: Annotated[str | None, Doc("why it is not converged, if that is one thing: a word")]
@@ -199,9 +206,9 @@ class Explained:
     type: Annotated[str | None, Doc("the Secret's type; null for Opaque")]
     version: _Version
     reason: Annotated[
-        str | None, Doc("why it is not in step: a few words; if it failed, a stable word")
+        str | None, Doc("why it is not in step: a stable word with a `message`, or a few words")
     ]
-    message: Annotated[str | None, Doc("a sentence for operators if it failed, else null")]
+    message: Annotated[str | None, Doc("a sentence for operators, if the reason is a stable word")]
     warnings: _Warnings = ()
     due: _Due = None
 

@@ -177,7 +177,14 @@ def _explain(refused: Schema) -> Schema:
     return {
         "operationId": "explain",
         "summary": "Show where each secret of a vault goes, or why it does not",
-        "parameters": [_vault("a vault's name"), _one_secret("this secret alone")],
+        "parameters": [
+            {
+                **_vault("a vault's name"),
+                "required": True,
+                "schema": {"type": "string", "minLength": 1},
+            },
+            _one_secret("this secret alone"),
+        ],
         "responses": {
             "200": _answer("where each secret goes", answers.ExplainedVault, examples.EXPLAINED),
             "400": _body("the query is malformed", _refusal(MALFORMED)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sync.core.annotation import decode
-from sync.core.errors import SyncError
+from sync.core.errors import Permanent, SyncError
 from sync.core.model import (
     FIELD_MANAGER,
     MANAGED_BY_LABEL,
@@ -15,6 +15,7 @@ from sync.core.model import (
     SecretName,
     Target,
 )
+from sync.core.reasons import Reason
 from sync.core.state import Record, State
 from sync.core.vault_names import is_vaults_own
 from sync.projection.placement import Placement
@@ -110,6 +111,20 @@ class ObservedSecret:
         """Return the vault secret version that a key was written from, empty if unknown."""
         name = self.recorded.get(key)
         return self.records[name].version if name is not None else ""
+
+    def settings_differ(self, rules: str) -> Permanent | None:
+        """Return the error if settings of another digest than `rules` wrote the Secret last.
+
+        A state without a digest says nothing: an old release wrote it.
+        """
+        if self.state is None or self.state.rules in {"", rules}:
+            return None
+        return Permanent(
+            Reason.SETTINGS_DIFFER,
+            f"Secret {self.target} was last written with other settings than this app's. The next "
+            "pass writes it anew. If this comes back, two apps write it in turn: give them the "
+            "same settings, or each its own vaults, or another SYNC_NAMESPACE.",
+        )
 
 
 def own_state(target: Target, actual: Actual) -> State | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
+from sync.core.groups import Remote
 from sync.core.model import CREATE_ONLY, Change, Hint, Notice, Plan, SecretName, Target
 from sync.core.ports import Cluster, Deadline, Vaults
 from sync.core.reasons import Reason
@@ -32,10 +33,6 @@ WRITE_RESERVE_SECONDS = 3
 
 MAX_TURNS = 6
 """The maximum number of turns in one reconcile to add, remove and drop what was emptied."""
-
-OF_THE_VAULT = frozenset(reason for reason in Reason if reason.value.startswith("Vault"))
-"""Reasons why a vault as a whole cannot be read. Without a token nothing more is asked: the cluster
-may need one of the same endpoint."""
 
 _VISITS = 3  # how often a listing may lead to Secrets that were not read before it
 
@@ -92,7 +89,8 @@ class Reconciler:
             try:
                 result = self.turns()(run._turn, progress, deadline, fetchers)  # noqa: SLF001 - our own
             except (Permanent, Transient) as error:
-                if request.whole and error.reason in OF_THE_VAULT:
+                # Without a token the cluster is not asked: it may need one of the same endpoint.
+                if request.whole and error.reason.remote is Remote.VAULT:
                     run._note_failure(request.target, error.reason, deadline)  # noqa: SLF001 - our own
                 raise
             if result is not None:

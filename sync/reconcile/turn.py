@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sync.core.errors import Permanent
 from sync.core.model import SECRET_TYPE, Notice, Plan, SecretName
 from sync.core.reasons import Reason
 from sync.core.state import Record
@@ -27,7 +28,10 @@ class Turn:
     def plan(self, observed: ObservedSecret) -> Plan:
         """Plan one Secret; raises Permanent for a write that the API server would refuse."""
         desired = self.desired.secrets[observed.target.secret]
-        return diff(observed, desired, self.now, self.rules.digest)
+        rules = self.rules.digest
+        if self.survey.listed is None and observed.state is not None:
+            rules = observed.state.rules  # the other keys are as other settings may have made them
+        return diff(observed, desired, self.now, rules)
 
     def in_order(self) -> Sequence[ObservedSecret]:
         """Return the Secrets in write order: the vault's own first, since it indexes the others."""
@@ -39,6 +43,15 @@ class Turn:
         """Return the vault secrets of one Secret, observed and desired."""
         secret = observed.target.secret
         return frozenset({*observed.records, *self.desired.secrets[secret].records})
+
+    def settings_differ(self, name: SecretName) -> Permanent | None:
+        """Return the error if other settings wrote a Secret of this vault secret last."""
+        errors = (
+            observed.settings_differ(self.rules.digest)
+            for observed in self.in_order()
+            if name in self.names_in(observed)
+        )
+        return next(filter(None, errors), None)
 
     @property
     def takes_unrecorded(self) -> bool:
@@ -64,13 +77,9 @@ class Turn:
             notice for name, record in sorted(records.items()) for notice in self._of(name, record)
         ]
         other_rules = [
-            Notice(
-                Reason.SETTINGS_DIFFER,
-                f"Secret {observed.target} was last written with other settings than this app's. "
-                "If the next pass says so again, two apps write it: give each its own vaults.",
-            )
+            Notice(error.reason, error.message)
             for observed in self.in_order()
-            if observed.state is not None and observed.state.rules not in {"", self.rules.digest}
+            if (error := observed.settings_differ(self.rules.digest)) is not None
         ]
         return (*of_secrets, *other_rules)
 

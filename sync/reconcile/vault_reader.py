@@ -6,9 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sync.core.errors import Permanent, Transient
+from sync.core.groups import Group
 from sync.core.model import Hint, ListedSecret, SecretName, Target, Unserved
 from sync.core.ports import Deadline, Vaults
-from sync.core.reasons import Group, Reason
+from sync.core.reasons import Reason
 from sync.core.state import Refusal
 from sync.projection.placement import Excluded, Placement
 from sync.projection.rules import Rules, latest

@@ -35,7 +35,11 @@ def _route(method: str, path: str, operation: Node) -> Iterator[str]:
     if body:
         yield f"The body is {_kind(at(media(body), 'schema'))}.\n"
     if query := _parameters(operation):
-        rows = (f"| `{each['name']}` | {each['description']} |\n" for each in query)
+        rows = (
+            f"| `{each['name']}`{' (required)' if 'required' in each else ''} "
+            f"| {each['description']} |\n"
+            for each in query
+        )
         yield "| query | meaning |\n|---|---|\n" + "".join(rows)
     answers = dict(within(at(operation, "responses")))
     yield "| status | when | body |\n|---|---|---|\n" + "".join(

@@ -2,7 +2,8 @@
 
 from textwrap import fill
 
-from sync.core.reasons import Group, Reason
+from sync.core.groups import Group
+from sync.core.reasons import Reason
 from sync.doctor.checks import CHECKS, Severity
 
 INTRODUCTIONS = {

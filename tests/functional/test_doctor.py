@@ -141,7 +141,7 @@ def test_a_verb_is_missing(patient: Patient, verb: str) -> None:
     role = f"keyvault-sync --namespace {patient.namespace} --verb=get,create,patch"
     assert f"kubectl create role {role} --resource=secrets --resource-name={_SECRET}" in remedy
     assert f"--user='{APP_USER}'" in remedy
-    assert found.of_result("skipped") == (["secrets", "owner"] if verb == "get" else [])
+    assert found.of_result("skipped") == (["secrets", "owner", "settings"] if verb == "get" else [])
 
 
 def test_a_missing_namespace_fails_where_it_can_be_told(patient: Patient) -> None:
@@ -150,7 +150,7 @@ def test_a_missing_namespace_fails_where_it_can_be_told(patient: Patient) -> Non
     found = patient.examine()
     assert (found.code, list(found.failed)) == (1, ["namespace"])
     assert found["namespace"]["remedy"] == f"kubectl create namespace {patient.namespace}"
-    assert found.of_result("skipped") == [*_RIGHTS, "no more rights", "owner"]
+    assert found.of_result("skipped") == [*_RIGHTS, "no more rights", "owner", "settings"]
 
 
 def test_a_missing_namespace_is_unknown_to_the_least_role(stack: Stack) -> None:
@@ -171,7 +171,7 @@ def test_the_cluster_is_down(patient: Patient) -> None:
         patient.stack.start_cluster()
     assert (found.code, list(found.failed)) == (1, ["answers"])
     assert "ClusterUnreachable" in found["answers"]["sentence"]
-    skipped = ["secrets", "namespace", *_RIGHTS, "no more rights", "owner"]
+    skipped = ["secrets", "namespace", *_RIGHTS, "no more rights", "owner", "settings"]
     assert found.of_result("skipped") == skipped
     assert found["read"]["result"] == "ok"
 
@@ -276,7 +276,7 @@ def test_a_terminal_gets_groups_and_whole_commands(patient: Patient) -> None:
         f"vault {patient.name}",
         "cluster default",
         f"Secret {patient.namespace}/{_SECRET} in cluster default",
-        "16 checks, as the caller sees it: 13 ok, 2 warning, 1 failed",
+        "17 checks, as the caller sees it: 14 ok, 2 warning, 1 failed",
     ]
     (remedy,) = (line for line in lines if "$ kubectl create role" in line)
     assert remedy.endswith("| kubectl auth reconcile --filename=-")

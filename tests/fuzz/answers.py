@@ -33,6 +33,7 @@ from sync.core.ports import Deadline
 from sync.http_api.convert import outcome_of, status_of
 from sync.http_api.dataclass_json import to_json
 from sync.http_api.http_status import http_status, retry_after
+from sync.projection.rules import DEFAULT_RULES
 from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.ownership import claim, taken
 from tests.fuzz.canned import CannedClusters, canned_transport, canned_vaults, resource_manager
@@ -146,7 +147,7 @@ def _state(given: bytes) -> object:
 
 
 def _status(own: ObservedSecret) -> object:
-    return to_json(status_of(VaultStatus(SecretStatus.of(own), {})))
+    return to_json(status_of(VaultStatus(SecretStatus.of(own, DEFAULT_RULES.digest), {})))
 
 
 def _actual(annotation: str) -> Actual:

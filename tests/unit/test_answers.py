@@ -231,7 +231,8 @@ def test_a_change_in_another_secret_names_it() -> None:
 def seen(world: World, target: Target) -> SecretStatus:
     """Return how a Secret stands."""
     read = ObservedSecret.of(target, world.cluster.read(target, world.deadline()))
-    return SecretStatus.of(read, further=target != world.target)
+    rules = world.reconciler.rules.digest
+    return SecretStatus.of(read, rules, further=target != world.target)
 
 
 def shown(world: World, *others: str, fault: SyncError | None = None) -> dict[str, object]:

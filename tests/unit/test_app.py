@@ -23,6 +23,7 @@ from sync.core.errors import (
     Unexpected,
 )
 from sync.core.model import (
+    STATE_ANNOTATION,
     Converged,
     Failed,
     Hint,
@@ -36,6 +37,8 @@ from sync.core.reasons import Reason
 from sync.core.vault_names import Naming
 from sync.http_api.convert import status_of
 from sync.http_api.dataclass_json import to_json
+from sync.projection.keys import KeyStyle
+from sync.projection.rules import Rules
 from sync.reconcile.request import ReconcileRequest, ReconcileResult
 from tests.kit.apps import NAMING, app_of
 from tests.kit.errors import raises
@@ -528,6 +531,42 @@ def test_the_status_follows_the_index_to_the_other_secrets() -> None:
     assert isinstance(part, SecretStatus)
     assert part.drifted == {"cert"}
     assert "pl4nted" not in repr(told) + json.dumps(to_json(status_of(told)))
+
+
+def test_the_status_tells_of_a_secret_that_other_settings_wrote() -> None:
+    """It has drifted, with the reason and the time of the pass that writes it anew."""
+    stage = Stage()
+    stage.put(KNOWN[0], "a", "pl4nted")
+    other = web(stage)
+    app = replace(stage.app(), next_pass=lambda: 1234.0)
+    reconciler = stage.world.reconciler
+    styled = replace(app, reconciler=replace(reconciler, rules=Rules(style=KeyStyle.ENV)))
+    (told,) = statuses(app, Known((other.vault,)))
+    assert isinstance(told, VaultStatus)
+    assert (told.state, told.due) == ("converged", None)
+    (told,) = statuses(styled, Known((other.vault,)))
+    assert isinstance(told, VaultStatus)
+    assert (told.state, told.due, told.error) == ("drifted", 1234.0, None)
+    for part, secret in ((told.own, "keyvault-project"), (told.others[other.secret], other.secret)):
+        assert isinstance(part, SecretStatus)
+        assert (part.state, part.drifted) == ("drifted", frozenset())
+        assert part.why is not None
+        assert part.why.reason == "SettingsDiffer"
+        assert part.why.message.startswith(f"Secret {replace(other, secret=secret)} was last")
+
+
+def test_the_status_of_an_old_state_blames_no_settings() -> None:
+    """An annotation of an old release does not say which settings wrote it."""
+    stage = Stage()
+    stage.put(KNOWN[0], "a", "pl4nted")
+    list(stage.app().resync(Resync(vault=KNOWN[0])))
+    vault = NAMING.vault(KNOWN[0])
+    fields = stage.world.cluster.secrets[NAMING.target(vault).place].fields
+    state = "annotation", STATE_ANNOTATION
+    fields[state] = json.dumps({**json.loads(fields[state]), "rules": ""}).encode()
+    (told,) = statuses(stage.app(), Known((vault,)))
+    assert isinstance(told, VaultStatus)
+    assert (told.state, told.own.why) == ("converged", None)
 
 
 def test_another_secret_that_cannot_be_read_hides_no_other() -> None:

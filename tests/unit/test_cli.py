@@ -37,6 +37,8 @@ from sync.core.state import Record, State
 from sync.http_api.answers import Statuses
 from sync.http_api.convert import outcomes_of, status_of
 from sync.http_api.dataclass_json import to_json
+from sync.projection.keys import KeyStyle
+from sync.projection.rules import Rules
 from sync.reconcile.reconciler import Reconciler, write_turns
 from sync.reconcile.request import ReconcileRequest, ReconcileResult
 from tests.kit.apps import NAMING, app_of
@@ -288,6 +290,18 @@ def test_a_key_has_a_row_for_the_one_that_holds_it() -> None:
     rows = [line.split() for line in shown.splitlines() if line.startswith("a ")]
     assert [(row[1], " ".join(row[4:])) for row in rows] == [("v000001", "in step")]
     assert "drifted" in shown
+
+
+@pytest.mark.parametrize("command", ["status", "explain"])
+def test_a_secret_that_other_settings_wrote_is_told(command: str) -> None:
+    """Both tables have the reason and what to do, and the exit code says that something waits."""
+    world = World.in_step("a")
+    styled = replace(world.reconciler, rules=Rules(style=KeyStyle.ENV))
+    said = say(app_of(styled, world.vault), command, world.vault.text)
+    assert said.code == 2
+    assert "SettingsDiffer" in said.out
+    assert f"Secret {world.target} was last written with other settings" in said.out
+    assert say(app_of(world.reconciler, world.vault), command, world.vault.text).code == 0
 
 
 def test_a_change_in_another_secret_is_told_with_it() -> None:

@@ -62,6 +62,20 @@ def test_checks_are_grouped_on_a_terminal() -> None:
     assert said.code == 1
 
 
+def test_a_remedy_of_several_checks_is_shown_once() -> None:
+    """The first check of a subject has it; another subject, the table and JSON have it again."""
+    lacks = [check("Secret s", "failed", name, remedy="kubectl x") for name in ("get", "patch")]
+    lacks += [check("Secret t", "failed", "get", remedy="kubectl x")]
+    lines = examined(lacks, width=80).out.splitlines()
+    assert [line.strip() for line in lines if not line.startswith("  failed")][:6] == [
+        *("Secret s", "$ kubectl x", "docs/outcomes.md#get", "docs/outcomes.md#patch"),
+        *("Secret t", "$ kubectl x"),
+    ]
+    assert examined(lacks).out.count("kubectl x") == 3
+    found = json.loads(examined(lacks, "-o", "json").out)["checks"]
+    assert [each["remedy"] for each in found] == ["kubectl x"] * 3
+
+
 def test_in_a_pipe_a_check_is_one_line() -> None:
     """So that grep finds subject, check, sentence and remedy together."""
     lines = examined(FAULTS).out.splitlines()

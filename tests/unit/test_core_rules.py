@@ -475,6 +475,21 @@ def test_a_writer_of_other_settings_is_told() -> None:
     assert world.sweep().warnings == ()
 
 
+def test_an_event_does_not_hide_that_other_settings_wrote_the_rest() -> None:
+    """It writes one secret anew, and the next pass the others."""
+    world = world_of({"db-url": {}, "a": {}})
+    styled = replace(world, reconciler=replace(world.reconciler, rules=Rules(style=KeyStyle.ENV)))
+    world.clock.tick(300)
+    styled.sweep()
+    world.clock.tick(300)
+    world.event(world.hint("a", world.put("a", "new")))
+    assert world.data == {"DB_URL": "db-url's value", "a": "new"}
+    assert [each.reason for each in world.sweep().warnings] == [Reason.SETTINGS_DIFFER]
+    assert world.data == {"db-url": "db-url's value", "a": "new"}
+    world.clock.tick(300)
+    assert not world.sweep().warnings
+
+
 def test_a_warning_stays_for_as_long_as_its_value() -> None:
     """A pass that fetches nothing tells it as well, in fewer words, and a better value ends it."""
     world = world_of({"2fa": {}})

@@ -18,8 +18,9 @@ from sync.core.errors import (
     Transient,
     Unexpected,
 )
+from sync.core.groups import Group
 from sync.core.model import Notice
-from sync.core.reasons import Group, Reason
+from sync.core.reasons import Reason
 from sync.http_api.principal import UnknownCaller
 from sync.settings.environment import SETTINGS, Setting, SettingsError, read
 from tests.docs.pages import PAGES, rewritten

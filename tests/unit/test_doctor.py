@@ -16,6 +16,8 @@ from sync.doctor.checks import CHECKS, Check, Severity, Verdict
 from sync.doctor.doctor import EXAMINATION_SECONDS, Doctor, unparsed
 from sync.doctor.event_routes import EventRoute
 from sync.doctor.secret_checks import NEEDED, Right, Server
+from sync.projection.keys import KeyStyle
+from sync.projection.rules import Rules
 from tests.kit.apps import NAMING, app_of
 from tests.kit.fakes import Clock, Stored, vault_name
 from tests.kit.world import World
@@ -190,7 +192,7 @@ def test_a_cluster_that_is_down_leaves_the_other_one_alone() -> None:
     assert of_verdict(checks, Verdict.FAILED) == [("cluster dev", "answers")]
     skipped = of_verdict(checks, Verdict.SKIPPED)
     assert {about for about, _ in skipped} == {"Secret shop-dev/keyvault-project in cluster dev"}
-    assert len(skipped) == 6
+    assert len(skipped) == 7
     assert "cluster dev does not answer" in only(checks, "Secret shop-dev", "owner").sentence
 
 
@@ -267,6 +269,7 @@ def test_what_breaks_off_is_told_where_it_did() -> None:
         "may patch",
         "no more rights",
         "owner",
+        "settings",
     ]
 
 
@@ -297,6 +300,24 @@ def test_excess_is_named() -> None:
     assert check.verdict is Verdict.WARNING
     assert check.sentence.endswith("list the namespace's Secrets, get any Secret of any namespace.")
     assert (check.remedy, check.severity) == ("", Severity.WARNING)
+
+
+def test_a_secret_that_an_app_with_other_settings_wrote_is_told() -> None:
+    """It is a warning without a command: each app that writes in turn would undo one."""
+    clinic = Clinic(SHOP).in_step()
+    secret = "Secret shop-dev/keyvault-project"
+    assert only(clinic.examine(), secret, "settings").verdict is Verdict.OK
+    styled = replace(clinic.app.reconciler, rules=Rules(style=KeyStyle.ENV))
+    list(app_of(styled, SHOP, naming=clinic.app.naming).resync(Resync()))
+    checks = clinic.examine()
+    check = only(checks, secret, "settings")
+    assert check.sentence.startswith("SettingsDiffer: Secret shop-dev/keyvault-project")
+    assert (check.id, check.remedy) == ("secret-settings", "")
+    assert (check.verdict, check.severity) == (Verdict.WARNING, Severity.WARNING)
+    assert check.link == "docs/outcomes.md#settingsdiffer"
+    assert of_verdict(checks, Verdict.WARNING) == [(check.about, "settings")]
+    assert only(clinic.in_step().examine(), secret, "settings").well
+    assert of_verdict(clinic.examine(), Verdict.WARNING) == []
 
 
 def test_a_service_account_is_bound_as_one() -> None:

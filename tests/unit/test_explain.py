@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 
 from sync.app.explain import Explained, Progress, explain
 from sync.core.errors import Permanent, SyncError, Transient
+from sync.core.model import STATE_ANNOTATION
 from sync.core.reasons import Reason
 from sync.http_api.convert import explanation_of
 from sync.http_api.dataclass_json import to_json
+from sync.projection.keys import KeyStyle
 from sync.projection.rules import Pattern, Rules, StagePrefixes
 from sync.reconcile.request import ReconcileRequest
 from tests.described import named
@@ -21,6 +24,7 @@ from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 
 OWN = "keyvault-project"
+STATE = ("annotation", STATE_ANNOTATION)
 LOGIN = json.dumps({"username": "postgres", "password": PLANTED})
 
 
@@ -340,6 +344,44 @@ def test_without_the_vaults_own_secret_nothing_new_is_written() -> None:
     assert found["b"].progress is Progress.IN_STEP
     world.put("b", f"{PLANTED} two", secret="web")
     assert reason(told(world)["b"]) == "SecretImmutable"
+
+
+def test_keys_that_other_settings_wrote_wait_with_that_reason() -> None:
+    """Where two apps write one Secret in turn, each says so of what it would write anew."""
+    world = in_step("db-url", "plain")
+    styled = replace(world, reconciler=replace(world.reconciler, rules=Rules(style=KeyStyle.ENV)))
+    for last, app in ((styled, world), (world, styled)):
+        last.settle()
+        assert {each.progress for each in told(last).values()} == {Progress.IN_STEP}
+        found = told(app)["db-url"]
+        assert found.progress is Progress.WAITING
+        assert isinstance(found.why, SyncError)
+        assert found.why.reason == "SettingsDiffer"
+        assert f"Secret {world.target} was last written" in found.why.message
+    styled.put("db-url", f"{PLANTED} two")
+    assert told(styled)["db-url"].why == "the vault has a newer version, which is not written yet"
+
+
+def test_what_other_settings_left_out_waits_with_that_reason() -> None:
+    """A secret that another app removes, since its settings exclude it, is not called new."""
+    world = in_step("a", "b")
+    rules = Rules(exclude=(Pattern("b"),))
+    replace(world, reconciler=replace(world.reconciler, rules=rules)).settle()
+    found = told(world)
+    assert isinstance(found["b"].why, SyncError)
+    assert (found["b"].progress, found["b"].why.reason) == (Progress.WAITING, "SettingsDiffer")
+    assert found["a"].progress is Progress.IN_STEP
+
+
+def test_a_state_without_a_digest_says_nothing_of_settings() -> None:
+    """An old annotation does not say which settings wrote it, so nobody is blamed."""
+    world = in_step("a")
+    fields = world.cluster.secrets[world.target.place].fields
+    fields[STATE] = json.dumps({**json.loads(fields[STATE]), "rules": ""}).encode()
+    world.tag("a", key="A")
+    assert told(world)["a"].why == (
+        "its tags or the settings changed, and its keys are not written anew yet"
+    )
 
 
 def test_json_has_every_field_of_every_secret() -> None:

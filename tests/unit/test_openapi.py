@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
-from sync.app.requests import parse_resync, parse_status
+from sync.app.requests import parse_explain, parse_resync, parse_status
 from sync.core.errors import Malformed
 from sync.core.reasons import Reason
 from sync.http_api.answers import REASONS, WARNINGS
@@ -141,6 +141,19 @@ def test_the_description_takes_a_secret_as_the_app_does(secret: str) -> None:
         assert not described
     else:
         assert described
+
+
+@pytest.mark.parametrize("vault", ["", " ", "v"])
+def test_an_explanation_needs_a_vault(vault: str) -> None:
+    """Its `vault` is required, and valid by the description exactly if the app takes it."""
+    parameter = parameters(at(document(), "paths", "/api/explain", "get"))[0]
+    assert (parameter["name"], parameter["required"]) == ("vault", True)
+    if validator(at(parameter, "schema")).is_valid(vault):
+        assert parse_explain({"vault": vault}).vault == vault
+    else:
+        for query in ({"vault": vault}, {}):
+            with pytest.raises(Malformed, match="vault is missing"):
+                parse_explain(query)
 
 
 def test_what_is_empty_in_a_query_is_not_there() -> None:

@@ -63,6 +63,8 @@ def _row(stack: Stack, world: World, cause: Cause) -> Row:
             app.fire()
         row = asked(app, place)
         app.fire()
+        if cause.again is not None:
+            cause.again(place)
         row["resync"] = resynced(app, place)
         row["log"] = logged(app.log(since), place)
         cause.after(place)

@@ -38,7 +38,9 @@ class Cause:
     `arrange` stages it on a vault whose Secret is in step (`is_new`: that has none yet). Then the
     secret changes, by a new version unless `change` does another thing; it returns the version that
     an event names, and an empty text for none. `settings` are those of an app of its own. `but` are
-    words by which some views name the cause instead, by the view.
+    words by which some views name the cause instead, by the view. `again` stages what a pass has
+    put right once more, before the resync; then the views are asked before the pass, as where only
+    the timer brings the change over.
     """
 
     name: str
@@ -52,13 +54,15 @@ class Cause:
     but: Mapping[str, str] = field(default_factory=dict)
     subscription: str = SUBSCRIPTION
     vault: str = "weu-DS-AKV-{}-dev-1"
+    again: Act | None = None
     after: Act = _nothing
     """What is put right again once all has been looked at."""
 
     @property
     def is_waiting(self) -> bool:
-        """Whether only the timer brings the change over, so that the views are asked before it."""
-        return not self.has_events or self.subscription != SUBSCRIPTION
+        """Whether the views are asked before the timer runs, since it brings the change over."""
+        no_event = not self.has_events or self.subscription != SUBSCRIPTION
+        return no_event or self.again is not None
 
     def expected(self, view: str) -> str:
         """Return the word that a view must show."""
@@ -97,6 +101,17 @@ def _clash(place: Place) -> str:
 
 def _retag(place: Place) -> str:
     place.tag(SECRET, key="RENAMED")
+    return ""
+
+
+def _write_otherwise(place: Place) -> None:
+    """Write the Secret as an app of its own with another key style."""
+    done = place.stack.command("resync", place.vault.name.lower(), SYNC_KEY_STYLE="env")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _written_otherwise(place: Place) -> str:
+    _write_otherwise(place)
     return ""
 
 
@@ -180,6 +195,12 @@ CAUSES = (
         change=_retag,
         has_events=False,
         but={**_OVER, "log": "its keys have other names now", "doctor": "vault-secrets"},
+    ),
+    Cause(
+        "two apps with other settings on one Secret",
+        "SettingsDiffer",
+        change=_written_otherwise,
+        again=_write_otherwise,
     ),
     Cause("the token or kubeconfig has expired", "ClusterUnauthorized", settings=_expired),
     Cause("the cluster is down", "ClusterUnreachable", _no_cluster, after=_cluster_back),

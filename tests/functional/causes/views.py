@@ -60,7 +60,8 @@ def _resync(answer: Node) -> str:
         return _words([str(answer["reason"])])
     (outcome,) = _list(answer, "outcomes")
     refused = [str(each["reason"]) for each in _list(outcome, "refused")]
-    return _words([str(outcome["outcome"]), *refused, str(outcome.get("reason", ""))])
+    warned = _REASONS.findall(str(outcome.get("warnings", "")))
+    return _words([str(outcome["outcome"]), *refused, *warned, str(outcome.get("reason", ""))])
 
 
 def _status(answer: Node) -> str:
