@@ -18,17 +18,18 @@ type _Key = ec.EllipticCurvePrivateKey
 _LIFETIME = timedelta(days=30)
 
 
-def new_certificate(common_name: str) -> str:
-    """Create a key and its certificate; return the PKCS#12 without a password, in base64.
+def new_certificate(common_name: str, made: datetime | None = None) -> str:
+    """Create a key and its certificate, now or as at `made`; return the PKCS#12 in base64.
 
-    It also contains an issuing authority and its root, in no useful order.
+    It has no password. It also contains an issuing authority and its root, in no useful order.
     """
+    begins = (made or datetime.now(UTC)) - timedelta(minutes=5)
     root, issuing, leaf = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
     authorities = [
-        _issued("Some Root", root, "Some Root", root, authority=True),
-        _issued("Some Issuer", issuing, "Some Root", root, authority=True),
+        _issued("Some Root", root, "Some Root", root, begins, authority=True),
+        _issued("Some Issuer", issuing, "Some Root", root, begins, authority=True),
     ]
-    certificate = _issued(common_name, leaf, "Some Issuer", issuing, authority=False)
+    certificate = _issued(common_name, leaf, "Some Issuer", issuing, begins, authority=False)
     return b64encode(
         serialize_key_and_certificates(None, leaf, certificate, authorities, NoEncryption())
     ).decode()
@@ -52,16 +53,17 @@ def period(value: str) -> tuple[int, int] | None:
     return max(0, int(begins.timestamp())), int(ends.timestamp())
 
 
-def _issued(subject: str, key: _Key, issuer: str, by: _Key, *, authority: bool) -> x509.Certificate:
-    now = datetime.now(UTC)
+def _issued(  # noqa: PLR0913 - a certificate has this many parts
+    subject: str, key: _Key, issuer: str, by: _Key, begins: datetime, *, authority: bool
+) -> x509.Certificate:
     return (
         x509.CertificateBuilder()
         .subject_name(_name(subject))
         .issuer_name(_name(issuer))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + _LIFETIME)
+        .not_valid_before(begins)
+        .not_valid_after(begins + _LIFETIME)
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         .sign(by, SHA256())
     )

@@ -196,6 +196,11 @@ class Vault:
         with self._lock:
             return [secret.name for _, secret in sorted(self._shown(deleted=False))]
 
+    def order(self, name: str) -> list[str]:
+        """Return a secret's versions, oldest first."""
+        with self._lock:
+            return [each.version for each in self._live(name).versions]
+
     def publish_near_expiry(self, name: str) -> None:
         """Publish that the secret expires soon, as the service does 30 days ahead."""
         self._events.tell("NearExpiry", "Secret", self._current(name))

@@ -77,8 +77,8 @@ class State:
     owners that an operator overrode in a takeover. Only the vault's own Secret stores `others`, the
     vault's further Secrets with the vault secrets in each, and `refused`, the refused secrets with
     `unnamed` more that had no room, and `failure` of the vault as a whole. `unusable` are those
-    none of whose versions may be used, with the vault's `updated` time when that was found. A
-    `newer` state has a later format, of which only the vault is known.
+    whose newest version may not be used yet and of which no other is, with the vault's `updated`
+    time when that was found. A `newer` state has a later format, of which only the vault is known.
     """
 
     vault: str

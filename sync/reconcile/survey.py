@@ -52,8 +52,8 @@ class VaultSurvey:
     """The verdicts by name; a secret without one is left as it is.
 
     `listed` is how many secrets the vault lists, None if it was not listed: then no key may be
-    removed. `expired` are the names of expired secrets. `unusable` are those none of whose versions
-    may be used, with the vault's `updated` time.
+    removed. `expired` are the names of expired secrets. `unusable` are those whose newest version
+    may not be used yet and of which no other is, with the vault's `updated` time.
     """
 
     verdicts: Mapping[SecretName, Verdict]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
 from dataclasses import dataclass
 
 from sync.core.errors import Permanent, Transient
@@ -113,7 +112,7 @@ class VaultReader:
         unusable = {
             name: newest.updated
             for name, secret in listed.items()
-            if (newest := self._barred(secret)) and verdicts.get(name) == newest.excluded
+            if (newest := self._barred(secret)) and isinstance(verdicts.get(name), Excluded)
         }
         return VaultSurvey(verdicts, len(listing), tuple(sorted(over)), unusable)
 
@@ -188,16 +187,11 @@ class VaultReader:
     ) -> Verdict | Newest | None:
         """Return what is known of a secret whose newest version may not be used."""
         name, state = secret.name, observed.own.state
-        if name not in observed.homes:
-            with suppress(Permanent):
-                found = self.rules.place(observed.target, name, secret.tags, secret.content_type)
-                if isinstance(found, Excluded):
-                    return found
-        if refetch:
+        if refetch or state is None or state.rules != self.rules.digest:
             return newest
-        if is_standing(observed, name, newest, self.rules.digest):
+        if is_standing(observed, name, newest):
             return None
-        if name not in observed.homes and state and state.unusable.get(name) == newest.updated:
+        if name not in observed.homes and state.unusable.get(name) == newest.updated:
             return newest.excluded
         before = self._refused_before(observed, name)
         if before is not None and before.updated == newest.updated:

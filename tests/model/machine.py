@@ -69,6 +69,7 @@ _vaults = st.sampled_from([0, 0, 0, 1, 2])
 _names = st.sampled_from(["a", "b", "c"])
 _words = st.sampled_from(["", "", "", "orders", "a"])
 _keys = st.sampled_from(["a", "b", "K", "A", "foreign-1"])
+_waits = st.sampled_from([0, 0, 0, 0, 5, 70, 10_000])
 _events = st.integers(-4, -1)
 _all_tags = st.sampled_from(sorted({tags for each in SHAPED.values() for tags in each}))
 _fates = st.lists(
@@ -91,7 +92,7 @@ runs = st.one_of(
 )
 sets = st.sampled_from([Shape.PLAIN, Shape.PLAIN, *Shape]).flatmap(
     lambda shape: st.builds(
-        Set, _vaults, _names, st.just(shape), st.sampled_from([*SHAPED[shape], ()])
+        Set, _vaults, _names, st.just(shape), st.sampled_from([*SHAPED[shape], ()]), _waits
     )
 )
 retags = st.builds(Retag, _vaults, _names, _all_tags)

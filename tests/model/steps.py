@@ -102,6 +102,7 @@ class Tick(Step):
     def run(self, history: History) -> None:
         """Let it happen."""
         history.world.sleep(self.seconds)
+        history.world.changed()  # a version may be valid by now
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +123,11 @@ class _InVault(Step):
 
 @dataclass(frozen=True, slots=True)
 class Set(_InVault):
-    """A new version, of a certificate where that is its shape."""
+    """A new version, of a certificate where that is its shape; others may be valid only later."""
 
     shape: Shape = Shape.PLAIN
     tags: Tags = ()
+    wait: int = 0
 
     def change(self, history: History, kept: Kept) -> None:
         """Change the vault."""
@@ -136,7 +138,9 @@ class Set(_InVault):
         if self.shape is Shape.CERTIFICATE:
             kept.vault.set_certificate(self.name, made.value, tags=dict(self.tags))
         else:
-            kept.vault.set_secret(self.name, made.value, tags=dict(self.tags))
+            waits = self.wait and not kept.has_two_of_one_second(self.name)
+            nbf = int(world.time) + self.wait if waits else None
+            kept.vault.set_secret(self.name, made.value, tags=dict(self.tags), nbf=nbf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,8 @@ class Turn(_InVault):
                 kept.vault.delete(self.name)
                 kept.vault.purge(self.name)
                 Set(self.vault, spelled.swapcase()).run(history)
+            case "disable" if kept.has_two_of_one_second(self.name):
+                return  # of a certificate, nothing tells which of the two stands in
             case "disable" | "enable":
                 kept.vault.update(self.name, enabled=self.how == "enable")
             case "delete":

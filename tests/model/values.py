@@ -3,6 +3,7 @@
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
 
@@ -13,6 +14,9 @@ from local.key_vault import new_certificate
 
 MARKER = "plnt3d"
 """What every value begins with or holds, a certificate's aside."""
+
+BEFORE = datetime(2025, 12, 31, tzinfo=UTC)
+"""When certificates become valid: before every history starts."""
 
 CERTIFICATES = 8
 """How many certificates one process makes; a history has no more versions of certificates."""
@@ -87,7 +91,7 @@ class Values:
 @cache
 def _certificate(number: int) -> tuple[str, Mapping[str, bytes]]:
     """Make a certificate and what is to become of it: leaf and issuer, key, root."""
-    value = new_certificate(f"{MARKER}{number}.example")
+    value = new_certificate(f"{MARKER}{number}.example", BEFORE)
     bundle = load_pkcs12(b64decode(value), None)
     assert bundle.key is not None
     assert bundle.cert is not None

@@ -193,7 +193,8 @@ class Watch:
         now = None if new is None else values.found(new)
         place = (write.secret, key)
         if was and now and was.name == now.name:
-            if now.ordinal < was.ordinal and not _is_undecidable(write.actor, was, now):
+            excused = _is_undecidable(write.actor, was, now) or self._stands_in(write, was, now)
+            if now.ordinal < was.ordinal and not excused:
                 yield "newer", f"{key} of {write.secret} goes from {was.ordinal} to {now.ordinal}"
         elif old is not None:
             names = {was.name} if was else self.written[write.kept.namespace, place]
@@ -202,6 +203,19 @@ class Watch:
                     yield "present", f"{key} of {write.secret}, from {name}, is gone"
         if now and not self._fetched_after(write, now):
             yield "order", f"{key} of {write.secret} was read before the Secret"
+
+    def _stands_in(self, write: Write, was: Made, now: Made) -> bool:
+        """Tell whether the older value is the one to use, since the newer was disabled after it."""
+        seen = write.actor.seen.get(write.path)
+        since = list(self._world.since(write.kept, seen.moment if seen else self._world.moment))
+        newer_was_used = False
+        for _, snapshot in self._world.past[write.kept.vault.name]:
+            version = snapshot.get(now.name)
+            value = None if version is None else version.value
+            newer_was_used = newer_was_used or value == was.value
+            if newer_was_used and value == now.value and snapshot in since:
+                return True
+        return False
 
     def _fetched_after(self, write: Write, now: Made) -> bool:
         seen = write.actor.seen.get(write.path)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import current_thread
 
 from urllib3.exceptions import ProtocolError
@@ -54,6 +54,7 @@ class Kept:
     vault: Vault
     namespace: str
     own: str
+    now: Callable[[], float]
 
     def secrets(self) -> tuple[str, ...]:
         """Return every Secret that histories may lead it to."""
@@ -65,9 +66,32 @@ class Kept:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The vault's current versions by now."""
+        """The vault's versions that are to be used by now: the newest ones, or what stands in."""
         entries = self.vault.list_secrets().entries
-        return {each.name.lower(): each for each in reversed(entries)}  # a repeated one is last
+        return {  # a repeated one is last
+            each.name.lower(): self._usable(each) for each in reversed(entries)
+        }
+
+    def has_two_of_one_second(self, name: str) -> bool:
+        """Tell whether nothing a vault says tells which of two versions is the newer one."""
+        made = [each.created for each in self.vault.list_versions(name).entries]
+        return len(made) > len(set(made))
+
+    def _usable(self, newest: Version) -> Version:
+        """Return the newest version that is valid, and of a certificate that is enabled."""
+        waits = (newest.nbf or 0) > self.now()
+        if not (waits or (newest.kid is not None and not newest.enabled)):
+            return newest
+        usable = [
+            each
+            for each in self.vault.list_versions(newest.name).entries
+            if each.enabled and (each.nbf or 0) <= self.now()
+        ]
+        if not usable:
+            return replace(newest, enabled=False)
+        made = self.vault.order(newest.name)
+        stands_in = max(usable, key=lambda each: made.index(each.version))
+        return replace(stands_in, updated=newest.updated)
 
 
 class World:
@@ -83,7 +107,7 @@ class World:
         self.cluster = Cluster({TOKEN: "app"}, clock=self.now)
         self.vaults = KeyVaults(clock=self.now, publish=self.events.append)
         self.kept = tuple(
-            Kept(self.vaults.create(name, SUBSCRIPTION), namespace, own)
+            Kept(self.vaults.create(name, SUBSCRIPTION), namespace, own, self.now)
             for name, namespace, own in list(zip(VAULTS, NAMESPACES, OWN, strict=True))[:vaults]
         )
         self.past: dict[str, list[tuple[int, Snapshot]]] = {

@@ -147,6 +147,21 @@ def test_tags_of_a_version_count_from_its_time_on(tags: dict[str, str]) -> None:
     assert world.data == {"K": "new"}
 
 
+def test_a_version_that_is_left_out_is_looked_up_once() -> None:
+    """The tags of the version that stands in leave it out, whatever the newest one's say."""
+    world = World.new()
+    world.put("b", "stays")
+    world.put("a", "old", sync="false")
+    world.clock.tick(10)
+    later(world, "new")
+    world.settle()
+    assert world.data == {"b": "stays"}
+    assert_quiet(world)
+    world.clock.tick(DAY)
+    world.sweep()
+    assert world.data == {"a": "new", "b": "stays"}
+
+
 def test_a_first_sync_visits_the_secret_of_the_version_that_stands_in() -> None:
     """Its tags lead to a Secret that the newest version's do not name."""
     world = World.new()
