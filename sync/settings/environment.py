@@ -180,6 +180,12 @@ SETTINGS = (
         "`keep` or `drop` the root certificate at the end of chains",
         _of_rules(lambda rules, word: replace(rules, keep_root=word == "keep")),
     ),
+    _choice(
+        "SYNC_CHAIN_CA",
+        ("any", "root-only"),
+        "what may be `ca.crt`: the top of `any` chain, or a root only",
+        _of_rules(lambda rules, word: replace(rules, root_only=word == "root-only")),
+    ),
 )
 """In the order of reading: the pattern comes before the names that it applies to."""
 

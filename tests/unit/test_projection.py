@@ -262,6 +262,7 @@ SETTINGS: Mapping[str, Rules] = {
     "stages": Rules(stages=StagePrefixes.STRIP),
     "names": Rules(names=("x",)),
     "keep_root": Rules(keep_root=True),
+    "root_only": Rules(root_only=True),
 }
 SELECTING = {"include", "exclude", "names"}
 """Settings that say which secrets are in, and in which Secret."""
@@ -365,6 +366,7 @@ RULES = st.builds(
     stages=st.sampled_from(StagePrefixes),
     names=st.sampled_from([(), ("app",)]),
     keep_root=st.booleans(),
+    root_only=st.booleans(),
 )
 
 
