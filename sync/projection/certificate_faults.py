@@ -1,5 +1,6 @@
 """Why a certificate's secret is refused: each fault's reason and its sentence."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sync.core.errors import Permanent
@@ -8,14 +9,22 @@ from sync.projection.ber import BITS, INTEGER, OCTETS, OID, SEQUENCE, element
 from sync.projection.held_certificates import Held
 from sync.projection.key_algorithms import RSA, RSA_PSS, PublicKey
 from sync.projection.pem import BEGIN
-from sync.projection.pkcs12.bundle import MOST_ROUNDS, MOST_ROUNDS_AT_ONCE
-from sync.projection.pkcs12.schemes import UnknownAlgorithm
 
 PKCS12, PEM = "application/x-pkcs12", "application/x-pem-file"
 MOST_CERTIFICATES = 32
 _MAKE_ANEW = "export it anew with the usual number of them: openssl pkcs12 -export -iter 2048"
 _KEY_STORES = (bytes.fromhex("feedfeed"), bytes.fromhex("cececece"))
 _SIGNED = "1.2.840.113549.1.7.2"
+_PKCS7 = "is PKCS#7, which holds no private key: export it as PKCS#12 with its key."
+_SHAPES: Mapping[tuple[int, ...], str] = {
+    (SEQUENCE, SEQUENCE, BITS): (
+        "is one certificate without its private key: export both as PKCS#12."
+    ),
+    (INTEGER, SEQUENCE, OCTETS): (
+        "is a private key without its certificate: export both as PKCS#12."
+    ),
+}
+"""What a value is by the tags of its parts."""
 
 
 class Fault(NamedTuple):
@@ -33,11 +42,6 @@ ENCRYPTED = Fault(
     Reason.CERTIFICATE_ENCRYPTED,
     "is locked by a password, or damaged: import it as a certificate, which takes the password "
     "off, or set it without one.",
-)
-TOO_MANY_ROUNDS = Fault(
-    Reason.CERTIFICATE_UNREADABLE,
-    f"asks for more than {MOST_ROUNDS_AT_ONCE:,} rounds of key derivation at once, or "
-    f"{MOST_ROUNDS:,} in all: {_MAKE_ANEW}.",
 )
 POSTPONED = Fault(
     Reason.CERTIFICATE_POSTPONED,
@@ -84,6 +88,15 @@ _OPENSSH = Fault(
 )
 
 
+def too_many_rounds(at_once: int, in_all: int) -> Fault:
+    """Return the fault of a bundle that asks for more than these numbers of rounds."""
+    return Fault(
+        Reason.CERTIFICATE_UNREADABLE,
+        f"asks for more than {at_once:,} rounds of key derivation at once, or {in_all:,} in all: "
+        f"{_MAKE_ANEW}.",
+    )
+
+
 def key_odd(fault: str) -> Fault:
     """Return the fault of a private key that is not read."""
     return Fault(
@@ -98,12 +111,12 @@ def key_block_damaged(label: str) -> Fault:
     return _OPENSSH if label.startswith("OPENSSH") else KEY_DAMAGED
 
 
-def unknown_algorithm(error: UnknownAlgorithm) -> Fault:
+def unknown_algorithm(use: str, oid: str, title: str) -> Fault:
     """Return the fault of a PKCS#12 bundle that is sealed by an algorithm that is not read."""
-    known = f" ({error.title})" if error.title else ""
+    known = f" ({title})" if title else ""
     return Fault(
         Reason.CERTIFICATE_UNREADABLE,
-        f"is a PKCS#12 bundle {error.use} by the algorithm {error.oid}{known}, which is not "
+        f"is a PKCS#12 bundle {use} by the algorithm {oid}{known}, which is not "
         "read, perhaps with a password: export it anew without one, by openssl pkcs12 -export.",
     )
 
@@ -167,13 +180,8 @@ def _kind_of(der: bytes) -> str:
         )
     try:
         first, *rest = element(der).parts()
-        tags = [each.tag for each in rest]
-        if first.tag == OID and first.oid() == _SIGNED:
-            return "is PKCS#7, which holds no private key: export it as PKCS#12 with its key."
-        if first.tag == SEQUENCE and tags == [SEQUENCE, BITS]:
-            return "is one certificate without its private key: export both as PKCS#12."
-        if first.tag == INTEGER and tags[:2] == [SEQUENCE, OCTETS]:
-            return "is a private key without its certificate: export both as PKCS#12."
+        kind = first.oid() if first.tag == OID else ""
     except ValueError:
         return ""
-    return ""
+    shape = (first.tag, *(each.tag for each in rest[:2]))
+    return _PKCS7 if kind == _SIGNED else _SHAPES.get(shape, "")

@@ -12,7 +12,7 @@ from sync.projection.held_certificates import Held
 from sync.projection.key_algorithms import EC, ED448, ML_DSA, RSA_PSS, Algorithm
 
 _NAMED = 5  # how many certificates a warning names
-_LEAST_BITS = 2048
+_LEAST_BITS, _LEAST_CURVE_BITS = 2048, 224
 _OLD_HASHES = (MD5, SHA1)
 _OF_GO = frozenset({"secp224r1", "secp256r1", "secp384r1", "secp521r1"})
 _OF_JAVA = frozenset({"secp256r1", "secp384r1", "secp521r1"})
@@ -51,19 +51,19 @@ def _rarely_read(served: Sequence[Held]) -> _Warnings:
     if leaf.key is not None:
         kind, readers = _unread(leaf.key.algorithm)
         if readers:
-            yield (
-                Reason.CERTIFICATE_RARELY_READ,
+            text = (
                 f"has a key that {readers} cannot read: {kind}. {_CONTROLLERS}: have it issued for "
-                "an RSA key, or for one on P-256, P-384 or P-521.",
+                "an RSA key, or for one on P-256, P-384 or P-521."
             )
+            yield Reason.CERTIFICATE_RARELY_READ, text
     weak = [each.subject.shown for each in served if _is_weak(each)]
     if weak:
-        yield (
-            Reason.CERTIFICATE_RARELY_READ,
-            f"has {_listed(weak)} in its chain, with an RSA key under {_LEAST_BITS:,} bits or a "
-            "signature over SHA-1 or MD5, which OpenSSL refuses at security level 2, the default "
-            "of most distributions: have it issued anew.",
+        text = (
+            f"has {_listed(weak)} in its chain, with an RSA key under {_LEAST_BITS:,} bits, a "
+            f"curve under {_LEAST_CURVE_BITS} or a signature over SHA-1 or MD5, which OpenSSL refuses at security level 2, the default "
+            "of most distributions: have it issued anew."
         )
+        yield Reason.CERTIFICATE_RARELY_READ, text
 
 
 def _unread(algorithm: Algorithm) -> tuple[str, str]:
@@ -87,9 +87,11 @@ def _unread(algorithm: Algorithm) -> tuple[str, str]:
 
 def _is_weak(held: Held) -> bool:
     key = held.key
-    short = key is not None and (
-        isinstance(key.numbers, RSAPublicKey) and key.numbers.key_size < _LEAST_BITS
-    )
+    short = False
+    if key is not None and isinstance(key.numbers, RSAPublicKey):
+        short = key.numbers.key_size < _LEAST_BITS
+    elif key is not None and key.algorithm.oid == EC:
+        short = key.algorithm.curve.key_size < _LEAST_CURVE_BITS
     return short or (isinstance(held.digest, _OLD_HASHES) and not held.is_self_issued)
 
 
@@ -100,23 +102,23 @@ def _names(chain: Chain) -> _Warnings:
         for held, issuer in chain.differing
     ]
     if differing:
-        yield (
-            Reason.CHAIN_NAMES_DIFFER,
+        text = (
             f"has names in its chain that are equal only in another spelling or type of string: "
             f"{_listed(differing)}. Programs in Go do not build such a chain: have the issuing "
-            "authority write its own name as it is.",
+            "authority write its own name as it is."
         )
+        yield Reason.CHAIN_NAMES_DIFFER, text
 
 
 def _incomplete(chain: Chain) -> _Warnings:
     roots = [each for each in chain.left_out if each.is_self_issued]
     if not chain.is_rooted and (len(chain.links) == 1 or roots):
         beside = ", though it has a root" if roots else ""
-        yield (
-            Reason.CHAIN_INCOMPLETE,
+        text = (
             f"has no issuer of {chain.top.subject.shown}, which {chain.top.issuer.shown} "
-            f"signed{beside}: clients that do not have that issuer refuse the chain. Add it.",
+            f"signed{beside}: clients that do not have that issuer refuse the chain. Add it."
         )
+        yield Reason.CHAIN_INCOMPLETE, text
 
 
 def _left_out(chain: Chain, damaged: Sequence[int]) -> _Warnings:
@@ -126,21 +128,21 @@ def _left_out(chain: Chain, damaged: Sequence[int]) -> _Warnings:
     ]
     others += [f"no. {number}, which is damaged" for number in damaged]
     if others:
-        yield (
-            Reason.CERTIFICATE_LEFT_OUT,
+        text = (
             f"comes with certificates that are not in the chain of its key, and are left out: "
-            f"{_listed(others)}. If one was meant, its key or its issuers are missing.",
+            f"{_listed(others)}. If one was meant, its key or its issuers are missing."
         )
+        yield Reason.CERTIFICATE_LEFT_OUT, text
 
 
 def _intermediate(chain: Chain, authority: Held | None) -> _Warnings:
     if authority is not None and not chain.is_rooted:
-        yield (
-            Reason.AUTHORITY_IS_INTERMEDIATE,
+        text = (
             f"has no root, so its ca.crt is the intermediate {authority.subject.shown}: OpenSSL "
             "trusts it only as a partial chain. Add the root, or have the platform leave ca.crt "
-            "out by SYNC_CHAIN_CA=root-only.",
+            "out by SYNC_CHAIN_CA=root-only."
         )
+        yield Reason.AUTHORITY_IS_INTERMEDIATE, text
 
 
 def _listed(texts: Sequence[str]) -> str:

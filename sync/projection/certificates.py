@@ -15,7 +15,13 @@ from sync.projection.chains import Chain, NeedsOdd, TooManyChecks, find_chain
 from sync.projection.held_certificates import ODD, Held, read_certificate
 from sync.projection.key_algorithms import OddKey
 from sync.projection.pem import BEGIN, block, blocks, mended
-from sync.projection.pkcs12.bundle import Contents, TooManyRounds, open_pkcs12
+from sync.projection.pkcs12.bundle import (
+    MOST_ROUNDS,
+    MOST_ROUNDS_AT_ONCE,
+    Contents,
+    TooManyRounds,
+    open_pkcs12,
+)
 from sync.projection.pkcs12.schemes import Locked, UnknownAlgorithm
 from sync.projection.private_keys import LockedKey, PrivateKey, read_private_key
 from sync.projection.text_marks import without_mark
@@ -122,11 +128,11 @@ def _read_pkcs12(text: str, budget: ParseBudget) -> _Parts | Fault:
     except Locked:
         return faults.ENCRYPTED
     except TooManyRounds:
-        return faults.TOO_MANY_ROUNDS
+        return faults.too_many_rounds(MOST_ROUNDS_AT_ONCE, MOST_ROUNDS)
     except BudgetSpent:
         return faults.POSTPONED
     except UnknownAlgorithm as unknown:
-        return faults.unknown_algorithm(unknown)
+        return faults.unknown_algorithm(unknown.use, unknown.oid, unknown.title)
     except ODD:
         return faults.unreadable(text, der)
     return _parts(found.keys, found.certificates)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import (
     MLDSA65PublicKey,
     MLDSA87PublicKey,
 )
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
@@ -22,7 +22,6 @@ from cryptography.x509 import (
     Certificate,
     ExtensionNotFound,
     InvalidVersion,
-    SignatureAlgorithmOID,
     load_der_x509_certificate,
 )
 
@@ -169,9 +168,8 @@ def _verify(certificate: Certificate, key: PublicKeyTypes) -> None:
     elif digest is None:
         raise UnsupportedAlgorithm("a signature without a hash")
     elif isinstance(key, RSAPublicKey):
-        padding = PKCS1v15()
-        if certificate.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS:
-            padding = certificate.signature_algorithm_parameters
+        stated = certificate.signature_algorithm_parameters
+        padding = stated if isinstance(stated, PSS) else PKCS1v15()
         key.verify(signature, signed, padding, digest)
     elif isinstance(key, EllipticCurvePublicKey):
         key.verify(signature, signed, ECDSA(digest))

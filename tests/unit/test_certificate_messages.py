@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -66,7 +67,8 @@ def exported(folder: Path, *options: str) -> str:
     program = shutil.which("openssl")
     assert program is not None
     (folder / "in").write_text(TEXT)
-    command = [program, "pkcs12", "-export", "-in", folder / "in", "-out", folder / "out", *options]
+    paths = ("-in", str(folder / "in"), "-out", str(folder / "out"))
+    command = [program, "pkcs12", "-export", *paths, *options]
     done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
     if done.returncode:
         pytest.skip("this openssl does not have the algorithm")
@@ -141,7 +143,7 @@ def test_a_trust_store_is_called_one() -> None:
         .not_valid_before(root.not_valid_before_utc)
         .not_valid_after(root.not_valid_after_utc)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .sign(key, root.signature_hash_algorithm)
+        .sign(key, SHA256())
     )
     for text in (pem(leaf), pem(leaf, root), text_of(pfx(None, [leaf, root]))):
         found = refusal(text)
