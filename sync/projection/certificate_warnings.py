@@ -60,8 +60,8 @@ def _rarely_read(served: Sequence[Held]) -> _Warnings:
     if weak:
         text = (
             f"has {_listed(weak)} in its chain, with an RSA key under {_LEAST_BITS:,} bits, a "
-            f"curve under {_LEAST_CURVE_BITS} or a signature over SHA-1 or MD5, which OpenSSL refuses at security level 2, the default "
-            "of most distributions: have it issued anew."
+            f"curve under {_LEAST_CURVE_BITS} or a signature over SHA-1 or MD5, which OpenSSL "
+            "refuses at security level 2, the default of most distributions: have it issued anew."
         )
         yield Reason.CERTIFICATE_RARELY_READ, text
 

@@ -294,6 +294,7 @@ TARGETS = (
             _RSA.private_bytes(Encodings.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption()),
             _GROUP,
             _PRIMES,
+            sequence(number(0), sequence(oid("2b6570")), tlv(0x04, PLANTED.encode())),
         ),
     ),
     Target(
@@ -303,7 +304,9 @@ TARGETS = (
             *(_named(f"Shop {tag}", tag) for tag in (0x0C, 0x13, 0x14, 0x16, 0x1C, 0x1E)),
             _named("o\u0308\u0323" * 500, 0x0C),
             sequence(tlv(0x31, sequence(oid("2a03"), tlv(4, b"x")))),
+            sequence(tlv(0x31, tlv(0x0C, PLANTED.encode()))),
         ),
+        quotes=True,
     ),
     Target(
         "pkcs12",
