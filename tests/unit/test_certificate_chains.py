@@ -172,6 +172,9 @@ def test_the_issuer_whose_name_is_the_same_is_preferred(until: int) -> None:
         bundle = read(key + block(*order))
         assert ders(bundle) == [leaf, exact, root]
         assert list(told(bundle)) == ["CertificateLeftOut"]
+    far = name_of((CN, "far", UTF8))
+    rootless = signed(one, above, far, key_of("P-256", 9))
+    assert ders(read(key + block(leaf, odd, rootless, root))) == [leaf, rootless]
 
 
 def test_a_root_that_spells_itself_in_two_ways_is_a_root() -> None:
