@@ -120,6 +120,9 @@ type syncSettings = {
   @description('What becomes of the root at the end of certificates\' chains.')
   SYNC_CHAIN_ROOT: ('drop' | 'keep')?
 
+  @description('Whether ca.crt may be an intermediate, if a chain comes without its root.')
+  SYNC_CHAIN_CA: ('any' | 'root-only')?
+
   @description('What becomes of a version that is not valid yet.')
   SYNC_NOT_BEFORE: ('wait' | 'ignore')?
 

@@ -178,6 +178,7 @@ variable "settings" {
       "SYNC_STAGE_PREFIXES",
       "SYNC_SECRET_NAMES",
       "SYNC_CHAIN_ROOT",
+      "SYNC_CHAIN_CA",
       "SYNC_NOT_BEFORE",
       "SYNC_EXPIRED",
     ])) == 0
@@ -207,6 +208,11 @@ variable "settings" {
   validation {
     condition     = contains(["drop", "keep"], lookup(var.settings, "SYNC_CHAIN_ROOT", "drop"))
     error_message = "SYNC_CHAIN_ROOT is drop or keep."
+  }
+
+  validation {
+    condition     = contains(["any", "root-only"], lookup(var.settings, "SYNC_CHAIN_CA", "any"))
+    error_message = "SYNC_CHAIN_CA is any or root-only."
   }
 
   validation {

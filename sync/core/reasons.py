@@ -195,15 +195,17 @@ class Reason(StrEnum):
         "without a password.")
     CERTIFICATE_KEY_MISSING = "CertificateKeyMissing", Group.VAULT_SECRET, (
         "The certificate has no private key. Make a version under a policy whose key is "
-        "exportable.")
+        "exportable. A trust store has none by nature: remove its tag.")
     CERTIFICATE_KEY_AMBIGUOUS = "CertificateKeyAmbiguous", Group.VAULT_SECRET, (
         "The certificate has several private keys. Import it with its own key alone.")
     CERTIFICATE_MISMATCH = "CertificateMismatch", Group.VAULT_SECRET, (
-        "The private key belongs to none of the certificates. Import the two that belong "
-        "together.")
+        "The private key belongs to none of the certificates, by its numbers or by its "
+        "algorithm. Import the two that belong together.")
     CERTIFICATE_UNREADABLE = "CertificateUnreadable", Group.VAULT_SECRET, (
-        "The value is neither PEM nor PKCS#12, is not what its content type says, has too many "
-        "certificates, or asks for too many rounds of key derivation. The message says which.")
+        "The value is neither PEM nor PKCS#12, is not what its content type says, is sealed by an "
+        "algorithm that is not read, has a key or needs a certificate that is not read, has too "
+        "many certificates, or asks for too many rounds of key derivation. The message says "
+        "which.")
     CERTIFICATE_POSTPONED = "CertificatePostponed", Group.VAULT_SECRET, (
         "The vault's bundles ask for more rounds of key derivation than one pass does. This one is "
         "tried again within the hour. `openssl pkcs12 -export -iter 2048` makes it cheaper.")
@@ -221,6 +223,23 @@ class Reason(StrEnum):
     KEY_NOT_ENVIRONMENT_NAME = "KeyNotEnvironmentName", Group.WARNING, (
         "`SYNC_KEY_STYLE` is `env`, and a key is no name of an environment variable: a pod that "
         "takes the whole Secret as its environment does not get it. Name another by `k8s-key`.")
+    CERTIFICATE_RARELY_READ = "CertificateRarelyRead", Group.WARNING, (
+        "The certificate is written, but its key or a signature in its chain is of a kind that "
+        "some programs do not read, and an ingress may serve its own certificate instead. The "
+        "message says which: explicit curve parameters, P-256K, Ed448, RSA-PSS or SHA-1, say.")
+    CHAIN_NAMES_DIFFER = "ChainNamesDiffer", Group.WARNING, (
+        "An issuer in the chain is spelled in another way than the certificate that it signed "
+        "spells it. OpenSSL and Java take the two for one, programs in Go do not. Have the issuer "
+        "write its name as it is.")
+    CHAIN_INCOMPLETE = "ChainIncomplete", Group.WARNING, (
+        "The certificate comes without its issuer, or its chain does not reach the root that "
+        "comes with it. Clients that do not have the missing issuer refuse it. Add it.")
+    CERTIFICATE_LEFT_OUT = "CertificateLeftOut", Group.WARNING, (
+        "The value holds certificates that are not in the chain of its key, or that are damaged. "
+        "They are not written. Look whether one of them was meant.")
+    AUTHORITY_IS_INTERMEDIATE = "AuthorityIsIntermediate", Group.WARNING, (
+        "The value has no root, so `ca.crt` is an intermediate, which OpenSSL trusts only as a "
+        "partial chain. Add the root, or set `SYNC_CHAIN_CA=root-only`, which leaves it out.")
     CONFLICT = "Conflict", Group.TRANSIENT, "Somebody else changed the Secret in each of six turns."
     SECRETS_MOVED = "SecretsMoved", Group.TRANSIENT, (
         "Tags moved keys to another Secret, and after six turns a key is still in its old place "

@@ -1,9 +1,12 @@
-"""Parses BER, the encoding of PKCS#12 and of keys, with limits on depth and elements."""
+"""Parses BER, the encoding of PKCS#12, and its subset DER, that of keys, with limits on both.
+
+Limited are depth and the number of elements.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-SEQUENCE, INTEGER, OCTETS, OID = 0x30, 0x02, 0x04, 0x06
+SEQUENCE, SET, INTEGER, BITS, OCTETS, NULL, OID = 0x30, 0x31, 0x02, 0x03, 0x04, 0x05, 0x06
 
 _MOST_LEVELS = 24
 _MOST_ELEMENTS = 2_000
@@ -19,8 +22,9 @@ _END = b"\0\0"
 
 @dataclass(slots=True)
 class _Allowance:
-    """How many more elements may be read from one encoding."""
+    """How many more elements may be read from one encoding, and whether it has to be DER."""
 
+    strict: bool = False
     left: int = _MOST_ELEMENTS
 
     def take(self) -> None:
@@ -65,6 +69,13 @@ class Element:
             raise ValueError("no count")
         return int.from_bytes(self.content)
 
+    def bits(self) -> bytes:
+        """Return a bit string of whole bytes; raises ValueError."""
+        self.expect(BITS)
+        if self.content[:1] != b"\0":
+            raise ValueError("no whole bytes")
+        return self.content[1:]
+
     def oid(self) -> str:
         """Return an object identifier as numbers joined by dots; raises ValueError."""
         self.expect(OID)
@@ -85,10 +96,25 @@ class Element:
             raise ValueError("another element was expected")
 
 
-def element(encoded: bytes) -> Element:
-    """Read exactly one element; raises ValueError."""
-    (only,) = _elements(encoded, 0, _Allowance())
+def element(encoded: bytes, *, strict: bool = False) -> Element:
+    """Read exactly one element; raises ValueError.
+
+    If `strict`, it and what is read of its parts must have the lengths of DER.
+    """
+    (only,) = _elements(encoded, 0, _Allowance(strict))
     return only
+
+
+def tlv(tag: int, *parts: bytes) -> bytes:
+    """Write an element of DER."""
+    body = b"".join(parts)
+    size = b"" if len(body) < _LONG_LENGTH else _bytes_of(len(body))
+    head = bytes([tag, _LONG_LENGTH | len(size)]) + size if size else bytes([tag, len(body)])
+    return head + body
+
+
+def _bytes_of(number: int) -> bytes:
+    return number.to_bytes((number.bit_length() + 7) // 8)
 
 
 def _elements(encoded: bytes, level: int, allowance: _Allowance) -> Sequence[Element]:
@@ -107,7 +133,7 @@ def _read(encoded: bytes, at: int, level: int, allowance: _Allowance) -> tuple[E
     if len(encoded) < at + 2 or encoded[at] & _LONG_TAG == _LONG_TAG:
         raise ValueError("no element")
     tag, length, start = encoded[at], encoded[at + 1], at + 2
-    if length == _INDEFINITE and tag & _CONSTRUCTED:
+    if length == _INDEFINITE and tag & _CONSTRUCTED and not allowance.strict:
         found, end = list[Element](), start
         while encoded[end : end + 2] != _END:
             each, end = _read(encoded, end, level + 1, allowance)
@@ -118,7 +144,10 @@ def _read(encoded: bytes, at: int, level: int, allowance: _Allowance) -> tuple[E
         size = length & ~_LONG_LENGTH
         if not 0 < size <= _MOST_LENGTH_BYTES:
             raise ValueError("no length")
-        length, start = int.from_bytes(encoded[start : start + size]), start + size
+        stated, start = encoded[start : start + size], start + size
+        length = int.from_bytes(stated)
+        if allowance.strict and (length < _LONG_LENGTH or stated != _bytes_of(length)):
+            raise ValueError("no length of DER")
     end = start + length
     if end > len(encoded):
         raise ValueError("cut short")

@@ -1,20 +1,20 @@
 """Reads the secret of a certificate: its key, chain and authority, all as PEM."""
 
-import re
-from base64 import b64decode
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import islice
 
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509 import Certificate, load_der_x509_certificate, load_pem_x509_certificate
-
-from sync.core.errors import Permanent
-from sync.core.reasons import Reason
+from sync.core.model import Notice
+from sync.projection import certificate_faults as faults
+from sync.projection.ber import SEQUENCE
 from sync.projection.budget import BudgetSpent, ParseBudget
-from sync.projection.chains import ODD, TooManyChecks, chain_of, is_self_signed
+from sync.projection.certificate_faults import MOST_CERTIFICATES, PEM, PKCS12, Fault
+from sync.projection.certificate_warnings import warnings_of
+from sync.projection.chains import Chain, NeedsOdd, TooManyChecks, find_chain
+from sync.projection.held_certificates import ODD, Held, read_certificate
+from sync.projection.key_algorithms import OddKey
+from sync.projection.pem import BEGIN, block, blocks, mended
 from sync.projection.pkcs12.bundle import (
     MOST_ROUNDS,
     MOST_ROUNDS_AT_ONCE,
@@ -22,18 +22,14 @@ from sync.projection.pkcs12.bundle import (
     TooManyRounds,
     open_pkcs12,
 )
-from sync.projection.pkcs12.schemes import Locked
-from sync.projection.private_keys import load_private_key
+from sync.projection.pkcs12.schemes import Locked, UnknownAlgorithm
+from sync.projection.private_keys import LockedKey, PrivateKey, read_private_key
+from sync.projection.text_marks import without_mark
 
-_PKCS12 = "application/x-pkcs12"
-_PEM = "application/x-pem-file"
-_MOST_CERTIFICATES = 32
-_BEGIN = "-----BEGIN "
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(?:(?!-----).)*-----END \1-----", re.DOTALL)
 _CERTIFICATE_LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE"})
-_KEY_LABEL = "PRIVATE KEY"
-_PEM_LINES = re.compile(r"-----[^-]*-----|\s+")
-_MAKE_ANEW = "export it anew with the usual number of them: openssl pkcs12 -export -iter 2048"
+_KEY_LABEL, _CURVE_LABEL = "PRIVATE KEY", "EC PARAMETERS"
+_MOST_KEYS = 4
+"""Keys that are loaded to see whether they are one key in several encodings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,138 +44,156 @@ class Bundle:
     certificate: bytes
     key: bytes = field(repr=False)
     authority: bytes | None
+    warnings: tuple[Notice, ...] = ()
 
 
-type _Parts = tuple[PrivateKeyTypes, list[Certificate]]
+@dataclass(slots=True)
+class _Parts:
+    """What a value holds; a certificate that is none at all is only its number, from 1."""
+
+    key: PrivateKey
+    certificates: list[Held] = field(default_factory=list)
+    damaged: list[int] = field(default_factory=list)
 
 
-class _Fault(NamedTuple):
-    """Why a bundle is refused; `text` continues a sentence that begins with its name."""
-
-    reason: Reason
-    text: str
-
-
-_ENCRYPTED = _Fault(
-    Reason.CERTIFICATE_ENCRYPTED,
-    "is locked by a password, or damaged: import it as a certificate, which takes the password "
-    "off, or set it without one.",
-)
-_TOO_MANY_ROUNDS = _Fault(
-    Reason.CERTIFICATE_UNREADABLE,
-    f"asks for more than {MOST_ROUNDS_AT_ONCE:,} rounds of key derivation at once, or "
-    f"{MOST_ROUNDS:,} in all: {_MAKE_ANEW}.",
-)
-_POSTPONED = _Fault(
-    Reason.CERTIFICATE_POSTPONED,
-    "was not opened: the certificates of its vault ask for more rounds of key derivation than one "
-    f"pass does. It is tried again within the hour. To have it at once, {_MAKE_ANEW}.",
-)
-_CROWDED = _Fault(
-    Reason.CERTIFICATE_UNREADABLE,
-    f"comes with more than {_MOST_CERTIFICATES} certificates, or with too many that have the same "
-    "name: import it with its own chain alone.",
-)
-_MISMATCHED = _Fault(
-    Reason.CERTIFICATE_MISMATCH,
-    "holds no certificate that belongs to its private key: import the two that belong together.",
-)
-_KEYLESS = _Fault(
-    Reason.CERTIFICATE_KEY_MISSING,
-    "comes without its private key: make a new version under a policy whose key is exportable.",
-)
-_AMBIGUOUS = _Fault(
-    Reason.CERTIFICATE_KEY_AMBIGUOUS,
-    "holds several private keys: import it with its own alone.",
-)
-_UNREADABLE = _Fault(
-    Reason.CERTIFICATE_UNREADABLE,
-    "is neither a PEM bundle nor the base64 of a PKCS#12 one, or not what its content type "
-    f"({_PEM} or {_PKCS12}) says: set it anew.",
-)
-
-
-def read_bundle(
-    name: str, text: str, content_type: str, budget: ParseBudget, *, keep_root: bool
+def read_bundle(  # noqa: PLR0913 - a value, what is said of it, and two settings
+    name: str,
+    text: str,
+    content_type: str,
+    budget: ParseBudget,
+    *,
+    keep_root: bool,
+    root_only: bool = False,
 ) -> Bundle:
     """Read a PEM bundle, or a PKCS#12 bundle in base64 without a password; raises Permanent.
 
-    The order of the certificates does not matter. Those outside the leaf's chain are dropped;
-    expired ones are kept.
+    The order of the certificates does not matter. Those outside the leaf's chain are dropped, with
+    a warning; expired ones are kept. With `root_only` an intermediate is no authority.
     """
-    is_pem = content_type == _PEM or (content_type != _PKCS12 and _BEGIN in text)
-    key, certificates = _read_pem(name, text) if is_pem else _read_pkcs12(name, text, budget)
-    chain: list[Certificate] = []
-    fault = _MISMATCHED
-    try:
-        chain = chain_of(key, certificates)
-    except TooManyChecks:
-        fault = _CROWDED
-    if not chain:
-        raise _refusal(name, fault)
-    top = chain[-1].public_bytes(Encoding.PEM)
-    alone, rooted = len(chain) == 1, is_self_signed(chain[-1])
-    served = chain if keep_root or alone or not rooted else chain[:-1]
+    text = mended(without_mark(text))
+    is_pem = content_type == PEM or (content_type != PKCS12 and BEGIN in text)
+    found = _read_pem(text) if is_pem else _read_pkcs12(text, budget)
+    chain = found if isinstance(found, Fault) else _chain(found)
+    if isinstance(found, Fault) or isinstance(chain, Fault):
+        raise (chain if isinstance(chain, Fault) else faults.UNREADABLE).of(name)
+    alone = len(chain.links) == 1
+    served = chain.links if keep_root or alone or not chain.is_rooted else chain.links[:-1]
+    without = not chain.is_rooted and (alone or root_only)
+    authority = None if without else chain.top
     return Bundle(
-        certificate=b"".join(each.public_bytes(Encoding.PEM) for each in served),
-        key=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-        authority=None if alone and not rooted else top,
+        certificate=b"".join(block("CERTIFICATE", each.der) for each in served),
+        key=block(_KEY_LABEL, found.key.der),
+        authority=None if authority is None else block("CERTIFICATE", authority.der),
+        warnings=tuple(warnings_of(name, chain, served, authority, found.damaged)),
     )
 
 
-def _read_pkcs12(name: str, text: str, budget: ParseBudget) -> _Parts:
-    found, fault = Contents(), _UNREADABLE
+def as_text_of_pkcs12(value: bytes) -> str | None:
+    """Return a PKCS#12 bundle that is not in base64 as `read_bundle` takes it, None if it is text.
+
+    A bundle is never UTF-8: the length of its first element is no character.
+    """
+    if value[:1] != bytes([SEQUENCE]):
+        return None
     try:
-        found = open_pkcs12(b64decode("".join(text.split()), validate=True), budget)
+        value.decode()
+    except UnicodeDecodeError:
+        return b64encode(value).decode()
+    return None
+
+
+def _chain(parts: _Parts) -> Chain | Fault:
+    try:
+        chain = find_chain(parts.key.public, parts.certificates)
+    except TooManyChecks:
+        return faults.CROWDED
+    except NeedsOdd as needs:
+        return faults.needs_odd(needs.odd)
+    if chain is None:
+        if parts.damaged:
+            return faults.damaged(parts.damaged[0], None)
+        numbers = parts.key.public.numbers
+        twins = [each for each in parts.certificates if each.key and each.key.numbers == numbers]
+        return faults.mismatched(parts.key.public, twins)
+    if parts.damaged and not chain.is_rooted and len(chain.links) == 1:
+        return faults.damaged(parts.damaged[0], chain.top)
+    return chain
+
+
+def _read_pkcs12(text: str, budget: ParseBudget) -> _Parts | Fault:
+    der, found = None, Contents()
+    try:
+        der = b64decode("".join(text.split()), validate=True)
+        found = open_pkcs12(der, budget)
     except Locked:
-        fault = _ENCRYPTED
+        return faults.ENCRYPTED
     except TooManyRounds:
-        fault = _TOO_MANY_ROUNDS
+        return faults.too_many_rounds(MOST_ROUNDS_AT_ONCE, MOST_ROUNDS)
     except BudgetSpent:
-        fault = _POSTPONED
-    except (LookupError, *ODD):
-        pass
-    else:
-        fault = _KEYLESS
-    keys = set(found.keys)  # raises outside the except clauses, whose errors may quote the value
-    if not keys:
-        raise _refusal(name, fault)
-    if len(keys) > 1:
-        raise _refusal(name, _AMBIGUOUS)
-    return _loaded(name, keys.pop(), found.certificates, load_der_x509_certificate)
+        return faults.POSTPONED
+    except UnknownAlgorithm as unknown:
+        return faults.unknown_algorithm(unknown.use, unknown.oid, unknown.title)
+    except ODD:
+        return faults.unreadable(text, der)
+    return _parts(found.keys, found.certificates)
 
 
-def _read_pem(name: str, text: str) -> _Parts:
-    blocks = [(found[1], found[0]) for found in _BLOCK.finditer(text.replace("\\n", "\n"))]
-    if not blocks or len(blocks) != text.count(_BEGIN):
-        raise _refusal(name, _UNREADABLE)
-    keys = {block for label, block in blocks if label.endswith(_KEY_LABEL)}
-    if not keys:
-        raise _refusal(name, _KEYLESS)
-    if any("ENCRYPTED" in block for block in keys):
-        raise _refusal(name, _ENCRYPTED)
-    if len(keys) > 1:
-        raise _refusal(name, _AMBIGUOUS)
-    certificates = [  # what ASCII cannot encode is not base64 either
-        block.encode(errors="replace") for label, block in blocks if label in _CERTIFICATE_LABELS
+def _read_pem(text: str) -> _Parts | Fault:
+    found = list(blocks(text))
+    keys = [each for each in found if each.label.endswith(_KEY_LABEL)]
+    if not found or (not keys and all(each.der is None for each in found)):
+        return faults.unreadable(text, None)
+    if any(each.locked for each in keys):
+        return faults.ENCRYPTED
+    ders = [each.der for each in keys if each.der is not None]
+    if len(ders) < len(keys):
+        return faults.key_block_damaged(next(each.label for each in keys if each.der is None))
+    curves = [each.der for each in found if each.label == _CURVE_LABEL]
+    certificates = [
+        each.der for each in found if each.label in _CERTIFICATE_LABELS or not each.label
     ]
-    return _loaded(name, keys.pop(), certificates, load_pem_x509_certificate)
+    if ders and keys[0].label.startswith("OPENSSH"):
+        return faults.key_block_damaged(keys[0].label)
+    return _parts(ders, certificates, curves[0] if len(curves) == 1 else None)
 
 
-def _loaded(
-    name: str,
-    key: str | bytes,
-    certificates: Sequence[bytes],
-    load: Callable[[bytes], Certificate],
-) -> _Parts:
-    """Load a key, as PEM or DER, and its certificates."""
-    if len(certificates) > _MOST_CERTIFICATES:
-        raise _refusal(name, _CROWDED)
-    with suppress(LookupError, *ODD):
-        der = key if isinstance(key, bytes) else b64decode(_PEM_LINES.sub("", key), validate=True)
-        return load_private_key(der), [load(each) for each in certificates]
-    raise _refusal(name, _UNREADABLE)
+def _parts(
+    keys: Sequence[bytes], certificates: Sequence[bytes | None], curve: bytes | None = None
+) -> _Parts | Fault:
+    if len(certificates) > MOST_CERTIFICATES:
+        return faults.CROWDED
+    held, damaged = _certificates(certificates)
+    if not keys:
+        is_store = held and all(each.is_authority for each in held)
+        return faults.TRUST_STORE if is_store else faults.KEYLESS
+    key = _key(keys, curve)
+    return key if isinstance(key, Fault) else _Parts(key, held, damaged)
 
 
-def _refusal(name: str, fault: _Fault) -> Permanent:
-    return Permanent(fault.reason, f"Certificate {name!r} {fault.text}")
+def _certificates(ders: Iterable[bytes | None]) -> tuple[list[Held], list[int]]:
+    held, damaged = list[Held](), list[int]()
+    for number, der in enumerate(ders, 1):
+        try:
+            held.append(read_certificate(b"" if der is None else der))
+        except ODD:
+            damaged.append(number)
+    return held, damaged
+
+
+def _key(ders: Iterable[bytes], curve: bytes | None) -> PrivateKey | Fault:
+    """Return the only key, which may be there several times, in whatever encodings."""
+    found: list[PrivateKey] = []
+    several = list(islice(dict.fromkeys(ders), _MOST_KEYS + 1))
+    if len(several) > _MOST_KEYS:
+        return faults.AMBIGUOUS
+    for der in several:
+        try:
+            found.append(read_private_key(der, curve))
+        except LockedKey:
+            return faults.ENCRYPTED
+        except OddKey as odd:
+            return faults.key_odd(odd.fault)
+        except ODD:
+            return faults.KEY_DAMAGED
+    first, *others = found
+    return first if all(each.public == first.public for each in others) else faults.AMBIGUOUS

@@ -1,99 +1,120 @@
 """Finds a key's certificate and its issuers among other certificates, with few signature checks.
 
-A check takes up to 1.3 ms (brainpoolP512r1), and of certificates that share one name each could be
-the issuer of each.
+A signature tells who issued a certificate; names are compared first, since a check takes up to
+1.3 ms (brainpoolP512r1), and of certificates that share one name each could be the issuer of each.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Self
+from datetime import UTC, datetime
+from itertools import pairwise
 
-from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.hashes import SHA1, SHA256
-from cryptography.x509 import Certificate, InvalidVersion, SignatureAlgorithmOID
+from cryptography.hazmat.primitives.hashes import SHA256
 
-from sync.projection.ber import element
-from sync.projection.private_keys import public_key
-from sync.projection.turns import PARSING
+from sync.projection.held_certificates import Held, Verdict, verdict
+from sync.projection.key_algorithms import PublicKey
 
-ODD = (InternalError, InvalidVersion, TypeError, UnsupportedAlgorithm, ValueError)
-"""Errors of the cryptography package for bad input, found by mutating good bundles."""
-
-_VERSION = 0xA0
 _MOST_CHECKS = 40
 """Checks for one bundle: a chain of 32 needs 32, and renewed roots need a few more."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class TooManyChecks(Exception):
     """Too many certificates could be the issuer of each other."""
 
 
-def chain_of(key: PrivateKeyTypes, certificates: Iterable[Certificate]) -> list[Certificate]:
-    """Return the key's certificate and its issuers in order; empty if no certificate has the key.
+class NeedsOdd(Exception):
+    """The chain needs a certificate that is not read, or a signature that cannot be checked.
 
-    If several issuers fit, take one whose chain ends in a self-signed root, and of those the one
-    that is valid longest. Raises TooManyChecks.
+    `odd` is the former; for the latter it is the certificate with that signature.
     """
-    pool = [_Link.of(each) for each in frozenset(certificates)]
+
+    def __init__(self, odd: Held) -> None:
+        super().__init__()
+        self.odd = odd
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A key's certificate and its issuers in order, and what is beside them.
+
+    `is_rooted` if the last one is self-signed.
+    """
+
+    links: Sequence[Held]
+    is_rooted: bool
+    left_out: Sequence[Held]
+
+    @property
+    def top(self) -> Held:
+        """The last issuer, or the certificate itself."""
+        return self.links[-1]
+
+    @property
+    def differing(self) -> Iterator[tuple[Held, Held]]:
+        """Yield each certificate with its issuer if their names differ in their bytes."""
+        for held, issuer in pairwise(self.links):
+            if held.issuer.raw != issuer.subject.raw:
+                yield held, issuer
+
+
+def find_chain(key: PublicKey, held: Iterable[Held]) -> Chain | None:
+    """Return the key's certificate and its issuers in order; None if no certificate has the key.
+
+    If several issuers fit, prefer one that is named byte by byte, then one whose chain ends in a
+    self-signed root, then the one that is valid longest. Raises TooManyChecks or NeedsOdd.
+    """
+    pool = list({each.der: each for each in held}.values())
     issuers = _Issuers(pool)
-    chain: list[_Link] = []
-    leaves = {each for each in pool if _belongs(each.certificate, key)}
-    candidates = {each for each in leaves if each not in issuers.of(each)} or leaves
+    leaves = {each for each in pool if each.key == key}
+    candidates = {each for each in leaves if each.is_readable}
+    if leaves and not candidates:
+        raise NeedsOdd(next(iter(leaves)))
+    candidates = {each for each in candidates if each not in issuers.of(each)} or candidates
+    chain: list[Held] = []
     while candidates:
         chain.append(_best(candidates, issuers, chain))
         above = issuers.of(chain[-1])
         candidates = set() if chain[-1] in above else above.difference(chain)
-    return [each.certificate for each in chain]
-
-
-def is_self_signed(certificate: Certificate) -> bool:
-    """Return whether a certificate is its own issuer."""
-    return _issued(certificate, certificate)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Link:
-    """A certificate with its encoded names and public key."""
-
-    certificate: Certificate
-    issuer: bytes
-    subject: bytes
-    key: bytes
-
-    @classmethod
-    def of(cls, certificate: Certificate) -> Self:
-        """Read the fields of a loaded certificate (RFC 5280, section 4.1)."""
-        version, *rest = element(certificate.tbs_certificate_bytes).parts()
-        later = rest if version.tag == _VERSION else [version, *rest]
-        _serial, _algorithm, issuer, _validity, subject, key, *_ = later
-        return cls(certificate, issuer.raw, subject.raw, key.raw)
+    if not chain:
+        return None
+    rooted = issuers.is_root(chain[-1])
+    if not rooted:
+        issuers.expect_none(chain)
+    return Chain(chain, rooted, [each for each in pool if each not in chain])
 
 
 class _Issuers:
     """The issuers of each certificate, looked up on demand and cached."""
 
-    def __init__(self, pool: Iterable[_Link]) -> None:
-        self._named: dict[bytes, list[_Link]] = defaultdict(list)
-        self._known: dict[_Link, set[_Link]] = {}
+    def __init__(self, pool: Iterable[Held]) -> None:
+        self._named: dict[Hashable, list[Held]] = defaultdict(list)
+        self._known: dict[Held, set[Held]] = {}
+        self._doubtful: dict[Held, list[Held]] = defaultdict(list)
         self._checks = 0
         for each in pool:
-            self._named[each.subject].append(each)
+            self._named[each.subject.folded].append(each)
 
-    def of(self, link: _Link) -> set[_Link]:
+    def of(self, held: Held) -> set[Held]:
         """Return all certificates that may have issued it; raises TooManyChecks."""
-        if link not in self._known:
-            self._known[link] = self._signers(link)
-        return self._known[link]
+        if held not in self._known:
+            self._known[held] = set(self._signers(held))
+        return self._known[held]
 
-    def rooted(self, starts: Iterable[_Link], without: Collection[_Link]) -> Collection[_Link]:
+    def is_root(self, held: Held) -> bool:
+        """Return whether it issued itself; a signature of its own that is not read may pass."""
+        return held in self.of(held) or held in self._doubtful[held]
+
+    def expect_none(self, chain: Sequence[Held]) -> None:
+        """Raise NeedsOdd if the last one's issuer is there but odd, or cannot be told."""
+        for each in self._doubtful[chain[-1]]:
+            if each not in chain:
+                raise NeedsOdd(chain[-1] if each.is_readable else each)
+
+    def rooted(self, starts: Iterable[Held], without: Collection[Held]) -> Collection[Held]:
         """Return the certificates whose chain leads to a self-signed one; raises TooManyChecks."""
-        issued: dict[_Link, set[_Link]] = {}
+        issued: dict[Held, set[Held]] = {}
         ahead = [*starts]
         while ahead:
             each = ahead.pop()
@@ -102,7 +123,7 @@ class _Issuers:
                     issued[issuer] = set()
                     ahead.append(issuer)
                 issued[issuer].add(each)
-        rooted: set[_Link] = set()
+        rooted: set[Held] = set()
         ahead = [each for each, below in issued.items() if each in below]
         while ahead:
             each = ahead.pop()
@@ -111,50 +132,34 @@ class _Issuers:
                 ahead += issued.get(each, ())
         return rooted
 
-    def _signers(self, link: _Link) -> set[_Link]:
-        """Return the certificates whose key signed it; each key is checked once."""
-        by_key: dict[bytes, list[_Link]] = defaultdict(list)
-        for each in self._named.get(link.issuer, ()):
-            by_key[each.key].append(each)
+    def _signers(self, held: Held) -> Iterator[Held]:
+        """Yield the certificates whose key signed it; each key is checked once."""
+        by_key: dict[bytes, list[Held]] = defaultdict(list)
+        for each in self._named.get(held.issuer.folded, ()):
+            by_key[each.public].append(each)
         self._checks += len(by_key)
         if self._checks > _MOST_CHECKS:
             raise TooManyChecks
-        return {
-            each
-            for alike in by_key.values()
-            if _issued(link.certificate, alike[0].certificate)
-            for each in alike
-        }
+        for alike in by_key.values():
+            found = verdict(held, alike[0])
+            for each in alike:
+                if found is Verdict.YES and each.is_readable:
+                    yield each
+                elif found is not Verdict.NO:
+                    self._doubtful[held].append(each)
 
 
-def _best(candidates: Collection[_Link], issuers: _Issuers, chain: Collection[_Link]) -> _Link:
+def _best(candidates: Collection[Held], issuers: _Issuers, chain: Sequence[Held]) -> Held:
     if len(candidates) == 1:
         return next(iter(candidates))
     rooted = issuers.rooted(candidates, chain)
 
-    def rank(link: _Link) -> tuple[bool, datetime, bytes]:
-        certificate = link.certificate
-        return link in rooted, certificate.not_valid_after_utc, certificate.fingerprint(SHA256())
+    def rank(held: Held) -> tuple[bool, bool, datetime, bytes]:
+        certificate = held.certificate
+        if certificate is None:
+            return False, False, _NEVER, b""
+        exact = not chain or chain[-1].issuer.raw == held.subject.raw
+        until = certificate.not_valid_after_utc
+        return exact, held in rooted, until, certificate.fingerprint(SHA256())
 
     return max(candidates, key=rank)
-
-
-def _belongs(certificate: Certificate, key: PrivateKeyTypes) -> bool:
-    with suppress(*ODD):
-        return public_key(certificate) == key.public_key()
-    return False
-
-
-def _issued(certificate: Certificate, issuer: Certificate) -> bool:
-    """Return whether the certificate has the issuer's name and the signature of its key."""
-    with PARSING, suppress(InvalidSignature, *ODD):
-        key = public_key(issuer)
-        sha1 = certificate.signature_algorithm_oid == SignatureAlgorithmOID.RSA_WITH_SHA1
-        if sha1 and isinstance(key, RSAPublicKey):
-            # old roots still have it, and verify_directly_issued_by refuses it
-            signed = (certificate.signature, certificate.tbs_certificate_bytes)
-            key.verify(*signed, PKCS1v15(), SHA1())  # noqa: S303 - tells the issuer, trusts none
-            return certificate.issuer == issuer.subject
-        certificate.verify_directly_issued_by(issuer)
-        return True
-    return False

@@ -1,73 +1,126 @@
-"""Loads private keys and the public keys of certificates, in time proportional to their length.
+"""Reads private keys into PKCS#8 without changing what they are, in time bounded by their length.
 
-The `cryptography` package tests an RSA key's factors for primality, which takes a minute at 16,384
-bits and hours for a factor that is longer than it should be. It tests the group of a Diffie-Hellman
-key as thoroughly, though no certificate has such a key. A signature check takes 10 ms if the public
-exponent is as long as the modulus.
+The `cryptography` package writes an RSA-PSS key as an RSA key and explicit parameters as a named
+curve, so nothing that it loads is written. It tests an RSA key's factors for primality, which takes
+a minute at 16,384 bits and hours for a factor that is longer than it should be: that the numbers
+fit each other and the certificate is enough.
 """
 
-from cryptography.hazmat.primitives.asymmetric.rsa import (
-    RSAPrivateKey,
-    RSAPrivateNumbers,
-    RSAPublicKey,
-    RSAPublicNumbers,
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    EllipticCurvePublicKey,
+    derive_private_key,
 )
-from cryptography.hazmat.primitives.asymmetric.types import (
-    CertificatePublicKeyTypes,
-    PrivateKeyTypes,
-)
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPrivateNumbers
 from cryptography.hazmat.primitives.serialization import load_der_private_key
-from cryptography.x509 import Certificate
 
-from sync.projection.ber import SEQUENCE, element
-
-_MOST_BITS = 16_384  # of an RSA key; OpenSSL verifies with no longer one
-_MOST_EXPONENT_BITS = 64  # OpenSSL's limit for keys over 3,072 bits; other libraries allow 32
-_ALGORITHMS = frozenset(
-    {
-        "1.2.840.113549.1.1.1",  # RSA
-        "1.2.840.113549.1.1.10",  # RSASSA-PSS
-        "1.2.840.10045.2.1",  # elliptic curves
-        "1.3.101.112",  # Ed25519
-        "1.3.101.113",  # Ed448
-        *(f"2.16.840.1.101.3.4.3.{end}" for end in (17, 18, 19)),  # ML-DSA
-    }
+from sync.projection.ber import INTEGER, NULL, OCTETS, OID, SEQUENCE, Element, element, tlv
+from sync.projection.key_algorithms import (
+    EC,
+    OddKey,
+    PublicKey,
+    is_usual,
+    read_algorithm,
+    read_curve,
 )
-"""The algorithms of certificates' keys."""
+
+_ATTRIBUTES, _PUBLIC_KEYS = 0xA0, (0x81, 0xA1)
+_PARAMETERS, _POINT = 0xA0, 0xA1
+_RSA_ALGORITHM = tlv(SEQUENCE, tlv(OID, bytes.fromhex("2a864886f70d010101")), tlv(NULL))
+_EC_IDENTIFIER = tlv(OID, bytes.fromhex("2a8648ce3d0201"))
+_VERSION_1 = tlv(INTEGER, b"\0")
+_LONGEST_SCALAR = 256
+_NO_PARAMETERS = OddKey("does not say which elliptic curve it is on")
 
 
-def load_private_key(der: bytes) -> PrivateKeyTypes:
-    """Load a private key; raises one of the library's errors for a bad one.
+class LockedKey(ValueError):
+    """A key that is encrypted."""
 
-    Nothing is tested for primality: that the key's numbers fit each other and the certificate is
-    enough.
+
+@dataclass(frozen=True, slots=True)
+class PrivateKey:
+    """A private key: its PKCS#8 as it is to be written, and its public half."""
+
+    der: bytes = field(repr=False)
+    public: PublicKey
+
+
+def read_private_key(der: bytes, curve: bytes | None = None) -> PrivateKey:
+    """Read PKCS#8, PKCS#1 or SEC1, whose curve may be given apart from it.
+
+    PKCS#8 stays as it is but for the public key of version 2, which OpenSSL before 3.5 refuses.
+    Raises LockedKey, OddKey, or one of the library's errors for a bad one.
     """
-    _, algorithm, *_ = element(der).parts()
-    if algorithm.tag == SEQUENCE and algorithm.parts()[0].oid() not in _ALGORITHMS:
-        raise ValueError("no key of a certificate")
-    key = load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
+    pkcs8 = _pkcs8(element(der, strict=True), curve)
+    _, algorithm, octets, *_ = element(pkcs8, strict=True).parts()
+    kind = read_algorithm(algorithm)
+    if kind.oid == EC:
+        return PrivateKey(pkcs8, _elliptic(algorithm, octets.octets()))
+    key = load_der_private_key(pkcs8, None, unsafe_skip_rsa_key_validation=True)
     if isinstance(key, RSAPrivateKey) and not _fits(key.private_numbers()):
         raise ValueError("no key")
-    return key
+    return PrivateKey(pkcs8, PublicKey(kind, key.public_key()))
 
 
-def public_key(certificate: Certificate) -> CertificatePublicKeyTypes:
-    """Return a certificate's public key; raises one of the library's errors for a bad one."""
-    if certificate.public_key_algorithm_oid.dotted_string not in _ALGORITHMS:
-        raise ValueError("no key of a certificate")
-    key = certificate.public_key()
-    if isinstance(key, RSAPublicKey) and not _is_usual(key.public_numbers()):
-        raise ValueError("no key that is used")
-    return key
+def _pkcs8(key: Element, curve: bytes | None) -> bytes:
+    first, second, *rest = key.parts()
+    if first.tag == SEQUENCE and second.tag == OCTETS and not rest:
+        raise LockedKey
+    if second.tag == SEQUENCE:
+        return _version_1(key, second, rest)
+    if second.tag == INTEGER:
+        return tlv(SEQUENCE, _VERSION_1, _RSA_ALGORITHM, tlv(OCTETS, key.raw))
+    stated = [each.content for each in rest if each.tag == _PARAMETERS]
+    parameters = stated[0] if stated else curve
+    if parameters is None:
+        raise _NO_PARAMETERS
+    others = [each.raw for each in rest if each.tag != _PARAMETERS]
+    return tlv(
+        SEQUENCE,
+        _VERSION_1,
+        tlv(SEQUENCE, _EC_IDENTIFIER, parameters),
+        tlv(OCTETS, tlv(SEQUENCE, first.raw, second.raw, *others)),
+    )
 
 
-def _is_usual(key: RSAPublicNumbers) -> bool:
-    return key.n.bit_length() <= _MOST_BITS and key.e.bit_length() <= _MOST_EXPONENT_BITS
+def _version_1(key: Element, algorithm: Element, rest: Sequence[Element]) -> bytes:
+    version = key.parts()[0].number()
+    octets, *more = rest
+    attributes = [each.raw for each in more if each.tag == _ATTRIBUTES]
+    public = [each for each in more if each.tag in _PUBLIC_KEYS]
+    if version > 1 or len(more) != len(attributes) + len(public):
+        raise ValueError("a later version")
+    if not version and not public:
+        return key.raw
+    return tlv(SEQUENCE, _VERSION_1, algorithm.raw, octets.raw, *attributes)
+
+
+def _elliptic(algorithm: Element, encoded: bytes) -> PublicKey:
+    """Derive the public key (RFC 5915); the library takes neither short nor padded numbers."""
+    kind = read_algorithm(algorithm)
+    version, scalar, *rest = element(encoded, strict=True).parts()
+    if version.number() != 1 or len(scalar.octets()) > _LONGEST_SCALAR:
+        raise ValueError("no key")
+    key = derive_private_key(int.from_bytes(scalar.octets()), kind.curve)
+    public = key.public_key()
+    for each in rest:
+        (held,) = each.parts(each.tag)
+        if each.tag == _PARAMETERS:
+            fits = read_curve(held).parameters == kind.parameters
+        else:
+            each.expect(_POINT)
+            point = EllipticCurvePublicKey.from_encoded_point(kind.curve, held.bits())
+            fits = point == public
+        if not fits:
+            raise ValueError("parts of different keys")
+    return PublicKey(kind, public)
 
 
 def _fits(key: RSAPrivateNumbers) -> bool:
     n, e = key.public_numbers.n, key.public_numbers.e
-    if not _is_usual(key.public_numbers) or min(key.p, key.q) <= 1 or key.p * key.q != n:
+    if not is_usual(key.public_numbers) or min(key.p, key.q) <= 1 or key.p * key.q != n:
         return False
     return (
         all(e * key.d % (prime - 1) == 1 for prime in (key.p, key.q))

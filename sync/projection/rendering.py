@@ -7,7 +7,7 @@ from sync.core.errors import Permanent
 from sync.core.model import Notice, VaultSecret
 from sync.core.reasons import Reason
 from sync.projection.budget import ParseBudget
-from sync.projection.certificates import read_bundle
+from sync.projection.certificates import Bundle, as_text_of_pkcs12, read_bundle
 from sync.projection.formats import as_text, decoded, joined, members
 from sync.projection.keys import KeyStyle, checked_keys
 from sync.projection.placement import Placement, Rendered
@@ -24,29 +24,30 @@ class Renderer:
 
     style: KeyStyle
     keep_root: bool
+    root_only: bool
 
     def render(self, placement: Placement, secret: VaultSecret, budget: ParseBudget) -> Rendered:
         """Return the keys and bytes that a value becomes; raises Permanent, which quotes no value.
 
         `budget` limits the work that the survey spends on opening certificates.
         """
-        values = self._values(placement, secret, budget)
-        return Rendered(values, tuple(self._odd_keys(str(secret.name), values)))
+        found = self._rendered(placement, secret, budget)
+        odd = self._odd_keys(str(secret.name), found.values)
+        return Rendered(found.values, (*found.warnings, *odd))
 
-    def _values(
-        self, placement: Placement, secret: VaultSecret, budget: ParseBudget
-    ) -> Mapping[str, bytes]:
+    def _rendered(self, placement: Placement, secret: VaultSecret, budget: ParseBudget) -> Rendered:
         options, name = placement.options, secret.name
         if placement.key is not None:
-            return {placement.key: decoded(name, secret.value, options.encoding)}
+            return Rendered({placement.key: decoded(name, secret.value, options.encoding)})
         if placement.type is SecretType.TLS:
             return self._tls(name, secret.value, placement, budget)
         if options.expand is Format.CERTIFICATE:
             return self._certificate(name, secret.value, placement, budget)
         with PARSING:
             if placement.type is not None:
-                return build(name, placement.type, decoded(name, secret.value, options.encoding))
-            return self._expanded(name, secret.value, placement)
+                value = decoded(name, secret.value, options.encoding)
+                return Rendered(build(name, placement.type, value))
+            return Rendered(self._expanded(name, secret.value, placement))
 
     def _odd_keys(self, name: str, keys: Iterable[str]) -> Iterator[Notice]:
         """Yield a warning if keys are not what a platform that wants environment names expects."""
@@ -59,29 +60,33 @@ class Renderer:
                 name,
             )
 
-    def _tls(
-        self, name: str, value: str, placement: Placement, budget: ParseBudget
-    ) -> Mapping[str, bytes]:
-        text = as_text(name, decoded(name, value, placement.options.encoding))
-        kind = placement.content_type
-        bundle = read_bundle(name, text, kind, budget, keep_root=self.keep_root)
+    def _tls(self, name: str, value: str, placement: Placement, budget: ParseBudget) -> Rendered:
+        raw = decoded(name, value, placement.options.encoding)
+        bundle = self._bundle(name, as_text_of_pkcs12(raw) or as_text(name, raw), placement, budget)
         authority = {} if bundle.authority is None else {"ca.crt": bundle.authority}
-        return {"tls.crt": bundle.certificate, "tls.key": bundle.key, **authority}
+        return Rendered(
+            {"tls.crt": bundle.certificate, "tls.key": bundle.key, **authority}, bundle.warnings
+        )
 
     def _certificate(
         self, name: str, value: str, placement: Placement, budget: ParseBudget
-    ) -> Mapping[str, bytes]:
-        kind = placement.content_type
-        bundle = read_bundle(name, value, kind, budget, keep_root=self.keep_root)
+    ) -> Rendered:
+        bundle = self._bundle(name, value, placement, budget)
         parts = {".crt": bundle.certificate, ".key": bundle.key, ".ca.crt": bundle.authority}
         base = placement.options.key or self.style.styled(placement.base)
-        return checked_keys(
+        keys = [
+            (base + self.style.styled(end), part) for end, part in parts.items() if part is not None
+        ]
+        return Rendered(checked_keys(name, keys), bundle.warnings)
+
+    def _bundle(self, name: str, text: str, placement: Placement, budget: ParseBudget) -> Bundle:
+        return read_bundle(
             name,
-            [
-                (base + self.style.styled(end), part)
-                for end, part in parts.items()
-                if part is not None
-            ],
+            text,
+            placement.content_type,
+            budget,
+            keep_root=self.keep_root,
+            root_only=self.root_only,
         )
 
     def _expanded(self, name: str, value: str, placement: Placement) -> Mapping[str, bytes]:

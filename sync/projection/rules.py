@@ -59,6 +59,7 @@ class Rules:
     stages: StagePrefixes = StagePrefixes.NONE
     names: tuple[str, ...] = ()
     keep_root: bool = False
+    root_only: bool = False
     validity: Validity = USUAL
 
     @property
@@ -114,7 +115,9 @@ class Rules:
 
         `budget` limits the work that the survey spends on opening certificates.
         """
-        return Renderer(self.style, self.keep_root).render(placement, secret, budget)
+        return Renderer(self.style, self.keep_root, self.root_only).render(
+            placement, secret, budget
+        )
 
     def _left_out(self, stage: str, name: str, tags: Mapping[str, str]) -> Excluded | None:
         if self.include and not any(pattern.matches(name, tags) for pattern in self.include):

@@ -186,6 +186,12 @@ SETTINGS = (
         _of_rules(lambda rules, word: replace(rules, keep_root=word == "keep")),
     ),
     _choice(
+        "SYNC_CHAIN_CA",
+        ("any", "root-only"),
+        "what may be `ca.crt`: the top of `any` chain, or a root only",
+        _of_rules(lambda rules, word: replace(rules, root_only=word == "root-only")),
+    ),
+    _choice(
         "SYNC_NOT_BEFORE",
         tuple(NotBefore),
         "`wait` until a version is valid by its `nbf`, or `ignore` that",

@@ -4,13 +4,20 @@ import json
 import re
 from base64 import b64encode
 
+from cryptography.hazmat.primitives.serialization import Encoding as Encodings
+from cryptography.hazmat.primitives.serialization import NoEncryption, PrivateFormat
+
 from sync.core.errors import Permanent
 from sync.core.model import SecretName, VaultSecret
+from sync.projection.ber import element
 from sync.projection.budget import ParseBudget
-from sync.projection.certificates import read_bundle
+from sync.projection.certificates import as_text_of_pkcs12, read_bundle
+from sync.projection.distinguished_names import read_name
 from sync.projection.formats import ObjectFormat, decoded, members
+from sync.projection.held_certificates import ODD
 from sync.projection.keys import KeyStyle
 from sync.projection.placement import Placement
+from sync.projection.private_keys import read_private_key
 from sync.projection.rules import Pattern, Rules, StagePrefixes
 from sync.projection.secret_types import Built, build
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType, read_tags
@@ -33,6 +40,7 @@ from tests.kit.chains import (
     PKCS12,
     bare_pfx,
     chain_of,
+    key_of,
     key_pem,
     oid,
     pem,
@@ -87,13 +95,35 @@ def _typed(kind: Built, *seeds: str) -> Target:
     return Target(kind.word, run, tuple(seed.encode() for seed in seeds), quotes=True)
 
 
-def _bundle(given: bytes) -> None:
+def _bundle(given: bytes) -> object:
     fields, body = fields_of(given)
-    read_bundle(NAME, body, fields.get("type", ""), ParseBudget(), keep_root="keep" in fields)
+    kind, keep, only = fields.get("type", ""), "keep" in fields, "only" in fields
+    bundle = read_bundle(NAME, body, kind, ParseBudget(), keep_root=keep, root_only=only)
+    return [each.message for each in bundle.warnings]
 
 
-def _pkcs12(given: bytes) -> None:
-    read_bundle(NAME, b64encode(given).decode(), PKCS12, ParseBudget(), keep_root=True)
+def _pkcs12(given: bytes) -> object:
+    text = as_text_of_pkcs12(given) or b64encode(given).decode()
+    return read_bundle(NAME, text, PKCS12, ParseBudget(), keep_root=True).warnings
+
+
+def _private_key(given: bytes) -> object:
+    """Read a key and once more what is written of it, which is the same."""
+    try:
+        key = read_private_key(given)
+        assert read_private_key(key.der) == key
+    except ODD:
+        return None
+    return key
+
+
+def _name(given: bytes) -> object:
+    try:
+        name = read_name(element(given))
+    except ValueError:
+        return None
+    assert name.shown.isprintable()
+    return name.shown
 
 
 def _projected(given: bytes) -> object:
@@ -133,6 +163,22 @@ _GROUP = sequence(
 _PRIMES = sequence(*map(number, (0, _PRIME**2, 3, 5, _PRIME, _PRIME, 7, 7, 7)))
 _NO_KEY = bag(1, sequence(tlv(0x04, PLANTED.encode())))
 _PFX = pfx(_CHAIN.key, _CHAIN.certificates)
+_PKCS8, _OLD = (
+    _CHAIN.key.private_bytes(Encodings.DER, form, NoEncryption())
+    for form in (PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL)
+)
+_EDWARDS = key_of("Ed25519").private_bytes(Encodings.DER, PrivateFormat.PKCS8, NoEncryption())
+_RSA = key_of("RSA-1024")
+_DERS = [each.public_bytes(Encodings.DER) for each in _CHAIN.certificates]
+_ECDSA = sequence(oid("2a8648ce3d040302"))
+_NULL = pem_block(
+    "CERTIFICATE", _DERS[1].replace(_ECDSA, sequence(oid("2a8648ce3d040302"), b"\5\0"))
+)
+
+
+def _named(text: str, tag: int) -> bytes:
+    return sequence(tlv(0x31, sequence(oid("550403"), tlv(tag, text.encode()))))
+
 
 TARGETS = (
     Target(
@@ -231,7 +277,36 @@ TARGETS = (
             written(f"-----BEGIN PRIVATE KEY-----\n{PLANTED}\n-----END PRIVATE KEY-----\n"),
             written(pem_block("PRIVATE KEY", _GROUP) + pem(*_CHAIN.certificates)),
             written(pem_block("RSA PRIVATE KEY", _PRIMES) + pem(*_CHAIN.certificates)),
+            written("\ufeff" + _PEM_BUNDLE.replace("\n", "\\r\\n"), only=""),
+            written(pem_block("EC PRIVATE KEY", _OLD) + _NULL + pem(*_CHAIN.certificates)),
+            written(key_pem(_CHAIN.key) + f"-----BEGIN CERTIFICATE-----\n{PLANTED}\n" + _NULL),
+            written(_PEM_BUNDLE + f"-----BEGIN CERTIFICATE-----\n{PLANTED}\n"),
         ),
+    ),
+    Target(
+        "private-key",
+        _private_key,
+        (
+            _PKCS8,
+            _OLD,
+            _EDWARDS,
+            sequence(b"\2\1\1", _EDWARDS[5:], tlv(0x81, b"\0" * 33)),
+            _RSA.private_bytes(Encodings.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption()),
+            _GROUP,
+            _PRIMES,
+            sequence(number(0), sequence(oid("2b6570")), tlv(0x04, PLANTED.encode())),
+        ),
+    ),
+    Target(
+        "distinguished-name",
+        _name,
+        (
+            *(_named(f"Shop {tag}", tag) for tag in (0x0C, 0x13, 0x14, 0x16, 0x1C, 0x1E)),
+            _named("o\u0308\u0323" * 500, 0x0C),
+            sequence(tlv(0x31, sequence(oid("2a03"), tlv(4, b"x")))),
+            sequence(tlv(0x31, tlv(0x0C, PLANTED.encode()))),
+        ),
+        quotes=True,
     ),
     Target(
         "pkcs12",

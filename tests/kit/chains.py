@@ -48,6 +48,7 @@ def key_of(kind: str, number: int = 0) -> Key:  # noqa: ARG001 - keys apart in t
     if kind == "Ed25519":
         return ed25519.Ed25519PrivateKey.generate()
     curves = {
+        "P-192": ec.SECP192R1(),
         "P-256": ec.SECP256R1(),
         "P-384": ec.SECP384R1(),
         "P-521": ec.SECP521R1(),

@@ -91,7 +91,7 @@ class Values:
 @cache
 def _certificate(number: int) -> tuple[str, Mapping[str, bytes]]:
     """Make a certificate and what is to become of it: leaf and issuer, key, root."""
-    value = new_certificate(f"{MARKER}{number}.example", BEFORE)
+    value = new_certificate(f"{MARKER}{number}.example", made=BEFORE)
     bundle = load_pkcs12(b64decode(value), None)
     assert bundle.key is not None
     assert bundle.cert is not None

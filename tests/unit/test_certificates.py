@@ -5,6 +5,7 @@ import subprocess
 import traceback
 from base64 import b64decode
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise, permutations, product
 from math import gcd
@@ -118,7 +119,7 @@ def test_a_pem_bundle_is_read_alike_in_every_order(kind: str, length: int) -> No
     chain = chain_of(kind, length)
     for number, order in enumerate(permutations(chain.certificates)):
         bundle = read(pem_bundle(chain.key, order, number % (length + 1)), PEM)
-        assert bundle == Bundle(
+        assert replace(bundle, warnings=()) == Bundle(
             certificate=pem(*chain.certificates).encode(),
             key=key_pem(chain.key).encode(),
             authority=pem(chain.certificates[-1]).encode(),
@@ -506,15 +507,17 @@ def with_exponent(e: int) -> RSAPrivateKey:
 
 
 def test_an_rsa_key_with_a_long_exponent_is_none() -> None:
-    """To check its signatures takes 10 ms each; neither is it read nor has it issued anything."""
+    """To check its signatures takes 10 ms each; neither is it read nor what it has issued."""
     key = key_of("P-256")
     for each, is_one in ((with_exponent(2**63 + 1), True), (with_exponent(2**1000 + 1), False)):
         own = certify("root", each, "root", each)
         found = outcome(pem_bundle(each, [own]))
         assert isinstance(found, Bundle) or reason_of(found, "") == "CertificateUnreadable"
         assert isinstance(found, Bundle) is is_one
-        below = read(pem_bundle(key, [certify("leaf", key, "root", each), own]))
-        assert (below.authority is not None) is is_one
+        text = pem_bundle(key, [certify("leaf", key, "root", each), own])
+        below = outcome(text)
+        assert isinstance(below, Bundle) is is_one
+        assert isinstance(below, Bundle) or "'CN=root'" in below.message
 
 
 def test_a_bundle_does_not_show_its_key() -> None:

@@ -1,5 +1,6 @@
 """PKCS#12 opened by our own reader: what it reads, and what it is never made to do."""
 
+from base64 import b64decode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from local.key_vault import new_certificate
 from sync.core.errors import Permanent
 from sync.projection.ber import element
 from sync.projection.budget import CHEAP_ROUNDS, BudgetSpent, ParseBudget
@@ -191,6 +193,27 @@ def test_a_key_is_found_wherever_it_is(rounds: int) -> None:
         bundle(encrypted([bag(6, sequence(*certificates, shrouded(rounds)))], rounds)),
     ):
         assert opened(made) == Contents([KEY], [LEAF, ROOT])
+
+
+@pytest.mark.parametrize("rounds", [1, 2_000])
+def test_the_bundles_of_the_service_are_opened(rounds: int) -> None:
+    """Key Vault's own have a seal of SHA-1 with 1 or 2,000 rounds, and no password."""
+    made = b64decode(new_certificate("shop.example", rounds))
+    *_, seal = element(made).parts()
+    stated, salt, *count = seal.parts()
+    assert stated.parts()[0].parts()[0].oid() == "1.3.14.3.2.26"
+    assert [each.number() for each in count] == ([rounds] if rounds > 1 else [])
+    theirs = load_pkcs12(made, b"")
+    found = opened(made)
+    assert theirs.key is not None
+    pkcs8 = (Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    assert found.keys == [theirs.key.private_bytes(*pkcs8)]
+    assert len(found.certificates) == 3
+    with pytest.raises(Locked):
+        opened(made.replace(salt.content, salt.content[::-1]))
+    budget = ParseBudget(CHEAP_ROUNDS, dear_rounds=0)
+    bundle_read = read_bundle("shop-tls", text_of(made), PKCS12, budget, keep_root=True)
+    assert not bundle_read.warnings
 
 
 def test_a_seal_with_a_password_locks() -> None:

@@ -263,6 +263,7 @@ SETTINGS: Mapping[str, Rules] = {
     "stages": Rules(stages=StagePrefixes.STRIP),
     "names": Rules(names=("x",)),
     "keep_root": Rules(keep_root=True),
+    "root_only": Rules(root_only=True),
     "validity": Rules(validity=Validity(NotBefore.IGNORE)),
 }
 SELECTING = {"include", "exclude", "names", "validity"}
@@ -367,6 +368,7 @@ RULES = st.builds(
     stages=st.sampled_from(StagePrefixes),
     names=st.sampled_from([(), ("app",)]),
     keep_root=st.booleans(),
+    root_only=st.booleans(),
 )
 
 

@@ -248,16 +248,18 @@ def test_every_tag_and_word_is_told() -> None:
 
 
 def test_examples_show_every_setting_of_the_rules() -> None:
-    """Each setting that decides what becomes of a secret is told, all but one by an example."""
+    """Each setting that decides what becomes of a secret is told, all but two by an example."""
     shown = {name for example in EXAMPLES for name in example.settings}
-    assert shown | {"SYNC_CHAIN_ROOT"} == {
+    assert shown | {"SYNC_CHAIN_ROOT", "SYNC_CHAIN_CA"} == {
         "SYNC_KEY_STYLE",
         "SYNC_INCLUDE",
         "SYNC_EXCLUDE",
         "SYNC_STAGE_PREFIXES",
         "SYNC_SECRET_NAMES",
         "SYNC_CHAIN_ROOT",
+        "SYNC_CHAIN_CA",
     }
+    assert "`SYNC_CHAIN_CA=root-only`" in DOCUMENT
     assert "`SYNC_CHAIN_ROOT=keep`" in DOCUMENT
 
 

@@ -171,10 +171,11 @@ def test_all_faults_are_told_at_once() -> None:
         SYNC_STAGE_PREFIXES="yes",
         SYNC_SECRET_NAMES="Orders",
         SYNC_CHAIN_ROOT="yes",
+        SYNC_CHAIN_CA="yes",
         SYNC_NOT_BEFORE="maybe",
         SYNC_EXPIRED="drop",
     )
-    assert len(told) == 18
+    assert len(told) == 19
     for name in NAMES - {"SYNC_VAULTS"} | {"SYNC_VAULT", "SYNC_TYPO"}:
         assert sum(fault.startswith(f"{name} is ") for fault in told) == 1
     assert all(fault.endswith(".") for fault in told)

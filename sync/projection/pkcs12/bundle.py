@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from sync.projection.ber import INTEGER, Element, element
 from sync.projection.budget import CHEAP_ROUNDS, ParseBudget
 from sync.projection.pkcs12.derivation import NO_PASSWORDS, Derivation, Keys
-from sync.projection.pkcs12.schemes import Encrypted, Locked, read_encrypted, read_seal
+from sync.projection.pkcs12.schemes import (
+    Encrypted,
+    Locked,
+    UnknownAlgorithm,
+    read_encrypted,
+    read_seal,
+)
 
 MOST_ROUNDS_AT_ONCE = 600_000
 """For one derivation. .NET accepts no more for a bundle without a password. Bouncy Castle writes as
@@ -22,7 +28,8 @@ MOST_ROUNDS = 2_400_000
 """For a whole bundle, about 1.2 s: 600,000 each for the MAC with one password, the MAC with the
 other, the certificates and the key."""
 
-_DATA, _ENCRYPTED = "1.2.840.113549.1.7.1", "1.2.840.113549.1.7.6"
+_CMS = "1.2.840.113549.1.7."
+_DATA, _ENVELOPED, _ENCRYPTED = (f"{_CMS}{end}" for end in (1, 3, 6))
 _BAGS = "1.2.840.113549.1.12.10.1"
 _KEY, _SHROUDED_KEY, _CERTIFICATE, _NESTED = (f"{_BAGS}.{end}" for end in (1, 2, 3, 6))
 _X509 = "1.2.840.113549.1.9.22.1"
@@ -44,7 +51,8 @@ class Contents:
 def open_pkcs12(encoded: bytes, budget: ParseBudget) -> Contents:
     """Return the contents of a bundle, and spend its rounds from the budget.
 
-    Raises Locked, TooManyRounds or BudgetSpent; ValueError or LookupError if it is no such bundle.
+    Raises Locked, TooManyRounds, BudgetSpent or UnknownAlgorithm; ValueError or LookupError if it
+    is no such bundle.
     """
     version, authenticated, *mac = element(encoded).parts()
     version.expect(INTEGER)
@@ -107,8 +115,10 @@ class _Opener:
 
 def _data(content: Element) -> bytes:
     kind, held = content.parts()
+    if kind.oid().startswith(_CMS) and kind.oid() != _DATA:
+        raise UnknownAlgorithm("sealed", kind.oid())
     if kind.oid() != _DATA:
-        raise ValueError("signed, not sealed with a password")
+        raise ValueError("no PKCS#12")
     return held.parts(_EXPLICIT)[0].octets()
 
 
@@ -117,6 +127,8 @@ def _safe(content: Element) -> _Safe | Encrypted:
     kind, *more = content.parts()
     if kind.oid() == _DATA:
         return _bags(element(_data(content)))
+    if kind.oid() == _ENVELOPED:
+        raise UnknownAlgorithm("encrypted", _ENVELOPED)
     if kind.oid() != _ENCRYPTED:
         return _Safe()
     (encrypted,) = more[0].parts(_EXPLICIT)
