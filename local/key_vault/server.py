@@ -197,7 +197,7 @@ def _handler(vaults: KeyVaults, kind: Kind, operation: _Operation) -> _Handler:
 
 def _part(call: _Call, kind: Kind) -> Part | None:
     match kind:
-        case "list":
+        case "list" | "versions":
             return "next_page" if call.position[1] else "first_page"
         case "get":
             return "version" if call.version else "current"

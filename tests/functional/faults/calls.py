@@ -136,6 +136,8 @@ _OBJECTS = {
     "another namespace's Secret": _another_document(OWN, "elsewhere"),
 }
 
+_WAITS = Nature(waits=True)
+
 AKS = Call("AKS cluster's endpoint", "arm", _aks, way=Way.AKS)
 
 CALLS = (
@@ -165,6 +167,20 @@ CALLS = (
             **_SECRETS,
             "another version": lambda cell: _bundle(cell, f"{KEY}/{'0' * 32}"),
         },
+    ),
+    Call(
+        "list of versions",
+        "vault",
+        _vault("versions", "first_page", KEY),
+        nature=_WAITS,
+        another={name: fault for name, fault in _PAGES.items() if name != _LOOP},
+    ),
+    Call(
+        "get of the version that stands in",
+        "vault",
+        _vault("get", "version", KEY),
+        nature=_WAITS,
+        another=_SECRETS,
     ),
     Call("read of the Secret", "cluster", _cluster("get", OWN), another=_OBJECTS, connects=True),
     Call(

@@ -1,5 +1,6 @@
 """One cell of the table: a vault and its Secrets of its own, a fault, and what became of them."""
 
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ KEY, WEB, GONE, THEIRS = "key", "web", "gone", "theirs"
 _BEFORE, _BETWEEN = -900.0, -300.0
 """When the vault was filled and when it changed, in seconds from now: both settled, not fresh."""
 
+_DAY = 86_400
 _NUMBERS = count(1)
 
 
@@ -46,12 +48,13 @@ class Nature:
     """What a cell is like, so that a call is made: the event is of `hint`.
 
     `former` says that it names the version before the last, `shared` that somebody else has taken
-    hold of the key that has to go.
+    hold of the key that has to go, and `waits` that the newest version is not valid yet.
     """
 
     hint: str = KEY
     former: bool = False
     shared: bool = False
+    waits: bool = False
     quirks: Quirks = field(default_factory=Quirks)
 
 
@@ -108,6 +111,9 @@ class Cell(StackSite):
         """Change what the pass after it has to bring over; somebody else adds keys."""
         self.clock.ahead = max(self.clock.ahead + 10, _BETWEEN)
         self.put(KEY, value())
+        if self.nature.waits:
+            self.clock.ahead += 1  # of two versions of one second none is known to be the newer
+            self.vault.set_secret(KEY, value(), nbf=int(time.time()) + _DAY)
         self.put(WEB, value(), secret="web")
         if GONE in self.vault.names():
             self.vault.delete(GONE)
@@ -128,9 +134,18 @@ class Cell(StackSite):
         """Return the data that both Secrets have once all is well."""
         served = self.wanted()
         return {
-            OWN: {KEY: served[KEY], THEIRS: "kept"},
+            OWN: {KEY: self._usable(), THEIRS: "kept"},
             FURTHER: {WEB: served[WEB], THEIRS: "kept"},
         }
+
+    def _usable(self) -> str:
+        """Return the value of the key's newest version that does not wait."""
+        made = {each.version: each for each in self.vault.list_versions(KEY).entries}
+        return next(
+            each.value
+            for version in reversed(self.vault.order(KEY))
+            if (each := made[version]).nbf is None
+        )
 
     def _version(self) -> str:
         """Return the version that the event names; of a secret that is gone, none that exists."""
