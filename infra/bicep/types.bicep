@@ -119,6 +119,9 @@ type syncSettings = {
 
   @description('What becomes of the root at the end of certificates\' chains.')
   SYNC_CHAIN_ROOT: ('drop' | 'keep')?
+
+  @description('Whether a registry may have an identity token of az acr login for its only log-in, which builders can use and the kubelet cannot.')
+  SYNC_REGISTRY_IDENTITY_TOKENS: ('false' | 'true')?
 }
 
 @export()

@@ -178,6 +178,7 @@ variable "settings" {
       "SYNC_STAGE_PREFIXES",
       "SYNC_SECRET_NAMES",
       "SYNC_CHAIN_ROOT",
+      "SYNC_REGISTRY_IDENTITY_TOKENS",
     ])) == 0
     error_message = "settings takes the SYNC_ settings of README.md, nothing else."
   }
@@ -205,6 +206,11 @@ variable "settings" {
   validation {
     condition     = contains(["drop", "keep"], lookup(var.settings, "SYNC_CHAIN_ROOT", "drop"))
     error_message = "SYNC_CHAIN_ROOT is drop or keep."
+  }
+
+  validation {
+    condition     = contains(["false", "true"], lookup(var.settings, "SYNC_REGISTRY_IDENTITY_TOKENS", "false"))
+    error_message = "SYNC_REGISTRY_IDENTITY_TOKENS is false or true."
   }
 }
 

@@ -180,6 +180,12 @@ SETTINGS = (
         "`keep` or `drop` the root certificate at the end of chains",
         _of_rules(lambda rules, word: replace(rules, keep_root=word == "keep")),
     ),
+    _choice(
+        "SYNC_REGISTRY_IDENTITY_TOKENS",
+        ("false", "true"),
+        "`true` takes registries that builders alone can log in to",
+        _of_rules(lambda rules, word: replace(rules, identity_tokens=word == "true")),
+    ),
 )
 """In the order of reading: the pattern comes before the names that it applies to."""
 

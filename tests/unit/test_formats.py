@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sync.core.errors import Permanent
+from sync.projection.dotenv_members import MAX_STATEMENTS
 from sync.projection.formats import (
     MAX_MEMBERS,
-    MAX_STATEMENTS,
     MemberPath,
     ObjectFormat,
     as_text,

@@ -223,6 +223,7 @@ def test_an_untagged_secret_has_no_fingerprint_and_every_other_rule_changes_it()
         placed(Rules(style=KeyStyle.ENV), "a-b").fingerprint,
         placed(Rules(), "a-b", {"k8s-key": "K"}).fingerprint,
         placed(Rules(), "a-b", {"k8s-encoding": "hex"}).fingerprint,
+        placed(Rules(), "a-b", {"k8s-trim": "true"}).fingerprint,
         placed(Rules(), "a-b", {"k8s-expand": "json"}).fingerprint,
         placed(Rules(), "a-b", {"k8s-expand": "yaml"}).fingerprint,
         placed(Rules(), "a-b", {"k8s-expand": "json", "k8s-path": "p"}).fingerprint,
@@ -239,6 +240,7 @@ SHAPING: Mapping[str, tuple[Tags, Tags]] = {
     "path": ({"k8s-expand": "json"}, {"k8s-expand": "json", "k8s-path": "p"}),
     "encoding": ({"k8s-encoding": "hex"}, {"k8s-encoding": "base64"}),
     "type": ({"k8s-type": "basic-auth"}, {"k8s-type": "ssh-auth"}),
+    "trim": ({"k8s-trim": "true"}, {"k8s-trim": "true", "k8s-key": "K"}),
 }
 CHOOSING = {"sync", "secret"}
 """Tags that say whether a secret is in, and in which Secret."""
@@ -262,6 +264,7 @@ SETTINGS: Mapping[str, Rules] = {
     "stages": Rules(stages=StagePrefixes.STRIP),
     "names": Rules(names=("x",)),
     "keep_root": Rules(keep_root=True),
+    "identity_tokens": Rules(identity_tokens=True),
 }
 SELECTING = {"include", "exclude", "names"}
 """Settings that say which secrets are in, and in which Secret."""
@@ -296,7 +299,7 @@ def test_rules_that_differ_have_another_digest() -> None:
     one, two = Pattern("a"), Pattern("b", "team")
     assert Rules(include=(one, two)).digest == Rules(include=(two, one, one)).digest
     assert Rules(include=(one,)).digest != Rules(include=(Pattern("*", "a"),)).digest
-    assert Rules().digest == "10c868e6"
+    assert Rules().digest == "ccc8f70d"
 
 
 def test_values_are_parsed_one_at_a_time() -> None:
@@ -349,6 +352,7 @@ TAGS = st.one_of(
         optional={"k8s-secret": WORDS},
     ),
     st.sampled_from([{"k8s-odd": "1"}, {"k8s-sync": "false"}, {"k8s-encoding": "hex"}]),
+    st.sampled_from([{"file-encoding": "hex"}, {"k8s-trim": "true"}]),
     st.dictionaries(st.sampled_from(["k8s-key", "k8s-secret", "team"]), st.text(max_size=5)),
 )
 VALUES = st.one_of(
@@ -365,6 +369,7 @@ RULES = st.builds(
     stages=st.sampled_from(StagePrefixes),
     names=st.sampled_from([(), ("app",)]),
     keep_root=st.booleans(),
+    identity_tokens=st.booleans(),
 )
 
 
