@@ -16,6 +16,7 @@ _END = re.compile(r"-----END ([A-Z0-9 ]+)-----")
 _KINDS = frozenset(
     f"{kind}PRIVATE KEY" for kind in ("", "OPENSSH ", "RSA ", "DSA ", "EC ", "ENCRYPTED ")
 )
+_HEADER = ": "
 _HEADERS = re.compile(r"(?:[A-Za-z-]++: [ -~]++\n)++\n")
 _BODY = re.compile(r"(?:[A-Za-z0-9+/]++={0,2}\n)++")
 _PUBLIC = re.compile(r"(?:ssh-|ecdsa-|sk-)[a-z0-9@.-]+ ")
@@ -42,12 +43,14 @@ def ssh_auth(subject: str, text: str) -> Data:
 def _mended(text: str) -> str:
     """Return a key with line feeds alone, no blanks around its lines, and one feed at its end.
 
-    Empty lines go as well, but the one behind the headers of an encrypted key.
+    There is one empty line, behind the headers of an encrypted key.
     """
-    lines = [line.strip() for line in _LINE_BREAK.sub("\n", text.strip()).split("\n")]
-    kept = [
-        line for before, line in zip(["", *lines], lines, strict=False) if line or ": " in before
-    ]
+    lines = [line.strip() for line in _LINE_BREAK.sub("\n", text).split("\n")]
+    kept: list[str] = []
+    for line in filter(None, lines):
+        if kept and _HEADER in kept[-1] and _HEADER not in line:
+            kept.append("")
+        kept.append(line)
     return "\n".join(kept) + "\n"
 
 

@@ -183,7 +183,7 @@ SETTINGS = (
     _choice(
         "SYNC_REGISTRY_IDENTITY_TOKENS",
         ("false", "true"),
-        "`true` takes registries that builders alone can log in to",
+        "`true` takes log-ins that only builders can use",
         _of_rules(lambda rules, word: replace(rules, identity_tokens=word == "true")),
     ),
 )

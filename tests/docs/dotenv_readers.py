@@ -10,8 +10,8 @@ VERSIONS: Mapping[str, str] = {
     "npm dotenv": "18.0.10",
     "`node --env-file`": f"{NODE_MAJOR}.20.2",
     "python-dotenv": "1.2.4",
-    "Compose": "compose-go 2.16.2",
-    "`docker --env-file`": "docker/cli 29.9.3",
+    "Compose": "(compose-go 2.16.2)",
+    "`docker --env-file`": "(docker/cli 29.9.3)",
 }
 """What the readings were recorded of. 17.4 of npm dotenv has the same."""
 
@@ -66,7 +66,7 @@ READINGS = (
 def table() -> str:
     """Return a row for each text, with what each reader makes of it."""
     heads = [f"{reader} {version}".strip() for reader, version in VERSIONS.items()]
-    rows = [["text", *heads], ["---"] * (1 + len(heads))]
+    rows = [["text", *heads], ["---" for _ in range(1 + len(heads))]]
     for each in READINGS:
         read = (each.ours, each.npm, each.node, each.python, each.compose, each.docker)
         cells = ["*not read*" if given is None else _shown(given) for given in read]
