@@ -10,7 +10,7 @@ from sync.projection.typed_values import Data, is_object, object_in, strings_in,
 
 PRIVATE_KEY = "ssh-privatekey"
 
-_LINE_BREAK = re.compile(r"\r\n?|\\++r\\++n|\\++[rn]")
+_LINE_BREAK = re.compile(r"\r\n?|(?<!\\)\\++(?:r\\++n|[rn])")
 _BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
 _END = re.compile(r"-----END ([A-Z0-9 ]+)-----")
 _KINDS = frozenset(

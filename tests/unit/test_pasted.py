@@ -7,8 +7,12 @@ from sync.core.model import SecretName, VaultSecret
 from sync.projection.budget import ParseBudget
 from sync.projection.placement import Placement, Rendered
 from sync.settings.environment import read
-from tests.docs.pasted import PASTED, Pasted
+from tests.docs.pasted import Pasted
+from tests.docs.pasted_logins import PAIRS, REGISTRIES, SSH_KEYS
+from tests.docs.pasted_texts import OBJECTS, TEXTS
 from tests.kit.fakes import target_of, vault_name
+
+PASTED = (*TEXTS, *OBJECTS, *PAIRS, *REGISTRIES, *SSH_KEYS)
 
 
 def outcome(row: Pasted) -> Rendered:

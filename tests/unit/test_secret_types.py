@@ -2,8 +2,10 @@
 
 import base64
 import json
+import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -511,6 +513,26 @@ def test_what_is_no_private_key_is_refused(value: str | bytes, told: str) -> Non
     message = refusal(SSH, value)
     assert told in message
     assert "k8s-encoding base64" in message
+
+
+@pytest.mark.parametrize("kind", [DOCKER, BASIC, SSH])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[", "{a:", "'", '"', " ", "\n", "\r", "\\", "\\r", "\\n", ":", "//", "a.", "a-", "a=;"),
+        *("ssh-", "jdbc:a", "A: b\n", "-----BEGIN A", "---- BEGIN A ", "-----END A-----\n"),
+        *("-----BEGIN PRIVATE KEY-----\n", "AAAA\n", "A"),
+    ],
+)
+def test_no_value_takes_long(kind: Built, text: str) -> None:
+    """Time grows with the length and no faster, whatever stands there again and again."""
+    value = text * (400_000 // len(text))
+    begin, end = pem(body="").splitlines()
+    started = time.process_time()
+    for whole in (value, f"u:{value}", f"u://{value}", f"{begin}\n{value}{end}"):
+        with suppress(Permanent):
+            build("x", kind, whole.encode())
+    assert time.process_time() - started < 5
 
 
 def test_a_blank_has_the_keys_its_type_needs() -> None:
