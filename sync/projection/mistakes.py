@@ -9,7 +9,7 @@ _QUOTES_LOST = (
     "of --value (use `az keyvault secret set --file`)"
 )
 _ENCODED = (
-    "it looks like base64 of a text (name that by the tag k8s-encoding, or encode it only once)"
+    "it looks like base64 of a text (add the tag k8s-encoding base64, or encode it only once)"
 )
 _JSON_WORDS = "true|false|null"
 _BARE = rf"(?:\\+[\"']|(?!(?:{_JSON_WORDS})\b)[A-Za-z_$])"

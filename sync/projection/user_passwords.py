@@ -69,7 +69,7 @@ def _likenesses(text: str) -> Iterator[str]:
     """
     user, colon, rest = text.partition(":")
     if not colon and _is_base64_of_pair(text):
-        yield "base64 of one (set its tag k8s-encoding to base64)"
+        yield "base64 of one (add the tag k8s-encoding base64)"
     if _LIST.match(text):
         yield "a list"
     closing = _QUOTES.get(text[:1])

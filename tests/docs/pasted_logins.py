@@ -49,7 +49,7 @@ PAIRS = (
         b64("shop:s3cret"),
         BASIC,
         reason=TYPE,
-        told="set its tag k8s-encoding to base64",
+        told="add the tag k8s-encoding base64",
     ),
 )
 REGISTRIES = (
@@ -112,7 +112,7 @@ REGISTRIES = (
         b64(_login("shop.azurecr.io")),
         DOCKER,
         reason=TYPE,
-        told="name that by the tag k8s-encoding",
+        told="add the tag k8s-encoding base64",
     ),
 )
 _WHOLE = {"ssh-privatekey": KEY}

@@ -133,7 +133,7 @@ OBJECTS = (
         b64(_JSON),
         JSON,
         reason=FORMAT,
-        told="name that by the tag k8s-encoding",
+        told="add the tag k8s-encoding base64",
     ),
     Pasted(
         '`{"my key": 1}`',
