@@ -13,6 +13,7 @@ _QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u201e": "\u201c",
 """Opening quotation marks, each with the one that closes."""
 _LIST = re.compile(r"\[\s*+[\"'{\[]|\[.*\]\Z", re.DOTALL)
 _YAML = re.compile(r"(?:-|---|\?)\s|[^:\r\n]*+:(?:[^\S\r\n]|[\r\n]+\s*+\S)")
+_UNQUOTED = re.compile(r"(?:username|user|login):[^,]*+,\s*+(?:password|pass|pwd):", re.IGNORECASE)
 _JDBC = re.compile(r"jdbc:[a-z0-9]++:")
 _CONNECTION = re.compile(r"[A-Za-z][A-Za-z ]*+=[^;\n]*+;[A-Za-z ]++=")
 _SCHEMES = re.compile(
@@ -77,6 +78,8 @@ def _likenesses(text: str) -> Iterator[str]:
         yield "a text in quotation marks"
     if _YAML.match(text):
         yield "YAML"
+    if _UNQUOTED.match(text):
+        yield "JSON that has lost its quotation marks"
     if _CONNECTION.match(text):
         yield "a connection string"
     if text.startswith("//") or _JDBC.match(text):

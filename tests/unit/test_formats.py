@@ -266,6 +266,12 @@ def test_dotenv_is_read_without_interpolation(text: str, found: Mapping[str, str
     assert members("x", text, Format.DOTENV, None) == expected
 
 
+@pytest.mark.parametrize("text", ['{"a": 1', "[1, 2", "[true", '["a"', "{", "{1: 2}", "a", "null"])
+def test_a_shell_is_not_blamed_for_every_fault(text: str) -> None:
+    """What is wrong otherwise is told without a guess."""
+    assert "--file" not in refusal(text, Format.JSON).message
+
+
 def test_flow_yaml_with_blanks_is_read() -> None:
     """A colon and a blank behind a name are enough, also without a value."""
     text = "{b: http://c:1/, 'd:e': , f: [g:1, {h: i}], \"j\":k}"
@@ -393,6 +399,10 @@ def test_a_path_that_leads_nowhere_is_refused(path: str, part: str) -> None:
         (Format.DOTENV, f"'A'={MARKER}", "which must be as NAME=VALUE"),
         (Format.JSON, f"{{USER:{MARKER}}}", "use `az keyvault secret set --file`"),
         (Format.JSON, f"'{{USER:{MARKER}}}'", "use `az keyvault secret set --file`"),
+        (Format.JSON, f'"{{USER:{MARKER}}}"', "use `az keyvault secret set --file`"),
+        (Format.JSON, f'"{{\\"USER\\":\\"{MARKER}\\"}}"', "use `az keyvault secret set --file`"),
+        (Format.JSON, f'\'{{"USER": "{MARKER}"}}\'', "use `az keyvault secret set --file`"),
+        (Format.YAML, f'\'{{"USER": "{MARKER}"}}\'', "use `az keyvault secret set --file`"),
         (Format.JSON, f"[{MARKER},b]", "use `az keyvault secret set --file`"),
         (Format.JSON, base64.b64encode(b'{"a": 1}').decode(), "looks like base64"),
         (Format.YAML, f"{{USER:shop,PASSWORD:{MARKER}}}", "a name without a colon and a blank"),

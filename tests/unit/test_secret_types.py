@@ -336,6 +336,7 @@ def test_pairs_are_pairs(user: str, password: str) -> None:
         (f"shopdb://db.shop.example/{MARKER}", "a URL"),
         (f"shopdb://localhost:5432/{MARKER}", "a URL"),
         (f"//shop:{MARKER}@db", "a URL"),
+        (f"username:shop,password:{MARKER}", "JSON that has lost its quotation marks"),
         (f"Endpoint=sb://shop.servicebus.windows.net/;Key={MARKER}", "a connection string"),
         (f"Server=tcp:db,1433;User ID=shop;Password={MARKER}", "a connection string"),
         (base64.b64encode(f"shop:{MARKER}".encode()).decode(), "base64 of one"),
