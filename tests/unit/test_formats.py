@@ -123,6 +123,15 @@ def test_utf16_is_told(codec: str, text: str) -> None:
     assert decoded("x", misread, None) == misread.encode()
 
 
+def test_a_single_nul_is_no_text() -> None:
+    """UTF-8 text with a NUL somewhere is refused as well, and as it stands without a tag."""
+    text = f"user:{MARKER * 9}\0"
+    with raises(Permanent, "ValueNotUnicode", "has NUL characters") as refused:
+        as_text("x", text.encode())
+    assert MARKER not in refused.value.message
+    assert decoded("x", text, None) == text.encode()
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [
