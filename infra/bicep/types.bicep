@@ -128,6 +128,9 @@ type syncSettings = {
 
   @description('What becomes of the keys of a version that has expired.')
   SYNC_EXPIRED: ('keep' | 'remove')?
+
+  @description('Whether a registry may have an identity token of az acr login for its only log-in, which builders can use and the kubelet cannot.')
+  SYNC_REGISTRY_IDENTITY_TOKENS: ('false' | 'true')?
 }
 
 @export()

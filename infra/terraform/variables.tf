@@ -181,6 +181,7 @@ variable "settings" {
       "SYNC_CHAIN_CA",
       "SYNC_NOT_BEFORE",
       "SYNC_EXPIRED",
+      "SYNC_REGISTRY_IDENTITY_TOKENS",
     ])) == 0
     error_message = "settings takes the SYNC_ settings of README.md, nothing else."
   }
@@ -223,6 +224,11 @@ variable "settings" {
   validation {
     condition     = contains(["keep", "remove"], lookup(var.settings, "SYNC_EXPIRED", "keep"))
     error_message = "SYNC_EXPIRED is keep or remove."
+  }
+
+  validation {
+    condition     = contains(["false", "true"], lookup(var.settings, "SYNC_REGISTRY_IDENTITY_TOKENS", "false"))
+    error_message = "SYNC_REGISTRY_IDENTITY_TOKENS is false or true."
   }
 }
 

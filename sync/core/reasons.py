@@ -147,8 +147,8 @@ class Reason(StrEnum):
     NO_SUCH_SECRET = "NoSuchSecret", Group.TARGET, (
         "An operator named a secret that the vault does not serve. Check the name.")
     VALUE_NOT_UNICODE = "ValueNotUnicode", Group.VAULT_SECRET, (
-        "The value cannot be encoded in UTF-8, or it is not text and its tags need text. Set a "
-        "new version, or correct the tags.")
+        "The value cannot be encoded in UTF-8, or its tags need text and it is none, or is text in "
+        "UTF-16. Set a new version in UTF-8, or correct the tags.")
     ENTRY_UNREADABLE = "EntryUnreadable", Group.VAULT_SECRET, (
         "The vault lists the secret in a form that is not Key Vault's. The message says what is "
         "odd. Set a new version of it.")
@@ -162,8 +162,9 @@ class Reason(StrEnum):
         "A tag has a value that it cannot have, or two tags do not go together. The message lists "
         "every fault.")
     KEY_INVALID = "KeyInvalid", Group.VAULT_SECRET, (
-        "The secret, or one of its members, would become a key that Kubernetes refuses. Rename "
-        "it, or set `k8s-key`.")
+        "The secret, or one of its members, would become a key that Kubernetes refuses. The "
+        "message says which rule it breaks and what helps: a member must be renamed, or taken "
+        "alone by `k8s-path`.")
     KEY_CLASH = "KeyClash", Group.VAULT_SECRET, (
         "Two vault secrets claim one key, and the message names both. Give one of them another "
         "key with `k8s-key`, or remove it. Or the key's holder cannot move to its new Secret yet: "
@@ -240,6 +241,9 @@ class Reason(StrEnum):
     AUTHORITY_IS_INTERMEDIATE = "AuthorityIsIntermediate", Group.WARNING, (
         "The value has no root, so `ca.crt` is an intermediate, which OpenSSL trusts only as a "
         "partial chain. Add the root, or set `SYNC_CHAIN_CA=root-only`, which leaves it out.")
+    FILE_ENCODING_IGNORED = "FileEncodingIgnored", Group.WARNING, (
+        "The Azure CLI's tag `file-encoding` says that the value is the base64 or the hexadecimal "
+        "digits of a file. It is written so. To have it decoded, set `k8s-encoding` as well.")
     CONFLICT = "Conflict", Group.TRANSIENT, "Somebody else changed the Secret in each of six turns."
     SECRETS_MOVED = "SecretsMoved", Group.TRANSIENT, (
         "Tags moved keys to another Secret, and after six turns a key is still in its old place "

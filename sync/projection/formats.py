@@ -1,7 +1,6 @@
 """Decodes a vault secret's text, and splits an object in it into its members."""
 
 import base64
-import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,28 +8,24 @@ from contextlib import suppress
 from itertools import islice
 from typing import Literal, Never
 
-from dotenv.parser import parse_stream
-
 from sync.core.errors import Permanent, excerpt
 from sync.core.reasons import Reason
+from sync.projection.dotenv_members import read_dotenv
+from sync.projection.mistakes import explained
 from sync.projection.tags import Encoding, Format
+from sync.projection.text_marks import MEND_UTF16, is_utf16, without_mark
 from sync.projection.trees import (
     TOO_DEEP,
     Node,
     Number,
     checked,
     compact,
-    has_twice,
     not_of_format,
     object_of,
 )
 from sync.projection.yaml_trees import read_yaml
 
 MAX_MEMBERS = 1000
-MAX_STATEMENTS = 2 * MAX_MEMBERS
-"""Members and comments of a dotenv value; reading them takes 40 ms."""
-MAX_BLANKS = 100
-"""Blanks in a row; python-dotenv takes time by the square of them, 50 ms for many such rows."""
 
 type ObjectFormat = Literal[Format.JSON, Format.YAML, Format.DOTENV]
 type MemberPath = tuple[str, ...]
@@ -45,13 +40,13 @@ _ENCODED = {
     Encoding.HEX: re.compile(r"(?:[0-9A-Fa-f]{2})*+"),
 }
 _PATH_PIECE = re.compile(r"\\[.\\]|.", re.DOTALL)
+_DER = re.compile(rb"\x30[\x80-\x84]")
+_GZIP = b"\x1f\x8b"
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
-_BASE64 = re.compile(r"[-_+/A-Za-z0-9]{16,}={1,2}")
-_LONG_BLANKS = re.compile(rf"[^\S\r\n]{{{MAX_BLANKS}}}")
 
 
 def decoded(name: str, text: str, encoding: Encoding | None) -> bytes:
-    """Decode a text, ignoring white space; without an encoding, return its UTF-8.
+    """Decode a text, ignoring white space and a byte order mark; else return its UTF-8.
 
     Raises Permanent.
     """
@@ -63,7 +58,9 @@ def decoded(name: str, text: str, encoding: Encoding | None) -> bytes:
             f"Secret {name!r} holds characters that UTF-8 cannot encode (lone surrogates): "
             "set a new version of it.",
         )
-    digits = "".join(text.split())
+    if "\0" in text:
+        raise Permanent(Reason.VALUE_NOT_UNICODE, f"Secret {name!r} {MEND_UTF16}.")
+    digits = "".join(without_mark(text).split())
     if not _ENCODED[encoding].fullmatch(digits):
         raise Permanent(
             Reason.VALUE_NOT_DECODABLE,
@@ -77,13 +74,29 @@ def decoded(name: str, text: str, encoding: Encoding | None) -> bytes:
 
 
 def as_text(name: str, value: bytes) -> str:
-    """Decode bytes from UTF-8; raises Permanent."""
+    """Decode bytes that are to be read as text, which has to be in UTF-8; raises Permanent."""
+    if is_utf16(value):
+        raise Permanent(Reason.VALUE_NOT_UNICODE, f"Secret {name!r} {MEND_UTF16}.")
     with suppress(UnicodeDecodeError):
         return value.decode()
     raise Permanent(
         Reason.VALUE_NOT_UNICODE,
-        f"Secret {name!r} is no UTF-8 text, as its tags need it to be: set a new version of it, "
-        "or correct its tags.",
+        f"Secret {name!r} is no UTF-8 text, as its tags need it to be, but {_kind(value)}.",
+    )
+
+
+def _kind(value: bytes) -> str:
+    """Say what bytes are that are no text, and what to do."""
+    if _DER.match(value):
+        return (
+            "binary data as a certificate, a key or a PKCS#12 bundle is in DER: make PEM of it, or "
+            "correct its tags"
+        )
+    if value.startswith(_GZIP):
+        return "compressed by gzip: set it uncompressed, or correct its tags"
+    return (
+        "binary data, or text in another code page: save it as UTF-8 and set a new version of it, "
+        "or correct its tags"
     )
 
 
@@ -96,11 +109,11 @@ def members(name: str, text: str, form: ObjectFormat, path: str | None) -> Mappi
     string otherwise; anchors, aliases, tags and several documents are refused.
     """
     subject = f"Secret {name!r}, tagged k8s-expand {form},"
-    tree = _READERS[form](subject, text.removeprefix("\ufeff"))
+    tree = _READERS[form](subject, without_mark(text))
     if path is not None:
         tree = _at(name, tree, path)
     elif not isinstance(tree, dict):
-        raise not_of_format(subject, "is no object that has members")
+        raise not_of_format(subject, explained("is no object that has members", text))
     found = dict(islice(_leaves(tree, ()), MAX_MEMBERS + 1))
     if len(found) > MAX_MEMBERS:
         raise Permanent(
@@ -131,7 +144,7 @@ def read_json(subject: str, text: str) -> Node:
             parse_constant=_no_constant,
         )
     except json.JSONDecodeError as wrong:
-        fault = f"is no JSON from line {wrong.lineno}, column {wrong.colno} on"
+        fault = explained(f"is no JSON from line {wrong.lineno}, column {wrong.colno} on", text)
     except ValueError:
         fault = "has NaN or Infinity, which are no JSON"
     except RecursionError:
@@ -145,33 +158,10 @@ def _no_constant(_: str) -> Never:
     raise ValueError
 
 
-def _read_dotenv(subject: str, text: str) -> Node:
-    if _LONG_BLANKS.search(text):
-        raise not_of_format(subject, f"has {MAX_BLANKS} blanks in a row, which are not read")
-    if _BASE64.fullmatch(text.strip()):  # dotenv reads it as a name, and messages quote names
-        raise not_of_format(
-            subject, "is no dotenv but looks like base64, which k8s-encoding undoes"
-        )
-    found: dict[str, Node] = {}
-    for number, binding in enumerate(parse_stream(io.StringIO(text)), 1):
-        if number > MAX_STATEMENTS:
-            raise not_of_format(subject, f"has more than {MAX_STATEMENTS:,} members and comments")
-        statement = binding.original.string
-        blank_lines = statement[: len(statement) - len(statement.lstrip())].count("\n")
-        line = f"line {binding.original.line + blank_lines}"
-        if binding.error or (binding.key is not None and binding.value is None):
-            raise not_of_format(subject, f"is no dotenv in {line}, which must be as NAME=VALUE")
-        if binding.key in found:
-            raise has_twice(subject, f"the member of {line}")
-        if binding.key is not None:
-            found[binding.key] = binding.value
-    return checked(subject, found)
-
-
 _READERS: Mapping[ObjectFormat, Callable[[str, str], Node]] = {
     Format.JSON: read_json,
     Format.YAML: read_yaml,
-    Format.DOTENV: _read_dotenv,
+    Format.DOTENV: read_dotenv,
 }
 
 

@@ -9,12 +9,13 @@ from sync.core.reasons import Reason
 from sync.projection.budget import ParseBudget
 from sync.projection.certificates import Bundle, as_text_of_pkcs12, read_bundle
 from sync.projection.formats import as_text, decoded, joined, members
-from sync.projection.keys import KeyStyle, checked_keys
+from sync.projection.keys import KeySource, KeyStyle, checked_keys
 from sync.projection.placement import Placement, Rendered
 from sync.projection.secret_types import build
-from sync.projection.tags import Format, SecretType
+from sync.projection.tags import Format, SecretType, TagOptions
 from sync.projection.turns import PARSING
 
+_LINE_BREAKS = b"\r\n"
 _NAMED = 5  # how many keys a warning names
 
 
@@ -25,6 +26,7 @@ class Renderer:
     style: KeyStyle
     keep_root: bool
     root_only: bool
+    identity_tokens: bool
 
     def render(self, placement: Placement, secret: VaultSecret, budget: ParseBudget) -> Rendered:
         """Return the keys and bytes that a value becomes; raises Permanent, which quotes no value.
@@ -38,15 +40,16 @@ class Renderer:
     def _rendered(self, placement: Placement, secret: VaultSecret, budget: ParseBudget) -> Rendered:
         options, name = placement.options, secret.name
         if placement.key is not None:
-            return Rendered({placement.key: decoded(name, secret.value, options.encoding)})
+            return Rendered({placement.key: _bytes(name, secret.value, options)})
         if placement.type is SecretType.TLS:
             return self._tls(name, secret.value, placement, budget)
         if options.expand is Format.CERTIFICATE:
             return self._certificate(name, secret.value, placement, budget)
         with PARSING:
             if placement.type is not None:
-                value = decoded(name, secret.value, options.encoding)
-                return Rendered(build(name, placement.type, value))
+                value = _bytes(name, secret.value, options)
+                built = build(name, placement.type, value, identity_tokens=self.identity_tokens)
+                return Rendered(built)
             return Rendered(self._expanded(name, secret.value, placement))
 
     def _odd_keys(self, name: str, keys: Iterable[str]) -> Iterator[Notice]:
@@ -101,13 +104,24 @@ class Renderer:
                 f"Secret {name!r}, tagged k8s-expand {options.expand}, has no members: set a new "
                 "version of it that has, or leave it out by its tag k8s-sync.",
             )
+        trimmed = "\r\n" if options.trim else ""
         if found.keys() == {()}:
             only = options.key or self.style.styled(placement.base)
-            return checked_keys(name, [(only, found[()].encode())])
+            return checked_keys(name, [(only, found[()].rstrip(trimmed).encode())])
+        has_paths = options.expand is not Format.DOTENV
         return checked_keys(
             name,
             (  # lazily: the names of a thousand members may be long
-                (joined(options.key, (self.style.styled(joined(None, parts)),)), leaf.encode())
+                (
+                    joined(options.key, (self.style.styled(joined(None, parts)),)),
+                    leaf.rstrip(trimmed).encode(),
+                )
                 for parts, leaf in found.items()
             ),
+            KeySource.MEMBER_WITH_PATH if has_paths else KeySource.MEMBER,
         )
+
+
+def _bytes(name: str, text: str, options: TagOptions) -> bytes:
+    value = decoded(name, text, options.encoding)
+    return value.rstrip(_LINE_BREAKS) if options.trim else value

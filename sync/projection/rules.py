@@ -10,6 +10,7 @@ from sync.core.errors import Permanent
 from sync.core.model import SECRET_NAME, ListedSecret, SecretName, Target, VaultSecret
 from sync.core.reasons import Reason
 from sync.core.vault_names import is_vaults_own
+from sync.projection import file_encoding
 from sync.projection.budget import ParseBudget
 from sync.projection.keys import KeyStyle, check_key
 from sync.projection.placement import Excluded, Placement, Rendered
@@ -61,6 +62,8 @@ class Rules:
     keep_root: bool = False
     root_only: bool = False
     validity: Validity = USUAL
+    identity_tokens: bool = False
+    """Whether registries may have a log-in that builders can use and the kubelet cannot."""
 
     @property
     def digest(self) -> str:
@@ -77,7 +80,7 @@ class Rules:
     def reads(self, tag: str) -> bool:
         """Return whether any rule looks at tags of that name."""
         named = (pattern.tag for pattern in (*self.include, *self.exclude))
-        return is_tagged({tag: ""}) or tag in named
+        return is_tagged({tag: ""}) or tag in named or file_encoding.is_tag(tag)
 
     def place(
         self, target: Target, name: str, tags: Mapping[str, str], content_type: str
@@ -115,9 +118,16 @@ class Rules:
 
         `budget` limits the work that the survey spends on opening certificates.
         """
-        return Renderer(self.style, self.keep_root, self.root_only).render(
-            placement, secret, budget
-        )
+        renderer = Renderer(self.style, self.keep_root, self.root_only, self.identity_tokens)
+        encoding = file_encoding.undone(placement, secret.tags)
+        if encoding is None:
+            return renderer.render(placement, secret, budget)
+        try:
+            rendered = renderer.render(placement, secret, budget)
+        except Permanent as fault:
+            raise file_encoding.mentioned(fault, placement, encoding) from fault
+        warned = file_encoding.warnings(str(secret.name), placement, encoding)
+        return replace(rendered, warnings=(*rendered.warnings, *warned))
 
     def _left_out(self, stage: str, name: str, tags: Mapping[str, str]) -> Excluded | None:
         if self.include and not any(pattern.matches(name, tags) for pattern in self.include):

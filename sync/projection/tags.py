@@ -56,9 +56,11 @@ class TagOptions:
     secret: tuple[str, ...] = ()
     """The Secrets that its keys go to; empty for the vault's own."""
     type: SecretType | None = None
+    trim: bool = False
+    """Whether to remove line breaks at the end of the value, or of each member's."""
 
 
-_SYNC = {"true": True, "false": False}
+_YES_OR_NO = {"true": True, "false": False}
 _EXPAND = {form.value: form for form in Format}
 _ENCODING = {encoding.value: encoding for encoding in Encoding}
 _TYPE = {kind.word: kind for kind in SecretType}
@@ -83,7 +85,7 @@ def read_tags(name: str, tags: Mapping[str, str]) -> TagOptions:
     If `k8s-sync` is false, the other tags are not looked at.
     """
     ours = _Tags(tags)
-    sync = ours.word("k8s-sync", _SYNC)
+    sync = ours.word("k8s-sync", _YES_OR_NO)
     if sync is False and not ours.faults:
         return TagOptions(sync=False)
     options = TagOptions(
@@ -93,6 +95,7 @@ def read_tags(name: str, tags: Mapping[str, str]) -> TagOptions:
         encoding=ours.word("k8s-encoding", _ENCODING),
         secret=ours.secrets(),
         type=ours.word("k8s-type", _TYPE),
+        trim=ours.word("k8s-trim", _YES_OR_NO) is True,
     )
     ours.compare(options)
     unknown = ours.unknown()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 import yaml
 
 from sync.core.errors import Permanent
+from sync.projection.mistakes import explained
 from sync.projection.trees import (
     MAX_DEPTH,
     TOO_DEEP,
@@ -30,10 +31,10 @@ _WORDS: Mapping[str, bool | None] = {
 def read_yaml(subject: str, text: str) -> Node:
     """Parse YAML strictly; raises Permanent, whose message begins with `subject`."""
     try:
-        tree = _Yaml(subject, yaml.parse(text, Loader=yaml.CSafeLoader)).document()
+        tree = _Yaml(subject, text).document()
     except yaml.MarkedYAMLError as wrong:
         mark = wrong.problem_mark
-        fault = "is no YAML" + (f" from line {mark.line + 1} on" if mark else "")
+        fault = explained("is no YAML" + (f" from line {mark.line + 1} on" if mark else ""), text)
     except (yaml.YAMLError, UnicodeEncodeError):
         fault = "has characters that YAML does not allow"
     else:
@@ -44,9 +45,10 @@ def read_yaml(subject: str, text: str) -> Node:
 class _Yaml:
     """Reads a document event by event, so that nothing is repeated, merged or constructed."""
 
-    def __init__(self, subject: str, events: Iterator[yaml.Event]) -> None:
+    def __init__(self, subject: str, text: str) -> None:
         self._subject = subject
-        self._events = events
+        self._text = text
+        self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.CSafeLoader)
         self._nodes = 0
 
     def document(self) -> Node:
@@ -73,7 +75,10 @@ class _Yaml:
         self._check(name)
         if not isinstance(name, yaml.ScalarEvent):
             raise self._unfit(name, "a list or an object as a member's name")
-        return name.value, self._node(next(self._items()), level)
+        node = next(self._items())
+        if _is_missing(name, node):
+            raise self._unfit(name, "a name without a colon and a blank behind it")
+        return name.value, self._node(node, level)
 
     def _items(self) -> Iterator[yaml.NodeEvent]:
         while isinstance(event := next(self._events), yaml.NodeEvent):
@@ -90,7 +95,16 @@ class _Yaml:
 
     def _unfit(self, event: yaml.Event, what: str) -> Permanent:
         line = f" in line {event.start_mark.line + 1}" if event.start_mark else ""
-        return not_of_format(self._subject, f"has {what}{line}, which is not read")
+        fault = explained(f"has {what}{line}, which is not read", self._text)
+        return not_of_format(self._subject, fault)
+
+
+def _is_missing(name: yaml.ScalarEvent, node: yaml.NodeEvent) -> bool:
+    """Return whether a name has no value, not even an empty one, as in `{USER:shop}`."""
+    if name.end_mark is None or node.start_mark is None:
+        return False
+    empty = isinstance(node, yaml.ScalarEvent) and not node.value and node.implicit[0]
+    return empty and node.start_mark.index == name.end_mark.index
 
 
 def _plain(text: str) -> Node:

@@ -203,6 +203,12 @@ SETTINGS = (
         "`keep` the keys of an expired version, or `remove` them",
         _of_validity(lambda usual, word: replace(usual, expired=Expired(word))),
     ),
+    _choice(
+        "SYNC_REGISTRY_IDENTITY_TOKENS",
+        ("false", "true"),
+        "`true` takes log-ins that only builders can use",
+        _of_rules(lambda rules, word: replace(rules, identity_tokens=word == "true")),
+    ),
 )
 """In the order of reading: the pattern comes before the names that it applies to."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.docs import api, cli, outcomes, settings
+from tests.docs import api, cli, dotenv_readers, outcomes, pasted_logins, pasted_texts, settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -12,6 +12,14 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/outcomes.md": {"reasons": outcomes.reasons, "checks": outcomes.checks},
     "docs/api.md": {"routes": api.routes, "fields": api.fields},
     "docs/cli.md": {"reasons": cli.reasons, "commands": cli.commands},
+    "docs/secrets.md": {
+        "texts": pasted_texts.texts,
+        "objects": pasted_texts.objects,
+        "readers": dotenv_readers.table,
+        "pairs": pasted_logins.pairs,
+        "registries": pasted_logins.registries,
+        "ssh keys": pasted_logins.ssh_keys,
+    },
 }
 """The made parts of each page, by the names that its comments give them."""
 

@@ -115,6 +115,40 @@ def test_a_registry_login_becomes_a_pull_secret(world: World) -> None:
     assert_quiet(world, place, pull)
 
 
+def test_the_platform_decides_on_identity_tokens(world: World) -> None:
+    """What az acr login writes is no log-in for the kubelet; builders get it where allowed."""
+    place = world.place()
+    pull = other(world, place, "keyvault-project-registry")
+    entry = {"auth": login("0" * 8 + "-0000-0000-0000-" + "0" * 12, ""), "identitytoken": value()}
+    config = json.dumps({"auths": {"shop.azurecr.io": entry}})
+    place.vault.set_secret("registry", config, tags={"k8s-type": "dockerconfigjson"})
+    refused = outcome(world.resync(place))
+    assert refused["reason"] == "ValueNotOfType"
+    assert "az acr login" in str(refused["message"])
+    with world.app(place, SYNC_REGISTRY_IDENTITY_TOKENS="true") as app:
+        app.resync(place)
+        assert raw(pull) == {".dockerconfigjson": config.encode()}
+
+
+def test_what_az_encoded_is_told_until_a_tag_decodes_it(world: World) -> None:
+    """A plain secret's warning costs no get in a quiet pass, and ends with k8s-encoding."""
+    place = world.place()
+    secret = value()
+    encoded = base64.b64encode(secret.encode()).decode()
+    place.vault.set_secret("licence", encoded, tags={"file-encoding": "base64"})
+    world.settle()
+    assert place.data() == {"licence": encoded}
+    for _ in range(2):
+        warnings = outcome(world.resync(place))["warnings"]
+        assert isinstance(warnings, list)
+        assert [each["reason"] for each in warnings] == ["FileEncodingIgnored"]
+    assert_quiet(world, place)
+    tags = {"file-encoding": "base64", "k8s-encoding": "base64"}
+    place.vault.update("licence", tags=tags)
+    assert outcome(world.resync(place))["warnings"] == []
+    assert place.data() == {"licence": secret}
+
+
 def test_a_private_key_becomes_ssh_auth(world: World) -> None:
     """A private key goes to the Secret that k8s-secret names, under the type's key."""
     place = world.place()

@@ -13,7 +13,7 @@ from sync.projection.ber import element
 from sync.projection.budget import ParseBudget
 from sync.projection.certificates import as_text_of_pkcs12, read_bundle
 from sync.projection.distinguished_names import read_name
-from sync.projection.formats import ObjectFormat, decoded, members
+from sync.projection.formats import ObjectFormat, as_text, decoded, members
 from sync.projection.held_certificates import ODD
 from sync.projection.keys import KeyStyle
 from sync.projection.placement import Placement
@@ -21,6 +21,7 @@ from sync.projection.private_keys import read_private_key
 from sync.projection.rules import Pattern, Rules, StagePrefixes
 from sync.projection.secret_types import Built, build
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType, read_tags
+from sync.projection.text_marks import without_mark
 from tests.fuzz.target import Target, fields_of, text_of, written
 from tests.kit.bundles import (
     HOSTILE,
@@ -55,10 +56,18 @@ from tests.leaks.dye import PLANTED
 NAME = "db-url"
 RULES = (
     Rules(),
-    Rules(style=KeyStyle.ENV, stages=StagePrefixes.STRIP, names=("web*",), keep_root=True),
+    Rules(
+        style=KeyStyle.ENV,
+        stages=StagePrefixes.STRIP,
+        names=("web*",),
+        keep_root=True,
+        identity_tokens=True,
+    ),
     Rules(include=(Pattern("db*"), Pattern("*", "team")), exclude=(Pattern("*-old"),)),
 )
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_WHOLE = (".dockerconfigjson", "ssh-privatekey")
+"""Keys of typed Secrets that hold a value as a whole."""
 
 
 def _tags(given: bytes) -> object:
@@ -86,11 +95,29 @@ def _members(form: ObjectFormat, *seeds: str) -> Target:
     return Target(form.value, run, (*plain, *with_path), quotes=True)
 
 
+def _text(given: bytes) -> None:
+    """Read bytes as text, and text in UTF-16 as nothing."""
+    text = as_text(NAME, given)
+    if "\0" in text or given.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise AssertionError("UTF-16 that passes for UTF-8")
+    if len(text) - len(without_mark(text)) not in {0, 1, 3}:
+        raise AssertionError("more than a mark is gone")
+
+
 def _typed(kind: Built, *seeds: str) -> Target:
     def run(given: bytes) -> None:
-        for key, value in build(NAME, kind, given).items():
-            assert _KEY.fullmatch(key)
-            assert isinstance(value, bytes)
+        """Build a Secret; what was built is built again as it is."""
+        for identity_tokens in (True, False):
+            made = build(NAME, kind, given, identity_tokens=identity_tokens)
+            for key, value in made.items():
+                assert _KEY.fullmatch(key)
+                assert isinstance(value, bytes)
+            whole = next((made[key] for key in _WHOLE if key in made), None)
+            if (
+                whole is not None
+                and whole not in build(NAME, kind, whole, identity_tokens=identity_tokens).values()
+            ):
+                raise AssertionError("another value the second time")
 
     return Target(kind.word, run, tuple(seed.encode() for seed in seeds), quotes=True)
 
@@ -195,6 +222,19 @@ TARGETS = (
         quotes=True,
     ),
     *map(_encoded, Encoding),
+    Target(
+        "text",
+        _text,
+        (
+            f"\ufeff{PLANTED}".encode(),
+            f"\xef\xbb\xbf{PLANTED}".encode(),
+            PLANTED.encode("utf-16"),
+            PLANTED.encode("utf-16-be"),
+            f"{PLANTED}\0".encode(),
+            f"{PLANTED}\xe4".encode("latin-1"),
+            b"\x30\x82" + PLANTED.encode() + b"\xff",
+        ),
+    ),
     _members(
         Format.JSON,
         _OBJECT,
@@ -208,6 +248,8 @@ TARGETS = (
         f'{{"db": "{PLANTED}", "a": {"[" * 40}{"]" * 40}}}',
         f'{{"db": "{PLANTED}", "a": NaN}}',
         f'{{"db": "{PLANTED}',
+        f"{{db:{PLANTED}}}",
+        b64encode(f'{{"db": "{PLANTED}"}}'.encode()).decode(),
     ),
     _members(
         Format.YAML,
@@ -225,6 +267,9 @@ TARGETS = (
         f"db: {PLANTED}\n--- {PLANTED}\n",
         f"db: [{PLANTED}\n",
         f"db: {PLANTED}\1\n",
+        f"{{db:{PLANTED},USER:{PLANTED}}}",
+        f"{{db={PLANTED}}}",
+        f"{{db:{{user:{PLANTED}}}}}",
     ),
     _members(
         Format.DOTENV,
@@ -234,6 +279,10 @@ TARGETS = (
         f"A={PLANTED}\nB\n",
         f"A='{PLANTED}\n",
         f"A={PLANTED}{' ' * 256}\n",
+        f'A=`{PLANTED}\r\n` # x\nB="\\$\\""\n',
+        f'A="{PLANTED}\\b"\n',
+        f"A='{PLANTED}\\'\n",
+        f"A='{PLANTED}' {PLANTED}\n",
     ),
     _typed(
         SecretType.DOCKERCONFIGJSON,
@@ -247,6 +296,11 @@ TARGETS = (
         json.dumps({"registry": "r.example", "password": PLANTED}),
         json.dumps({"registry": "r.example", "passwort": PLANTED}),
         json.dumps({"registry": "r.example", "password": [PLANTED]}),
+        json.dumps({"registry": " docker.io", "username": "u\n", "password": f"{PLANTED} "}),
+        json.dumps({"auths": {"index.docker.io/v1": {"username": "u", "password": PLANTED}}}),
+        json.dumps({"auths": {"": {"username": "u", "password": PLANTED}}}),
+        json.dumps({"auths": {"r.example": {"identitytoken": PLANTED}}}),
+        json.dumps({"auths": {"r.example": {"auth": "dTo=", "identitytoken": PLANTED}}}),
         _TWICE,
     ),
     _typed(
@@ -257,6 +311,12 @@ TARGETS = (
         json.dumps({"passwort": PLANTED}),
         _TWICE,
         PLANTED,
+        f'"user:{PLANTED}"',
+        f"username: {PLANTED}",
+        f"https://user:{PLANTED}@r.example",
+        f"Server=tcp:db;Password={PLANTED};",
+        f"user:{PLANTED}\t",
+        b64encode(f"user:{PLANTED}".encode()).decode(),
     ),
     _typed(
         SecretType.SSH_AUTH,
@@ -266,6 +326,11 @@ TARGETS = (
         json.dumps({"key": PLANTED}),
         f"-----BEGIN PRIVATE KEY-----\n{PLANTED}\n",
         _TWICE,
+        "-----BEGIN EC PRIVATE KEY-----\\nA: B\\r\\n\nAAAA \r\n-----END EC PRIVATE KEY-----",
+        f"ssh-rsa {PLANTED}",
+        f"PuTTY-User-Key-File-3: {PLANTED}",
+        f"-----BEGIN PRIVATE KEY-----\n{PLANTED}!\n-----END PRIVATE KEY-----\n",
+        f"{PLANTED}\n-----END PRIVATE KEY-----\n",
     ),
     Target(
         "certificate",
@@ -332,6 +397,10 @@ TARGETS = (
             written("aGVsbG8", rules="xx", team="shop", **{"k8s-encoding": "base64"}),
             written(PLANTED, **dict.fromkeys(KNOWN, f"{PLANTED}!")),
             written(f"{PLANTED}!", **{"k8s-encoding": "base64"}),
+            written(PLANTED, **{"file-encoding": "base64", "k8s-trim": "true"}),
+            written(PLANTED, **{"file-encoding": "hex", "k8s-expand": "dotenv"}),
+            written(f"{PLANTED}\n", **{"file-encoding": PLANTED, "k8s-trim": "true"}),
+            written(f"A={PLANTED}\n", **{"k8s-expand": "dotenv", "k8s-trim": "true"}),
             *(
                 written(text, **{"k8s-expand": "json"})
                 for text in (

@@ -1,6 +1,7 @@
 """From a value to bytes, and from an object in it to a text for each member."""
 
 import base64
+import gzip
 import json
 import time
 import traceback
@@ -12,9 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sync.core.errors import Permanent
+from sync.projection.dotenv_members import MAX_STATEMENTS
 from sync.projection.formats import (
     MAX_MEMBERS,
-    MAX_STATEMENTS,
     MemberPath,
     ObjectFormat,
     as_text,
@@ -94,6 +95,58 @@ def test_what_is_not_so_encoded_is_refused(encoding: Encoding, text: str) -> Non
         decoded("pg", text, encoding)
     assert refused.value.__context__ is None
     assert MARKER not in refused.value.message
+
+
+@pytest.mark.parametrize("mark", ["\ufeff", "\xef\xbb\xbf"])
+def test_a_byte_order_mark_is_no_digit(mark: str) -> None:
+    """Base64 and hexadecimal digits may have one in front, and one behind it is wrong."""
+    assert decoded("x", f"{mark}AAA=", Encoding.BASE64) == b"\0\0"
+    assert decoded("x", f"{mark}6869", Encoding.HEX) == b"hi"
+    with raises(Permanent, "ValueNotDecodable"):
+        decoded("x", f"6869{mark}", Encoding.HEX)
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("text", [f'{{"a": "{MARKER}"}}', f"user:{MARKER}", f"\xe4\xdf={MARKER}"])
+def test_utf16_is_told(codec: str, text: str) -> None:
+    """It is refused, as bytes and as az reads it in the code page of Windows."""
+    value = text.encode(codec)
+    with raises(Permanent, "ValueNotUnicode", "UTF-16"):
+        as_text("x", value)
+    misread = value.decode("latin-1")
+    with raises(Permanent, "ValueNotUnicode", "UTF-16"):
+        as_text("x", decoded("x", misread, None))
+    for encoding in Encoding:
+        with raises(Permanent, "ValueNotUnicode", "UTF-16") as refused:
+            decoded("x", misread, encoding)
+        assert MARKER not in refused.value.message
+    assert decoded("x", misread, None) == misread.encode()
+
+
+def test_a_single_nul_is_no_text() -> None:
+    """UTF-8 text with a NUL somewhere is refused as well, and as it stands without a tag."""
+    text = f"user:{MARKER * 9}\0"
+    with raises(Permanent, "ValueNotUnicode", "has NUL characters") as refused:
+        as_text("x", text.encode())
+    assert MARKER not in refused.value.message
+    assert decoded("x", text, None) == text.encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (bytes.fromhex("3082 0a0b 0201 0030 8206 00ff"), "in DER"),
+        (gzip.compress(bytes(range(256))), "compressed by gzip"),
+        (b"pass=\xfc", "another code page"),
+        (b"\xff" * 40 + b"\0", "binary data"),
+    ],
+)
+def test_what_bytes_are_that_are_no_text_is_told(value: bytes, told: str) -> None:
+    """A few NULs make no UTF-16 of binary data."""
+    with raises(Permanent, "ValueNotUnicode", "is no UTF-8 text") as refused:
+        as_text("x", value)
+    assert told in refused.value.message
+    assert "UTF-16" not in refused.value.message
 
 
 def test_what_utf8_cannot_carry_is_refused() -> None:
@@ -198,6 +251,18 @@ def test_yaml_reads_no_more_into_a_scalar_than_json(text: str, leaf: str) -> Non
     ("text", "found"),
     [
         ("USER=shop\nPASSWORD='a $b #c'\n", {"USER": "shop", "PASSWORD": "a $b #c"}),
+        (
+            "A=abc#c\nB=abc #c\nC=#c\nD= #c\nE=\t# c",
+            {"A": "abc#c", "B": "abc", "C": "#c", "D": "", "E": ""},
+        ),
+        ('A="1\\n2\\r3\\t4\\"5\\\\6\\$7"', {"A": '1\n2\r3\t4"5\\6$7'}),
+        ('A="\\\\n"\nB="\\\\\\\\"', {"A": "\\n", "B": "\\\\"}),
+        ("A='a\\n\\b\"`$x'\nB=`a'b\"\\t`", {"A": 'a\\n\\b"`$x', "B": "a'b\"\\t"}),
+        ("A=`one\r\n two `\rB='one\n\n# two'", {"A": "one\n two ", "B": "one\n\n# two"}),
+        ("A = x \n\t export\tB\t=\t'y' \n", {"A": "x", "B": "y"}),
+        ("A='x'#c\nB=\"\" # c\nC=a'b\\", {"A": "x", "B": "", "C": "a'b\\"}),
+        ("# A=1\n#\nexport=1\n1.b-c=x", {"export": "1", "1.b-c": "x"}),
+        (f"A=x{' ' * 200}y", {"A": f"x{' ' * 200}y"}),
         ('export A="x\\ny" # why\n\n# no\nB=${A}', {"A": "x\ny", "B": "${A}"}),
         ("A=\r\nB=1=2\r\n", {"A": "", "B": "1=2"}),
         ('A="one\ntwo"', {"A": "one\ntwo"}),
@@ -210,6 +275,24 @@ def test_dotenv_is_read_without_interpolation(text: str, found: Mapping[str, str
     assert members("x", text, Format.DOTENV, None) == expected
 
 
+@pytest.mark.parametrize("text", ['{"a": 1', "[1, 2", "[true", '["a"', "{", "{1: 2}", "a", "null"])
+def test_a_shell_is_not_blamed_for_every_fault(text: str) -> None:
+    """What is wrong otherwise is told without a guess."""
+    assert "--file" not in refusal(text, Format.JSON).message
+
+
+def test_flow_yaml_with_blanks_is_read() -> None:
+    """A colon and a blank behind a name are enough, also without a value."""
+    text = "{b: http://c:1/, 'd:e': , f: [g:1, {h: i}], \"j\":k}"
+    assert members("x", text, Format.YAML, None) == {
+        ("b",): "http://c:1/",
+        ("d:e",): "",
+        ("f",): '["g:1",{"h":"i"}]',
+        ("j",): "k",
+    }
+    assert members("x", "a:\nb:\n  c:\n", Format.YAML, None) == {("a",): "", ("b", "c"): ""}
+
+
 @pytest.mark.parametrize("form", TREES)
 def test_an_empty_object_has_no_members(form: ObjectFormat) -> None:
     """An empty object gives nothing, at the top and below."""
@@ -218,10 +301,11 @@ def test_an_empty_object_has_no_members(form: ObjectFormat) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_byte_order_mark_is_no_text(form: ObjectFormat) -> None:
-    """A byte order mark that an editor left in front means nothing."""
-    text = "A=x" if form is Format.DOTENV else '{"A": "x"}'
-    assert members("x", f"\ufeff{text}", form, None) == {("A",): "x"}
+@pytest.mark.parametrize("mark", ["\ufeff", "\xef\xbb\xbf"])
+def test_a_byte_order_mark_is_no_text(form: ObjectFormat, mark: str) -> None:
+    """A mark that an editor left in front means nothing, also misread; elsewhere it stays."""
+    text = f"A={mark}x" if form is Format.DOTENV else f'{{"A": "{mark}x"}}'
+    assert members("x", f"{mark}{text}", form, None) == {("A",): f"{mark}x"}
 
 
 NESTED = '{"db": {"primary": {"user": "u", "hosts": ["a", {"x": 1}]}, "a.b": "d", "\\\\": {"": 2}}}'
@@ -311,7 +395,38 @@ def test_a_path_that_leads_nowhere_is_refused(path: str, part: str) -> None:
         (Format.DOTENV, f"A='{MARKER}' b", "no dotenv in line 1"),
         (Format.DOTENV, f"={MARKER}", "no dotenv in line 1"),
         (Format.DOTENV, f"A=-----BEGIN\n{MARKER}\n", "no dotenv in line 2"),
-        (Format.DOTENV, f"A={MARKER}{' ' * 100}x", "100 blanks in a row"),
+        (Format.DOTENV, f'\nA="{MARKER}\\b"', "no dotenv in line 2, where a backslash in double"),
+        (Format.DOTENV, f'A="\n\n\\x{MARKER}"', "in line 3, where a backslash"),
+        (Format.DOTENV, f'A="{MARKER}\\\nx"', "use single quotes"),
+        (Format.DOTENV, f"A='{MARKER}\\'x'", "a backslash stands before the closing '"),
+        (Format.DOTENV, f"A='\n{MARKER}\\'", "in line 2, where a backslash stands before"),
+        (Format.DOTENV, f"A=`{MARKER}\\``", "a backslash stands before the closing `"),
+        (Format.DOTENV, f"A=`{MARKER}", "no dotenv in line 1, where a quotation mark ` opens"),
+        (Format.DOTENV, f"A=1\nB='{MARKER}' '{MARKER}'", "in line 2, where more than a comment"),
+        (Format.DOTENV, f"A: {MARKER}", "which must be as NAME=VALUE"),
+        (Format.DOTENV, f"A B={MARKER}", "which must be as NAME=VALUE"),
+        (Format.DOTENV, f"'A'={MARKER}", "which must be as NAME=VALUE"),
+        (Format.JSON, f"{{USER:{MARKER}}}", "use `az keyvault secret set --file`"),
+        (Format.JSON, f"'{{USER:{MARKER}}}'", "use `az keyvault secret set --file`"),
+        (Format.JSON, f'"{{USER:{MARKER}}}"', "use `az keyvault secret set --file`"),
+        (Format.JSON, f'"{{\\"USER\\":\\"{MARKER}\\"}}"', "use `az keyvault secret set --file`"),
+        (Format.JSON, f'\'{{"USER": "{MARKER}"}}\'', "use `az keyvault secret set --file`"),
+        (Format.YAML, f'\'{{"USER": "{MARKER}"}}\'', "use `az keyvault secret set --file`"),
+        (Format.JSON, f"[{MARKER},b]", "use `az keyvault secret set --file`"),
+        (Format.JSON, base64.b64encode(b'{"a": 1}').decode(), "looks like base64"),
+        (Format.YAML, f"{{USER:shop,PASSWORD:{MARKER}}}", "a name without a colon and a blank"),
+        (
+            Format.YAML,
+            f"{{USER: shop,PASSWORD:{MARKER}}}",
+            "in line 1, which is not read; it looks",
+        ),
+        (Format.YAML, f"{{db:{{user:{MARKER}}}}}", "use `az keyvault secret set --file`"),
+        (Format.YAML, f"{{hosts:[{MARKER}]}}", "use `az keyvault secret set --file`"),
+        (Format.YAML, f"[a:1,{{b:{MARKER}}}]", "use `az keyvault secret set --file`"),
+        (Format.YAML, f"'{{USER:{MARKER}}}'", "use `az keyvault secret set --file`"),
+        (Format.YAML, f"a:\n  {{b:{MARKER}}}", "a name without a colon and a blank"),
+        (Format.YAML, f"{{USER={MARKER}}}", "a name without a colon and a blank"),
+        (Format.YAML, base64.b64encode(b'{"a": 1}').decode(), "looks like base64"),
         (Format.DOTENV, f"A={MARKER}\ud800", "UTF-8 cannot encode"),
     ],
 )
@@ -390,7 +505,10 @@ def test_what_dotenv_states_has_a_bound() -> None:
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize(
     "text",
-    ["[", '{"a":', "- ", "? ", "&a ", " ", "\n", "x", "'", '"', "\\", "[x,", "A=x\n", "a: \t"],
+    [
+        *("[", '{"a":', "- ", "? ", "&a ", " ", "\n", "x", "'", '"', "\\", "[x,", "A=x\n", "a: \t"),
+        *("`", "A='", "export ", " #", '"\\n', "{a:", "[ ", "\r", "A=`x`\n#\n", '\\"'),
+    ],
 )
 def test_no_value_takes_long(form: ObjectFormat, text: str) -> None:
     """Time grows with the length and no faster, whatever stands there again and again."""

@@ -209,12 +209,140 @@ def test_an_object_becomes_a_key_a_member(
     assert rendered(Rules(style=KeyStyle(style)), "postgres-credentials", value, asked) == keys
 
 
-@pytest.mark.parametrize("member", ["a b", "ü", "", "x" * 254, ".."])
-def test_a_member_that_is_no_key_is_refused(member: str) -> None:
-    """It is named as far as it can be shown."""
+@pytest.mark.parametrize(
+    ("member", "rule", "remedy"),
+    [
+        ("a b", "nothing else", "rename the member, or take that member alone"),
+        ("ü", "nothing else", "rename the member"),
+        ("..a b", "nothing else", "rename the member"),
+        ("", "a key is not empty", "a prefix in front of the names by the tag k8s-key"),
+        ("..", "does not begin with '..'", "a prefix in front of the names by the tag k8s-key"),
+        (".", "is not '.'", "a prefix in front of the names by the tag k8s-key"),
+        ("..a", "does not begin with '..'", "a prefix in front of the names by the tag k8s-key"),
+        ("x" * 254, "at most 253", "give the member a shorter name"),
+    ],
+)
+def test_a_member_that_is_no_key_is_refused(member: str, rule: str, remedy: str) -> None:
+    """It is named as far as it can be shown, with the rule that it breaks and what mends that."""
+    value = json.dumps({member: "pl4nted"})
     with raises(Permanent, "KeyInvalid") as wrong:
-        rendered(Rules(), "a", json.dumps({member: "pl4nted"}), {"k8s-expand": "json"})
-    assert "pl4nted" not in wrong.value.message
+        rendered(Rules(), "a", value, {"k8s-expand": "json"})
+    message = wrong.value.message
+    assert "pl4nted" not in message
+    assert rule in message
+    assert remedy in message
+    alone = {"k8s-expand": "json", "k8s-path": member.replace(".", "\\."), "k8s-key": "K"}
+    if member:
+        assert rendered(Rules(), "a", value, alone) == {"K": b"pl4nted"}
+    if "k8s-key" in message:
+        prefixed = {"k8s-expand": "json", "k8s-key": "P"}
+        assert rendered(Rules(), "a", value, prefixed) == {f"P_{member}": b"pl4nted"}
+
+
+def test_a_path_is_advised_where_there_are_paths() -> None:
+    """A member of dotenv can be renamed only, and a secret's own key has its tag."""
+    with raises(Permanent, "KeyInvalid") as wrong:
+        rendered(Rules(), "a", "ü=pl4nted", {"k8s-expand": "dotenv"})
+    assert "rename the member." in wrong.value.message
+    with raises(Permanent, "KeyInvalid", "name it by its tag k8s-key") as wrong:
+        Rules().place(TARGET, "ü", {}, "")
+    assert "member" not in wrong.value.message
+
+
+@pytest.mark.parametrize(
+    ("value", "tags", "keys"),
+    [
+        ("a\r\n\n", {}, {"n": b"a"}),
+        ("\na \t\n", {}, {"n": b"\na \t"}),
+        ("\n", {}, {"n": b""}),
+        ("610d0a", {"k8s-encoding": "hex", "k8s-key": "K"}, {"K": b"a"}),
+        ("ff0a", {"k8s-encoding": "hex"}, {"n": b"\xff"}),
+        ('{"a": "b\\n", "c": ["d\\n"]}\n', {"k8s-expand": "json"}, {"a": b"b", "c": b'["d\\n"]'}),
+        ("a: |\n  b\n  c\n", {"k8s-expand": "yaml", "k8s-path": "a"}, {"n": b"b\nc"}),
+        ("u:p\n\n", {"k8s-type": "basic-auth"}, {"username": b"u", "password": b"p"}),
+    ],
+)
+def test_line_breaks_at_the_end_are_trimmed_where_asked(
+    value: str, tags: Tags, keys: Mapping[str, bytes]
+) -> None:
+    """Line breaks and nothing else, at the end and nowhere else."""
+    assert rendered(Rules(), "n", value, {"k8s-trim": "true", **tags}) == keys
+    with suppress(Permanent):
+        assert rendered(Rules(), "n", value, {"k8s-trim": "false", **tags}) != keys
+
+
+PFX = text_of(bundle(plain(shrouded(9), certificate(LEAF))))
+
+
+@pytest.mark.parametrize(
+    ("value", "tags", "warned"),
+    [
+        ("x", {}, ["FileEncodingIgnored"]),
+        ("x", {"k8s-key": "K"}, ["FileEncodingIgnored"]),
+        ('{"a": 1}', {"k8s-expand": "json"}, ["FileEncodingIgnored"]),
+        ("u:p", {"k8s-type": "basic-auth"}, ["FileEncodingIgnored"]),
+        ("aa", {"k8s-encoding": "hex"}, []),
+        (PFX, {"k8s-type": "tls"}, ["ChainIncomplete"]),
+        (PFX, {"k8s-expand": "certificate"}, ["ChainIncomplete"]),
+    ],
+)
+@pytest.mark.parametrize("word", ["base64", "hex"])
+def test_what_az_encoded_is_told_where_nothing_decodes_it(
+    value: str, tags: Tags, warned: Sequence[str], word: str
+) -> None:
+    """The warning names the tag; the value is as it would be without the tag, and so is its key."""
+    tagged = {"file-encoding": word, **tags}
+    secret = VaultSecret(SecretName("n"), "v1", value, 0, 0, 0.0, tagged)
+    placement = placed(Rules(), "n", tagged)
+    told = Rules().render(placement, secret, ParseBudget())
+    assert told.values == rendered(Rules(), "n", value, tags)
+    assert [each.reason for each in told.warnings] == warned
+    for each in told.warnings:
+        of_az = each.reason is Reason.FILE_ENCODING_IGNORED
+        assert (f"file-encoding {word}" in each.message) is of_az
+    assert placement.fingerprint == placed(Rules(), "n", tags).fingerprint
+    for harmless in ("utf-8", "utf-16le", "ascii", ""):
+        plain_text = replace(secret, tags={"file-encoding": harmless, **tags})
+        assert Rules().render(placement, plain_text, ParseBudget()).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("tags", "remedy"),
+    [
+        ({"k8s-expand": "json"}, "add the tag k8s-encoding hex"),
+        ({"k8s-expand": "dotenv"}, "add the tag k8s-encoding hex"),
+        ({"k8s-type": "basic-auth"}, "add the tag k8s-encoding hex"),
+        ({"k8s-type": "tls"}, "add the tag k8s-encoding hex"),
+        ({"k8s-expand": "certificate"}, "set PEM without --encoding"),
+    ],
+)
+def test_a_refusal_mentions_what_az_encoded(tags: Tags, remedy: str) -> None:
+    """Who sees why a format is refused sees the tag that explains it, unless ours undoes it."""
+    with pytest.raises(Permanent) as wrong:
+        rendered(Rules(), "n", "abcd", {"file-encoding": "hex", **tags})
+    assert "file-encoding says" in wrong.value.message
+    assert remedy in wrong.value.message
+    with pytest.raises(Permanent) as plain_fault:
+        rendered(Rules(), "n", "abcd", tags)
+    assert plain_fault.value.reason == wrong.value.reason
+    assert wrong.value.message.startswith(plain_fault.value.message)
+    if "certificate" not in tags.values():
+        with pytest.raises(Permanent) as decoded_fault:
+            rendered(Rules(), "n", "abcd", {"file-encoding": "hex", "k8s-encoding": "hex", **tags})
+        assert "file-encoding" not in decoded_fault.value.message
+
+
+def test_the_tag_of_az_is_read_and_others_are_not() -> None:
+    """Listings keep it, in any spelling; a quiet pass over secrets that have it gets nothing."""
+    assert Rules().reads("file-encoding")
+    assert Rules().reads(" File-Encoding")
+    assert not Rules().reads("encoding")
+    world = World.new()
+    world.vaults.put(world.vault, "a", "eA==", tags={"file-encoding": "base64"})
+    world.settle()
+    (warned,) = world.sweep().warnings
+    assert (warned.source, warned.reason) == ("a", Reason.FILE_ENCODING_IGNORED)
+    assert world.wire.calls == [Call("read"), Call("list")]
 
 
 def test_an_untagged_secret_has_no_fingerprint_and_every_other_rule_changes_it() -> None:
@@ -224,6 +352,7 @@ def test_an_untagged_secret_has_no_fingerprint_and_every_other_rule_changes_it()
         placed(Rules(style=KeyStyle.ENV), "a-b").fingerprint,
         placed(Rules(), "a-b", {"k8s-key": "K"}).fingerprint,
         placed(Rules(), "a-b", {"k8s-encoding": "hex"}).fingerprint,
+        placed(Rules(), "a-b", {"k8s-trim": "true"}).fingerprint,
         placed(Rules(), "a-b", {"k8s-expand": "json"}).fingerprint,
         placed(Rules(), "a-b", {"k8s-expand": "yaml"}).fingerprint,
         placed(Rules(), "a-b", {"k8s-expand": "json", "k8s-path": "p"}).fingerprint,
@@ -240,6 +369,7 @@ SHAPING: Mapping[str, tuple[Tags, Tags]] = {
     "path": ({"k8s-expand": "json"}, {"k8s-expand": "json", "k8s-path": "p"}),
     "encoding": ({"k8s-encoding": "hex"}, {"k8s-encoding": "base64"}),
     "type": ({"k8s-type": "basic-auth"}, {"k8s-type": "ssh-auth"}),
+    "trim": ({"k8s-trim": "true"}, {"k8s-trim": "true", "k8s-key": "K"}),
 }
 CHOOSING = {"sync", "secret"}
 """Tags that say whether a secret is in, and in which Secret."""
@@ -265,6 +395,7 @@ SETTINGS: Mapping[str, Rules] = {
     "keep_root": Rules(keep_root=True),
     "root_only": Rules(root_only=True),
     "validity": Rules(validity=Validity(NotBefore.IGNORE)),
+    "identity_tokens": Rules(identity_tokens=True),
 }
 SELECTING = {"include", "exclude", "names", "validity"}
 """Settings that say which secrets are in, from which version, and in which Secret."""
@@ -352,6 +483,7 @@ TAGS = st.one_of(
         optional={"k8s-secret": WORDS},
     ),
     st.sampled_from([{"k8s-odd": "1"}, {"k8s-sync": "false"}, {"k8s-encoding": "hex"}]),
+    st.sampled_from([{"file-encoding": "hex"}, {"k8s-trim": "true"}]),
     st.dictionaries(st.sampled_from(["k8s-key", "k8s-secret", "team"]), st.text(max_size=5)),
 )
 VALUES = st.one_of(
@@ -369,6 +501,7 @@ RULES = st.builds(
     names=st.sampled_from([(), ("app",)]),
     keep_root=st.booleans(),
     root_only=st.booleans(),
+    identity_tokens=st.booleans(),
 )
 
 

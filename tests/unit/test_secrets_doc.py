@@ -241,7 +241,7 @@ def test_every_tag_and_word_is_told() -> None:
     """The table of tags has each tag of the app, with each word that it takes."""
     told = {row["tag"].strip("`"): quoted(row["values"]) for _, row in tables() if "tag" in row}
     assert told.keys() == set(KNOWN)
-    assert told["k8s-sync"] == ["true", "false"]
+    assert told["k8s-sync"] == told["k8s-trim"] == ["true", "false"]
     assert told["k8s-expand"] == list(Format)
     assert told["k8s-encoding"] == list(Encoding)
     assert told["k8s-type"] == [kind.word for kind in SecretType]
@@ -250,7 +250,7 @@ def test_every_tag_and_word_is_told() -> None:
 def test_examples_show_every_setting_of_the_rules() -> None:
     """Each setting that decides what becomes of a secret is told, all but two by an example."""
     shown = {name for example in EXAMPLES for name in example.settings}
-    assert shown | {"SYNC_CHAIN_ROOT", "SYNC_CHAIN_CA"} == {
+    assert shown | {"SYNC_CHAIN_ROOT", "SYNC_CHAIN_CA", "SYNC_REGISTRY_IDENTITY_TOKENS"} == {
         "SYNC_KEY_STYLE",
         "SYNC_INCLUDE",
         "SYNC_EXCLUDE",
@@ -258,9 +258,11 @@ def test_examples_show_every_setting_of_the_rules() -> None:
         "SYNC_SECRET_NAMES",
         "SYNC_CHAIN_ROOT",
         "SYNC_CHAIN_CA",
+        "SYNC_REGISTRY_IDENTITY_TOKENS",
     }
     assert "`SYNC_CHAIN_CA=root-only`" in DOCUMENT
     assert "`SYNC_CHAIN_ROOT=keep`" in DOCUMENT
+    assert "`SYNC_REGISTRY_IDENTITY_TOKENS=true`" in DOCUMENT
 
 
 def test_limits_are_told() -> None:

@@ -174,8 +174,9 @@ def test_all_faults_are_told_at_once() -> None:
         SYNC_CHAIN_CA="yes",
         SYNC_NOT_BEFORE="maybe",
         SYNC_EXPIRED="drop",
+        SYNC_REGISTRY_IDENTITY_TOKENS="yes",
     )
-    assert len(told) == 19
+    assert len(told) == 20
     for name in NAMES - {"SYNC_VAULTS"} | {"SYNC_VAULT", "SYNC_TYPO"}:
         assert sum(fault.startswith(f"{name} is ") for fault in told) == 1
     assert all(fault.endswith(".") for fault in told)

@@ -42,6 +42,12 @@ def test_no_tags_ask_for_nothing() -> None:
             {"k8s-encoding": "hex", "k8s-expand": "json"},
             TagOptions(encoding=Encoding.HEX, expand=Format.JSON),
         ),
+        ({"k8s-trim": "true"}, TagOptions(trim=True)),
+        ({"k8s-trim": "false"}, TagOptions()),
+        (
+            {"k8s-trim": "TRUE", "k8s-expand": "yaml"},
+            TagOptions(trim=True, expand=Format.YAML),
+        ),
         ({"k8s-secret": "s" * 63}, TagOptions(secret=("s" * 63,))),
         ({"k8s-secret": "orders, billing,orders"}, TagOptions(secret=("orders", "billing"))),
         (
@@ -74,6 +80,7 @@ def test_types_are_called_by_their_last_part(kind: SecretType) -> None:
     ("tags", "told"),
     [
         ({"k8s-sync": "no"}, "k8s-sync must be one of true, false"),
+        ({"k8s-trim": "lines"}, "k8s-trim must be one of true, false"),
         ({"k8s-expand": "toml"}, "k8s-expand must be one of json, yaml, dotenv, certificate"),
         ({"k8s-encoding": "base32"}, "k8s-encoding must be one of base64, base64url, hex"),
         ({"k8s-type": "opaque"}, "k8s-type must be one of tls, dockerconfigjson, basic-auth"),
