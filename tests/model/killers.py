@@ -17,6 +17,7 @@ from tests.model.steps import (
     Together,
     Turn,
 )
+from tests.model.values import Shape
 
 type Killer = tuple[Step, ...]
 
@@ -129,3 +130,18 @@ CLAIMED: Killer = (*_KNOWN, Mark(0, "", "claim"), Set(0, "a"), Run(0))
 DRY_RUN: Killer = (Set(0, "a"), Run(0, dry_run=True))
 
 TWO_SPELLINGS: Killer = (Quirk(0), Set(0, "a"))
+
+WAITS: Killer = (*_KNOWN, Tick(1), Set(0, "a", wait=10_000), Tick(10), Run(0))
+
+BECOMES_VALID: Killer = (*_KNOWN, Tick(1), Set(0, "a", wait=70), Tick(10), Run(0))
+"""By the end its time has come."""
+
+PENDING: Killer = (
+    Set(0, "a", Shape.CERTIFICATE),
+    Run(0),
+    Tick(1),
+    Set(0, "a", Shape.CERTIFICATE),
+    Turn(0, "a", "disable"),
+    Tick(10),
+    Run(0),
+)

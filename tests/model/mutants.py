@@ -25,11 +25,13 @@ from sync.core.ports import Deadline, Vaults
 from sync.core.state import Record
 from sync.projection.placement import Excluded, Placement
 from sync.projection.rules import Rules
-from sync.reconcile import desired, members, reconciler, secret_reader, vault_reader
+from sync.projection.validity import Validity
+from sync.reconcile import desired, members, reconciler, secret_reader, stand_ins, vault_reader
 from sync.reconcile.members import Clash, Members
 from sync.reconcile.observed import ObservedSecret, ObservedVault
 from sync.reconcile.rehearsal import Rehearsal
 from sync.reconcile.secret_reader import SecretReader
+from sync.reconcile.stand_ins import Newest
 from sync.reconcile.survey import Fetched, Refused, VaultSurvey
 from tests.model import killers
 from tests.model.steps import Step
@@ -60,6 +62,7 @@ class Mutant:
 
 
 _APPLY = KubernetesSecrets.apply
+_BARRED = stand_ins.barred
 _LIST, _GET = KeyVaults.list, KeyVaults.get
 _PLACE, _READ = Rules.place, SecretReader.read
 _HELD_BACK, _ARRIVED, _LOOSE = Members.held_back, members.has_arrived, desired.loose_keys
@@ -215,6 +218,10 @@ def _recorded(self: ObservedSecret) -> Mapping[SecretName, Record]:
     return self.state.secrets if self.state else {}
 
 
+def _barred_by_time(secret: ListedSecret, validity: Validity, now: float) -> Newest | None:
+    return None if secret.managed and not secret.enabled else _BARRED(secret, validity, now)
+
+
 MUTANTS = (
     Mutant(
         "vault first",
@@ -362,6 +369,27 @@ MUTANTS = (
         ((ObservedSecret, "records", property(_recorded)),),
         "agrees",
         killers.OVERLAID,
+    ),
+    Mutant(
+        "not before is nothing",
+        "a version that is not valid yet replaces the live one",
+        ((Validity, "is_ahead", lambda *_: False),),
+        "valid",
+        killers.WAITS,
+    ),
+    Mutant(
+        "its time is forgotten",
+        "a version that became valid is taken for the one that is in",
+        ((Record, "stands_in", False),),
+        "agrees",
+        killers.BECOMES_VALID,
+    ),
+    Mutant(
+        "pending is disabled",
+        "a certificate whose next version is disabled loses its keys",
+        ((vault_reader, "barred", _barred_by_time),),
+        "present",
+        killers.PENDING,
     ),
     Mutant(
         "no guard",

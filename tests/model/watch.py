@@ -35,6 +35,7 @@ RULES = {
     "told": "what is reported as brought over has been written",
     "guard": "a vault that is listed as empty takes nothing away until removals are asked for",
     "dry": "a dry run writes nothing",
+    "valid": "a version that is not valid yet is not written",
     "secret": "a value is in the vault and in the Secret and nowhere else",
     "bug": "nothing is raised that nobody thought of",
     "agrees": "afterwards one pass makes vault and cluster agree",
@@ -201,8 +202,16 @@ class Watch:
             for name in names - ({now.name} if now else set()):
                 if self._wanted_throughout(write, name, place):
                     yield "present", f"{key} of {write.secret}, from {name}, is gone"
+        if now and self._waits(write, now):
+            yield "valid", f"{key} of {write.secret} is at {now.ordinal}, which is not valid yet"
         if now and not self._fetched_after(write, now):
             yield "order", f"{key} of {write.secret} was read before the Secret"
+
+    def _waits(self, write: Write, now: Made) -> bool:
+        """Tell whether the version of a value becomes valid later."""
+        versions = write.kept.vault.list_versions(now.name).entries
+        (nbf,) = [each.nbf for each in versions if each.value == now.value] or [None]
+        return nbf is not None and nbf > self._world.time
 
     def _stands_in(self, write: Write, was: Made, now: Made) -> bool:
         """Tell whether the older value is the one to use, since the newer was disabled after it."""
