@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sync.app.use_cases import REQUEST, App, Budget
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import SECRET_TYPE, Failed, Notice, Plan, SecretName, Target
+from sync.core.model import SECRET_TYPE, Failed, Hint, Notice, Plan, SecretName, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.core.state import Record
@@ -47,18 +47,26 @@ class Explained:
     due: float | None = None
 
 
+_LONG_AGO = 0.0
+"""When the event was that a secret is read for: the vault has nothing newer to catch up with."""
+
 type _Rehearse = Callable[[ObservedSecret, Plan], None]
 
 
 def explained(
     app: App, place: Target | Failed, secret: str | None = None, budget: Budget = REQUEST
 ) -> Sequence[Explained] | SyncError:
-    """Return the state of each of a target's secrets, or of one, or why that is unknown."""
+    """Return the state of each of a target's secrets, or of one, or why that is unknown.
+
+    One secret is read, unless that is refused, so that it is explained in full; of several only
+    those that changed are.
+    """
+    hints = (Hint(SecretName(secret), at=_LONG_AGO),) if secret else ()
 
     def ask(place: Target | Failed, deadline: Deadline) -> Sequence[Explained]:
         if isinstance(place, Failed):
             raise place.error
-        request = app.work(place, (), whole=True)
+        request = app.work(place, hints, whole=True)
         turn = app.reconciler.look(request, deadline, app.work_queue.fetchers)
 
         def rehearse(observed: ObservedSecret, plan: Plan) -> None:

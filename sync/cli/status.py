@@ -58,7 +58,11 @@ def _keys_too(document: Document, style: Style) -> Blocks:
     first, *rest = _blocks(document, style)
     yield first
     rows = [row for each in items(document, "vaults") for row in _key_rows(each)]
-    yield Table(("KEY", "VERSION", "UPDATED", "STATE"), rows, folds=False)
+    if any(notes for *_, notes in rows):
+        yield Table(("KEY", "VERSION", "UPDATED", "STATE", "NOTES"), rows)
+    else:
+        plain = [row[:-1] for row in rows]
+        yield Table(("KEY", "VERSION", "UPDATED", "STATE"), plain, folds=False)
     yield from rest
 
 
@@ -131,5 +135,7 @@ def _key_rows(status: Document) -> Iterator[Row]:
             for key in words(held, "keys"):
                 version = text(held, "version")
                 away = not version or key in words(part, "out_of_step")
+                due = moment(text(held, "due"))
                 state = "out of step" if away else "in step"
-                yield (at + key, version, moment(text(held, "updated")), state)
+                notes = (*words(held, "warnings"), f"due {due}" if due else "")
+                yield (at + key, version, moment(text(held, "updated")), state, joined(notes))

@@ -75,10 +75,10 @@ class Waiting:
             return (Exit.OUT_OF_STEP if passing else Exit.FAILED), told
         found = {text(each, "name"): each for each in items(told, "secrets")}
         if self.names is None:
-            out = {name for name, each in found.items() if _is_out(each) and not self.secret}
-            self.names = frozenset(found) - out
+            out = {name for name, each in found.items() if text(each, "state") == "out"}
+            self.names = frozenset(found) - (frozenset() if self.secret else out)
         for name in self.names - self.arrived:
-            if name in found and text(found[name], "state") == "in step":
+            if name in found and self._is_in(found[name]):
                 self.arrived.add(name)
         permanent: Mapping[str, bool] = {}
         if left := self.names - self.arrived:
@@ -92,6 +92,11 @@ class Waiting:
         if any(_hopeless(found.get(name, {}), permanent.get(name)) for name in left):
             return Exit.FAILED, document
         return (Exit.OUT_OF_STEP if left else Exit.IN_STEP), document
+
+    def _is_in(self, told: Document) -> bool:
+        """Return whether a secret is in; of the one that is asked for, in its newest version."""
+        stands_in = bool(self.secret) and bool(text(told, "due"))
+        return text(told, "state") == "in step" and not stands_in
 
     def _plan(self, left: Mapping[str, Document]) -> Mapping[str, bool]:
         """Note the versions that a write would bring; return which secrets are refused for good."""

@@ -183,7 +183,7 @@ def _explain(refused: Schema) -> Schema:
                 "required": True,
                 "schema": {"type": "string", "minLength": 1},
             },
-            _one_secret("this secret alone"),
+            _one_secret("this secret alone, which is read, so that all is told of it"),
         ],
         "responses": {
             "200": _answer("where each secret goes", answers.ExplainedVault, examples.EXPLAINED),

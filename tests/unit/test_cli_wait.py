@@ -192,6 +192,16 @@ def test_a_secret_that_is_left_out_never_comes(wait: Callable[..., Said]) -> Non
     assert wait(vault([later]), "a", seconds=0.05).code == 2
 
 
+def test_a_version_that_is_not_valid_yet_is_not_in(wait: Callable[..., Said]) -> None:
+    """Who asks for one secret waits for its newest version; who asks for all, for what may be."""
+    due = "2026-01-02T03:10:00+00:00"
+    stands_in, done = secret("a", "in step", "v1", due=due), secret("a", "in step", "v2")
+    assert wait(vault([stands_in], [stands_in], [done]), "a").code == 0
+    assert wait(vault([stands_in]), "a", seconds=0.05).code == 2
+    later = secret("b", "out", reason="it is not valid before then", due=due)
+    assert wait(vault([stands_in, later]), seconds=60).code == 0
+
+
 def test_the_answer_as_json(wait: Callable[..., Said]) -> None:
     """Each secret with its state; what is not in has its line on stderr."""
     waiting = secret("a", "waiting", due="2026-01-02T03:10:00+00:00")

@@ -6,9 +6,10 @@ import pytest
 
 from sync.app.explain import Explained, Progress, explain
 from sync.core.errors import Transient
-from sync.core.model import Action
+from sync.core.model import Action, Hint, SecretName
 from sync.core.reasons import Reason
 from sync.core.state import LATEST
+from sync.projection.keys import KeyStyle
 from sync.projection.rules import Rules
 from sync.projection.validity import Expired, NotBefore, Validity
 from sync.reconcile.request import ReconcileRequest, ReconcileResult
@@ -72,6 +73,22 @@ def test_a_version_waits_until_it_is_valid() -> None:
     assert [change.version for change in done.changes] == [version]
     assert not done.warnings
     assert (world.wire.count("get"), world.wire.count("versions")) == (1, 0)
+
+
+def test_one_secret_is_read_to_be_explained_in_full() -> None:
+    """What only its value shows is told as well; of all secrets none is read."""
+    world = World.new()
+    world.put("2fa", "x")
+    world = replace(world, reconciler=replace(world.reconciler, rules=Rules(style=KeyStyle.ENV)))
+    world.settle()
+    request = ReconcileRequest(world.target, (Hint(SecretName("2fa"), at=0.0),))
+    for asked, gets in ((request, 1), (ReconcileRequest(world.target), 0)):
+        world.wire.calls.clear()
+        turn = world.reconciler.look(asked, world.deadline(), Inline())
+        (found,) = explain(turn, lambda _observed, _plan: None)
+        assert found.progress is Progress.IN_STEP
+        assert ("'2FA'" in found.warnings[0].message) is bool(gets)
+        assert world.wire.count("get") == gets
 
 
 def test_an_event_of_a_version_that_waits_is_no_failure() -> None:
