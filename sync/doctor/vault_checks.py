@@ -138,6 +138,7 @@ class VaultExamination:
             return subject.warning(name, _waiting(waiting))
         out = [f"{each.name} ({each.why})" for each in told if each.progress is Progress.OUT]
         rest = f"; left out: {_list(out)}" if out else ""
+        rest += _warned({each.name: [w.reason for w in each.warnings] for each in told})
         return subject.ok(name, f"{len(told) - len(out)} secret(s) are in step{rest}.")
 
     def _unread(self, error: SyncError) -> Check:
@@ -166,7 +167,10 @@ class VaultExamination:
             since, failure = moment(state.failure.since), state.failure.reason
             failed = f"{failure} since {since}: the last pass could not read the vault."
             return subject.failed(name, failed, reason=failure)
-        return subject.ok(name, f"{len(state.secrets)} secret(s) are in, and none is refused.")
+        rest = _warned({str(name): each.warnings for name, each in state.secrets.items()})
+        return subject.ok(
+            name, f"{len(state.secrets)} secret(s) are in, and none is refused{rest}."
+        )
 
     def _unwritten(self, target: Target, deadline: Deadline) -> Check:
         try:
@@ -187,6 +191,12 @@ def _named(refused: Mapping[SecretName, SyncError]) -> tuple[str, Reason]:
     )
     more = f"; and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"{len(names)} secret(s) are refused: {each}{more}", refused[names[0]].reason
+
+
+def _warned(warnings: Mapping[str, Sequence[Reason]]) -> str:
+    """Return the end of a sentence about secrets that something should be known of."""
+    named = [f"{name} ({', '.join(each)})" for name, each in sorted(warnings.items()) if each]
+    return f"; with a warning: {_list(named)}" if named else ""
 
 
 def _waiting(waiting: Sequence[Explained]) -> str:

@@ -455,6 +455,19 @@ def test_refused_secrets_are_told_by_name_and_reason() -> None:
     )
 
 
+def test_what_should_be_known_of_a_secret_is_told() -> None:
+    """A version that is not valid yet is no fault, and is named, of a named vault and of all."""
+    clinic = Clinic(SHOP)
+    clinic.vaults.put(SHOP, "a", PLANTED)
+    clinic.in_step()
+    clinic.vaults.put(SHOP, "a", PLANTED, not_before=int(clinic.clock()) + 9000)
+    clinic.in_step()
+    for request in (Resync(vault=SHOP.text), ALL):
+        found = only(clinic.examine(request), f"vault {SHOP}", "secrets")
+        assert found.verdict is Verdict.OK
+        assert "; with a warning: a (NotValidYet)" in found.sentence
+
+
 def test_a_write_that_the_cluster_would_refuse_is_told() -> None:
     """The API server is asked whether it would take the write: a missing namespace shows so."""
     clinic = Clinic(SHOP)

@@ -1,6 +1,7 @@
 """The causes for which a secret does not arrive, each staged on a vault of its own."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -120,6 +121,23 @@ def _disable(place: Place) -> str:
     return ""
 
 
+def _not_valid_yet(place: Place) -> str:
+    return place.vault.set_secret(SECRET, value(), nbf=int(time.time()) + 3600).version
+
+
+def _certificate(place: Place) -> None:
+    place.vault.set_certificate(SECRET, value())
+
+
+def _pending(place: Place) -> str:
+    return place.vault.set_certificate(SECRET, value(), enabled=False).version
+
+
+def _expire(place: Place) -> str:
+    place.vault.update(SECRET, exp=int(time.time()) - 3600)
+    return ""
+
+
 def _rival(place: Place) -> None:
     state = '{"vault":"neu-ds-akv-x-dev-1","written":"2026-01-01T00:00:00+00:00","secrets":{}}'
     annotations: Document = {"keyvault-sync/state": state}
@@ -186,6 +204,21 @@ CAUSES = (
     Cause("another vault has the Secret", "TargetTaken", _rival, is_new=True),
     Cause("disabled", "it is disabled", change=_disable, but=_OVER),
     Cause("excluded", "SYNC_EXCLUDE", settings=_set(SYNC_EXCLUDE=SECRET), but=_OVER),
+    Cause("its newest version is not valid yet", "NotValidYet", change=_not_valid_yet),
+    Cause(
+        "a certificate waits for its authority",
+        "CertificatePending",
+        _certificate,
+        change=_pending,
+        is_new=True,
+    ),
+    Cause(
+        "expired, and the platform removes such",
+        "it expired at its time",
+        change=_expire,
+        settings=_set(SYNC_EXPIRED="remove"),
+        but=_OVER,
+    ),
     Cause("wrongly tagged", "TagWrong", change=_tagged(sync="perhaps")),
     Cause("an unknown tag", "TagUnknown", change=_tagged(kee="X")),
     Cause("its key is another secret's", "KeyClash", change=_clash),

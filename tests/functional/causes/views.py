@@ -14,6 +14,8 @@ from tests.functional.world import Place, World
 VIEWS = ("log", "resync", "status", "explain", "doctor", "table")
 
 _REASONS = re.compile(rf"\b(?:{'|'.join(reason.value for reason in Reason)})\b")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[:0-9]+[+]00:00")
+_TO_KNOW = re.compile("; (?:left out|with a warning): ")
 _UNTOLD = "nothing"
 _UNANNOUNCED = "no event brought them"
 _MOST = 3
@@ -77,7 +79,7 @@ def _status(answer: Node) -> str:
             str(status["state"]),
             str(status.get("reason") or ""),
             *(str(each["reason"]) for each in _list(status, "refused")),
-            *(str(each["reason"] or "") for each in told),
+            *(word for each in told for word in _why(each)),
         ]
     )
 
@@ -88,8 +90,13 @@ def _explained(answer: Node) -> str:
     return _words(
         word
         for each in _list(answer, "secrets")
-        for word in (str(each["state"]), str(each["reason"] or ""), _due(each))
+        for word in (str(each["state"]), *_why(each), _due(each))
     )
+
+
+def _why(told: Node) -> Sequence[str]:
+    """Return why a secret is not in step, and what it is warned of."""
+    return [str(told["reason"] or ""), *(str(each["reason"]) for each in _list(told, "warnings"))]
 
 
 def _due(told: Node) -> str:
@@ -101,13 +108,13 @@ def _doctor(answer: Node) -> str:
         return _words([str(answer["reason"])])
     checks = _list(answer, "checks")
     left_out = next(
-        (str(each["sentence"]) for each in checks if "left out: " in str(each["sentence"])), ""
+        (str(each["sentence"]) for each in checks if _TO_KNOW.search(str(each["sentence"]))), ""
     )
     bad = [each for each in checks if each["result"] in {"failed", "warning"}]
     return _words(
         f"{each['id']} {_words(_REASONS.findall(str(each['sentence']))[:1])}".strip()
         for each in bad
-    ) or left_out.partition("; ")[2].rstrip(".")
+    ) or _TIME.sub("its time", left_out.partition("; ")[2].rstrip("."))
 
 
 def _table(app: World, name: str) -> str:
@@ -131,7 +138,8 @@ def _table(app: World, name: str) -> str:
     if not shown:
         return done.stderr.strip().splitlines()[-1].partition(": ")[2]
     *_, why = re.split(r"  +", shown)
-    return re.sub(r"; the timer tries at \S+ \S+$", ", with the time that it is due", why)
+    why = re.sub(r"; the timer tries at \S+ \S+$", ", with the time that it is due", why)
+    return _TIME.sub("its time", why)
 
 
 def _list(node: object, name: str) -> Sequence[Node]:
@@ -142,4 +150,5 @@ def _list(node: object, name: str) -> Sequence[Node]:
 
 
 def _words(words: Iterable[str]) -> str:
-    return ", ".join([*dict.fromkeys(word for word in words if word)][:_MOST])
+    told = (_TIME.sub("its time", word) for word in words if word)
+    return ", ".join([*dict.fromkeys(told)][:_MOST])
