@@ -119,6 +119,12 @@ type syncSettings = {
 
   @description('What becomes of the root at the end of certificates\' chains.')
   SYNC_CHAIN_ROOT: ('drop' | 'keep')?
+
+  @description('Labels that every Secret gets, as NAME=VALUE, comma-separated.')
+  SYNC_LABELS: string?
+
+  @description('Labels that tags k8s-label-NAME may set, comma-separated, as NAME or NAME=LABEL; a label can give a Secret a meaning for other controllers.')
+  SYNC_LABEL_TAGS: string?
 }
 
 @export()

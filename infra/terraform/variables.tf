@@ -178,6 +178,8 @@ variable "settings" {
       "SYNC_STAGE_PREFIXES",
       "SYNC_SECRET_NAMES",
       "SYNC_CHAIN_ROOT",
+      "SYNC_LABELS",
+      "SYNC_LABEL_TAGS",
     ])) == 0
     error_message = "settings takes the SYNC_ settings of README.md, nothing else."
   }

@@ -75,8 +75,8 @@ class Vault:
     ) -> Version:
         """Create a new version of a certificate and of the managed secret behind it; publish it.
 
-        Microsoft's pages do not say whether the secret has the certificate's tags, as it has here,
-        nor whether it has its own event: `secret_event`.
+        The secret has the certificate's tags, as recordings of the service show; whether a renewal
+        keeps them is not known. Nothing says whether it has its own event: `secret_event`.
         """
         key = f"{self.url}/keys/{name}"
         attributes = Attributes(content_type=content_type, tags=tags)

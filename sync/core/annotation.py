@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from sync.core.groups import grouped, ungrouped
+from sync.core.labels import Labels, label_text, parsed_label
 from sync.core.model import SecretName, moment, secret_name
 from sync.core.reasons import Reason
 from sync.core.vault_names import AZURE_NAME
@@ -43,7 +45,7 @@ class Record:
     seconds, so the secret may have changed again unnoticed, and the next pass reads it again.
     `keys` are the data keys that it became. `fingerprint` identifies the rules and tags that made
     them; it is empty for a single key with the secret's own name. `warnings` are what was odd about
-    the value.
+    the value. `labels` are those that its tags ask for.
     """
 
     version: str
@@ -52,6 +54,7 @@ class Record:
     keys: tuple[str, ...]
     fingerprint: str = ""
     warnings: tuple[Reason, ...] = ()
+    labels: Labels = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +92,12 @@ class State:
     """The Secret's vault, when its data last changed (epoch seconds), and one record per secret.
 
     `rules` is the digest of the settings in force at the write. `overruled` are the uids of the
-    owners that an operator overrode in a takeover. Only the vault's own Secret stores `others`, the
-    vault's further Secrets with the vault secrets in each, and `refused`, the refused secrets with
-    `unnamed` more that had no room, and `failure` of the vault as a whole. A `newer` state has a
-    later format, of which only the vault is known.
+    owners that an operator overrode in a takeover. `secret` and `uid` are those of the Secret that
+    was written: a copy has another name, and one restored from a backup another uid. Each is empty
+    if unknown. Only the vault's own Secret stores `others`, the vault's further Secrets with the
+    vault secrets in each, and `refused`, the refused secrets with `unnamed` more that had no room,
+    and `failure` of the vault as a whole. A `newer` state has a later format, of which only the
+    vault is known.
     """
 
     vault: str
@@ -105,6 +110,8 @@ class State:
     unnamed: int = 0
     failure: Failure | None = None
     newer: bool = False
+    secret: str = ""
+    uid: str = ""
 
 
 def encode(state: State) -> str:
@@ -114,16 +121,21 @@ def encode(state: State) -> str:
     fingerprint is `[version, updated, 0 or 1, fingerprint, key, …]`. Refusals are grouped by reason
     and time, each as `version.updated` with `updated` in hexadecimal, and a `t` if tagged. Refusals
     beyond 32 KiB, or without room, are left out and counted. Warnings are grouped by reason, and
-    left out beyond 16 KiB or without room.
+    left out beyond 16 KiB or without room. Labels are grouped as `name=value`.
     """
     fields: Mapping[str, object] = {
         "v": FORMAT,
         "vault": state.vault,
         "written": moment(state.written),
         "rules": state.rules,
+        "secret": state.secret,
+        "uid": state.uid,
         "secrets": dict(sorted(map(_encoded, state.secrets.items()))),
         "overruled": state.overruled,
         "others": dict(sorted(state.others.items())),
+        "labels": grouped(
+            {name: map(label_text, record.labels) for name, record in state.secrets.items()}
+        ),
     }
     text = _json({name: value for name, value in fields.items() if value or name == "secrets"})
     room = min(MAX_REFUSED_BYTES, _MAX_BYTES - len(text))
@@ -132,7 +144,7 @@ def encode(state: State) -> str:
     more: dict[str, object] = {"refused": told} if told else {}
     more |= {"unnamed": unnamed} if unnamed else {}
     room = min(MAX_WARNED_BYTES, _MAX_BYTES - len(text) - len(_json(more)))
-    if warned := _warned(state.secrets, room):
+    if warned := grouped({name: r.warnings for name, r in state.secrets.items()}, room):
         more["warnings"] = warned
     if state.failure is not None:
         more["failure"] = [state.failure.reason.value, state.failure.since]
@@ -150,12 +162,13 @@ def decode(text: str) -> State | None:
             vault=vault,
             written=_epoch(int(datetime.fromisoformat(fields["written"]).timestamp())),
             rules=_matching(_DIGEST, fields.get("rules", "")),
-            secrets=_with_warnings(
+            secrets=_with_groups(
                 {
                     secret_name(name): _record(name, *record)
                     for name, record in fields["secrets"].items()
                 },
-                fields.get("warnings", {}),
+                ungrouped(fields.get("warnings", {})),
+                ungrouped(fields.get("labels", {})),
             ),
             overruled=tuple(_matching(_UID, uid) for uid in fields.get("overruled", ())),
             others={
@@ -165,6 +178,8 @@ def decode(text: str) -> State | None:
             refused=dict(_refusals(fields.get("refused", ()))),
             unnamed=_count(fields.get("unnamed", 0)),
             failure=_failure(*fields["failure"]) if "failure" in fields else None,
+            secret=_matching(SECRET_NAME, fields["secret"]) if "secret" in fields else "",
+            uid=_matching(_UID, fields["uid"]) if "uid" in fields else "",
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
@@ -199,29 +214,20 @@ def _grouped(refused: Mapping[SecretName, Refusal], room: int) -> tuple[list[obj
     return [[*group, names] for group, names in sorted(groups.items())], unnamed
 
 
-def _warned(records: Mapping[SecretName, Record], room: int) -> Mapping[str, Sequence[str]]:
-    """Return the names of the vault secrets by each warning, as many as fit."""
-    groups: defaultdict[str, list[str]] = defaultdict(list)
-    for name, record in sorted(records.items()):
-        for reason in record.warnings:
-            room -= len(name) + 3 + (0 if reason in groups else len(reason) + 6)
-            if room >= 0:
-                groups[reason].append(str(name))
-    return dict(sorted(groups.items()))
-
-
-def _with_warnings(
-    records: Mapping[SecretName, Record], warned: Mapping[object, Sequence[object]]
+def _with_groups(
+    records: Mapping[SecretName, Record],
+    warned: Mapping[SecretName, Sequence[str]],
+    labelled: Mapping[SecretName, Sequence[str]],
 ) -> Mapping[SecretName, Record]:
-    """Add the warnings to their records, without those that only a later release knows."""
-    found: defaultdict[SecretName, list[Reason]] = defaultdict(list)
-    for word, names in warned.items():
-        reason = _REASONS.get(_matching(_REASON, word))
-        if reason is not None:
-            for name in names:
-                found[secret_name(name)].append(reason)
+    """Add warnings and labels to their records, without warnings of a later release."""
+    words = {name: [_matching(_REASON, word) for word in said] for name, said in warned.items()}
+    marks = {name: tuple(map(parsed_label, sorted(said))) for name, said in labelled.items()}
     return {
-        name: replace(record, warnings=tuple(found[name])) if name in found else record
+        name: replace(
+            record,
+            warnings=tuple(_REASONS[word] for word in words.get(name, ()) if word in _REASONS),
+            labels=marks.get(name, ()),
+        )
         for name, record in records.items()
     }
 

@@ -152,6 +152,8 @@ class Actual:
     """The data keys whose value may be another field manager's, although the field is ours."""
     owns_state: bool = False
     """Whether our field manager still owns the state annotation."""
+    owned_labels: frozenset[str] = frozenset()
+    """The labels that our field manager owns."""
     uid: str = ""
     """Identifies this Secret among those of its name: a recreated Secret has another."""
 

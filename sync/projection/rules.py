@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from sync.core.annotation import SECRET_NAME
 from sync.core.errors import Permanent
+from sync.core.labels import Labels
 from sync.core.model import ListedSecret, SecretName, Target, VaultSecret
 from sync.core.reasons import Reason
 from sync.core.vault_names import is_vaults_own
@@ -51,7 +52,11 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The platform's decisions; `names` are patterns of Secrets that tags may name in full."""
+    """The platform's decisions; `names` are patterns of Secrets that tags may name in full.
+
+    Every Secret gets `labels`. `label_tags` are the labels that tags may set, each with the
+    lower-case NAME of its tag k8s-label-NAME before it.
+    """
 
     style: KeyStyle = KeyStyle.VERBATIM
     include: tuple[Pattern, ...] = ()
@@ -59,6 +64,8 @@ class Rules:
     stages: StagePrefixes = StagePrefixes.NONE
     names: tuple[str, ...] = ()
     keep_root: bool = False
+    labels: Labels = ()
+    label_tags: Labels = ()
 
     @property
     def digest(self) -> str:
@@ -89,7 +96,7 @@ class Rules:
         left_out = self._left_out(target.vault.stage, name, tags)
         if left_out is not None:
             return left_out
-        options, tagged = read_tags(name, tags), is_tagged(tags)
+        options, tagged = read_tags(name, tags, dict(self.label_tags)), is_tagged(tags)
         if not options.sync:
             return Excluded("its tag k8s-sync is false")
         base = self._stripped(target.vault.stage, name)
@@ -169,10 +176,10 @@ class Rules:
 
         New tags and settings become part of it unless they are left out here by name.
         """
-        shaping = replace(options, secret=())
+        shaping = replace(options, secret=(), labels=())
         if key == name and replace(shaping, key=None) == TagOptions():
             return ""
-        rules = replace(self, include=(), exclude=(), names=())
+        rules = replace(self, include=(), exclude=(), names=(), labels=(), label_tags=())
         reads_type = options.type is SecretType.TLS or options.expand is not None
         shape = (key, base, shaping, rules, content_type if reads_type else "")
         return sha256(repr(shape).encode()).hexdigest()[:_DIGITS]

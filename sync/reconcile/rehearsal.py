@@ -46,7 +46,10 @@ class Rehearsal:
             before,
             resource_version=f"{resource_version}+",
             data=data,
-            labels={**before.labels, **desired.labels},
+            labels={
+                **{k: v for k, v in before.labels.items() if k not in before.owned_labels},
+                **desired.labels,
+            },
             annotations={**before.annotations, **desired.annotations},
             owned=frozenset(desired.data),
             owned_by_others=frozenset(
@@ -54,6 +57,7 @@ class Rehearsal:
             ),
             overlaid=frozenset(),
             owns_state=True,
+            owned_labels=frozenset(desired.labels),
         )
 
     def evict(

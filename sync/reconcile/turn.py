@@ -9,7 +9,7 @@ from sync.core.reasons import Reason
 from sync.projection.rules import Rules
 from sync.reconcile.desired import DesiredVault
 from sync.reconcile.observed import ObservedSecret, ObservedVault
-from sync.reconcile.plan import diff
+from sync.reconcile.plan import asked_labels, diff
 from sync.reconcile.survey import VaultSurvey
 
 
@@ -26,7 +26,8 @@ class Turn:
     def plan(self, observed: ObservedSecret) -> Plan:
         """Plan one Secret; raises Permanent for a write that the API server would refuse."""
         desired = self.desired.secrets[observed.target.secret]
-        return diff(observed, desired, self.now, self.rules.digest)
+        more = asked_labels(observed, desired.records, self.rules)
+        return diff(observed, desired, self.now, self.rules.digest, more)
 
     def in_order(self) -> Sequence[ObservedSecret]:
         """Return the Secrets in write order: the vault's own first, since it indexes the others."""

@@ -243,6 +243,7 @@ class Stored:
     type: str = SECRET_TYPE
     immutable: bool = False
     owners: tuple[str, ...] = ()
+    uid: str = ""
 
     def part(self, kind: str) -> dict[str, bytes]:
         """Return the fields of one kind."""
@@ -364,6 +365,16 @@ class FakeCluster:
         stored.managers = {key: {"before-first-apply"} for key in stored.fields}
         self._changed(target, stored)
 
+    def restore(self, target: Target, backup: Stored, manager: str | None) -> None:
+        """Make a Secret again from a copy of it, as another manager; None keeps the managers."""
+        stored = deepcopy(backup)
+        revision = next(self._revisions)
+        stored.revision, stored.uid = revision, f"uid-{revision}"
+        if manager is not None:
+            stored.managers = {key: {manager} if manager else set() for key in stored.fields}
+        self.secrets[target.place] = stored
+        self._changed(target, stored)
+
     def _aside(self) -> "FakeCluster":
         """Return a copy on which a dry run writes."""
         aside = FakeCluster(Wire())
@@ -398,11 +409,11 @@ def _fields(desired: Desired) -> dict[Field, bytes]:
 
 
 def _actual(stored: Stored) -> Actual:
-    def managed(ours: bool) -> frozenset[str]:  # noqa: FBT001 - two readings of one table
+    def managed(part: str, *, ours: bool) -> frozenset[str]:
         return frozenset(
             name
             for (kind, name), who in stored.managers.items()
-            if kind == "data" and (FIELD_MANAGER in who if ours else who - {FIELD_MANAGER})
+            if kind == part and (FIELD_MANAGER in who if ours else who - {FIELD_MANAGER})
         )
 
     return Actual(
@@ -413,8 +424,10 @@ def _actual(stored: Stored) -> Actual:
         labels={name: value.decode() for name, value in stored.part("label").items()},
         annotations={name: value.decode() for name, value in stored.part("annotation").items()},
         owner_references=stored.owners,
-        owned=managed(ours=True),
-        owned_by_others=managed(ours=False),
+        owned=managed("data", ours=True),
+        owned_by_others=managed("data", ours=False),
+        owned_labels=managed("label", ours=True),
+        uid=stored.uid,
         owns_state=FIELD_MANAGER in stored.managers.get(("annotation", STATE_ANNOTATION), set()),
     )
 

@@ -240,8 +240,8 @@ SHAPING: Mapping[str, tuple[Tags, Tags]] = {
     "encoding": ({"k8s-encoding": "hex"}, {"k8s-encoding": "base64"}),
     "type": ({"k8s-type": "basic-auth"}, {"k8s-type": "ssh-auth"}),
 }
-CHOOSING = {"sync", "secret"}
-"""Tags that say whether a secret is in, and in which Secret."""
+CHOOSING = {"sync", "secret", "labels"}
+"""Tags that say whether a secret is in, in which Secret, and how that is labelled."""
 
 
 def test_each_tag_that_shapes_keys_or_bytes_changes_the_fingerprint() -> None:
@@ -262,9 +262,11 @@ SETTINGS: Mapping[str, Rules] = {
     "stages": Rules(stages=StagePrefixes.STRIP),
     "names": Rules(names=("x",)),
     "keep_root": Rules(keep_root=True),
+    "labels": Rules(labels=(("team", "shop"),)),
+    "label_tags": Rules(label_tags=(("team", "team"),)),
 }
-SELECTING = {"include", "exclude", "names"}
-"""Settings that say which secrets are in, and in which Secret."""
+SELECTING = {"include", "exclude", "names", "labels", "label_tags"}
+"""Settings that say which secrets are in, in which Secret, and how that is labelled."""
 
 
 def test_each_setting_that_shapes_keys_or_bytes_changes_the_fingerprint() -> None:
@@ -296,7 +298,7 @@ def test_rules_that_differ_have_another_digest() -> None:
     one, two = Pattern("a"), Pattern("b", "team")
     assert Rules(include=(one, two)).digest == Rules(include=(two, one, one)).digest
     assert Rules(include=(one,)).digest != Rules(include=(Pattern("*", "a"),)).digest
-    assert Rules().digest == "10c868e6"
+    assert Rules().digest == "0c277ab6"
 
 
 def test_values_are_parsed_one_at_a_time() -> None:

@@ -171,8 +171,10 @@ def test_all_faults_are_told_at_once() -> None:
         SYNC_STAGE_PREFIXES="yes",
         SYNC_SECRET_NAMES="Orders",
         SYNC_CHAIN_ROOT="yes",
+        SYNC_LABELS="team",
+        SYNC_LABEL_TAGS="-",
     )
-    assert len(told) == 16
+    assert len(told) == 18
     for name in NAMES - {"SYNC_VAULTS"} | {"SYNC_VAULT", "SYNC_TYPO"}:
         assert sum(fault.startswith(f"{name} is ") for fault in told) == 1
     assert all(fault.endswith(".") for fault in told)
