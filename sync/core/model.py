@@ -203,11 +203,13 @@ class Plan:
     """The difference between desired and actual; falsy if there is nothing to write.
 
     `evict` are keys to remove that another field manager owns, which no apply can remove.
+    `replacing` are the values that the same write sets, so that none is missing until the apply.
     """
 
     changes: tuple[Change, ...] = ()
     apply: Desired | None = None
     evict: frozenset[str] = frozenset()
+    replacing: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def __bool__(self) -> bool:
         return self.apply is not None

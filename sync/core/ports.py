@@ -1,12 +1,14 @@
 """The core's interfaces to the outside: vaults to read, Secrets to write, a deadline."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 from sync.core.errors import SyncError, Transient
 from sync.core.model import Actual, Desired, ListedSecret, Target, Unserved, VaultName, VaultSecret
 from sync.core.reasons import Reason
+
+NO_VALUES: Mapping[str, bytes] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +100,18 @@ class Cluster(Protocol):
         """
         ...
 
-    def evict(
+    def evict(  # noqa: PLR0913 - a write, its precondition and what it does
         self,
         target: Target,
         keys: frozenset[str],
         resource_version: str,
         deadline: Deadline,
         *,
+        values: Mapping[str, bytes] = NO_VALUES,
         dry_run: bool = False,
     ) -> None:
-        """Remove keys that other field managers own, with the same precondition."""
+        """Remove keys that other field managers own, with the same precondition.
+
+        The same write sets `values`, so that what takes the place of a key is there when it goes.
+        """
         ...

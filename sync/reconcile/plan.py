@@ -80,7 +80,8 @@ def diff(
     )
     refuse_unwritable(observed, applied, removed)
     evict = removed if actual is None else removed - (actual.owned - actual.owned_by_others)
-    return Plan(tuple(sorted(changes)), applied, evict)
+    differing = {k: v for k, v in applied.data.items() if observed.data.get(k) != v}
+    return Plan(tuple(sorted(changes)), applied, evict, differing if evict else {})
 
 
 def asked_labels(

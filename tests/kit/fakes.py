@@ -22,7 +22,7 @@ from sync.core.model import (
     VaultName,
     VaultSecret,
 )
-from sync.core.ports import Deadline
+from sync.core.ports import NO_VALUES, Deadline
 from sync.core.reasons import Reason
 
 NOON = 1_767_268_800.0
@@ -314,20 +314,21 @@ class FakeCluster:
         if before != (stored.fields, stored.managers):
             self._changed(target, stored)
 
-    def evict(
+    def evict(  # noqa: PLR0913 - a write, its precondition and what it does
         self,
         target: Target,
         keys: frozenset[str],
         resource_version: str,
         deadline: Deadline,
         *,
+        values: Mapping[str, bytes] = NO_VALUES,
         dry_run: bool = False,
     ) -> None:
-        """Remove keys whoever manages them."""
+        """Remove keys whoever manages them, and set values as our manager's update does."""
         deadline.remaining()
         if dry_run:
             self._wire.pass_on(Call("rehearse", _subject(target)))
-            self._aside().evict(target, keys, resource_version, deadline)
+            self._aside().evict(target, keys, resource_version, deadline, values=values)
             return
         self._wire.pass_on(Call("evict", _subject(target)))
         stored = self.secrets.get(target.place)
@@ -336,6 +337,9 @@ class FakeCluster:
         for key in keys:
             stored.fields.pop(("data", key), None)
             stored.managers.pop(("data", key), None)
+        for key, value in values.items():
+            stored.fields["data", key] = value
+            stored.managers["data", key] = {f"{FIELD_MANAGER} by update"}
         self._changed(target, stored)
 
     def edit(

@@ -147,6 +147,22 @@ def test_an_event_meets_a_restored_secret(how: str) -> None:
     assert_in_step(world)
 
 
+@pytest.mark.parametrize("how", MANAGERS)
+def test_a_key_that_was_renamed_is_never_missing(how: str) -> None:
+    """The restored key goes, which others manage now, in the write that brings the new one."""
+    world = in_step()
+    restore(world, backup(world), how)
+    world.tag("a", key="A")
+    world.clock.tick(10)
+    world.cluster.changes.clear()
+    done = world.sweep()
+    assert {(each.key, each.action) for each in done.changes} >= {("A", "create"), ("a", "remove")}
+    own = [data for secret, data in world.cluster.changes if secret == world.target.secret]
+    assert all({"a", "A"} & data.keys() for data in own)
+    assert "a" not in world.data
+    assert world.data["A"] == "a's value"
+
+
 def test_an_older_backup_within_the_minute_is_no_lag() -> None:
     """The restored annotation is older than the vault: its newer value comes with the next pass."""
     world = in_step()
