@@ -200,7 +200,7 @@ def test_a_shared_key_needs_an_eviction(port: Port) -> None:
     )
     replaced = port.read()
     assert replaced.data == values
-    assert (replaced.owned, replaced.owned_by_others) == (frozenset(), {"c"})
+    assert (replaced.owned, replaced.owned_by_others) == (frozenset(), frozenset({"c"}))
 
 
 def test_a_tampered_state_is_no_longer_ours(port: Port) -> None:
