@@ -120,6 +120,12 @@ type syncSettings = {
   @description('What becomes of the root at the end of certificates\' chains.')
   SYNC_CHAIN_ROOT: ('drop' | 'keep')?
 
+  @description('Labels that every Secret gets, as NAME=VALUE, comma-separated.')
+  SYNC_LABELS: string?
+
+  @description('Labels that tags k8s-label-NAME may set, comma-separated, as NAME or NAME=LABEL; a label can give a Secret a meaning for other controllers.')
+  SYNC_LABEL_TAGS: string?
+
   @description('Whether ca.crt may be an intermediate, if a chain comes without its root.')
   SYNC_CHAIN_CA: ('any' | 'root-only')?
 

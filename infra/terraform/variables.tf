@@ -178,6 +178,8 @@ variable "settings" {
       "SYNC_STAGE_PREFIXES",
       "SYNC_SECRET_NAMES",
       "SYNC_CHAIN_ROOT",
+      "SYNC_LABELS",
+      "SYNC_LABEL_TAGS",
       "SYNC_CHAIN_CA",
       "SYNC_NOT_BEFORE",
       "SYNC_EXPIRED",

@@ -14,12 +14,11 @@ PAGE_SIZE = 25
 class Quirks:
     """Quirks that the real service shows now and then, and this one on demand.
 
-    `port_in_next_link`: nextLink names the host with `:443`. `empty_pages`: each page follows an
-    empty one that has a nextLink. `repeated_entry`: the first entry of a listing appears once more
-    at its end, in the other case. `page_size`: the maximum page size.
+    `empty_pages`: each page follows an empty one that has a nextLink. `repeated_entry`: the first
+    entry of a listing appears once more at its end, in the other case. `page_size`: the maximum
+    page size.
     """
 
-    port_in_next_link: bool = False
     empty_pages: bool = False
     repeated_entry: bool = False
     null_page: bool = False

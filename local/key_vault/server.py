@@ -71,8 +71,7 @@ class _Call:
         return size, self.request.query.get("$skiptoken")
 
     def page[T](self, page: Page[T], write: Callable[[T], Fields]) -> Fields:
-        port = ":443" if self.vault.quirks.port_in_next_link else ""
-        base = f"{self.url}{port}{self.request.path.rstrip('/')}"
+        base = f"{self.url}:443{self.request.path.rstrip('/')}"  # the service names the port
         entries = [write(one) for one in page.entries]
         return {
             "value": None if self.vault.quirks.null_page and not entries else entries,

@@ -78,9 +78,9 @@ class Vault:
         """Create a new version of a certificate and of the managed secret behind it; publish it.
 
         Its period of validity shows as the secret's `nbf` and `exp`, and a disabled certificate, as
-        one that waits for its authority, as a disabled secret. Microsoft's pages do not say whether
-        the secret has the certificate's tags, as it has here, nor whether it has its own event:
-        `secret_event`.
+        one that waits for its authority, as a disabled secret. The secret has the certificate's
+        tags, as recordings of the service show; whether a renewal keeps them is not known. Nothing
+        says whether it has its own event: `secret_event`.
         """
         key = f"{self.url}/keys/{name}"
         attributes = Attributes(content_type=content_type, tags=tags, enabled=enabled)

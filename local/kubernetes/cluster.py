@@ -4,12 +4,14 @@ import base64
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Literal
 
 from aiohttp import web
 
 from local.kubernetes.answers import answer
 from local.kubernetes.authorization import ANY, Rule
-from local.kubernetes.documents import Document, Json, child, strings, text, texts
+from local.kubernetes.documents import Document, Json, array, child, strings, text, texts
 from local.kubernetes.faults import Faults, Requests
 from local.kubernetes.kinds import NAMESPACE, ROLE, ROLE_BINDING, SECRET, Kind
 from local.kubernetes.objects import decoded_data
@@ -21,6 +23,9 @@ from local.kubernetes.status import ApiError
 
 ADMIN = "admin"
 """The user with all permissions."""
+
+type Fields = Literal["lost", "kept", "none"]
+"""What a restored object's managed fields are."""
 
 _SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 _EVERYTHING = Rule(verbs=(ANY,), resources=(ANY,), groups=(ANY,))
@@ -153,6 +158,25 @@ class AnyCluster(ABC):
     def delete_secret(self, namespace: str, name: str) -> None:
         """Remove a Secret."""
         self.delete(SECRET, namespace, name)
+
+    def restore_secret(self, backup: Document, *, manager: str, fields: Fields = "lost") -> None:
+        """Make a Secret again from a backup of it, in place of one that is there, as that manager.
+
+        The new Secret has another uid. Its managed fields are `lost`, so that the manager owns all;
+        `kept`, as newer Velero does; or there are `none`.
+        """
+        metadata = child(backup, "metadata")
+        namespace, name = text(metadata, "namespace"), text(metadata, "name")
+        dropped = {"resourceVersion", "uid", "creationTimestamp", "managedFields"}
+        left = {field: value for field, value in metadata.items() if field not in dropped}
+        body: Document = {**backup, "metadata": left}
+        with suppress(ApiError):
+            self.delete_secret(namespace, name)
+        self.create(SECRET, namespace, body, Write(manager))
+        if fields != "lost":
+            listed = metadata["managedFields"] if fields == "kept" else array([{}])
+            patched: Document = {**body, "metadata": {**left, "managedFields": listed}}
+            self.replace(SECRET, namespace, name, patched, Write(manager))
 
 
 class Cluster(Registry, AnyCluster):

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from sync.core.labels import label_text, parsed_label
 from sync.core.model import SECRET_NAME, SecretName, moment, secret_name
+from sync.core.name_groups import grouped, ungrouped
 from sync.core.reasons import Reason
 from sync.core.state import LATEST, Failure, Record, Refusal, State
 from sync.core.vault_names import AZURE_NAME
@@ -37,17 +39,23 @@ def encode(state: State) -> str:
     fingerprint is `[version, updated, 0 or 1, fingerprint, key, …]`. Refusals are grouped by reason
     and time, each as `version.updated` with `updated` in hexadecimal, and a `t` if tagged. Refusals
     beyond 32 KiB, or without room, are left out and counted. Warnings are grouped by reason, and
-    left out beyond 16 KiB or without room, and so are unusable secrets.
+    left out beyond 16 KiB or without room, and so are unusable secrets. Labels are grouped as
+    `name=value`.
     """
     fields: Mapping[str, object] = {
         "v": FORMAT,
         "vault": state.vault,
         "written": moment(state.written),
         "rules": state.rules,
+        "secret": state.secret,
+        "uid": state.uid,
         "secrets": dict(sorted(map(_encoded, state.secrets.items()))),
         "overruled": state.overruled,
         "others": dict(sorted(state.others.items())),
         "due": {str(n): each.due for n, each in sorted(state.secrets.items()) if each.due},
+        "labels": grouped(
+            {name: map(label_text, record.labels) for name, record in state.secrets.items()}
+        ),
     }
     text = _json({name: value for name, value in fields.items() if value or name == "secrets"})
     room = min(MAX_REFUSED_BYTES, _MAX_BYTES - len(text))
@@ -56,7 +64,7 @@ def encode(state: State) -> str:
     more: dict[str, object] = {"refused": told} if told else {}
     more |= {"unnamed": unnamed} if unnamed else {}
     room = min(MAX_WARNED_BYTES, _MAX_BYTES - len(text) - len(_json(more)))
-    if warned := _warned(state.secrets, room):
+    if warned := grouped({name: r.warnings for name, r in state.secrets.items()}, room):
         more["warnings"] = warned
     room = min(MAX_UNUSABLE_BYTES, _MAX_BYTES - len(text) - len(_json(more)))
     if unusable := _fitting(state.unusable, room):
@@ -77,12 +85,13 @@ def decode(text: str) -> State | None:
             vault=vault,
             written=_epoch(int(datetime.fromisoformat(fields["written"]).timestamp())),
             rules=_matching(_DIGEST, fields.get("rules", "")),
-            secrets=_with_warnings(
+            secrets=_with_groups(
                 {
                     secret_name(name): _record(name, *record)
                     for name, record in fields["secrets"].items()
                 },
-                fields.get("warnings", {}),
+                ungrouped(fields.get("warnings", {})),
+                ungrouped(fields.get("labels", {})),
                 {secret_name(name): _epoch(at) for name, at in fields.get("due", {}).items()},
             ),
             overruled=tuple(_matching(_UID, uid) for uid in fields.get("overruled", ())),
@@ -96,6 +105,8 @@ def decode(text: str) -> State | None:
             unusable={
                 secret_name(name): _epoch(at) for name, at in fields.get("unusable", {}).items()
             },
+            secret=_matching(SECRET_NAME, fields["secret"]) if "secret" in fields else "",
+            uid=_matching(_UID, fields["uid"]) if "uid" in fields else "",
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
@@ -130,17 +141,6 @@ def _grouped(refused: Mapping[SecretName, Refusal], room: int) -> tuple[list[obj
     return [[*group, names] for group, names in sorted(groups.items())], unnamed
 
 
-def _warned(records: Mapping[SecretName, Record], room: int) -> Mapping[str, Sequence[str]]:
-    """Return the names of the vault secrets by each warning, as many as fit."""
-    groups: defaultdict[str, list[str]] = defaultdict(list)
-    for name, record in sorted(records.items()):
-        for reason in record.warnings:
-            room -= len(name) + 3 + (0 if reason in groups else len(reason) + 6)
-            if room >= 0:
-                groups[reason].append(str(name))
-    return dict(sorted(groups.items()))
-
-
 def _fitting(unusable: Mapping[SecretName, int], room: int) -> Mapping[str, int]:
     """Return as many as fit."""
     found: dict[str, int] = {}
@@ -151,22 +151,22 @@ def _fitting(unusable: Mapping[SecretName, int], room: int) -> Mapping[str, int]
     return found
 
 
-def _with_warnings(
+def _with_groups(
     records: Mapping[SecretName, Record],
-    warned: Mapping[object, Sequence[object]],
+    warned: Mapping[SecretName, Sequence[str]],
+    labelled: Mapping[SecretName, Sequence[str]],
     due: Mapping[SecretName, int],
 ) -> Mapping[SecretName, Record]:
-    """Add to records their warnings and times, without reasons that only a later release knows."""
-    found: defaultdict[SecretName, list[Reason]] = defaultdict(list)
-    for word, names in warned.items():
-        reason = _REASONS.get(_matching(_REASON, word))
-        if reason is not None:
-            for name in names:
-                found[secret_name(name)].append(reason)
+    """Add warnings, labels and times to their records, without warnings of a later release."""
+    words = {name: [_matching(_REASON, word) for word in said] for name, said in warned.items()}
+    marks = {name: tuple(map(parsed_label, sorted(said))) for name, said in labelled.items()}
     return {
-        name: replace(record, warnings=tuple(found.get(name, ())), due=due.get(name, 0))
-        if name in found or name in due
-        else record
+        name: replace(
+            record,
+            warnings=tuple(_REASONS[word] for word in words.get(name, ()) if word in _REASONS),
+            labels=marks.get(name, ()),
+            due=due.get(name, 0),
+        )
         for name, record in records.items()
     }
 

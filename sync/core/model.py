@@ -171,6 +171,8 @@ class Actual:
     """The data keys whose value may be another field manager's, although the field is ours."""
     owns_state: bool = False
     """Whether our field manager still owns the state annotation."""
+    owned_labels: frozenset[str] = frozenset()
+    """The labels that our field manager owns."""
     uid: str = ""
     """Identifies this Secret among those of its name: a recreated Secret has another."""
 
@@ -220,11 +222,13 @@ class Plan:
     """The difference between desired and actual; falsy if there is nothing to write.
 
     `evict` are keys to remove that another field manager owns, which no apply can remove.
+    `replacing` are the values that the same write sets, so that none is missing until the apply.
     """
 
     changes: tuple[Change, ...] = ()
     apply: Desired | None = None
     evict: frozenset[str] = frozenset()
+    replacing: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def __bool__(self) -> bool:
         return self.apply is not None

@@ -1,6 +1,6 @@
 """The core's interfaces to the outside: vaults to read, Secrets to write, a deadline."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
@@ -16,6 +16,8 @@ from sync.core.model import (
     VaultSecret,
 )
 from sync.core.reasons import Reason
+
+NO_VALUES: Mapping[str, bytes] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +113,18 @@ class Cluster(Protocol):
         """
         ...
 
-    def evict(
+    def evict(  # noqa: PLR0913 - a write, its precondition and what it does
         self,
         target: Target,
         keys: frozenset[str],
         resource_version: str,
         deadline: Deadline,
         *,
+        values: Mapping[str, bytes] = NO_VALUES,
         dry_run: bool = False,
     ) -> None:
-        """Remove keys that other field managers own, with the same precondition."""
+        """Remove keys that other field managers own, with the same precondition.
+
+        The same write sets `values`, so that what takes the place of a key is there when it goes.
+        """
         ...

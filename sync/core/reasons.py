@@ -174,6 +174,9 @@ class Reason(StrEnum):
     TYPES_DIFFER = "TypesDiffer", Group.VAULT_SECRET, (
         "Two vault secrets ask for one Secret as different types. Send one of them to another "
         "Secret with `k8s-secret`.")
+    LABELS_DIFFER = "LabelsDiffer", Group.VAULT_SECRET, (
+        "Two vault secrets ask for one label of a Secret with different values, and the message "
+        "names both. Give them one value of `k8s-label-NAME`, or send one to another Secret.")
     VALUE_NOT_DECODABLE = "ValueNotDecodable", Group.VAULT_SECRET, (
         "The value cannot be decoded by its `k8s-encoding`. Set a new version, or remove the tag.")
     VALUE_NOT_OF_FORMAT = "ValueNotOfFormat", Group.VAULT_SECRET, (
@@ -256,8 +259,8 @@ class Reason(StrEnum):
         "The vault does not serve a secret yet that a fresh event names, or that the vault itself "
         "lists.")
     OLDER_VERSION_SERVED = "OlderVersionServed", Group.TRANSIENT, (
-        "The vault still serves an older version than the one of the event, or than the one in "
-        "the Secret.")
+        "The vault serves an older version than the event's, or than the Secret's of the last "
+        "minute: it lags, or an older backup was restored there. That ends within a minute.")
     VAULT_THROTTLED = "VaultThrottled", Group.TRANSIENT, (
         "The vault answers 429, and the wait it asks for would outlast the call. The app hands its "
         "Retry-After on."), Remote.VAULT

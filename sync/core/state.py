@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sync.core.labels import Labels
 from sync.core.model import SecretName
 from sync.core.reasons import Reason
 
@@ -22,7 +23,8 @@ class Record:
     `keys` are the data keys that it became. `fingerprint` identifies the rules and tags that made
     them; it is empty for a single key with the secret's own name. `warnings` are what was odd about
     the value. If the vault has a newer version that may not be used yet, `updated` is of that one,
-    and `due` is when it becomes valid, in epoch seconds, 0 if no time is known.
+    and `due` is when it becomes valid, in epoch seconds, 0 if no time is known. `labels` are those
+    that its tags ask for.
     """
 
     version: str
@@ -31,6 +33,7 @@ class Record:
     keys: tuple[str, ...]
     fingerprint: str = ""
     warnings: tuple[Reason, ...] = ()
+    labels: Labels = ()
     due: int = 0
 
     @property
@@ -74,7 +77,9 @@ class State:
     """The Secret's vault, when its data last changed (epoch seconds), and one record per secret.
 
     `rules` is the digest of the settings in force at the write. `overruled` are the uids of the
-    owners that an operator overrode in a takeover. Only the vault's own Secret stores `others`, the
+    owners that an operator overrode in a takeover. `secret` and `uid` are those of the Secret that
+    was written: a copy has another name, and one restored from a backup another uid. Each is empty
+    if unknown. Only the vault's own Secret stores `others`, the
     vault's further Secrets with the vault secrets in each, and `refused`, the refused secrets with
     `unnamed` more that had no room, and `failure` of the vault as a whole. `unusable` are those
     whose newest version may not be used yet and of which no other is, with the vault's `updated`
@@ -92,3 +97,5 @@ class State:
     failure: Failure | None = None
     unusable: Mapping[SecretName, int] = field(default_factory=dict)
     newer: bool = False
+    secret: str = ""
+    uid: str = ""

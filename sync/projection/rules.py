@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from hashlib import sha256
 
 from sync.core.errors import Permanent
+from sync.core.labels import Labels
 from sync.core.model import SECRET_NAME, ListedSecret, SecretName, Target, VaultSecret
 from sync.core.reasons import Reason
 from sync.core.vault_names import is_vaults_own
@@ -52,7 +53,11 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The platform's decisions; `names` are patterns of Secrets that tags may name in full."""
+    """The platform's decisions; `names` are patterns of Secrets that tags may name in full.
+
+    Every Secret gets `labels`. `label_tags` are the labels that tags may set, each with the
+    lower-case NAME of its tag k8s-label-NAME before it.
+    """
 
     style: KeyStyle = KeyStyle.VERBATIM
     include: tuple[Pattern, ...] = ()
@@ -64,6 +69,8 @@ class Rules:
     validity: Validity = USUAL
     identity_tokens: bool = False
     """Whether registries may have a log-in that builders can use and the kubelet cannot."""
+    labels: Labels = ()
+    label_tags: Labels = ()
 
     @property
     def digest(self) -> str:
@@ -93,7 +100,7 @@ class Rules:
         left_out = self._left_out(target.vault.stage, name, tags)
         if left_out is not None:
             return left_out
-        options, tagged = read_tags(name, tags), is_tagged(tags)
+        options, tagged = read_tags(name, tags, dict(self.label_tags)), is_tagged(tags)
         if not options.sync:
             return Excluded("its tag k8s-sync is false")
         base = self._stripped(target.vault.stage, name)
@@ -183,10 +190,12 @@ class Rules:
         New tags and settings become part of it unless they are left out here by name. What is not
         given is no part of it, so a release with more of them leaves it as it is.
         """
-        shaping = replace(options, secret=())
+        shaping = replace(options, secret=(), labels=())
         if key == name and replace(shaping, key=None) == TagOptions():
             return ""
-        rules = replace(self, include=(), exclude=(), names=(), validity=USUAL)
+        rules = replace(
+            self, include=(), exclude=(), names=(), validity=USUAL, labels=(), label_tags=()
+        )
         reads_type = options.type is SecretType.TLS or options.expand is not None
         kind = content_type if reads_type else ""
         shape = (key, base, _given(shaping), _given(rules), kind)

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
+from sync.core import labels
 from sync.core.errors import Permanent, excerpt
+from sync.core.labels import Labels
 from sync.core.reasons import Reason
 
 PREFIX = "k8s-"
+LABEL_PREFIX = f"{PREFIX}label-"
 
 
 class Format(StrEnum):
@@ -58,6 +61,8 @@ class TagOptions:
     type: SecretType | None = None
     trim: bool = False
     """Whether to remove line breaks at the end of the value, or of each member's."""
+    labels: Labels = ()
+    """The labels that its Secrets get."""
 
 
 _YES_OR_NO = {"true": True, "false": False}
@@ -71,7 +76,11 @@ _SUGGESTIONS = 3  # 0.1 ms each, and every pass reads the tags of up to 20,000 s
 _KEY = re.compile(r"(?!\.\Z|\.\.)[-._a-zA-Z0-9]+", re.ASCII)
 _SECRET = re.compile(r"(?=.{1,63}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?", re.ASCII)
 
-KNOWN = tuple(f"{PREFIX}{field}" for field in TagOptions.__dataclass_fields__)
+KNOWN = (
+    *(f"{PREFIX}{field}" for field in TagOptions.__dataclass_fields__ if field != "labels"),
+    f"{LABEL_PREFIX}NAME",
+)
+_NO_LABELS: Mapping[str, str] = {}
 
 
 def is_tagged(tags: Mapping[str, str]) -> bool:
@@ -79,10 +88,13 @@ def is_tagged(tags: Mapping[str, str]) -> bool:
     return any(tag.strip().lower().startswith(PREFIX) for tag in tags)
 
 
-def read_tags(name: str, tags: Mapping[str, str]) -> TagOptions:
+def read_tags(
+    name: str, tags: Mapping[str, str], allowed: Mapping[str, str] = _NO_LABELS
+) -> TagOptions:
     """Parse the tags of the vault secret `name`; raises Permanent, which lists all faults.
 
-    If `k8s-sync` is false, the other tags are not looked at.
+    If `k8s-sync` is false, the other tags are not looked at. `allowed` are the labels that tags may
+    set, by the lower-case NAME of k8s-label-NAME.
     """
     ours = _Tags(tags)
     sync = ours.word("k8s-sync", _YES_OR_NO)
@@ -96,6 +108,7 @@ def read_tags(name: str, tags: Mapping[str, str]) -> TagOptions:
         secret=ours.secrets(),
         type=ours.word("k8s-type", _TYPE),
         trim=ours.word("k8s-trim", _YES_OR_NO) is True,
+        labels=ours.labels(allowed),
     )
     ours.compare(options)
     unknown = ours.unknown()
@@ -127,6 +140,8 @@ class _Tags:
         """Return faults for unknown tags, the first few with a similar name."""
         faults: list[str] = []
         for tag in sorted(self._given.keys() - set(KNOWN)):
+            if tag.startswith(LABEL_PREFIX):
+                continue
             near = get_close_matches(tag[:64], KNOWN, 1) if len(faults) < _SUGGESTIONS else ()
             meant = f", perhaps {near[0]} is meant" if near else ""
             faults.append(f"{excerpt(tag)} is no tag of this app{meant}")
@@ -174,6 +189,25 @@ class _Tags:
         )
         return ()
 
+    def labels(self, allowed: Mapping[str, str]) -> Labels:
+        """Return the labels that are asked for and allowed."""
+        found: dict[str, str] = {}
+        for tag, value in sorted(self._given.items()):
+            if not tag.startswith(LABEL_PREFIX):
+                continue
+            named = tag.removeprefix(LABEL_PREFIX)
+            label = allowed.get(named)
+            if label is None:
+                self.faults.append(f"{excerpt(tag)} {_not_allowed(named)}")
+            elif not labels.is_value(value):
+                self.faults.append(
+                    f"{excerpt(tag)} must be at most 63 characters of a-z, A-Z, 0-9, '-', '_' and "
+                    "'.', with a letter or digit at both ends"
+                )
+            else:
+                found[label] = value
+        return tuple(sorted(found.items()))
+
     def compare(self, options: TagOptions) -> None:
         """Add a fault for each pair of tags that exclude each other."""
         given = self._given.keys()
@@ -188,3 +222,15 @@ class _Tags:
             for other in ("k8s-expand", "k8s-key")
             if {"k8s-type", other} <= given
         )
+
+
+def _not_allowed(named: str) -> str:
+    """Say why a tag may not set a label, and who may allow it."""
+    if not named:
+        return "must name a label, as k8s-label-team"
+    if why := labels.reserved(named):
+        return f"asks for a label that {why}, and no tag may set it"
+    return (
+        "asks for a label that tags may not set: the platform allows one by its name in "
+        "SYNC_LABEL_TAGS"
+    )

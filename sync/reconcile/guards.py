@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from sync.core.annotation import decode
 from sync.core.errors import Permanent
-from sync.core.model import Actual, Desired, SecretName, Target
+from sync.core.model import STATE_ANNOTATION, Actual, Desired, SecretName, Target
 from sync.core.reasons import Reason
-from sync.reconcile.observed import ObservedSecret
+from sync.reconcile.observed import ObservedSecret, labels
 from sync.reconcile.ownership import another_vault, claim, taken
 
 GUARDED_KEYS = 10
@@ -85,9 +86,23 @@ def refuse_unmarked(
         return
     raise Permanent(
         Reason.TARGET_TAKEN,
-        f"Secret {target} was there before the tag k8s-secret that asks for it, and is not the "
-        f"sync's: choose another name, delete it, or take it over by a resync of vault "
-        f"{target.vault} with takeover.",
+        f"Secret {target} {_not_ours(target, actual)} choose another name, delete it, or take it "
+        f"over by a resync of vault {target.vault} with takeover.",
+    )
+
+
+def _not_ours(target: Target, actual: Actual) -> str:
+    """Say why a further Secret that nobody else claims is not the sync's, up to what to do."""
+    state = decode(actual.annotations.get(STATE_ANNOTATION, ""))
+    if state is None:
+        return "was there before the tag k8s-secret that asks for it, and is not the sync's:"
+    if state.secret not in {"", target.secret}:
+        return f"is a copy of Secret {state.secret!r}, by its annotation, and not the sync's:"
+    wanted = " ".join(f"{name}={value}" for name, value in labels(target).items())
+    return (
+        "has this vault's annotation and not its labels, so it may be a copy. If it was restored "
+        f"from a backup: kubectl label secret {target.secret} -n {target.namespace} --overwrite "
+        f"{wanted}. Otherwise"
     )
 
 

@@ -35,11 +35,12 @@ class Members:
     gone: dict[SecretName, Record] = field(default_factory=dict)
     going: dict[SecretName, Excluded | str] = field(default_factory=dict)
 
-    def held_back(self, *, swap: bool) -> Iterator[tuple[SecretName, "Clash"]]:
-        """Yield each secret that cannot have its keys, with the clash that prevents it.
+    def held_back(self, *, swap: bool) -> Iterator[tuple[SecretName, "Clash | LabelClash"]]:
+        """Yield each secret that cannot have its keys or labels, with what prevents it.
 
         With `swap` a leaving secret does not block its keys.
         """
+        yield from self._label_clashes(swap=swap)
         holders = {} if swap else by_key(self.leaving)
         holders |= by_key(self.staying)
         claims: defaultdict[str, list[SecretName]] = defaultdict(list)
@@ -53,6 +54,31 @@ class Members:
             for name in names:
                 if holders.get(key, name if len(names) == 1 else None) != name:
                     yield name, Clash(key, holders.get(key), tuple(names))
+
+    def _label_clashes(self, *, swap: bool) -> Iterator[tuple[SecretName, "LabelClash"]]:
+        """Yield each secret that asks for another value of a label than a holder has."""
+        claims: defaultdict[str, defaultdict[str, list[SecretName]]]
+        claims = defaultdict(lambda: defaultdict(list))
+        holders: defaultdict[str, dict[str, SecretName]] = defaultdict(dict)
+        for name, record in {**({} if swap else self.leaving), **self.staying}.items():
+            for label, value in record.labels:
+                holders[label][value] = name
+        for name, fetched in sorted(self.arriving.items()):
+            before = self.observed.records.get(name)
+            for label, value in fetched.record.labels:
+                claims[label][value].append(name)
+                if before is not None and (label, value) in before.labels:
+                    holders[label].setdefault(value, name)
+        for label, values in claims.items():
+            held = holders[label]
+            if len({*values, *held}) == 1:
+                continue
+            kept = self.observed.label_value(label, held)
+            claimants = tuple(sorted(name for names in values.values() for name in names))
+            for value, names in values.items():
+                for name in names if value != kept else ():
+                    holder = None if kept is None else held[kept]
+                    yield name, LabelClash(label, holder, claimants)
 
     def hold_back(self, name: SecretName) -> None:
         """Leave a secret as it is here, as if it had not been read."""
@@ -80,6 +106,31 @@ class Clash:
             Reason.KEY_CLASH,
             f"Key {self.key!r} of Secret {target} {why}: give one of them another key by its tag "
             "k8s-key.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LabelClash:
+    """A label for which several secrets ask with different values."""
+
+    label: str
+    holder: SecretName | None
+    claimants: tuple[SecretName, ...]
+
+    def error(self, target: Target, name: SecretName, until: str = "") -> Permanent:
+        """Return the error that says why a vault secret does not get the label."""
+        if self.holder is None:
+            names = " and ".join(repr(each) for each in self.claimants)
+            why = f"is asked for by the vault secrets {names} with different values"
+        else:
+            why = (
+                f"is asked for by vault secret {name!r} with another value than {self.holder!r} "
+                f"has there{until}"
+            )
+        return Permanent(
+            Reason.LABELS_DIFFER,
+            f"Label {self.label!r} of Secret {target} {why}: give both one value of the tag "
+            "k8s-label-NAME, or send one to another Secret with k8s-secret.",
         )
 
 

@@ -1,6 +1,6 @@
 """A vault's Secrets as read from the cluster: its own Secret and those that tags ask for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -60,7 +60,7 @@ class ObservedSecret:
         records = self.state.secrets if self.state else {}
         if self.actual is None:
             return records
-        overlaid, sure = self.actual.overlaid, self.actual.owns_state
+        overlaid, sure = self.actual.overlaid, self.is_as_written
         if sure and not overlaid:
             return records
         return {
@@ -69,6 +69,17 @@ class ObservedSecret:
             )
             for name, record in records.items()
         }
+
+    @cached_property
+    def is_as_written(self) -> bool:
+        """Whether our field manager wrote this state to this very Secret.
+
+        It did not if the Secret was restored from a backup, or exported and applied again.
+        """
+        actual, state = self.actual, self.state
+        if actual is None or state is None:
+            return False
+        return actual.owns_state and state.uid in {"", actual.uid}
 
     @cached_property
     def recorded(self) -> Mapping[str, SecretName]:
@@ -107,6 +118,15 @@ class ObservedSecret:
         own = self.target.secret
         return {s: names for s, names in others.items() if s != own and not is_vaults_own(s)}
 
+    def label_value(self, label: str, held: Iterable[str]) -> str | None:
+        """Return the value of a label that stays, of those that records ask for; None for none.
+
+        They differ only in a Secret that was restored, or after an allowance came back.
+        """
+        values = sorted(held)
+        current = self.actual.labels.get(label) if self.actual else None
+        return current if current in values else next(iter(values), None)
+
     def version(self, key: str) -> str:
         """Return the vault secret version that a key was written from, empty if unknown."""
         name = self.recorded.get(key)
@@ -128,20 +148,23 @@ class ObservedSecret:
 
 
 def own_state(target: Target, actual: Actual) -> State | None:
-    """Return the annotation's state if it names this vault and can be trusted.
+    """Return the annotation's state if it names this vault and Secret, and can be trusted.
 
     It can be if our field manager owns it, or if the labels name the same vault: a Secret that was
-    restored from a backup, or exported and applied again, has lost the field managers.
+    restored from a backup, or exported and applied again, has lost the field managers. A copy of
+    another Secret names that one.
     """
     state = decode(actual.annotations.get(STATE_ANNOTATION, ""))
     if state is None or state.vault != target.vault.text:
+        return None
+    if state.secret not in {"", target.secret}:
         return None
     labelled = labels(target).items() <= actual.labels.items()
     return state if actual.owns_state or labelled else None
 
 
 def labels(target: Target) -> Mapping[str, str]:
-    """Return the labels of the target's Secret."""
+    """Return the labels that say which vault a Secret is of, whatever else the platform adds."""
     vault = target.vault
     return {
         MANAGED_BY_LABEL: FIELD_MANAGER,
@@ -216,6 +239,7 @@ class ObservedVault:
             and record is not None
             and record.fingerprint == place.fingerprint
             and (bool(record.fingerprint) or record.keys == (place.key,))
+            and record.labels == place.options.labels
             and observed.intact.issuperset(record.keys)
         )
 

@@ -49,9 +49,11 @@ class _Progress:
     """Whether this turn evicted keys that its apply cannot remove."""
 
     def note(self, target: Target, changes: Iterable[Change]) -> None:
-        """Record changes of one Secret."""
+        """Record changes of one Secret; what a turn finds written before was another's change."""
         of = "" if target.secret == self.request.target.secret else target.secret
-        self.changes |= {(of, change.key): replace(change, secret=of) for change in changes}
+        for change in changes:
+            if not (change.same and (of, change.key) in self.changes):
+                self.changes[of, change.key] = replace(change, secret=of)
 
 
 def write_turns() -> Retrying:
@@ -199,7 +201,8 @@ class Reconciler:
     ) -> bool:
         """Write one Secret if needed; return whether it was written.
 
-        An apply cannot remove keys that others own: evict them first, and apply in the next turn.
+        An apply cannot remove keys that others own: evict them first, in one write with the values
+        that take their place, and apply in the next turn.
         """
         target = observed.target
         plan = turn.plan(observed)
@@ -209,7 +212,8 @@ class Reconciler:
         changes = plan.changes
         _send(self.cluster, observed, plan, deadline)
         if plan.evict:
-            changes = tuple(each for each in changes if each.key in plan.evict)
+            done = plan.evict | plan.replacing.keys()
+            changes = tuple(each for each in changes if each.key in done)
             progress.again = True
         progress.note(target, changes)
         if blanked := turn.blanked(observed):
@@ -275,6 +279,6 @@ def _send(cluster: Cluster, observed: ObservedSecret, plan: Plan, deadline: Dead
     actual = observed.actual
     revision = actual.resource_version if actual else CREATE_ONLY
     if plan.evict:
-        cluster.evict(observed.target, plan.evict, revision, deadline)
+        cluster.evict(observed.target, plan.evict, revision, deadline, values=plan.replacing)
     elif plan.apply is not None:
         cluster.apply(observed.target, plan.apply, revision, deadline)

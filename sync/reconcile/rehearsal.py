@@ -4,10 +4,11 @@ The API server is asked, by a dry run of its own, whether it would accept the fi
 Secret: a missing namespace, missing rights and an admission policy show in no other way.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sync.core.model import Actual, Desired, Target
-from sync.core.ports import Cluster, Deadline
+from sync.core.ports import NO_VALUES, Cluster, Deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,10 @@ class Rehearsal:
             before,
             resource_version=f"{resource_version}+",
             data=data,
-            labels={**before.labels, **desired.labels},
+            labels={
+                **{k: v for k, v in before.labels.items() if k not in before.owned_labels},
+                **desired.labels,
+            },
             annotations={**before.annotations, **desired.annotations},
             owned=frozenset(desired.data),
             owned_by_others=frozenset(
@@ -54,29 +58,33 @@ class Rehearsal:
             ),
             overlaid=frozenset(),
             owns_state=True,
+            owned_labels=frozenset(desired.labels),
         )
 
-    def evict(
+    def evict(  # noqa: PLR0913 - a write, its precondition and what it does
         self,
         target: Target,
         keys: frozenset[str],
         resource_version: str,
         deadline: Deadline,
         *,
+        values: Mapping[str, bytes] = NO_VALUES,
         dry_run: bool = True,
     ) -> None:
-        """Record the removal of these keys that the API server would accept."""
+        """Record the removal of these keys, and the new values, that the server would accept."""
         del dry_run  # likewise
         if target.place not in self._written:
-            self.cluster.evict(target, keys, resource_version, deadline, dry_run=True)
+            self.cluster.evict(
+                target, keys, resource_version, deadline, values=values, dry_run=True
+            )
         before = self._now(target)
         if before is not None:
             self._written[target.place] = replace(
                 before,
                 resource_version=f"{resource_version}+",
-                data={key: value for key, value in before.data.items() if key not in keys},
-                owned=before.owned - keys,
-                owned_by_others=before.owned_by_others - keys,
+                data={k: v for k, v in {**before.data, **values}.items() if k not in keys},
+                owned=before.owned - keys - values.keys(),
+                owned_by_others=(before.owned_by_others | values.keys()) - keys,
             )
 
     def _now(self, target: Target) -> Actual | None:

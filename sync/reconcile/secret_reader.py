@@ -122,6 +122,7 @@ class SecretReader:
                 tuple(sorted(rendered.values)),
                 placement.fingerprint,
                 tuple(sorted({each.reason for each in rendered.warnings})),
+                placement.options.labels,
             ),
             rendered.warnings,
         )
@@ -130,7 +131,12 @@ class SecretReader:
         """Raise Transient if it is older than a record of the last minute: a replica lags."""
         record = observed.records.get(secret.name)
         if record and secret.updated < record.updated and self._is_fresh(record.updated):
-            raise _older_version(secret.name)
+            raise Transient(
+                Reason.OLDER_VERSION_SERVED,
+                f"The vault serves an older version of secret {secret.name!r} than the one in the "
+                "Secret, which is less than a minute old: the vault lags, or somebody restored an "
+                "older backup there. The first pass after that minute writes what is served then.",
+            )
 
     def _is_settled(self, observed: ObservedVault, secret: VaultSecret) -> bool:
         """Return whether no other version of the same second can appear any more."""
@@ -192,7 +198,7 @@ def _was_tagged(observed: ObservedVault, secret: VaultSecret) -> bool:
     record, state = observed.records.get(secret.name), observed.own.state
     if record is not None and record.version != secret.version:
         elsewhere = observed.home(secret.name) != {observed.target.secret}
-        return elsewhere or record.fingerprint.startswith(TAGGED)
+        return elsewhere or record.fingerprint.startswith(TAGGED) or bool(record.labels)
     refusal = state.refused.get(secret.name) if state else None
     if record is not None or refusal is None or not refusal.tagged:
         return False

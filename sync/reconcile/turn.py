@@ -10,7 +10,7 @@ from sync.core.state import Record
 from sync.projection.rules import Rules
 from sync.reconcile.desired import DesiredVault
 from sync.reconcile.observed import ObservedSecret, ObservedVault
-from sync.reconcile.plan import diff
+from sync.reconcile.plan import asked_labels, diff
 from sync.reconcile.stand_ins import notice
 from sync.reconcile.survey import VaultSurvey
 
@@ -31,7 +31,8 @@ class Turn:
         rules = self.rules.digest
         if self.survey.listed is None and observed.state is not None:
             rules = observed.state.rules  # the other keys are as other settings may have made them
-        return diff(observed, desired, self.now, rules)
+        more = asked_labels(observed, desired.records, self.rules)
+        return diff(observed, desired, self.now, rules, more)
 
     def in_order(self) -> Sequence[ObservedSecret]:
         """Return the Secrets in write order: the vault's own first, since it indexes the others."""

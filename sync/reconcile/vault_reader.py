@@ -39,7 +39,7 @@ from sync.reconcile.verdicts import (
 JOINING_ROUNDS = 12
 """How often hints may join a reading: each round starts at least one get later than the last."""
 
-_OF_OTHERS = frozenset({Reason.KEY_CLASH, Reason.TYPES_DIFFER})
+_OF_OTHERS = frozenset({Reason.KEY_CLASH, Reason.TYPES_DIFFER, Reason.LABELS_DIFFER})
 """Refusals of one secret that can end when another secret changes."""
 
 

@@ -209,6 +209,18 @@ SETTINGS = (
         "`true` takes log-ins that only builders can use",
         _of_rules(lambda rules, word: replace(rules, identity_tokens=word == "true")),
     ),
+    Setting(
+        "SYNC_LABELS",
+        "comma-separated labels of every Secret, each `NAME=VALUE`",
+        "none",
+        _of_rules(lambda rules, text: replace(rules, labels=values.label_values(text))),
+    ),
+    Setting(
+        "SYNC_LABEL_TAGS",
+        "labels that tags `k8s-label-NAME` may set: `NAME`, or `NAME=LABEL`",
+        "none",
+        _of_rules(lambda rules, text: replace(rules, label_tags=values.label_tags(text))),
+    ),
 )
 """In the order of reading: the pattern comes before the names that it applies to."""
 

@@ -4,7 +4,9 @@ import re
 import string
 from uuid import UUID
 
+from sync.core import labels
 from sync.core.errors import NAME, NotOurs, Permanent, SyncError
+from sync.core.labels import Labels
 from sync.core.model import VaultName
 from sync.core.reasons import Reason
 from sync.core.vault_names import PARTS, Naming
@@ -15,6 +17,7 @@ DEFAULT_SCHEDULE = "0 */5 * * * *"
 
 _DNS_SUFFIX = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}", re.ASCII)
 _SECRET_NAME = re.compile(r"[a-z0-9*?][-a-z0-9*?]*", re.ASCII)
+_LABEL_FORM = "1 to 63 of a-z, A-Z, 0-9, '-', '_' and '.', with a letter or digit at both ends"
 
 
 def vault_names(
@@ -104,6 +107,51 @@ def secret_names(text: str) -> tuple[str, ...]:
             "stand for others"
         )
     return names
+
+
+def label_values(text: str) -> Labels:
+    """Parse labels, each as NAME=VALUE."""
+    found: dict[str, str] = {}
+    for number, item in enumerate(_items(text), 1):
+        name, equals, value = (part.strip() for part in item.partition("="))
+        if not equals:
+            raise ValueError("it is a comma-separated list of labels, each as NAME=VALUE")
+        if not labels.is_value(value):
+            raise ValueError(f"the value of label {number} must be {_LABEL_FORM}, or empty")
+        if name in found:
+            raise ValueError(f"label {number} is there twice")
+        found[_label_name(name, number)] = value
+    return tuple(sorted(found.items()))
+
+
+def label_tags(text: str) -> Labels:
+    """Parse the labels that tags may set: NAME of k8s-label-NAME in lower case, and the label.
+
+    Each is a label's name, or NAME=LABEL for a tag that is named otherwise.
+    """
+    found: dict[str, str] = {}
+    for number, item in enumerate(_items(text), 1):
+        tag, equals, label = (part.strip() for part in item.partition("="))
+        label = _label_name(label if equals else tag, number)
+        if not labels.is_name(tag):
+            raise ValueError(f"the tag of label {number} must be named as a label may be")
+        if tag.lower() in found or label in found.values():
+            raise ValueError(
+                f"label {number} is there twice, or its tag is: case does not count in a tag's name"
+            )
+        found[tag.lower()] = label
+    return tuple(sorted(found.items()))
+
+
+def _label_name(name: str, number: int) -> str:
+    if not labels.is_name(name):
+        raise ValueError(
+            f"the name of label {number} must be {_LABEL_FORM}, with or without a DNS name and a "
+            "slash before it"
+        )
+    if why := labels.reserved(name):
+        raise ValueError(f"label {number} {why}: remove it")
+    return name
 
 
 def _items(text: str) -> list[str]:

@@ -194,6 +194,13 @@ def test_a_shared_key_needs_an_eviction(port: Port) -> None:
     evicted = port.read()
     assert set(evicted.data) == evicted.owned == {"a"}
     assert evicted.owns_state
+    values = {"c": b"3"}
+    port.cluster.evict(
+        port.target, frozenset({"a"}), evicted.resource_version, soon(), values=values
+    )
+    replaced = port.read()
+    assert replaced.data == values
+    assert (replaced.owned, replaced.owned_by_others) == (frozenset(), frozenset({"c"}))
 
 
 def test_a_tampered_state_is_no_longer_ours(port: Port) -> None:

@@ -79,7 +79,7 @@ def test_the_current_version_is_served(vault: Vault, vaults: KeyVaults) -> None:
     assert older.name == current.name
 
 
-@pytest.mark.parametrize("quirks", [Quirks(), Quirks(port_in_next_link=True, empty_pages=True)])
+@pytest.mark.parametrize("quirks", [Quirks(), Quirks(empty_pages=True)])
 def test_a_listing_has_every_secret(vault: Vault, vaults: KeyVaults, quirks: Quirks) -> None:
     """All pages are in the listing, whatever the service makes of them; disabled ones are told."""
     names = {f"s-{number:02}" for number in range(60)}

@@ -163,9 +163,9 @@ def _vaults(world: World, place: Place) -> list[dict[str, object]]:
 
 
 def test_the_quirks_of_the_listing_do_no_harm(world: World) -> None:
-    """Empty pages, :443 in the next link and an entry repeated in the other case are harmless."""
+    """Empty pages, and an entry repeated in the other case are harmless."""
     place = world.place(age=600, silent=True)
-    place.vault.quirks = Quirks(port_in_next_link=True, empty_pages=True, repeated_entry=True)
+    place.vault.quirks = Quirks(empty_pages=True, repeated_entry=True)
     place.renew(*(f"Secret-{number}" for number in range(60)))
     world.resync(place)
     first = place.data() or {}

@@ -103,7 +103,8 @@ def test_a_request_that_is_refused_touches_nothing(body: bytes) -> None:
 def tags() -> st.SearchStrategy[Mapping[str, str]]:
     """Return tags, of ours mostly, that mean something now and then."""
     word = st.sampled_from([*Format, *Encoding, *(kind.word for kind in SecretType), *WORDS])
-    return st.dictionaries(st.sampled_from(KNOWN) | st.text(max_size=9), word | st.text(max_size=9))
+    names = st.sampled_from([*KNOWN, "k8s-label-team"])
+    return st.dictionaries(names | st.text(max_size=9), word | st.text(max_size=9))
 
 
 def stored() -> st.SearchStrategy[str]:
@@ -127,7 +128,7 @@ def test_whatever_is_stored_is_in_or_its_failure_is_told(
     secrets: Mapping[str, tuple[str, Mapping[str, str]]], style: KeyStyle
 ) -> None:
     """A secret becomes keys, is left out by its tag, or fails by name; a good one always is in."""
-    world = World.new(rules=Rules(style=style, names=("web*",)))
+    world = World.new(rules=Rules(style=style, names=("web*",), label_tags=(("team", "team"),)))
     world.put("good", "as it is")
     world.settle()
     for name, (value, wanted) in secrets.items():

@@ -7,6 +7,7 @@ from base64 import b64encode
 from cryptography.hazmat.primitives.serialization import Encoding as Encodings
 from cryptography.hazmat.primitives.serialization import NoEncryption, PrivateFormat
 
+from local.kubernetes.validation import label_fault
 from sync.core.errors import Permanent
 from sync.core.model import SecretName, VaultSecret
 from sync.projection.ber import element
@@ -68,11 +69,17 @@ RULES = (
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _WHOLE = (".dockerconfigjson", "ssh-privatekey")
 """Keys of typed Secrets that hold a value as a whole."""
+ALLOWED = {"team": "team", "argo": "argocd.argoproj.io/secret-type"}
+"""The labels that tags may set."""
 
 
 def _tags(given: bytes) -> object:
     fields, _ = fields_of(given)
-    return read_tags(NAME, fields)
+    options = read_tags(NAME, fields, ALLOWED)
+    for name, value in options.labels:
+        assert name in ALLOWED.values()
+        assert label_fault(value) == ""
+    return options
 
 
 def _encoded(encoding: Encoding) -> Target:
@@ -215,6 +222,7 @@ TARGETS = (
             b"k8s-key=DB_URL\nteam=shop",
             b"k8s-expand=json\nk8s-path=db\nk8s-key=DB",
             b"K8S-TYPE=tls\n k8s-secret =web\nk8s-sync=false",
+            b"k8s-label-team=shop\nK8S-LABEL-ARGO=repository\nk8s-label-=a",
             b"k8s-encoding=hex\nk8s-exapnd=yaml\nk8s-Key=a\nk8s-kEy=b",
             "\n".join(["team=shop", *(f"{tag}={PLANTED}!" for tag in KNOWN)]).encode(),
             f"team={PLANTED}\nk8s-path={PLANTED}\nk8s-exapnd={PLANTED}\nK8s-Path=db".encode(),

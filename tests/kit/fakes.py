@@ -23,7 +23,7 @@ from sync.core.model import (
     VaultName,
     VaultSecret,
 )
-from sync.core.ports import Deadline
+from sync.core.ports import NO_VALUES, Deadline
 from sync.core.reasons import Reason
 
 NOON = 1_767_268_800.0
@@ -278,6 +278,7 @@ class Stored:
     type: str = SECRET_TYPE
     immutable: bool = False
     owners: tuple[str, ...] = ()
+    uid: str = ""
 
     def part(self, kind: str) -> dict[str, bytes]:
         """Return the fields of one kind."""
@@ -348,20 +349,21 @@ class FakeCluster:
         if before != (stored.fields, stored.managers):
             self._changed(target, stored)
 
-    def evict(
+    def evict(  # noqa: PLR0913 - a write, its precondition and what it does
         self,
         target: Target,
         keys: frozenset[str],
         resource_version: str,
         deadline: Deadline,
         *,
+        values: Mapping[str, bytes] = NO_VALUES,
         dry_run: bool = False,
     ) -> None:
-        """Remove keys whoever manages them."""
+        """Remove keys whoever manages them, and set values as our manager's update does."""
         deadline.remaining()
         if dry_run:
             self._wire.pass_on(Call("rehearse", _subject(target)))
-            self._aside().evict(target, keys, resource_version, deadline)
+            self._aside().evict(target, keys, resource_version, deadline, values=values)
             return
         self._wire.pass_on(Call("evict", _subject(target)))
         stored = self.secrets.get(target.place)
@@ -370,6 +372,9 @@ class FakeCluster:
         for key in keys:
             stored.fields.pop(("data", key), None)
             stored.managers.pop(("data", key), None)
+        for key, value in values.items():
+            stored.fields["data", key] = value
+            stored.managers["data", key] = {f"{FIELD_MANAGER} by update"}
         self._changed(target, stored)
 
     def edit(
@@ -397,6 +402,16 @@ class FakeCluster:
         """Forget who manages what; the next apply finds all of it with an unnamed manager."""
         stored = self.secrets[target.place]
         stored.managers = {key: {"before-first-apply"} for key in stored.fields}
+        self._changed(target, stored)
+
+    def restore(self, target: Target, backup: Stored, manager: str | None) -> None:
+        """Make a Secret again from a copy of it, as another manager; None keeps the managers."""
+        stored = deepcopy(backup)
+        revision = next(self._revisions)
+        stored.revision, stored.uid = revision, f"uid-{revision}"
+        if manager is not None:
+            stored.managers = {key: {manager} if manager else set() for key in stored.fields}
+        self.secrets[target.place] = stored
         self._changed(target, stored)
 
     def _aside(self) -> "FakeCluster":
@@ -433,11 +448,11 @@ def _fields(desired: Desired) -> dict[Field, bytes]:
 
 
 def _actual(stored: Stored) -> Actual:
-    def managed(ours: bool) -> frozenset[str]:  # noqa: FBT001 - two readings of one table
+    def managed(part: str, *, ours: bool) -> frozenset[str]:
         return frozenset(
             name
             for (kind, name), who in stored.managers.items()
-            if kind == "data" and (FIELD_MANAGER in who if ours else who - {FIELD_MANAGER})
+            if kind == part and (FIELD_MANAGER in who if ours else who - {FIELD_MANAGER})
         )
 
     return Actual(
@@ -448,8 +463,10 @@ def _actual(stored: Stored) -> Actual:
         labels={name: value.decode() for name, value in stored.part("label").items()},
         annotations={name: value.decode() for name, value in stored.part("annotation").items()},
         owner_references=stored.owners,
-        owned=managed(ours=True),
-        owned_by_others=managed(ours=False),
+        owned=managed("data", ours=True),
+        owned_by_others=managed("data", ours=False),
+        owned_labels=managed("label", ours=True),
+        uid=stored.uid,
         owns_state=FIELD_MANAGER in stored.managers.get(("annotation", STATE_ANNOTATION), set()),
     )
 

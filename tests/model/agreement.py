@@ -1,5 +1,6 @@
 """What has to hold once all is well again: one pass makes vault and cluster agree."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -106,7 +107,9 @@ def _is_shut(world: World, kept: Kept, secret: str) -> bool:
     if secret == f"{kept.own}-{CLOSED}":
         return True
     document = world.secret(kept.namespace, secret)
-    return document is not None and (not owns_state(document) or is_claimed(document))
+    if document is None:
+        return False
+    return not (owns_state(document) or is_restored(document, kept, secret)) or is_claimed(document)
 
 
 def _has_type(world: World, kept: Kept, each: Wants) -> bool:
@@ -122,6 +125,23 @@ def owns_state(document: Document) -> bool:
         if text(entry, "manager") == "keyvault-sync" and f"f:{STATE}" in fields:
             return True
     return False
+
+
+def is_restored(document: Document, kept: Kept, secret: str) -> bool:
+    """Tell whether annotation and labels say that a Secret is this one of this vault."""
+    metadata = child(document, "metadata")
+    try:
+        said = json.loads(texts(metadata, "annotations")[STATE])
+        named = (said["vault"], said["secret"])
+    except (KeyError, ValueError):
+        return False
+    region, _, _, project, stage, number = kept.vault.name.lower().split("-")
+    labels = {"region": region, "project": project, "stage": stage, "number": number}
+    wanted = {f"keyvault-sync/{name}": value for name, value in labels.items()}
+    wanted["app.kubernetes.io/managed-by"] = "keyvault-sync"
+    return named == (kept.vault.name.lower(), secret) and (
+        wanted.items() <= texts(metadata, "labels").items()
+    )
 
 
 def is_claimed(document: Document) -> bool:
@@ -216,6 +236,7 @@ def differences(world: World, watch: Watch, kept: Kept, *, patient: bool) -> Ite
         orphaned = (kept.namespace, secret) in watch.orphans and secret not in index
         if orphaned or secret in wanted.shut:
             continue
+        yield from _mislabelled(world, watch, kept, wanted, secret)
         if (kept.namespace, secret) in watch.stateless and (wanted.stuck or patient):
             continue  # whose each key was nothing tells: it may be of one that is stuck
         for key, value in world.data(kept.namespace, secret).items():
@@ -225,6 +246,28 @@ def differences(world: World, watch: Watch, kept: Kept, *, patient: bool) -> Ite
                 continue
             if place not in wanted.places:
                 yield f"{key} of {secret}, from {made.name}, is left over"
+
+
+def _mislabelled(
+    world: World, watch: Watch, kept: Kept, wanted: Expected, secret: str
+) -> Iterator[str]:
+    """Yield the labels that a Secret lacks, and the one that nobody ever asked for there.
+
+    A label that a restored Secret brought along is as somebody else's.
+    """
+    document = world.secret(kept.namespace, secret)
+    if document is None or not owns_state(document):
+        return
+    labels = texts(child(document, "metadata"), "labels")
+    if labels.get("env") != "dev":
+        yield f"{secret} lacks the platform's label"
+    in_it = {n: each for n, each in wanted.wants.items() if each.secret == secret}
+    asked = {each.team for name, each in in_it.items() if name not in wanted.stuck} - {""}
+    if asked and {labels.get("team")} != asked:
+        yield f"{secret} is labelled {labels.get('team')}, not {asked}"
+    known = not wanted.stuck and (kept.namespace, secret) not in watch.stateless
+    if "team" in labels and not asked and known:
+        yield f"{secret} is labelled {labels['team']}, and nothing asks for it"
 
 
 def _neglected(world: World, kept: Kept, wanted: Expected) -> Iterator[str]:

@@ -21,6 +21,7 @@ from tests.model.steps import (
     Overlay,
     Quirk,
     Remove,
+    Restore,
     Retag,
     Run,
     Set,
@@ -40,11 +41,14 @@ TAGS: tuple[Tags, ...] = (
     (("k8s-key", "b"),),
     (("k8s-secret", "orders"),),
     (("k8s-secret", "orders"), ("k8s-key", "K")),
+    (("k8s-label-team", "shop"),),
+    (("k8s-secret", "orders"), ("k8s-label-team", "shop")),
     (("k8s-sync", "false"),),
     (("k8s-sync", "true"),),
     (("team", "shop"),),
     (("k8s-ky", "K"),),
     (("k8s-sync", "no"),),
+    (("k8s-label-owner", "shop"),),
     (("k8s-secret", "keyvault-2"),),
     (("k8s-secret", "closed"),),
 )
@@ -104,6 +108,14 @@ foreign = st.one_of(
     st.builds(Overlay, _vaults, _words, _keys),
     st.builds(Mark, _vaults, _words, st.sampled_from(["mark", "claim", "release", "state"])),
     st.builds(Remove, _vaults, _words, st.booleans()),
+    st.builds(
+        Restore,
+        _vaults,
+        _words,
+        st.sampled_from(["velero-server", "kubectl-create"]),
+        st.sampled_from(["lost", "none", "kept"]),
+        st.integers(-3, -1),
+    ),
 )
 namespaces = st.sampled_from(["shop-dev", "till-dev"])
 troubles = st.one_of(

@@ -27,7 +27,7 @@ from sync.projection.placement import Excluded, Placement
 from sync.projection.rules import Rules
 from sync.projection.validity import Validity
 from sync.reconcile import desired, members, reconciler, secret_reader, stand_ins, vault_reader
-from sync.reconcile.members import Clash, Members
+from sync.reconcile.members import Clash, LabelClash, Members
 from sync.reconcile.observed import ObservedSecret, ObservedVault
 from sync.reconcile.rehearsal import Rehearsal
 from sync.reconcile.secret_reader import SecretReader
@@ -209,7 +209,7 @@ def _loose_keys_go(
     return {secret: replace(each, stay=False) for secret, each in found.items()}
 
 
-def _last_one_wins(self: Members, *, swap: bool) -> Iterator[tuple[SecretName, Clash]]:
+def _last_one_wins(self: Members, *, swap: bool) -> Iterator[tuple[SecretName, Clash | LabelClash]]:
     last = max(self.arriving, default=None)
     return ((name, clash) for name, clash in _HELD_BACK(self, swap=swap) if name != last)
 

@@ -10,7 +10,7 @@ from tests.model.values import Shape, Values
 type Place = tuple[str, str]
 """A Secret of the vault's namespace and a key in it."""
 
-KNOWN = {"k8s-sync", "k8s-key", "k8s-expand", "k8s-secret", "k8s-type"}
+KNOWN = {"k8s-sync", "k8s-key", "k8s-expand", "k8s-secret", "k8s-type", "k8s-label-team"}
 """The tags that histories use and that mean something."""
 
 TYPES = {"basic-auth": "kubernetes.io/basic-auth", "tls": "kubernetes.io/tls"}
@@ -30,6 +30,8 @@ class Wants:
 
     places: Mapping[Place, bytes] = field(repr=False)
     type: str = OPAQUE
+    team: str = ""
+    """The label that its Secret is to have; empty for none."""
 
     @property
     def secret(self) -> str:
@@ -67,7 +69,7 @@ def wish(own: str, version: Version, values: Values) -> TagOptions:
         case _:
             return No.WRONG
     places = {(secret, each): text for each, text in keys.items()}
-    return Wants(places, TYPES[kind] if kind else OPAQUE)
+    return Wants(places, TYPES[kind] if kind else OPAQUE, tags.get("k8s-label-team", ""))
 
 
 def is_tagged(version: Version) -> bool:

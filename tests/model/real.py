@@ -17,6 +17,7 @@ from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.app.use_cases import App
 from sync.core.model import Target, VaultName
 from sync.core.ports import Deadline
+from sync.projection.rules import Rules
 from sync.reconcile.reconciler import Reconciler
 from tests.kit.apps import NAMING, app_of
 from tests.kit.fakes import Inline, no_wait_turns
@@ -69,6 +70,10 @@ class Wire:
         self.world.sleep(seconds)
 
 
+RULES = Rules(labels=(("env", "dev"),), label_tags=(("team", "team"),))
+"""The platform's labels, and the one that tags may set."""
+
+
 @dataclass(frozen=True, slots=True)
 class Real:
     """The app's parts, as the bootstrap puts them together."""
@@ -98,7 +103,7 @@ def build(wire: Wire) -> Real:
         key_vaults = KeyVaults(Token(TOKEN), "vault.azure.net", now=wire.now, clock=wire.now)
         cluster = KubernetesSecrets(clusters)
         _open(key_vaults, cluster, vaults)
-    reconciler = Reconciler(key_vaults, cluster, wire.now, turns=no_wait_turns)
+    reconciler = Reconciler(key_vaults, cluster, wire.now, turns=no_wait_turns, rules=RULES)
     apps = [
         app_of(reconciler, *vaults[:number], subscriptions=frozenset({SUBSCRIPTION}))
         for number in range(1, len(vaults) + 1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from local.key_vault import Quirks, Refused
 from local.kubernetes import Write
+from local.kubernetes.cluster import Fields
 from local.kubernetes.kinds import SECRET
 from local.kubernetes.status import ApiError
 from sync.app.events import Changed, parse
@@ -262,6 +263,22 @@ class Remove(_InCluster):
             world.cluster.delete_secret(namespace, secret)
         if self.made_anew:
             world.cluster.put_secret(namespace, secret, {"foreign": b"kept"})
+
+
+@dataclass(frozen=True, slots=True)
+class Restore(_InCluster):
+    """A Secret comes back as it was after one of its last writes, also where one is there."""
+
+    manager: str
+    fields: Fields
+    age: int
+
+    def change(self, world: World, namespace: str, secret: str) -> None:
+        """Change the cluster, where there is a backup."""
+        backups = world.backups[namespace, secret]
+        if backups:
+            backup = backups[max(self.age, -len(backups))]
+            world.cluster.restore_secret(backup, manager=self.manager, fields=self.fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ that is minutes old from one that was deleted, which is to lose its keys."""
 
 _MANAGER = "keyvault-sync"
 _OURS = ("app.kubernetes.io/managed-by", "keyvault-sync/")
+LABELS = ("env", "team")
+"""The labels that the platform and tags ask for."""
 
 RULES = {
     "newer": "a value is never replaced by an older one of the same vault secret",
@@ -349,4 +351,4 @@ def _state(document: Document) -> str:
 
 
 def _is_ours(key: str) -> bool:
-    return key.startswith(_OURS)
+    return key.startswith(_OURS) or key in LABELS

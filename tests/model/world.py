@@ -1,5 +1,6 @@
 """One history's world: the emulators, the clock, who is at work, and what was seen of it."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -125,6 +126,8 @@ class World:
         self.asked: Callable[[Actor, Sent], None] = _unasked
         self._writer: Actor | None = None
         self._written: Callable[[Change, Actor | None], None] | None = None
+        self.backups: defaultdict[tuple[str, str], list[Document]] = defaultdict(list)
+        """Each Secret as it was after each write of an instance."""
         self.cluster.watch(None, self._deliver)
 
     def on_write(self, written: Callable[[Change, Actor | None], None]) -> None:
@@ -241,6 +244,9 @@ class World:
             self._writer = None
 
     def _deliver(self, change: Change) -> None:
+        if change.kind is SECRET and self._writer is not None:
+            name = text(change.after.metadata, "name")
+            self.backups[change.namespace, name].append(change.after.document)
         if self._written is not None:
             self._written(change, self._writer)
 

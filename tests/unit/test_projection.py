@@ -372,8 +372,8 @@ SHAPING: Mapping[str, tuple[Tags, Tags]] = {
     "type": ({"k8s-type": "basic-auth"}, {"k8s-type": "ssh-auth"}),
     "trim": ({"k8s-trim": "true"}, {"k8s-trim": "true", "k8s-key": "K"}),
 }
-CHOOSING = {"sync", "secret"}
-"""Tags that say whether a secret is in, and in which Secret."""
+CHOOSING = {"sync", "secret", "labels"}
+"""Tags that say whether a secret is in, in which Secret, and how that is labelled."""
 
 
 def test_each_tag_that_shapes_keys_or_bytes_changes_the_fingerprint() -> None:
@@ -397,9 +397,11 @@ SETTINGS: Mapping[str, Rules] = {
     "root_only": Rules(root_only=True),
     "validity": Rules(validity=Validity(NotBefore.IGNORE)),
     "identity_tokens": Rules(identity_tokens=True),
+    "labels": Rules(labels=(("team", "shop"),)),
+    "label_tags": Rules(label_tags=(("team", "team"),)),
 }
-SELECTING = {"include", "exclude", "names", "validity"}
-"""Settings that say which secrets are in, from which version, and in which Secret."""
+SELECTING = {"include", "exclude", "names", "validity", "labels", "label_tags"}
+"""Settings that say which secrets are in, from which version, where, and with which labels."""
 
 
 def test_each_setting_that_shapes_keys_or_bytes_changes_the_fingerprint() -> None:

@@ -59,6 +59,7 @@ class Example:
     type: str
     keys: Mapping[str, str | None]
     fate: str
+    labels: Mapping[str, str]
 
     def __str__(self) -> str:
         return f"line {self.line}"
@@ -104,6 +105,7 @@ def examples() -> Iterator[Example]:
             type=kind[0] if kind else "",
             keys={} if refused else {key: value[1:-1] if value else None for key, value in pairs},
             fate=row["keys"] if refused else "",
+            labels=dict(text.split("=", 1) for text in quoted(row.get("labels", ""))),
         )
 
 
@@ -155,8 +157,8 @@ def references() -> Iterator[tuple[str, str, str]]:
                     yield named(item, "secretName"), "", SecretType.TLS
 
 
-def outcome(example: Example) -> tuple[str, str, Mapping[str, bytes]]:
-    """Return the Secret, its type and the keys; raises Permanent, also for what is left out."""
+def outcome(example: Example) -> tuple[str, str, Mapping[str, bytes], Mapping[str, str]]:
+    """Return Secret, type, keys and labels; raises Permanent, also for what is left out."""
     settings = read(example.settings)
     target = settings.naming.target(settings.naming.vault(VAULT))
     place = settings.rules.place(target, example.name, example.tags, example.content_type)
@@ -173,13 +175,15 @@ def outcome(example: Example) -> tuple[str, str, Mapping[str, bytes]]:
         content_type=example.content_type,
     )
     keys = settings.rules.render(place, secret, ParseBudget()).values
-    return ", ".join(place.secrets), place.type or "", keys
+    labels = {**dict(settings.rules.labels), **dict(place.options.labels)}
+    return ", ".join(place.secrets), place.type or "", keys, labels
 
 
 @pytest.mark.parametrize("example", [each for each in EXAMPLES if not each.fate], ids=str)
 def test_example_comes_true(example: Example) -> None:
     """What is typed as a row says goes to the Secret that the row names, as its keys."""
-    secret, kind, keys = outcome(example)
+    secret, kind, keys, labels = outcome(example)
+    assert labels == example.labels
     assert (secret, kind, keys.keys()) == (example.secret, example.type, example.keys.keys())
     said = {key: text.encode() for key, text in example.keys.items() if text is not None}
     assert {key: keys[key] for key in said} == said
@@ -259,6 +263,8 @@ def test_examples_show_every_setting_of_the_rules() -> None:
         "SYNC_CHAIN_ROOT",
         "SYNC_CHAIN_CA",
         "SYNC_REGISTRY_IDENTITY_TOKENS",
+        "SYNC_LABELS",
+        "SYNC_LABEL_TAGS",
     }
     assert "`SYNC_CHAIN_CA=root-only`" in DOCUMENT
     assert "`SYNC_CHAIN_ROOT=keep`" in DOCUMENT

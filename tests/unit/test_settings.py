@@ -175,8 +175,10 @@ def test_all_faults_are_told_at_once() -> None:
         SYNC_NOT_BEFORE="maybe",
         SYNC_EXPIRED="drop",
         SYNC_REGISTRY_IDENTITY_TOKENS="yes",
+        SYNC_LABELS="team",
+        SYNC_LABEL_TAGS="-",
     )
-    assert len(told) == 20
+    assert len(told) == 22
     for name in NAMES - {"SYNC_VAULTS"} | {"SYNC_VAULT", "SYNC_TYPO"}:
         assert sum(fault.startswith(f"{name} is ") for fault in told) == 1
     assert all(fault.endswith(".") for fault in told)

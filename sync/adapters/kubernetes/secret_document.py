@@ -43,13 +43,16 @@ def parse(document: bytes, target: Target) -> Actual:
     owners = metadata.get("ownerReferences") or ()
     managed = metadata.get("managedFields") or ()
     owned: set[str] = set()
+    owned_labels: set[str] = set()
     holders: dict[str, tuple[str, ...]] = {}
     owns_state = False
     for entry in managed:
         fields = entry.get("fieldsV1") or {}
         if _is_ours(entry):
             owned |= _keys(fields, "f:data")
-            annotations = fields.get("f:metadata", {}).get("f:annotations", {})
+            in_metadata = fields.get("f:metadata", {})
+            annotations = in_metadata.get("f:annotations", {})
+            owned_labels |= _keys(in_metadata, "f:labels")
             owns_state = owns_state or f"f:{STATE_ANNOTATION}" in annotations
         else:
             for key in _keys(fields, "f:data"):
@@ -68,6 +71,7 @@ def parse(document: bytes, target: Target) -> Actual:
         holders=holders,
         overlaid=_overlaid(managed),
         owns_state=owns_state,
+        owned_labels=frozenset(owned_labels),
         uid=metadata.get("uid", ""),
     )
 

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from sync.adapters.kubernetes.api_errors import broken, explain, is_absent
@@ -9,7 +10,7 @@ from sync.adapters.kubernetes.client import Clusters
 from sync.adapters.kubernetes.connection import Call
 from sync.adapters.kubernetes.secret_document import is_of, parse
 from sync.core.model import FIELD_MANAGER, Actual, Desired, Target
-from sync.core.ports import Deadline
+from sync.core.ports import NO_VALUES, Deadline
 
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
@@ -63,24 +64,25 @@ class KubernetesSecrets:
             },
             "type": desired.type,
             # Sent even if empty: without it the apply would remove all of `data`, whoever owns it.
-            "data": {key: b64encode(value).decode() for key, value in desired.data.items()},
+            "data": _encoded(desired.data),
         }
         query = f"{_MANAGER}&force=true{_DRY_RUN if dry_run else ''}"
         self._write(target, query, _APPLY, document, deadline)
 
-    def evict(
+    def evict(  # noqa: PLR0913 - a write, its precondition and what it does
         self,
         target: Target,
         keys: frozenset[str],
         resource_version: str,
         deadline: Deadline,
         *,
+        values: Mapping[str, bytes] = NO_VALUES,
         dry_run: bool = False,
     ) -> None:
-        """Remove keys that other field managers own; raises Conflict as `apply` does."""
+        """Remove keys that other field managers own, and set values; raises Conflict as `apply`."""
         document: dict[str, object] = {
             "metadata": {"resourceVersion": resource_version},
-            "data": dict.fromkeys(sorted(keys)),
+            "data": {**_encoded(values), **dict.fromkeys(sorted(keys))},
         }
         query = f"{_MANAGER}{_DRY_RUN if dry_run else ''}"
         self._write(target, query, _MERGE, document, deadline)
@@ -100,6 +102,10 @@ class KubernetesSecrets:
             raise explain(target, answer)
         if not is_of(answer.data, target):
             raise broken(target, "the answer to a write is of another object")
+
+
+def _encoded(data: Mapping[str, bytes]) -> dict[str, str | None]:
+    return {key: b64encode(value).decode() for key, value in data.items()}
 
 
 def _path(target: Target) -> str:
