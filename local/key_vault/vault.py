@@ -196,10 +196,10 @@ class Vault:
         with self._lock:
             return [secret.name for _, secret in sorted(self._shown(deleted=False))]
 
-    def order(self, name: str) -> list[str]:
+    def versions(self, name: str) -> tuple[Version, ...]:
         """Return a secret's versions, oldest first."""
         with self._lock:
-            return [each.version for each in self._live(name).versions]
+            return self._live(name).versions
 
     def publish_near_expiry(self, name: str) -> None:
         """Publish that the secret expires soon, as the service does 30 days ahead."""

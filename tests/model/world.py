@@ -85,14 +85,12 @@ class Kept:
             return newest
         usable = [
             each
-            for each in self.vault.list_versions(newest.name).entries
+            for each in self.vault.versions(newest.name)
             if each.enabled and (each.nbf or 0) <= self.now()
         ]
         if not usable:
             return replace(newest, enabled=False)
-        made = self.vault.order(newest.name)
-        stands_in = max(usable, key=lambda each: made.index(each.version))
-        return replace(stands_in, updated=newest.updated)
+        return replace(usable[-1], updated=newest.updated)
 
 
 class World:

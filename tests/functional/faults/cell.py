@@ -140,12 +140,8 @@ class Cell(StackSite):
 
     def _usable(self) -> str:
         """Return the value of the key's newest version that does not wait."""
-        made = {each.version: each for each in self.vault.list_versions(KEY).entries}
-        return next(
-            each.value
-            for version in reversed(self.vault.order(KEY))
-            if (each := made[version]).nbf is None
-        )
+        usable = [each for each in self.vault.versions(KEY) if each.nbf is None]
+        return usable[-1].value
 
     def _version(self) -> str:
         """Return the version that the event names; of a secret that is gone, none that exists."""
