@@ -94,6 +94,39 @@ def test_a_listing_has_every_secret(vault: Vault, vaults: KeyVaults, quirks: Qui
     assert current.updated == next(s.updated for s in listed if s.name == "s-00")
 
 
+@pytest.mark.parametrize("quirks", [Quirks(), Quirks(page_size=1)], ids=["a page", "pages"])
+def test_every_version_is_listed_with_its_limits(
+    vault: Vault, vaults: KeyVaults, quirks: Quirks
+) -> None:
+    """Disabled versions too, of this secret and no other; of an unknown secret there is none."""
+    vault.quirks = quirks
+    first = vault.set_secret("a", PLANTED, exp=2_000_000_000)
+    second = vault.set_secret("a", PLANTED, nbf=1_900_000_000, enabled=False)
+    vault.set_secret("another", PLANTED)
+    found = {each.version: each for each in vaults.versions(NAME, "a", soon())}
+    assert found.keys() == {first.version, second.version}
+    assert (found[first.version].enabled, found[second.version].enabled) == (True, False)
+    assert found[first.version].expires == 2_000_000_000
+    assert found[second.version].not_before == 1_900_000_000
+    assert found[first.version].created == first.created
+    assert not vaults.versions(NAME, "unknown", soon())
+    assert not vaults.versions(NAME, "../keys/a", soon())
+
+
+def test_what_may_keep_a_version_from_use_comes_along(vault: Vault, vaults: KeyVaults) -> None:
+    """A listing and a get show from when to when a version is valid; a listing, certificates."""
+    vault.set_secret("a", PLANTED, nbf=1_900_000_000, exp=2_000_000_000)
+    vault.set_certificate("c", PLANTED)
+    listed = {each.name: each for each in vaults.list(NAME, soon())}
+    assert [(each.not_before, each.managed) for each in listed.values()] == [
+        (1_900_000_000, False),
+        (None, True),
+    ]
+    got = vaults.get(NAME, "a", soon())
+    assert isinstance(got, VaultSecret)
+    assert (got.not_before, got.expires) == (1_900_000_000, 2_000_000_000)
+
+
 def test_tags_and_content_type_come_along(vault: Vault, vaults: KeyVaults) -> None:
     """A listing and a get tell both of the version that is served, empty where there is none."""
     tags = {"k8s-expand": "json", "K8S-Key": "ä b"}

@@ -199,6 +199,14 @@ def _listing(given: bytes) -> object:
     return [(each.enabled, each.updated, each.expires) for each in listed], faults
 
 
+def _versions(given: bytes) -> object:
+    found = canned_vaults(*_answered(given)).versions(PLACE.vault, "db-url", soon())
+    for each in found:
+        assert each.version.isalnum() or not each.enabled
+        assert isinstance(each.created, int)
+    return [(each.enabled, each.created, each.not_before, each.expires) for each in found]
+
+
 def _gotten(given: bytes) -> object:
     found = canned_vaults(*_answered(given)).get(PLACE.vault, "db-url", soon())
     if isinstance(found, VaultSecret):
@@ -323,6 +331,18 @@ TARGETS = (
             written(_json(STATUS | {"reason": "NotFound"}), status="404"),
             written(PLANTED, status="503", **{"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}),
             written(_json(STATUS), status="429", **{"Retry-After": "9" * 400}),
+        ),
+        longest=65_536,
+    ),
+    Target(
+        "versions",
+        _versions,
+        (
+            written(_json({"value": [ITEM], "nextLink": None})),
+            written(_json({"value": [ITEM | {"id": f"{URL}/secrets/db-url"}], "nextLink": ""})),
+            written(_json({"value": [ITEM | {"id": f"{URL}/secrets/other/0a1b"}]})),
+            written(_json({"value": [ITEM | {"attributes": {"created": 1, "nbf": PLANTED}}]})),
+            written(_json({"value": [PLANTED, ITEM | {"attributes": PLANTED}, {"id": PLANTED}]})),
         ),
         longest=65_536,
     ),

@@ -7,10 +7,18 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from sync.adapters.azure.key_vault import KeyVaults
-from sync.adapters.azure.key_vault_answers import Bounds, Listing
+from sync.adapters.azure.key_vault_answers import Asked, Bounds, Listing
+from sync.adapters.azure.key_vault_versions import MOST_VERSIONS, Versions
 from sync.adapters.azure.vault_host import VaultHost
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import ListedSecret, SecretName, Unserved, VaultName, VaultSecret
+from sync.core.model import (
+    ListedSecret,
+    ListedVersion,
+    SecretName,
+    Unserved,
+    VaultName,
+    VaultSecret,
+)
 from sync.projection.rules import DEFAULT_RULES, Pattern, Rules
 from sync.projection.tags import read_tags
 from tests.fuzz.canned import canned_vaults
@@ -349,4 +357,54 @@ def test_a_listing_is_bounded_by_its_bytes(page: Callable[[int], Mapping[str, ob
             listing.add(page(number))
 
     with raises(Permanent, "VaultTooLarge", "more than 1 MiB of names and tags"):
+        fill()
+
+
+VERSION = entry("odd/0a1b")
+
+
+def versions(*entries: object) -> list[ListedVersion]:
+    """Return what a listing of a secret's versions has."""
+    return list(answering({"value": entries}).versions(VAULT, "odd", soon()))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        PLANTED,
+        None,
+        {"attributes": ATTRIBUTES},
+        entry("odd/0a1b", attributes=PLANTED),
+        entry("odd/0a1b", attributes={"enabled": True}),
+        entry("odd/0a1b", attributes=ATTRIBUTES | {"enabled": "yes"}),
+    ],
+    ids=["text", "null", "no id", "attributes", "no time", "enabled"],
+)
+def test_a_version_that_cannot_be_read_is_none(odd: object) -> None:
+    """It cannot stand in, and costs no other one."""
+    assert versions(odd, VERSION) == [ListedVersion("0a1b", enabled=True, created=1_700_000_000)]
+
+
+def test_an_entry_without_a_version_is_of_no_use() -> None:
+    """Nothing could be read by it."""
+    (found,) = versions(entry("odd"))
+    assert not found.enabled
+
+
+def test_versions_of_another_secret_are_not_trusted() -> None:
+    """Whoever answers is not the vault, or a proxy mixes answers up."""
+    with raises(Permanent, "VaultUntrusted", "versions of another secret"):
+        versions(entry("other/0a1b"))
+
+
+@pytest.mark.parametrize("size", [1, 0], ids=["full pages", "empty pages"])
+def test_the_search_among_versions_is_bounded(size: int) -> None:
+    """A secret of thousands of versions, or a listing that goes on for ever, is given up."""
+    found = Versions(Asked(VaultHost(VAULT, "vault.azure.net"), "odd", None))
+
+    def fill() -> None:
+        for number in range(MOST_VERSIONS + 1):
+            found.add({"value": [VERSION] * size, "nextLink": f"?{number}"})
+
+    with raises(Permanent, "TooManyVersions", "more than 2,500 versions"):
         fill()
