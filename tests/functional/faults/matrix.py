@@ -22,10 +22,6 @@ from tests.kit.app import App, log_size
 _OTHERS = (processes.tokens, processes.names, processes.searches)
 _HANGING, _QUICK = 16, 6  # cases of one app at once: together less than its lanes
 _MOST_SPOILED = 20  # of some thousand
-_LATE = frozenset(
-    {"DeadlineExceeded", "VaultUnreachable", "ClusterUnreachable", "ResourceManagerUnreachable"}
-)
-"""How a call ends that had no time left, or whose answer came too late."""
 _APART_SECONDS = 1.0
 """Between the beginnings of cases that hang: they would all end at once, and the app be late."""
 
@@ -122,7 +118,7 @@ def _was_late(case: Case) -> bool:
     wanted = fate(case.call.name, case.fault, case.trigger, once=case.once)
     if not all(each.startswith(steps.TOO_LATE) for each in case.wrong):
         return False
-    return bool(case.wrong) or ((seen.ended, seen.reason) != wanted and seen.reason in _LATE)
+    return bool(case.wrong) or ((seen.ended, seen.reason) != wanted and seen.reason in steps.LATE)
 
 
 def _passes(rig: Rig, app: App, cases: Sequence[Case]) -> tuple[int, int, int]:
