@@ -92,6 +92,8 @@ def test_one_vault_for_several_stages(world: World) -> None:
             "prod-database-credentials": ("in step", ["database-credentials"], None),
             "dev-api-keys": ("out", [], OF_DEV),
         }
+        planned = outcome(app.get(f"/api/plan?vault={place.name}"))
+        assert planned["left_out"] == [{"secret": "dev-api-keys", "why": OF_DEV}]
         refused = app.resync(place, secret="dev-api-keys", dry_run=True)
         assert OF_DEV in refused.text
         examined = app.get(f"/api/doctor?vault={place.name}").text

@@ -3,9 +3,11 @@
 import pytest
 
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
-from sync.core.model import STATE_ANNOTATION, Action, Hint, SecretName, Target
+from sync.core.model import STATE_ANNOTATION, Action, Hint, LeftOut, SecretName, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
+from sync.projection.rules import Rules
+from sync.projection.stages import StagePrefixes
 from sync.reconcile.request import ReconcileRequest
 from tests.kit.errors import raises
 from tests.kit.fakes import Call, names
@@ -376,6 +378,39 @@ def test_a_dry_run_tells_and_writes_nothing() -> None:
         "b": Action.REMOVE,
         "c": Action.REPAIR,
     }
+
+
+def test_a_dry_run_tells_what_is_left_out() -> None:
+    """What never was in has no change to say why it is out; what goes says it there."""
+    world = World.new(rules=Rules(stages=StagePrefixes.KEEP))
+    for name in ("dev-a", "dev-b", "prd-a", "plain"):
+        world.put(name, "new")
+    world.put("off", "new", sync="false")
+    world.settle()
+    world.tag("dev-b", sync="false")
+    world.tag("plain", odd="1")
+    planned = world.sweep(dry_run=True)
+    assert [(each.secret, each.why) for each in planned.left_out] == [
+        ("off", "its tag k8s-sync is false"),
+        ("prd-a", "it is of stage prd, not dev, and SYNC_STAGE_ALIASES does not make them one"),
+    ]
+    assert [(each.key, each.why) for each in planned.changes] == [
+        ("dev-b", "its tag k8s-sync is false")
+    ]
+    assert planned.refused.keys() == {"plain"}
+    written = world.sweep()
+    assert (written.changes, written.left_out) == (planned.changes, ())
+
+
+def test_a_dry_run_tells_what_is_out_and_stays() -> None:
+    """Where pruning is off, a secret that left keeps its keys; the dry run says that it is out."""
+    world = World.in_step("a", "b", prune=False)
+    world.vaults.enable(world.vault, "b", enabled=False)
+    planned = world.sweep(dry_run=True)
+    assert (planned.changes, planned.left_out) == (
+        (),
+        (LeftOut(SecretName("b"), "it is disabled"),),
+    )
 
 
 @pytest.mark.parametrize(
