@@ -1,5 +1,7 @@
 """The protocol for one target: what the Secret holds after each kind of change and of failure."""
 
+from dataclasses import replace
+
 import pytest
 
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
@@ -400,6 +402,21 @@ def test_a_dry_run_tells_what_is_left_out() -> None:
     assert planned.refused.keys() == {"plain"}
     written = world.sweep()
     assert (written.changes, written.left_out) == (planned.changes, ())
+
+
+def test_another_alias_reads_only_what_it_renames() -> None:
+    """A quiet pass after the platform paired two stages gets the one value whose key changes."""
+    world = World.new(rules=Rules(stages=StagePrefixes.STRIP))
+    for name in ("dev-a", "common-b", "plain", "test-c", "prod-d"):
+        world.put(name, "new")
+    world.put("dev-login", '{"user": "shop"}', expand="json")
+    world.settle()
+    rules = Rules(stages=StagePrefixes.STRIP, aliases=(("dev", "test"),))
+    world = replace(world, reconciler=replace(world.reconciler, rules=rules))
+    told = {change.key: change.action for change in world.sweep().changes}
+    assert told == {"c": Action.CREATE, "test-c": Action.REMOVE}
+    assert [call for call in world.wire.calls if call.verb == "get"] == [Call("get", "test-c")]
+    assert world.data == {"a": "new", "b": "new", "plain": "new", "c": "new", "user": "shop"}
 
 
 def test_a_dry_run_tells_what_is_out_and_stays() -> None:
