@@ -114,6 +114,9 @@ type syncSettings = {
   @description('Whether the beginning of a name, such as common- or dev-, tells its stage, and whether the key keeps it.')
   SYNC_STAGE_PREFIXES: ('none' | 'keep' | 'strip')?
 
+  @description('Pairs of names of one stage, as prd=prod, comma-separated, or none; without it prd=prod,stg=staging.')
+  SYNC_STAGE_ALIASES: string?
+
   @description('Shell patterns of the Secrets that a tag may name outright, comma-separated; the Role has to name them as well.')
   SYNC_SECRET_NAMES: string?
 

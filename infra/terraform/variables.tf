@@ -176,6 +176,7 @@ variable "settings" {
       "SYNC_INCLUDE",
       "SYNC_EXCLUDE",
       "SYNC_STAGE_PREFIXES",
+      "SYNC_STAGE_ALIASES",
       "SYNC_SECRET_NAMES",
       "SYNC_CHAIN_ROOT",
       "SYNC_LABELS",

@@ -215,11 +215,19 @@ def _outcome(work: ReconcileRequest, done: ReconcileResult | SyncError) -> Outco
         return Failed(vault, done, work.target)
     mine = {hint.secret for hint in work.hints}
     refused = {name: error for name, error in done.refused.items() if work.whole or name in mine}
+    left_out = tuple(each for each in done.left_out if work.whole or each.secret in mine)
     if refused:
         written = () if work.dry_run else done.changes
-        return Failed(vault, first_cause(refused), work.target, written, refused, done.warnings)
+        error, told = first_cause(refused), (done.warnings, left_out)
+        return Failed(vault, error, work.target, written, refused, *told)
     return Converged(
-        work.target, done.changes, done.keys, done.expired, work.dry_run, done.warnings
+        work.target,
+        done.changes,
+        done.keys,
+        done.expired,
+        work.dry_run,
+        done.warnings,
+        left_out,
     )
 
 

@@ -1,4 +1,4 @@
-"""Shows outcomes: a row for each vault, for each change, and for each thing to see to."""
+"""Shows outcomes: a row for each vault, each change, each secret left out, each thing to see to."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -35,6 +35,12 @@ def _blocks(document: Document, style: Style) -> Blocks:
     else:
         rows = [row[:-1] for row in changes]
         yield Table(("VAULT", "KEY", "CHANGE", "VERSION"), rows, folds=False)
+    out = [
+        (text(outcome, "vault"), text(each, "secret"), text(each, "why"))
+        for outcome in outcomes
+        for each in items(outcome, "left_out")
+    ]
+    yield Table(("VAULT", "LEFT OUT", "WHY"), out)
     seen_to = [row for outcome in outcomes for row in to_see_to(outcome)]
     yield Table(("VAULT", "NAME", "REASON", "WHY"), seen_to)
     yield total("vault", map(_verdict, outcomes))
@@ -75,13 +81,14 @@ def _verdict(outcome: Document) -> str:
 def _row(outcome: Document, style: Style) -> Row:
     acts = Counter(text(change, "action") for change in items(outcome, "changes"))
     refused = items(outcome, "refused")
-    warnings = len(items(outcome, "warnings"))
+    warnings, left_out = len(items(outcome, "warnings")), len(items(outcome, "left_out"))
     notes = [
         text(outcome, "reason"),
         counted(len(refused), "refused secret") if refused else "",
         ", ".join(f"{act} {count}" for act, count in sorted(acts.items(), key=_order)),
         named("expired", words(outcome, "expired"), style),
         counted(warnings, "warning") if warnings else "",
+        f"{left_out} left out" if left_out else "",
     ]
     keys = str(number(outcome, "keys")) if "keys" in outcome else NONE
     return (text(outcome, "vault"), place(outcome), _verdict(outcome), keys, joined(notes))

@@ -247,8 +247,19 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A vault secret that is to be in no Secret, and why, in a few words for people."""
+
+    secret: SecretName
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Converged:
-    """The Secret matches the vault; `changes` were needed (in a dry run, would be needed)."""
+    """The Secret matches the vault; `changes` were needed (in a dry run, would be needed).
+
+    A dry run tells in `left_out` what is not among the changes.
+    """
 
     target: Target
     changes: tuple[Change, ...] = ()
@@ -256,6 +267,7 @@ class Converged:
     expired: tuple[str, ...] = ()
     dry_run: bool = False
     warnings: tuple[Notice, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +275,7 @@ class Failed:
     """The Secret may differ from the vault; `changes` were written nevertheless.
 
     `refused` are the vault secrets that could not be brought over, each with its own error;
-    `error` sums them up. It is empty if the vault failed as a whole.
+    `error` sums them up. It is empty if the vault failed as a whole. `left_out` is as above.
     """
 
     vault: str
@@ -272,6 +284,7 @@ class Failed:
     changes: tuple[Change, ...] = ()
     refused: Mapping[SecretName, SyncError] = field(default_factory=dict, hash=False)
     warnings: tuple[Notice, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

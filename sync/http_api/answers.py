@@ -89,6 +89,19 @@ _Warnings = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A vault secret that is to be in no Secret."""
+
+    secret: _Secret
+    why: Annotated[str, Doc("why, in a few words for people")]
+
+
+_LeftOut = Annotated[
+    tuple[LeftOut, ...], Doc("in a dry run the secrets that are left out, except those that change")
+]
+
+
+@dataclass(frozen=True, slots=True)
 class Converged:
     """A vault whose Secrets are in step, or what a dry run found to do."""
 
@@ -99,6 +112,7 @@ class Converged:
     keys: Annotated[int, Doc("how many keys the sync keeps", {"minimum": 0})]
     expired: Annotated[_Words, Doc("the vault secrets that have expired and whose keys stay")]
     warnings: _Warnings
+    left_out: _LeftOut = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +141,7 @@ class Failed:
         Doc("each secret that could not be brought over; empty if the vault failed as a whole"),
     ]
     warnings: _Warnings
+    left_out: _LeftOut = ()
 
 
 @dataclass(frozen=True, slots=True)

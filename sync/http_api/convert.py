@@ -25,7 +25,7 @@ def outcomes_of(outcomes: Iterable[model.Outcome]) -> answers.Outcomes:
 def outcome_of(outcome: model.Outcome) -> answers.Converged | answers.Failed:
     """Return one vault's outcome; an ignored vault counts as failed."""
     match outcome:
-        case model.Converged(target, changes, keys, expired, dry_run, warnings):
+        case model.Converged(target, changes, keys, expired, dry_run, warnings, left_out):
             return answers.Converged(
                 vault=target.vault.text,
                 outcome="planned" if dry_run else "converged",
@@ -34,15 +34,16 @@ def outcome_of(outcome: model.Outcome) -> answers.Converged | answers.Failed:
                 keys=keys,
                 expired=expired,
                 warnings=_notices(warnings),
+                left_out=_left_out(left_out),
             )
-        case model.Failed(vault, error, target, changes, refused, warnings):
+        case model.Failed(vault, error, target, changes, refused, warnings, left_out):
             place = target_of(target) if target else None
             each = tuple(
                 answers.RefusedSecret(str(name), *_why(refused[name])) for name in sorted(refused)
             )
-            told = _notices(warnings)
+            told = (_notices(warnings), _left_out(left_out))
             return answers.Failed(
-                vault, "failed", *_why(error), place, _changes(changes), each, told
+                vault, "failed", *_why(error), place, _changes(changes), each, *told
             )
         case model.Ignored(subject, error):
             return answers.Failed(subject, "failed", *_why(error), None, (), (), ())
@@ -181,6 +182,10 @@ def _why(error: SyncError) -> tuple[Reason, str, bool]:
 
 def _notices(notices: Iterable[model.Notice]) -> tuple[answers.Notice, ...]:
     return tuple(answers.Notice(n.source or None, n.reason, n.message) for n in notices)
+
+
+def _left_out(left_out: Iterable[model.LeftOut]) -> tuple[answers.LeftOut, ...]:
+    return tuple(answers.LeftOut(str(each.secret), each.why) for each in left_out)
 
 
 def _changes(changes: Iterable[model.Change]) -> tuple[answers.Change, ...]:

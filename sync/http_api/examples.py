@@ -86,7 +86,10 @@ STATUS = answers.Statuses(
         ),
     )
 )
-PLANNED = answers.Outcomes((answers.Converged(VAULT, "planned", _TARGET, (_UPDATED,), 3, (), ()),))
+_LEFT_OUT = answers.LeftOut("old-token", "it is disabled")
+PLANNED = answers.Outcomes(
+    (answers.Converged(VAULT, "planned", _TARGET, (_UPDATED,), 3, (), (), (_LEFT_OUT,)),)
+)
 EXPLAINED = answers.ExplainedVault((_IN_STEP, _OUT), VAULT)
 CHECKS = answers.Checks(
     (

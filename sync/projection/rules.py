@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from enum import StrEnum
 from fnmatch import fnmatchcase
 from hashlib import sha256
 
@@ -16,22 +15,20 @@ from sync.projection.budget import ParseBudget
 from sync.projection.keys import KeyStyle, check_key
 from sync.projection.placement import Excluded, Placement, Rendered
 from sync.projection.rendering import Renderer
+from sync.projection.stages import (
+    COMMON,
+    USUAL_ALIASES,
+    Aliases,
+    StagePrefixes,
+    is_one,
+    stage_of,
+)
 from sync.projection.tags import SecretType, TagOptions, is_tagged, read_tags
 from sync.projection.validity import USUAL, Validity
 
 _DIGITS = 8
 TAGGED = "t"
 """The first letter of a fingerprint whose keys depend on tags."""
-_COMMON = "common"
-_STAGES = (_COMMON, "dev", "stg", "prod")
-
-
-class StagePrefixes(StrEnum):
-    """Whether prefixes of names mean stages, and whether keys keep them."""
-
-    NONE = "none"
-    KEEP = "keep"
-    STRIP = "strip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +60,7 @@ class Rules:
     include: tuple[Pattern, ...] = ()
     exclude: tuple[Pattern, ...] = ()
     stages: StagePrefixes = StagePrefixes.NONE
+    aliases: Aliases = USUAL_ALIASES
     names: tuple[str, ...] = ()
     keep_root: bool = False
     root_only: bool = False
@@ -143,16 +141,17 @@ class Rules:
             if pattern.matches(name, tags):
                 return Excluded(f"SYNC_EXCLUDE names it ({pattern})")
         of = self._stage_of(stage, name)
-        return (
-            None if of in {None, _COMMON, stage} else Excluded(f"it is of stage {of}, not {stage}")
+        if of is None or of == COMMON or is_one(of, stage, self.aliases):
+            return None
+        return Excluded(
+            f"it is of stage {of}, not {stage}, and SYNC_STAGE_ALIASES does not make them one"
         )
 
     def _stage_of(self, stage: str, name: str) -> str | None:
         """Return the stage that a name's prefix means; `common` means all stages."""
         if self.stages is StagePrefixes.NONE:
             return None
-        prefix, dash, rest = name.lower().partition("-")
-        return prefix if dash and rest and prefix in {*_STAGES, stage} else None
+        return stage_of(name, stage, self.aliases)
 
     def _stripped(self, stage: str, name: str) -> str:
         prefix = self._stage_of(stage, name)
@@ -194,7 +193,14 @@ class Rules:
         if key == name and replace(shaping, key=None) == TagOptions():
             return ""
         rules = replace(
-            self, include=(), exclude=(), names=(), validity=USUAL, labels=(), label_tags=()
+            self,
+            include=(),
+            exclude=(),
+            aliases=USUAL_ALIASES,  # what they change is in the key and the base
+            names=(),
+            validity=USUAL,
+            labels=(),
+            label_tags=(),
         )
         reads_type = options.type is SecretType.TLS or options.expand is not None
         kind = content_type if reads_type else ""

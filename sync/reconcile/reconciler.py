@@ -168,12 +168,14 @@ class Reconciler:
         if progress.again or (wrote and turn.desired.moving):
             progress.request = replace(progress.request, whole=True)
             return None
+        changes = tuple(sorted(progress.changes.values()))
         return ReconcileResult(
-            changes=tuple(sorted(progress.changes.values())),
+            changes=changes,
             keys=sum(len(desired.entries) for desired in turn.desired.secrets.values()),
             expired=turn.survey.expired,
             refused={**turn.desired.waiting, **failed, **refused},
             warnings=(*turn.warnings(), *progress.warnings),
+            left_out=turn.left_out(changes) if progress.request.dry_run else (),
         )
 
     def _write_all(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import Change, Hint, Notice, SecretName, Target
+from sync.core.model import Change, Hint, LeftOut, Notice, SecretName, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 
@@ -43,13 +43,17 @@ class ReconcileRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileResult:
-    """What was written (or would be), and why some vault secrets could not be synced."""
+    """What was written (or would be), and why some vault secrets could not be synced.
+
+    `left_out` are in a dry run the secrets that belong in no Secret.
+    """
 
     changes: tuple[Change, ...]
     keys: int
     expired: tuple[str, ...]
     refused: Mapping[SecretName, SyncError]
     warnings: tuple[Notice, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def first_cause(refused: Mapping[SecretName, SyncError]) -> SyncError:

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sync.core.errors import Permanent
-from sync.core.model import SECRET_TYPE, Notice, Plan, SecretName
+from sync.core.model import SECRET_TYPE, Change, LeftOut, Notice, Plan, SecretName
 from sync.core.reasons import Reason
 from sync.core.state import Record
+from sync.projection.placement import Excluded
 from sync.projection.rules import Rules
 from sync.reconcile.desired import DesiredVault
 from sync.reconcile.observed import ObservedSecret, ObservedVault
@@ -94,6 +95,16 @@ class Turn:
             else Notice(reason, reason.meaning, str(name))
             for reason in record.warnings
         ]
+
+    def left_out(self, changes: Iterable[Change]) -> tuple[LeftOut, ...]:
+        """Return the secrets that are left out and not told of otherwise: changed, or refused."""
+        told = {*(SecretName(change.source) for change in changes), *self.desired.refused}
+        verdicts = sorted(self.survey.verdicts.items())
+        return tuple(
+            LeftOut(name, verdict.reason)
+            for name, verdict in verdicts
+            if isinstance(verdict, Excluded) and name not in told
+        )
 
     def blanked(self, observed: ObservedSecret) -> Notice | None:
         """Return the warning about a typed Secret that the write leaves without any value."""

@@ -9,7 +9,8 @@ from sync.core.model import VaultName
 from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_NAMESPACE, DEFAULT_PATTERN, Naming
 from sync.projection.keys import KeyStyle
-from sync.projection.rules import DEFAULT_RULES, Rules, StagePrefixes
+from sync.projection.rules import DEFAULT_RULES, Rules
+from sync.projection.stages import StagePrefixes
 from sync.projection.validity import Expired, NotBefore, Validity
 from sync.settings import values
 from sync.settings.clusters import read_clusters
@@ -172,6 +173,12 @@ SETTINGS = (
         tuple(StagePrefixes),
         "`dev-x` is for stage `dev` only; `keep` or `strip` the prefix",
         _of_rules(lambda rules, word: replace(rules, stages=StagePrefixes(word))),
+    ),
+    Setting(
+        "SYNC_STAGE_ALIASES",
+        "pairs of names of one stage, or `none`",
+        "`prd=prod,stg=staging`",
+        _of_rules(lambda rules, text: replace(rules, aliases=values.stage_aliases(text))),
     ),
     Setting(
         "SYNC_SECRET_NAMES",

@@ -11,12 +11,14 @@ from sync.core.model import VaultName
 from sync.core.reasons import Reason
 from sync.core.vault_names import PARTS, Naming
 from sync.projection.rules import Pattern
+from sync.projection.stages import COMMON, Aliases
 from sync.settings.ncrontab import is_ncrontab
 
 DEFAULT_SCHEDULE = "0 */5 * * * *"
 
 _DNS_SUFFIX = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}", re.ASCII)
 _SECRET_NAME = re.compile(r"[a-z0-9*?][-a-z0-9*?]*", re.ASCII)
+_STAGE = re.compile(r"[a-z0-9]+", re.ASCII)
 _LABEL_FORM = "1 to 63 of a-z, A-Z, 0-9, '-', '_' and '.', with a letter or digit at both ends"
 
 
@@ -96,6 +98,36 @@ def patterns(text: str) -> tuple[Pattern, ...]:
             )
         found.append(Pattern(glob, tag))
     return tuple(found)
+
+
+def stage_aliases(text: str) -> Aliases:
+    """Parse pairs of names of one stage, each as STAGE=ALIAS, in lower case; `none` has none."""
+    if text.lower() == "none":
+        return ()
+    found: list[tuple[str, str]] = []
+    seen: set[str] = set()
+    for number, item in enumerate(_items(text.lower()), 1):
+        stage, _, alias = (part.strip() for part in item.partition("="))
+        if not (_STAGE.fullmatch(stage) and _STAGE.fullmatch(alias)):
+            raise ValueError(
+                "it is a comma-separated list of two names of one stage each, as prd=prod, of "
+                "letters and digits, or none"
+            )
+        if stage == alias:
+            raise ValueError(f"pair {number} has the same name twice: remove it")
+        if COMMON in {stage, alias}:
+            raise ValueError(
+                f"pair {number} has {COMMON}, which every stage takes: remove it, or choose another"
+            )
+        if not seen.isdisjoint({stage, alias}):
+            raise ValueError(
+                f"pair {number} has a name that an earlier pair has: a stage has two names at most"
+            )
+        seen |= {stage, alias}
+        found.append((min(stage, alias), max(stage, alias)))
+    if not found:
+        raise ValueError("it names no stage: write none to have no aliases")
+    return tuple(sorted(found))
 
 
 def secret_names(text: str) -> tuple[str, ...]:

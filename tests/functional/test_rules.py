@@ -3,10 +3,11 @@
 import json
 import re
 
-from tests.functional.secrets_held import assert_quiet, other
+from tests.functional.secrets_held import assert_quiet, never_missing, other
 from tests.functional.world import World, outcome
 from tests.leaks.dye import value
 
+OF_DEV = "it is of stage dev, not prd, and SYNC_STAGE_ALIASES does not make them one"
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -57,6 +58,59 @@ def test_the_platform_decides_which_secrets_tags_may_name(world: World) -> None:
         app.settle()
         assert (free.data(), bound.data()) == ({"a": first}, {"b": second})
         assert_quiet(app, place, free, bound)
+
+
+def test_one_vault_for_several_stages(world: World) -> None:
+    """Stage prd takes prod-… and common-… without the prefix; what is of dev is out, and why.
+
+    A common secret and a stage's own of one name are a clash, which a tag solves.
+    """
+    place = world.place("weu-DS-AKV-{}-prd-1")
+    with world.app(place, SYNC_STAGE_PREFIXES="strip") as app:
+        login, keys = (
+            place.vault.set_secret(f"prod-{name}", value()).value
+            for name in ("database-credentials", "api-keys")
+        )
+        place.vault.set_secret("dev-api-keys", value())
+        app.settle()
+        arrived = {"database-credentials": login, "api-keys": keys}
+        assert place.data() == arrived
+        common = place.vault.set_secret("common-api-keys", value()).value
+        app.settle()
+        assert outcome(app.resync(place))["reason"] == "KeyClash"
+        assert place.data() == arrived
+        place.vault.update("common-api-keys", tags={"k8s-key": "common-api-keys"})
+        assert app.resync(place).status == 200
+        assert place.data() == arrived | {"common-api-keys": common}
+        assert_quiet(app, place)
+        told = app.get(f"/api/explain?vault={place.name}").body["secrets"]
+        assert isinstance(told, list)
+        states = {each["name"]: (each["state"], each["keys"], each["reason"]) for each in told}
+        assert states == {
+            "common-api-keys": ("in step", ["common-api-keys"], None),
+            "prod-api-keys": ("in step", ["api-keys"], None),
+            "prod-database-credentials": ("in step", ["database-credentials"], None),
+            "dev-api-keys": ("out", [], OF_DEV),
+        }
+        planned = outcome(app.get(f"/api/plan?vault={place.name}"))
+        assert planned["left_out"] == [{"secret": "dev-api-keys", "why": OF_DEV}]
+        refused = app.resync(place, secret="dev-api-keys", dry_run=True)
+        assert OF_DEV in refused.text
+        examined = app.get(f"/api/doctor?vault={place.name}").text
+        assert f"left out: dev-api-keys ({OF_DEV})" in examined
+
+
+def test_aliases_that_come_and_go_move_what_is_of_a_stage(world: World) -> None:
+    """A platform without aliases has its key back under the old name, and no value is lost."""
+    place = world.place("weu-DS-AKV-{}-stg-1")
+    with world.app(place, SYNC_STAGE_PREFIXES="strip", SYNC_STAGE_ALIASES="none") as app:
+        first = place.vault.set_secret("staging-token", value()).value
+        app.settle()
+        assert place.data() == {"staging-token": first}
+    with world.app(place, SYNC_STAGE_PREFIXES="strip") as app, never_missing(place, first):
+        assert app.resync(place).status == 200
+        assert place.data() == {"token": first}
+        assert_quiet(app, place)
 
 
 def test_a_pattern_that_takes_too_much_is_refused(world: World) -> None:

@@ -236,6 +236,8 @@ TARGETS = (
                 SYNC_VAULT_DNS_SUFFIX="vault.azure.cn",
                 SYNC_PRUNE="never",
                 SYNC_KEY_STYLE="env",
+                SYNC_STAGE_PREFIXES="strip",
+                SYNC_STAGE_ALIASES="prd=prod,stg=staging",
                 SYNC_SECRET_NAMES="web-*",
             ),
             _lines(**dict.fromkeys((*sorted(NAMES), "SYNC_TYPO"), f"{{{PLANTED}}}")),

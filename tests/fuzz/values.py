@@ -19,8 +19,9 @@ from sync.projection.held_certificates import ODD
 from sync.projection.keys import KeyStyle
 from sync.projection.placement import Placement
 from sync.projection.private_keys import read_private_key
-from sync.projection.rules import Pattern, Rules, StagePrefixes
+from sync.projection.rules import Pattern, Rules
 from sync.projection.secret_types import Built, build
+from sync.projection.stages import StagePrefixes
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType, read_tags
 from sync.projection.text_marks import without_mark
 from tests.fuzz.target import Target, fields_of, text_of, written
@@ -60,6 +61,7 @@ RULES = (
     Rules(
         style=KeyStyle.ENV,
         stages=StagePrefixes.STRIP,
+        aliases=(("db", "dev"),),
         names=("web*",),
         keep_root=True,
         identity_tokens=True,

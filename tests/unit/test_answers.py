@@ -25,6 +25,7 @@ from sync.core.model import (
     Converged,
     Failed,
     Ignored,
+    LeftOut,
     Notice,
     Outcome,
     SecretName,
@@ -85,6 +86,7 @@ def test_retry_after_is_the_longest_advice() -> None:
 
 
 ODD = Notice(Reason.SETTINGS_DIFFER, "Odd.", "a")
+OFF = LeftOut(SecretName("Off"), "it is disabled")
 
 
 def test_outcomes_name_versions_and_reasons() -> None:
@@ -93,8 +95,8 @@ def test_outcomes_name_versions_and_reasons() -> None:
     error = Transient(Reason.VAULT_THROTTLED, "Throttled.")
     outcomes: list[Outcome] = [
         Converged(TARGET, (change, Change("b", Action.REMOVE)), 7, ("old",), warnings=(ODD,)),
-        Converged(TARGET, (), 7, dry_run=True),
-        Failed(TARGET.vault.text, error, TARGET, (change,)),
+        Converged(TARGET, (), 7, dry_run=True, left_out=(OFF,)),
+        Failed(TARGET.vault.text, error, TARGET, (change,), left_out=(OFF,)),
         Failed("event", Malformed(Reason.EVENT_MALFORMED, "No.")),
         Ignored("event", NotOurs(Reason.VAULT_NAME_OFF_PATTERN, "Not ours.")),
     ]
@@ -119,6 +121,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
             "keys": 7,
             "expired": [],
             "warnings": [],
+            "left_out": [{"secret": "Off", "why": "it is disabled"}],
         },
         {
             "vault": TARGET.vault.text,
@@ -130,6 +133,7 @@ def test_outcomes_name_versions_and_reasons() -> None:
             "changes": [updated],
             "refused": [],
             "warnings": [],
+            "left_out": [{"secret": "Off", "why": "it is disabled"}],
         },
         {
             "vault": "event",

@@ -27,6 +27,7 @@ from sync.core.model import (
     Actual,
     Change,
     Failed,
+    LeftOut,
     Notice,
     SecretName,
     Target,
@@ -328,6 +329,18 @@ def test_warnings_are_shown_and_counted() -> None:
         f"{SHOP}/a-b: warning SettingsDiffer: It is odd.\n"
         f"{SHOP}: warning SettingsDiffer: All is odd.\n"
     )
+
+
+def test_a_plan_shows_what_is_left_out_and_why() -> None:
+    """It is no failure and no drift: a row for each, a number in the notes, and exit code 0."""
+    out = (LeftOut(SecretName("prod-a"), "it is of stage prod"), LeftOut(SecretName("x"), "off"))
+    done = ReconcileResult((), 3, (), {}, (), out)
+    said = say(scripted(shop=done), "plan", SHOP)
+    assert f"VAULT{' ' * (len(SHOP) - 3)}LEFT OUT  WHY" in said.out
+    assert f"{SHOP}  prod-a    it is of stage prod\n" in said.out
+    assert f"{SHOP}  x         off\n" in said.out
+    assert "2 left out\n" in said.out
+    assert said.code == 0
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from sync.core.reasons import Reason
 from sync.http_api.convert import explanation_of
 from sync.http_api.dataclass_json import to_json
 from sync.projection.keys import KeyStyle
-from sync.projection.rules import Pattern, Rules, StagePrefixes
+from sync.projection.rules import Pattern, Rules
+from sync.projection.stages import StagePrefixes
 from sync.reconcile.request import ReconcileRequest
 from tests.described import named
 from tests.kit.fakes import Inline
@@ -169,6 +170,9 @@ def test_a_name_that_is_spelled_anew_is_one_secret() -> None:
     assert found.version == version
 
 
+OTHER_STAGE = "it is of stage {}, not dev, and SYNC_STAGE_ALIASES does not make them one"
+
+
 def test_what_is_out_is_told_why() -> None:
     """Disabled, left out by its tag, by the platform or for its stage: no Secret, no key."""
     rules = Rules(exclude=(Pattern("tmp-*"),), stages=StagePrefixes.STRIP)
@@ -178,6 +182,7 @@ def test_what_is_out_is_told_why() -> None:
     world.put("left", PLANTED, sync="false")
     world.put("tmp-a", PLANTED)
     world.put("prod-a", PLANTED)
+    world.put("prd-a", PLANTED)
     world.put("dev-a", PLANTED)
     found = dict(told(world))
     assert found.pop("dev-a").keys == ("a",)
@@ -185,7 +190,8 @@ def test_what_is_out_is_told_why() -> None:
         "off": "it is disabled",
         "left": "its tag k8s-sync is false",
         "tmp-a": "SYNC_EXCLUDE names it (tmp-*)",
-        "prod-a": "it is of stage prod, not dev",
+        "prd-a": OTHER_STAGE.format("prd"),
+        "prod-a": OTHER_STAGE.format("prod"),
     }
     for each in found.values():
         assert (each.progress, each.secrets, each.keys, each.version) == (

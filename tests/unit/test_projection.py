@@ -18,7 +18,8 @@ from sync.core.reasons import Reason
 from sync.projection.budget import ParseBudget
 from sync.projection.keys import KeyStyle
 from sync.projection.placement import Excluded, Placement
-from sync.projection.rules import Pattern, Rules, StagePrefixes, latest
+from sync.projection.rules import Pattern, Rules, latest
+from sync.projection.stages import USUAL_ALIASES, StagePrefixes
 from sync.projection.tags import TagOptions
 from sync.projection.turns import PARSING
 from sync.projection.validity import NotBefore, Validity
@@ -115,7 +116,10 @@ def test_a_stage_takes_the_common_secrets_and_its_own(prefixes: str, name: str, 
 def test_another_stages_secrets_are_out() -> None:
     """They are out for that reason, also where their tags are wrong."""
     for prefixes in (StagePrefixes.KEEP, StagePrefixes.STRIP):
-        assert "prod" in out(Rules(stages=prefixes), "PROD-a", {"k8s-odd": "1"})
+        why = out(Rules(stages=prefixes), "PROD-a", {"k8s-odd": "1"})
+        assert why == (
+            "it is of stage prod, not dev, and SYNC_STAGE_ALIASES does not make them one"
+        )
 
 
 def test_a_stage_of_the_vaults_own_name_counts_as_a_prefix() -> None:
@@ -124,6 +128,87 @@ def test_a_stage_of_the_vaults_own_name_counts_as_a_prefix() -> None:
     place = Rules(stages=StagePrefixes.STRIP).place(target, "qa-a", {}, "")
     assert isinstance(place, Placement)
     assert place.key == "a"
+
+
+def in_stage(stage: str, rules: Rules, name: str) -> str:
+    """Return the key of a secret in a vault of that stage; empty if it is left out."""
+    target = target_of(vault_name(f"weu-ds-akv-shop-{stage}-1"))
+    place = rules.place(target, name, {}, "")
+    return "" if isinstance(place, Excluded) else place.key or "*"
+
+
+@pytest.mark.parametrize("stage", ["prd", "prod", "stg", "staging", "dev", "qa"])
+@pytest.mark.parametrize("prefix", ["prd", "prod", "stg", "staging", "dev", "common"])
+def test_two_names_of_a_stage_are_one(stage: str, prefix: str) -> None:
+    """A vault takes the prefixes of both names; with another stage neither has to do."""
+    one = [{"prd", "prod"}, {"stg", "staging"}]
+    taken = prefix in {"common", stage} or {stage, prefix} in one
+    name = f"{prefix.upper()}-api-keys"
+    assert in_stage(stage, Rules(stages=StagePrefixes.KEEP), name) == (name if taken else "")
+    assert in_stage(stage, Rules(stages=StagePrefixes.STRIP), name) == ("api-keys" if taken else "")
+
+
+@pytest.mark.parametrize(
+    ("aliases", "stage", "name", "key"),
+    [
+        ((), "prd", "prod-a", ""),
+        ((), "prd", "prd-a", "a"),
+        ((), "dev", "prd-a", "prd-a"),
+        ((), "stg", "staging-a", "staging-a"),
+        ((("dev", "test"),), "dev", "test-a", "a"),
+        ((("dev", "test"),), "test", "dev-a", "a"),
+        ((("dev", "test"),), "qa", "test-a", ""),
+        ((("dev", "test"),), "prd", "prod-a", ""),
+        ((("dev", "test"),), "dev", "testing-a", "testing-a"),
+        ((("dev", "test"),), "dev", "test-", "test-"),
+        ((("dev", "prod"), ("prd", "qa")), "prd", "prod-a", ""),
+    ],
+)
+def test_the_platform_says_which_stages_are_one(
+    aliases: tuple[tuple[str, str], ...], stage: str, name: str, key: str
+) -> None:
+    """Only what it pairs is one; a name that no stage has is not a prefix."""
+    assert in_stage(stage, Rules(stages=StagePrefixes.STRIP, aliases=aliases), name) == key
+
+
+def test_without_stage_prefixes_aliases_mean_nothing() -> None:
+    """Every name is in, under its own key."""
+    for name in ("prod-a", "prd-a", "common-a"):
+        assert in_stage("prd", Rules(), name) == in_stage("dev", Rules(), name) == name
+
+
+def test_one_vault_for_several_stages_gives_each_its_own() -> None:
+    """A platform's production is stage prd in vaults' names and prod- in those of secrets."""
+    names = ("common-tls", "dev-api-keys", "prod-api-keys", "prod-database-credentials")
+    for prefixes, keys in (
+        ("keep", ("common-tls", "", "prod-api-keys", "prod-database-credentials")),
+        ("strip", ("tls", "", "api-keys", "database-credentials")),
+    ):
+        rules = Rules(stages=StagePrefixes(prefixes))
+        assert tuple(in_stage("prd", rules, name) for name in names) == keys
+        assert in_stage("dev", rules, "dev-api-keys")
+
+
+def test_an_alias_changes_the_fingerprint_where_it_changes_the_key() -> None:
+    """What an alias does not rename is not read again."""
+    usual = Rules(stages=StagePrefixes.STRIP)
+    more = replace(usual, aliases=(("dev", "test"),))
+    for tags in ({}, {"k8s-type": "tls"}, {"k8s-encoding": "hex"}, {"k8s-key": "K"}):
+        for name in ("dev-a", "common-a", "plain"):
+            same = placed(usual, name, tags).fingerprint == placed(more, name, tags).fingerprint
+            assert same
+    for tags in ({}, {"k8s-type": "tls"}, {"k8s-encoding": "hex"}):
+        before, after = placed(usual, "test-a", tags), placed(more, "test-a", tags)
+        assert (before.base, after.base) == ("test-a", "a")
+        assert before.fingerprint != after.fingerprint
+
+
+def test_fingerprints_of_a_release_without_aliases_stay() -> None:
+    """A new release reads no value again because it knows more stages."""
+    rules = Rules(stages=StagePrefixes.STRIP)
+    assert placed(rules, "dev-a").fingerprint == "b16cbd48"
+    assert placed(rules, "dev-a", {"k8s-expand": "json"}).fingerprint == "t859c053c"
+    assert rules.digest == "7d8ef8d9"
 
 
 @pytest.mark.parametrize(
@@ -392,6 +477,7 @@ SETTINGS: Mapping[str, Rules] = {
     "include": Rules(include=(Pattern("*"),)),
     "exclude": Rules(exclude=(Pattern("b"),)),
     "stages": Rules(stages=StagePrefixes.STRIP),
+    "aliases": Rules(aliases=(("dev", "development"),)),
     "names": Rules(names=("x",)),
     "keep_root": Rules(keep_root=True),
     "root_only": Rules(root_only=True),
@@ -400,7 +486,7 @@ SETTINGS: Mapping[str, Rules] = {
     "labels": Rules(labels=(("team", "shop"),)),
     "label_tags": Rules(label_tags=(("team", "team"),)),
 }
-SELECTING = {"include", "exclude", "names", "validity", "labels", "label_tags"}
+SELECTING = {"include", "exclude", "aliases", "names", "validity", "labels", "label_tags"}
 """Settings that say which secrets are in, from which version, where, and with which labels."""
 
 
@@ -501,6 +587,7 @@ RULES = st.builds(
     include=st.sampled_from([(), (Pattern("*"),), (Pattern("ops", "team"), Pattern("[a-c]*"))]),
     exclude=st.sampled_from([(), (Pattern("b"),)]),
     stages=st.sampled_from(StagePrefixes),
+    aliases=st.sampled_from([USUAL_ALIASES, (), (("dev", "prod"),)]),
     names=st.sampled_from([(), ("app",)]),
     keep_root=st.booleans(),
     root_only=st.booleans(),

@@ -1,11 +1,15 @@
 """The protocol for one target: what the Secret holds after each kind of change and of failure."""
 
+from dataclasses import replace
+
 import pytest
 
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
-from sync.core.model import STATE_ANNOTATION, Action, Hint, SecretName, Target
+from sync.core.model import STATE_ANNOTATION, Action, Hint, LeftOut, SecretName, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
+from sync.projection.rules import Rules
+from sync.projection.stages import StagePrefixes
 from sync.reconcile.request import ReconcileRequest
 from tests.kit.errors import raises
 from tests.kit.fakes import Call, names
@@ -376,6 +380,54 @@ def test_a_dry_run_tells_and_writes_nothing() -> None:
         "b": Action.REMOVE,
         "c": Action.REPAIR,
     }
+
+
+def test_a_dry_run_tells_what_is_left_out() -> None:
+    """What never was in has no change to say why it is out; what goes says it there."""
+    world = World.new(rules=Rules(stages=StagePrefixes.KEEP))
+    for name in ("dev-a", "dev-b", "prd-a", "plain"):
+        world.put(name, "new")
+    world.put("off", "new", sync="false")
+    world.settle()
+    world.tag("dev-b", sync="false")
+    world.tag("plain", odd="1")
+    planned = world.sweep(dry_run=True)
+    assert [(each.secret, each.why) for each in planned.left_out] == [
+        ("off", "its tag k8s-sync is false"),
+        ("prd-a", "it is of stage prd, not dev, and SYNC_STAGE_ALIASES does not make them one"),
+    ]
+    assert [(each.key, each.why) for each in planned.changes] == [
+        ("dev-b", "its tag k8s-sync is false")
+    ]
+    assert planned.refused.keys() == {"plain"}
+    written = world.sweep()
+    assert (written.changes, written.left_out) == (planned.changes, ())
+
+
+def test_another_alias_reads_only_what_it_renames() -> None:
+    """A quiet pass after the platform paired two stages gets the one value whose key changes."""
+    world = World.new(rules=Rules(stages=StagePrefixes.STRIP))
+    for name in ("dev-a", "common-b", "plain", "test-c", "prod-d"):
+        world.put(name, "new")
+    world.put("dev-login", '{"user": "shop"}', expand="json")
+    world.settle()
+    rules = Rules(stages=StagePrefixes.STRIP, aliases=(("dev", "test"),))
+    world = replace(world, reconciler=replace(world.reconciler, rules=rules))
+    told = {change.key: change.action for change in world.sweep().changes}
+    assert told == {"c": Action.CREATE, "test-c": Action.REMOVE}
+    assert [call for call in world.wire.calls if call.verb == "get"] == [Call("get", "test-c")]
+    assert world.data == {"a": "new", "b": "new", "plain": "new", "c": "new", "user": "shop"}
+
+
+def test_a_dry_run_tells_what_is_out_and_stays() -> None:
+    """Where pruning is off, a secret that left keeps its keys; the dry run says that it is out."""
+    world = World.in_step("a", "b", prune=False)
+    world.vaults.enable(world.vault, "b", enabled=False)
+    planned = world.sweep(dry_run=True)
+    assert (planned.changes, planned.left_out) == (
+        (),
+        (LeftOut(SecretName("b"), "it is disabled"),),
+    )
 
 
 @pytest.mark.parametrize(

@@ -259,6 +259,7 @@ def test_examples_show_every_setting_of_the_rules() -> None:
         "SYNC_INCLUDE",
         "SYNC_EXCLUDE",
         "SYNC_STAGE_PREFIXES",
+        "SYNC_STAGE_ALIASES",
         "SYNC_SECRET_NAMES",
         "SYNC_CHAIN_ROOT",
         "SYNC_CHAIN_CA",

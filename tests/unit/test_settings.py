@@ -169,6 +169,7 @@ def test_all_faults_are_told_at_once() -> None:
         SYNC_INCLUDE="tag:team",
         SYNC_EXCLUDE="tag:=x",
         SYNC_STAGE_PREFIXES="yes",
+        SYNC_STAGE_ALIASES="prd",
         SYNC_SECRET_NAMES="Orders",
         SYNC_CHAIN_ROOT="yes",
         SYNC_CHAIN_CA="yes",
@@ -178,10 +179,58 @@ def test_all_faults_are_told_at_once() -> None:
         SYNC_LABELS="team",
         SYNC_LABEL_TAGS="-",
     )
-    assert len(told) == 22
+    assert len(told) == 23
     for name in NAMES - {"SYNC_VAULTS"} | {"SYNC_VAULT", "SYNC_TYPO"}:
         assert sum(fault.startswith(f"{name} is ") for fault in told) == 1
     assert all(fault.endswith(".") for fault in told)
+
+
+@pytest.mark.parametrize(
+    ("text", "aliases"),
+    [
+        (" ", {"prd=prod", "staging=stg"}),
+        ("prod = PRD, stg=staging,", {"prd=prod", "staging=stg"}),
+        ("none", set[str]()),
+        ("None", set[str]()),
+        ("dev=development", {"dev=development"}),
+        ("t1=t2,dev=test", {"dev=test", "t1=t2"}),
+    ],
+)
+def test_names_of_one_stage_are_read(text: str, aliases: set[str]) -> None:
+    """The order of pairs and of their names means nothing, nor does case; a list replaces ours."""
+    rules = read({"SYNC_STAGE_ALIASES": text}).rules
+    assert {"=".join(pair) for pair in rules.aliases} == aliases
+    assert (rules.digest == read({}).rules.digest) is ("prd=prod" in aliases)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("prd", "as prd=prod"),
+        ("prd=", "as prd=prod"),
+        ("=prod", "as prd=prod"),
+        ("prd=prod=production", "as prd=prod"),
+        ("prd=pre-prod", "letters and digits"),
+        ("prd=prod*", "letters and digits"),
+        ("prd=prod;stg=staging", "letters and digits"),
+        ("prd=pröd", "letters and digits"),
+        ("none,prd=prod", "or none"),
+        ("prd=PRD", "pair 1 has the same name twice"),
+        ("stg=staging,common=shared", "pair 2 has common"),
+        ("shared=Common", "pair 1 has common"),
+        ("prd=prod,prd=prod", "pair 2 has a name that an earlier pair has"),
+        ("prd=prod,prd=live", "pair 2 has a name that an earlier pair has"),
+        ("prd=prod,live=prod", "pair 2 has a name that an earlier pair has"),
+        ("prd=prod,prod=live", "pair 2 has a name that an earlier pair has"),
+        ("live=prd,prd=prod", "pair 2 has a name that an earlier pair has"),
+        (",", "write none"),
+    ],
+)
+def test_names_of_a_stage_that_are_not_clear_are_a_fault(text: str, word: str) -> None:
+    """No stage is another's by way of a third, and common is no stage."""
+    (fault,) = faults(SYNC_STAGE_ALIASES=text)
+    assert fault.startswith("SYNC_STAGE_ALIASES is wrong: ")
+    assert word in fault
 
 
 @pytest.mark.parametrize(

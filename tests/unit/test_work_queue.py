@@ -10,7 +10,17 @@ import pytest
 
 from sync.app.work_queue import Threads, WorkQueue
 from sync.core.errors import Permanent, SyncError, Transient, Unexpected
-from sync.core.model import Action, Change, Converged, Failed, Hint, Outcome, SecretName, Target
+from sync.core.model import (
+    Action,
+    Change,
+    Converged,
+    Failed,
+    Hint,
+    LeftOut,
+    Outcome,
+    SecretName,
+    Target,
+)
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.reconcile.request import ReconcileRequest, ReconcileResult
@@ -153,7 +163,8 @@ def test_each_waiter_gets_its_own_outcome() -> None:
     """A secret that could not be read fails those who asked for it, and those who want all."""
     lost = Transient(Reason.VAULT_THROTTLED, "Throttled.")
     change = Change("a", Action.UPDATE, "v2")
-    done = ReconcileResult((change,), 2, (), {SecretName("Bad"): lost})
+    out = tuple(LeftOut(SecretName(name), "It is off.") for name in ("A", "b"))
+    done = ReconcileResult((change,), 2, (), {SecretName("Bad"): lost}, (), out)
     desk, under_test, first = busy(Desk(lambda _: done))
     futures = [first]
     futures += [
@@ -162,9 +173,10 @@ def test_each_waiter_gets_its_own_outcome() -> None:
     desk.gate.set()
     _, good, bad, whole = results(futures)
     target = work(1).target
-    assert good == Converged(target, (change,), 2)
+    assert good == Converged(target, (change,), 2, left_out=out[:1])
     refused = {SecretName("Bad"): lost}
-    assert bad == whole == Failed(target.vault.text, lost, target, (change,), refused)
+    failed = Failed(target.vault.text, lost, target, (change,), refused)
+    assert (bad, whole) == (failed, replace(failed, left_out=out))
 
 
 @pytest.mark.parametrize(
