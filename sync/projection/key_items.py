@@ -127,12 +127,17 @@ def _items(text: str) -> list[str]:
 
 def _odd(text: str) -> str:
     """Say which character no item may have, if there is one."""
+    if text.isprintable() and _QUOTES.isdisjoint(text):
+        return ""  # what nearly all are, since every pass reads the tags of up to 20,000 secrets
     for character in text:
         if character in _QUOTES:
             title = unicodedata.name(character).lower()
             return f"a typographic quotation mark ({title}): type it without, or use ' instead"
-        if unicodedata.category(character) == "Cc":
+        category = unicodedata.category(character)
+        if category == "Cc":
             return "a line break, a tab or another control character: take it out"
+        if category == "Cs":
+            return "a character that UTF-8 cannot encode (a lone surrogate): take it out"
     return ""
 
 

@@ -253,6 +253,7 @@ def test_tags_go_on_in_tags() -> None:
         ({"k8s-keys": "A=\u201cx\u201d{a}"}, "typographic quotation mark (left double quotation"),
         ({"k8s-keys": "A=\u2019{a}"}, "(right single quotation mark)"),
         ({"k8s-keys": "A=\u00ab{a}"}, "typographic quotation mark"),
+        ({"k8s-keys": "A=\ud800{a}"}, "a character that UTF-8 cannot encode"),
         ({"k8s-keys": "A=a\nB=b"}, "a line break, a tab or another control character"),
         ({"k8s-keys": "A=a", "k8s-key": "P"}, "k8s-key must go, since k8s-keys says"),
         ({"k8s-keys": "A=a", "k8s-expand": "certificate"}, "may ask a certificate for crt, key"),
