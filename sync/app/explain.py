@@ -209,6 +209,8 @@ def _keys(
         return tuple(sorted(verdict.values))
     if placement is not None and placement.key is not None:
         return (placement.key,)
+    if placement is not None and placement.options.keys:
+        return tuple(sorted(item.key for item in placement.options.keys))
     if record is not None and placement is None:
         return record.keys
     if record is not None and placement is not None:

@@ -190,7 +190,12 @@ class Reason(StrEnum):
         "The newest version may not be used yet, and the secret has more than 2,500 others, among "
         "which the app does not look for one. Set a version that is enabled and valid now.")
     PATH_NOT_FOUND = "PathNotFound", Group.VAULT_SECRET, (
-        "`k8s-path` leads to nothing in the value. Correct the tag, or set a new version.")
+        "`k8s-path` or `k8s-keys` asks for a member that the value does not have. Correct the tag, "
+        "or set a new version.")
+    VALUE_NOT_MADE = "ValueNotMade", Group.VAULT_SECRET, (
+        "What `k8s-keys` asks for cannot be made of this value: a member is null, empty, an object "
+        "or a list, has control characters and no filter, or the result is too long. The message "
+        "names the member.")
     VALUE_NOT_OF_TYPE = "ValueNotOfType", Group.VAULT_SECRET, (
         "The value does not make a Secret of its `k8s-type`. The message says what that type "
         "takes.")

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from enum import Enum, auto
 from itertools import islice
 from typing import Literal, Never
 
@@ -26,6 +27,13 @@ from sync.projection.trees import (
 from sync.projection.yaml_trees import read_yaml
 
 MAX_MEMBERS = 1000
+
+
+class Missing(Enum):
+    """What stands for a member that is not there, since null is one that is."""
+
+    HERE = auto()
+
 
 type ObjectFormat = Literal[Format.JSON, Format.YAML, Format.DOTENV]
 type MemberPath = tuple[str, ...]
@@ -108,20 +116,40 @@ def members(name: str, text: str, form: ObjectFormat, path: str | None) -> Mappi
     object has no members. An unquoted YAML scalar is read as JSON reads it if it can be, and is a
     string otherwise; anchors, aliases, tags and several documents are refused.
     """
-    subject = f"Secret {name!r}, tagged k8s-expand {form},"
-    tree = _READERS[form](subject, without_mark(text))
-    if path is not None:
-        tree = _at(name, tree, path)
-    elif not isinstance(tree, dict):
-        raise not_of_format(subject, explained("is no object that has members", text))
+    tree = parsed(name, text, form, path)
     found = dict(islice(_leaves(tree, ()), MAX_MEMBERS + 1))
     if len(found) > MAX_MEMBERS:
         raise Permanent(
             Reason.TOO_MANY_MEMBERS,
-            f"{subject} has more than {MAX_MEMBERS} members: divide it into several secrets, or "
-            "take a part of it with k8s-path.",
+            f"{subject_of(name, form)} has more than {MAX_MEMBERS} members: divide it into several "
+            "secrets, or take a part of it with k8s-path.",
         )
     return found
+
+
+def parsed(name: str, text: str, form: ObjectFormat, path: str | None) -> Node:
+    """Parse an object, and return it or what the path leads to."""
+    subject = subject_of(name, form)
+    tree = _READERS[form](subject, without_mark(text))
+    if path is not None:
+        return _at(name, tree, path)
+    if not isinstance(tree, dict):
+        raise not_of_format(subject, explained("is no object that has members", text))
+    return tree
+
+
+def subject_of(name: str, form: ObjectFormat) -> str:
+    """Begin a sentence about a value that is to be an object."""
+    return f"Secret {name!r}, tagged k8s-expand {form},"
+
+
+def part_of(node: Node, part: str) -> Node | Missing:
+    """Return the member or list item of that name."""
+    if isinstance(node, dict):
+        return node.get(part, Missing.HERE)
+    if isinstance(node, list) and _INDEX.fullmatch(part) and int(part) < len(node):
+        return node[int(part)]
+    return Missing.HERE
 
 
 def joined(prefix: str | None, parts: MemberPath) -> str:
@@ -168,17 +196,15 @@ _READERS: Mapping[ObjectFormat, Callable[[str, str], Node]] = {
 def _at(name: str, tree: Node, path: str) -> Node:
     node = tree
     for part in _parts(path):
-        if isinstance(node, dict) and part in node:
-            node = node[part]
-        elif isinstance(node, list) and _INDEX.fullmatch(part) and int(part) < len(node):
-            node = node[int(part)]
-        else:
+        inner = part_of(node, part)
+        if inner is Missing.HERE:
             raise Permanent(
                 Reason.PATH_NOT_FOUND,
                 f"Secret {name!r}, tagged k8s-path, has nothing at its part {excerpt(part)}: write "
                 "names of members and numbers of list items, from 0, joined by dots, "
                 "and a dot inside a name as '\\.'.",
             )
+        node = inner
     return node
 
 

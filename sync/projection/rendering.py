@@ -8,14 +8,16 @@ from sync.core.model import Notice, VaultSecret
 from sync.core.reasons import Reason
 from sync.projection.budget import ParseBudget
 from sync.projection.certificates import Bundle, as_text_of_pkcs12, read_bundle
-from sync.projection.formats import as_text, decoded, joined, members
+from sync.projection.formats import ObjectFormat, as_text, decoded, joined, members, parsed
 from sync.projection.keys import KeySource, KeyStyle, checked_keys
+from sync.projection.made_values import Maker
 from sync.projection.placement import Placement, Rendered
 from sync.projection.secret_types import build
-from sync.projection.tags import Format, SecretType, TagOptions
+from sync.projection.tags import CERTIFICATE_MEMBERS, Format, SecretType, TagOptions
 from sync.projection.turns import PARSING
 
 _LINE_BREAKS = b"\r\n"
+_TLS = "TLS"
 _NAMED = 5  # how many keys a warning names
 
 
@@ -50,6 +52,8 @@ class Renderer:
                 value = _bytes(name, secret.value, options)
                 built = build(name, placement.type, value, identity_tokens=self.identity_tokens)
                 return Rendered(built)
+            if options.keys:
+                return Rendered(_listed(name, secret.value, options))
             return Rendered(self._expanded(name, secret.value, placement))
 
     def _odd_keys(self, name: str, keys: Iterable[str]) -> Iterator[Notice]:
@@ -75,12 +79,19 @@ class Renderer:
         self, name: str, value: str, placement: Placement, budget: ParseBudget
     ) -> Rendered:
         bundle = self._bundle(name, value, placement, budget)
-        parts = {".crt": bundle.certificate, ".key": bundle.key, ".ca.crt": bundle.authority}
+        if placement.options.keys:
+            return Rendered(_of_certificate(name, bundle, placement.options), bundle.warnings)
         base = placement.options.key or self.style.styled(placement.base)
-        keys = [
-            (base + self.style.styled(end), part) for end, part in parts.items() if part is not None
-        ]
+        keys = [(base + self.style.styled(".crt"), bundle.certificate)]
+        keys.append((base + self.style.styled(".key"), bundle.key))
+        if bundle.authority is not None:
+            keys.append((self._authority(base), bundle.authority))
         return Rendered(checked_keys(name, keys), bundle.warnings)
+
+    def _authority(self, base: str) -> str:
+        """Return the key of the authority, which beside TLS_CRT and TLS_KEY is CA_CRT."""
+        beside_tls = self.style is KeyStyle.ENV and base == _TLS
+        return "CA_CRT" if beside_tls else base + self.style.styled(".ca.crt")
 
     def _bundle(self, name: str, text: str, placement: Placement, budget: ParseBudget) -> Bundle:
         return read_bundle(
@@ -94,21 +105,20 @@ class Renderer:
 
     def _expanded(self, name: str, value: str, placement: Placement) -> Mapping[str, bytes]:
         options = placement.options
-        if options.expand is None or options.expand is Format.CERTIFICATE:
-            raise TypeError("no object to expand")
+        form = _object_format(options)
         text = as_text(name, decoded(name, value, options.encoding))
-        found = members(name, text, options.expand, options.path)
+        found = members(name, text, form, options.path)
         if not found:
             raise Permanent(
                 Reason.VALUE_NOT_OF_FORMAT,
-                f"Secret {name!r}, tagged k8s-expand {options.expand}, has no members: set a new "
+                f"Secret {name!r}, tagged k8s-expand {form}, has no members: set a new "
                 "version of it that has, or leave it out by its tag k8s-sync.",
             )
-        trimmed = "\r\n" if options.trim else ""
+        trimmed = _trimmed(options)
         if found.keys() == {()}:
             only = options.key or self.style.styled(placement.base)
             return checked_keys(name, [(only, found[()].rstrip(trimmed).encode())])
-        has_paths = options.expand is not Format.DOTENV
+        has_paths = form is not Format.DOTENV
         return checked_keys(
             name,
             (  # lazily: the names of a thousand members may be long
@@ -120,6 +130,43 @@ class Renderer:
             ),
             KeySource.MEMBER_WITH_PATH if has_paths else KeySource.MEMBER,
         )
+
+
+def _listed(name: str, value: str, options: TagOptions) -> Mapping[str, bytes]:
+    """Return the keys that the tags list, of the members or of the whole value."""
+    text = as_text(name, decoded(name, value, options.encoding))
+    trimmed = _trimmed(options)
+    if options.expand is None:
+        return Maker(name, {"value": text}, trimmed=trimmed).make(options.keys)
+    form = _object_format(options)
+    tree = parsed(name, text, form, options.path)
+    is_dotenv = form is Format.DOTENV
+    maker = Maker(name, tree, dotted=is_dotenv, names_are_told=not is_dotenv, trimmed=trimmed)
+    return maker.make(options.keys)
+
+
+def _of_certificate(name: str, bundle: Bundle, options: TagOptions) -> Mapping[str, bytes]:
+    parts = {"crt": bundle.certificate, "key": bundle.key, "ca": bundle.authority}
+    maker = Maker(
+        name,
+        {
+            member: part.decode()
+            for member, short in CERTIFICATE_MEMBERS.items()
+            if (part := parts[short]) is not None
+        },
+        dotted=True,
+    )
+    return maker.make(options.keys)
+
+
+def _object_format(options: TagOptions) -> ObjectFormat:
+    if options.expand is None or options.expand is Format.CERTIFICATE:
+        raise TypeError("no object to expand")
+    return options.expand
+
+
+def _trimmed(options: TagOptions) -> str:
+    return "\r\n" if options.trim else ""
 
 
 def _bytes(name: str, text: str, options: TagOptions) -> bytes:

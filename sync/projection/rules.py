@@ -102,7 +102,7 @@ class Rules:
         if not options.sync:
             return Excluded("its tag k8s-sync is false")
         base = self._stripped(target.vault.stage, name)
-        single = options.expand is None and options.type is None
+        single = options.expand is None and options.type is None and not options.keys
         key = (options.key or self.style.styled(base)) if single else None
         if key is not None:
             check_key(name, key)

@@ -10,6 +10,7 @@ from sync.core import labels
 from sync.core.errors import Permanent, excerpt
 from sync.core.labels import Labels
 from sync.core.reasons import Reason
+from sync.projection.key_items import Item, is_continued, read_items
 
 PREFIX = "k8s-"
 LABEL_PREFIX = f"{PREFIX}label-"
@@ -53,6 +54,8 @@ class TagOptions:
     sync: bool = True
     key: str | None = None
     """The key's name; with `expand`, the prefix of the keys' names."""
+    keys: tuple[Item, ...] = ()
+    """The only keys that there are, each with what it is made of."""
     expand: Format | None = None
     path: str | None = None
     encoding: Encoding | None = None
@@ -64,6 +67,16 @@ class TagOptions:
     labels: Labels = ()
     """The labels that its Secrets get."""
 
+
+CERTIFICATE_MEMBERS: Mapping[str, str] = {
+    "crt": "crt",
+    "key": "key",
+    "ca": "ca",
+    "tls.crt": "crt",
+    "tls.key": "key",
+    "ca.crt": "ca",
+}
+"""What `k8s-keys` may call the parts of a certificate, and the shortest name of each."""
 
 _YES_OR_NO = {"true": True, "false": False}
 _EXPAND = {form.value: form for form in Format}
@@ -103,6 +116,7 @@ def read_tags(
     options = TagOptions(
         expand=ours.word("k8s-expand", _EXPAND),
         key=ours.key(),
+        keys=ours.keys(),
         path=ours.path(),
         encoding=ours.word("k8s-encoding", _ENCODING),
         secret=ours.secrets(),
@@ -140,7 +154,7 @@ class _Tags:
         """Return faults for unknown tags, the first few with a similar name."""
         faults: list[str] = []
         for tag in sorted(self._given.keys() - set(KNOWN)):
-            if tag.startswith(LABEL_PREFIX):
+            if tag.startswith(LABEL_PREFIX) or is_continued(tag):
                 continue
             near = get_close_matches(tag[:64], KNOWN, 1) if len(faults) < _SUGGESTIONS else ()
             meant = f", perhaps {near[0]} is meant" if near else ""
@@ -167,6 +181,10 @@ class _Tags:
             "not '.' alone and not '..' in front"
         )
         return None
+
+    def keys(self) -> tuple[Item, ...]:
+        """Return the keys that are listed, each with what it is made of."""
+        return read_items(self._given, self.faults)
 
     def path(self) -> str | None:
         """Return the path of the member to use, if there is one."""
@@ -219,9 +237,30 @@ class _Tags:
             self.faults.append("k8s-encoding must go, since k8s-expand is certificate")
         self.faults.extend(
             f"{other} must go, since k8s-type says which keys there are"
-            for other in ("k8s-expand", "k8s-key")
+            for other in ("k8s-expand", "k8s-key", "k8s-keys")
             if {"k8s-type", other} <= given
         )
+        if {"k8s-key", "k8s-keys"} <= given:
+            self.faults.append("k8s-key must go, since k8s-keys says which keys there are")
+        self._compare_keys(options)
+
+    def _compare_keys(self, options: TagOptions) -> None:
+        """Add a fault for each key whose member no value of that format has."""
+        wanted = {name for name in ("k8s-expand", "k8s-type") if name in self._given}
+        for item in options.keys:
+            names = {".".join(reference.parts) for reference in item.references}
+            if options.expand is Format.CERTIFICATE and not names <= CERTIFICATE_MEMBERS.keys():
+                self.faults.append(
+                    f"k8s-keys may ask a certificate for {', '.join(CERTIFICATE_MEMBERS)}, "
+                    "and asks for another member"
+                )
+                return
+            if not wanted and (item.bare or names != {"value"}):
+                self.faults.append(
+                    "k8s-keys asks for a member, which needs k8s-expand with the value's format; "
+                    "without it there is only {value}, the whole value, as KEY={value}"
+                )
+                return
 
 
 def _not_allowed(named: str) -> str:

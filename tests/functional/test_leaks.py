@@ -33,7 +33,14 @@ def kinds() -> Iterator[tuple[str, dict[str, str], str]]:
     yield json.dumps({"server": "r", **login}), {"k8s-type": "dockerconfigjson"}, ""
     yield key_pem(chain.key) + pem(*chain.certificates), {"k8s-expand": "certificate"}, PEM
     yield text_of(pfx(chain.key, chain.certificates)), {"k8s-expand": "certificate"}, PKCS12
+    items = "A=a, B=x{a:url}{a:pg}{a:ado}{a:json}, C:base64={a}"
+    yield json.dumps({"a": value()}), {"k8s-expand": "json", "k8s-keys": items}, ""
+    yield value(), {"k8s-keys": "D={value}"}, ""
     # From here on none can be what its tags ask for.
+    yield json.dumps({"a": f"{value()}\n"}), {"k8s-expand": "json", "k8s-keys": "E={a}"}, ""
+    yield json.dumps({"a": [value()]}), {"k8s-expand": "json", "k8s-keys": "F=a.b"}, ""
+    yield f"{value()}=1\n", {"k8s-expand": "dotenv", "k8s-keys": "G=a"}, ""
+    yield value(), {"k8s-keys": f"{value()}={value()}, {value()}"}, ""
     yield f'{{"a": "{value()}', {"k8s-expand": "json"}, ""
     yield f"a: [{value()}", {"k8s-expand": "yaml"}, ""
     yield value(), {"k8s-expand": "dotenv"}, ""

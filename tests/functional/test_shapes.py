@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -223,8 +224,82 @@ def test_a_certificate_goes_beside_the_others(world: World) -> None:
         assert_quiet(app, place)
 
 
+def test_an_application_names_its_keys(world: World) -> None:
+    """What a platform's application wants comes of members, and of texts with members in them."""
+    place = world.place()
+    user, password, chain = value(), f"{value()}@/ %'", chain_of("P-256", 3)
+    for secret, text, tags in (
+        (
+            "postgres-credentials",
+            json.dumps(
+                {"username": user, "password": password, "host": "db", "db": "x", "port": 5432}
+            ),
+            {
+                "k8s-expand": "json",
+                "k8s-keys": "POSTGRES_USER=username, POSTGRES_PASSWORD=password, POSTGRES_DB=db,",
+                "k8s-keys-2": "DATABASE_URL=postgres://{username:url}:{password:url}@{host}:{port}",
+            },
+        ),
+        (
+            "api-credentials",
+            f"key: k1\nsecret: {user}\n",
+            {"k8s-expand": "yaml", "k8s-keys": "API_KEY=key, API_SECRET=secret"},
+        ),
+        ("webhook-tokens", user, {"k8s-keys": "WEBHOOK_TOKEN={value}"}),
+        (
+            "tls-certificates",
+            pem(*chain.certificates) + key_pem(chain.key),
+            {
+                "k8s-expand": "certificate",
+                "k8s-keys": "TLS_CRT=crt, TLS_KEY=key, CA_CRT=ca",
+            },
+        ),
+    ):
+        kind_of = PEM if secret == "tls-certificates" else ""
+        place.vault.set_secret(secret, text, tags=tags, content_type=kind_of)
+    world.settle()
+    wanted = {
+        "POSTGRES_USER": user,
+        "POSTGRES_PASSWORD": password,
+        "POSTGRES_DB": "x",
+        "DATABASE_URL": f"postgres://{quote(user, safe='')}:{quote(password, safe='')}@db:5432",
+        "API_KEY": "k1",
+        "API_SECRET": user,
+        "WEBHOOK_TOKEN": user,
+        "TLS_CRT": pem(*chain.certificates[:-1]),
+        "TLS_KEY": key_pem(chain.key),
+        "CA_CRT": pem(chain.certificates[-1]),
+    }
+    assert place.data() == wanted
+    assert_quiet(world, place)
+
+
+def test_a_lost_tag_takes_no_key_along(world: World) -> None:
+    """Where one of several tags of keys is gone the version is refused, and what was good stays."""
+    place = world.place()
+    first = json.dumps({"a": value(), "b": value()})
+    tags = {"k8s-expand": "json", "k8s-keys": "A=a,", "k8s-keys-2": "B=b"}
+    place.vault.set_secret("pair", first, tags=tags)
+    world.settle()
+    good = place.data()
+    assert good == {"A": json.loads(first)["a"], "B": json.loads(first)["b"]}
+    second = json.dumps({"a": value(), "b": value()})
+    for lost in ("k8s-keys", "k8s-keys-2"):
+        left = {tag: text for tag, text in tags.items() if tag != lost}
+        place.vault.set_secret("pair", second, tags=left)
+        world.settle()
+        refused = outcome(world.resync(place))
+        assert refused["reason"] == "TagWrong"
+        assert f"{lost} " in str(refused["message"])
+        assert place.data() == good
+    place.vault.update("pair", tags=tags)
+    world.resync(place)
+    assert place.data() == {"A": json.loads(second)["a"], "B": json.loads(second)["b"]}
+
+
 BAD: list[tuple[str, Tags, str]] = [
-    ("TagUnknown", {"k8s-keys": "A"}, "k8s-key"),
+    ("TagUnknown", {"k8s-kyes": "A"}, "k8s-keys"),
+    ("TagWrong", {"k8s-keys": "A={value},"}, "k8s-keys-2"),
     ("TagWrong", {"k8s-expand": "xml"}, "json"),
     ("TagWrong", {"k8s-type": "tls", "k8s-key": "a"}, "k8s-key"),
     ("TagWrong", {"k8s-secret": "keyvault-2"}, "keyvault-2"),

@@ -1,9 +1,12 @@
 """All targets, by name."""
 
-from tests.fuzz import answers, channels, values
+from tests.fuzz import answers, channels, made, values
 from tests.fuzz.target import Target
 
-TARGETS = {each.name: each for each in (*channels.TARGETS, *values.TARGETS, *answers.TARGETS)}
+TARGETS = {
+    each.name: each
+    for each in (*channels.TARGETS, *values.TARGETS, *made.TARGETS, *answers.TARGETS)
+}
 
 
 def ids(target: Target) -> str:

@@ -86,6 +86,14 @@ def test_an_object_is_told_by_its_members() -> None:
     )
 
 
+def test_keys_that_tags_list_are_told_before_they_are_in() -> None:
+    """They do not depend on the value."""
+    world = World.new()
+    world.put("postgres", LOGIN, expand="json", keys="USER=username, PASSWORD={password}")
+    found = told(world)["postgres"]
+    assert (found.progress, found.keys) == (Progress.WAITING, ("PASSWORD", "USER"))
+
+
 def test_a_typed_secret_is_told_with_its_type() -> None:
     """A type makes a Secret of its own, and its type is told as Kubernetes spells it."""
     world = World.new()

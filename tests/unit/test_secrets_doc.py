@@ -18,6 +18,8 @@ from sync.core.reasons import Reason
 from sync.core.state import Record, State
 from sync.projection.budget import ParseBudget
 from sync.projection.formats import MAX_MEMBERS
+from sync.projection.key_items import Filter
+from sync.projection.made_values import FILTERS
 from sync.projection.placement import Excluded
 from sync.projection.tags import KNOWN, Encoding, Format, SecretType
 from sync.projection.trees import MAX_DEPTH
@@ -79,7 +81,7 @@ def tables() -> Iterator[tuple[int, dict[str, str]]]:
             head = []
         elif not head:
             head = cells
-        elif set(line) > set("|-"):
+        elif not set(line) <= set("|-"):
             assert len(cells) == len(head), f"line {number}"
             yield number, dict(zip(head, cells, strict=True))
 
@@ -249,6 +251,15 @@ def test_every_tag_and_word_is_told() -> None:
     assert told["k8s-expand"] == list(Format)
     assert told["k8s-encoding"] == list(Encoding)
     assert told["k8s-type"] == [kind.word for kind in SecretType]
+
+
+def test_every_filter_is_told() -> None:
+    """The table of filters has each of them, and what it writes of the value in its head."""
+    rows = [row for _, row in tables() if "filter" in row]
+    (head,) = {name for name in rows[0] if name.endswith("becomes")}
+    (given,) = quoted(head)
+    told = {Filter(row["filter"].strip("`")): quoted(row[head]) for row in rows}
+    assert told == {each: [FILTERS[each](given)] for each in Filter}
 
 
 def test_examples_show_every_setting_of_the_rules() -> None:

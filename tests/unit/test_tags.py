@@ -125,7 +125,7 @@ def test_an_empty_tag_is_wrong(tag: str, empty: str) -> None:
 @pytest.mark.parametrize(
     ("tag", "meant"),
     [
-        *(("k8s-snyc", "k8s-sync"), ("K8S-Expands", "k8s-expand"), ("k8s-keys", "k8s-key")),
+        *(("k8s-snyc", "k8s-sync"), ("K8S-Expands", "k8s-expand"), ("k8s-keys-1", "k8s-keys")),
         ("k8s-zzzzzzzzzz", ""),
     ],
 )
