@@ -11,7 +11,7 @@ from sync.core.labels import label_text, parsed_label
 from sync.core.model import SECRET_NAME, SecretName, moment, secret_name
 from sync.core.name_groups import grouped, ungrouped
 from sync.core.reasons import Reason
-from sync.core.state import LATEST, Failure, Record, Refusal, State
+from sync.core.state import LATEST, Failure, Record, Refusal, State, Unusable
 from sync.core.vault_names import AZURE_NAME
 
 FORMAT = 3
@@ -103,7 +103,8 @@ def decode(text: str) -> State | None:
             unnamed=_count(fields.get("unnamed", 0)),
             failure=_failure(*fields["failure"]) if "failure" in fields else None,
             unusable={
-                secret_name(name): _epoch(at) for name, at in fields.get("unusable", {}).items()
+                secret_name(name): Unusable(*map(_epoch, times))
+                for name, times in fields.get("unusable", {}).items()
             },
             secret=_matching(SECRET_NAME, fields["secret"]) if "secret" in fields else "",
             uid=_matching(_UID, fields["uid"]) if "uid" in fields else "",
@@ -141,13 +142,13 @@ def _grouped(refused: Mapping[SecretName, Refusal], room: int) -> tuple[list[obj
     return [[*group, names] for group, names in sorted(groups.items())], unnamed
 
 
-def _fitting(unusable: Mapping[SecretName, int], room: int) -> Mapping[str, int]:
-    """Return as many as fit."""
-    found: dict[str, int] = {}
-    for name, updated in sorted(unusable.items()):
-        room -= len(name) + 14
+def _fitting(unusable: Mapping[SecretName, Unusable], room: int) -> Mapping[str, list[int]]:
+    """Return as many as fit, each as `[updated, due]`."""
+    found: dict[str, list[int]] = {}
+    for name, each in sorted(unusable.items()):
+        room -= len(name) + 28
         if room >= 0:
-            found[str(name)] = updated
+            found[str(name)] = [each.updated, each.due]
     return found
 
 

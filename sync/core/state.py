@@ -23,7 +23,7 @@ class Record:
     `keys` are the data keys that it became. `fingerprint` identifies the rules and tags that made
     them; it is empty for a single key with the secret's own name. `warnings` are what was odd about
     the value. If the vault has a newer version that may not be used yet, `updated` is of that one,
-    and `due` is when it becomes valid, in epoch seconds, 0 if no time is known. `labels` are those
+    and `due` is when another one may be used, in epoch seconds, 0 if no time is known. `labels` are those
     that its tags ask for.
     """
 
@@ -73,17 +73,33 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Unusable:
+    """A vault secret whose newest version may not be used yet, and of which no other one is.
+
+    `updated` is the vault's time when that was found, and `due` when it may change by time alone,
+    0 if no time is known; both in epoch seconds.
+    """
+
+    updated: int
+    due: int = 0
+
+    def holds(self, updated: int, now: float) -> bool:
+        """Return whether nothing has changed since, neither the vault nor what is valid."""
+        return self.updated == updated and not 0 < self.due <= now
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The Secret's vault, when its data last changed (epoch seconds), and one record per secret.
 
     `rules` is the digest of the settings in force at the write. `overruled` are the uids of the
     owners that an operator overrode in a takeover. `secret` and `uid` are those of the Secret that
     was written: a copy has another name, and one restored from a backup another uid. Each is empty
-    if unknown. Only the vault's own Secret stores `others`, the
-    vault's further Secrets with the vault secrets in each, and `refused`, the refused secrets with
-    `unnamed` more that had no room, and `failure` of the vault as a whole. `unusable` are those
-    whose newest version may not be used yet and of which no other is, with the vault's `updated`
-    time when that was found. A `newer` state has a later format, of which only the vault is known.
+    if unknown. Only the vault's own Secret stores `others`, the vault's further Secrets with the
+    vault secrets in each, and `refused`, the refused secrets with `unnamed` more that had no room,
+    and `failure` of the vault as a whole. `unusable` are those whose newest version may not be used
+    yet and of which no other is. A `newer` state has a later format, of which only the vault is
+    known.
     """
 
     vault: str
@@ -95,7 +111,7 @@ class State:
     refused: Mapping[SecretName, Refusal] = field(default_factory=dict)
     unnamed: int = 0
     failure: Failure | None = None
-    unusable: Mapping[SecretName, int] = field(default_factory=dict)
+    unusable: Mapping[SecretName, Unusable] = field(default_factory=dict)
     newer: bool = False
     secret: str = ""
     uid: str = ""

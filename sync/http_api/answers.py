@@ -165,9 +165,9 @@ class Held:
         tuple[Reason, ...],
         Doc("what should be known of it; absent if nothing", {"items": {"enum": WARNINGS}}),
     ] = ()
-    due: Annotated[
-        str | None, Doc("when the vault's newest version becomes valid; absent if it is in")
-    ] = None
+    due: Annotated[str | None, Doc("when a newer version becomes valid; absent if none waits")] = (
+        None
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,13 +25,18 @@ class Validity:
     not_before: NotBefore = NotBefore.WAIT
     expired: Expired = Expired.KEEP
 
+    @property
+    def removes_expired(self) -> bool:
+        """Whether the keys of an expired version go."""
+        return self.expired is Expired.REMOVE
+
     def is_ahead(self, not_before: int | None, now: float) -> bool:
         """Return whether a version has to wait."""
         return self.not_before is NotBefore.WAIT and not_before is not None and not_before > now
 
     def is_over(self, expires: int | None, now: float) -> bool:
         """Return whether a version's keys have to go."""
-        return self.expired is Expired.REMOVE and expires is not None and expires <= now
+        return self.removes_expired and expires is not None and expires <= now
 
 
 USUAL = Validity()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from sync.core.errors import SyncError
 from sync.core.model import SECRET_TYPE, SecretName
-from sync.core.state import Record, Refusal
+from sync.core.state import Record, Refusal, Unusable
 from sync.projection.placement import Excluded
 from sync.reconcile.guards import Loss, guarded_secrets, unsafe
 from sync.reconcile.members import Members, Settled, by_key, settle
@@ -44,7 +44,7 @@ class DesiredSecret:
     others: Mapping[str, tuple[SecretName, ...]] = field(default_factory=dict)
     refused: Mapping[SecretName, Refusal] = field(default_factory=dict)
     unnamed: int = 0
-    unusable: Mapping[SecretName, int] = field(default_factory=dict)
+    unusable: Mapping[SecretName, Unusable] = field(default_factory=dict)
 
     @property
     def kept(self) -> frozenset[str]:
@@ -115,7 +115,7 @@ def compose(
     return DesiredVault(secrets, refused, settled.waiting, bool(settled.clashing), moving)
 
 
-def _unusable(vault: ObservedVault, survey: VaultSurvey) -> Mapping[SecretName, int]:
+def _unusable(vault: ObservedVault, survey: VaultSurvey) -> Mapping[SecretName, Unusable]:
     """Return the secrets none of whose versions may be used, those that were not read included."""
     if survey.listed is not None or vault.own.state is None:
         return survey.unusable

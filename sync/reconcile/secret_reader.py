@@ -12,7 +12,7 @@ from sync.projection.budget import ParseBudget
 from sync.projection.placement import Excluded, Placement
 from sync.projection.rules import TAGGED, Rules
 from sync.reconcile.observed import ObservedVault
-from sync.reconcile.stand_ins import Newest, ahead, chosen, expired
+from sync.reconcile.stand_ins import Newest, ahead, chosen, expired, notice
 from sync.reconcile.survey import Fetched, Refused
 
 SETTLED_SECONDS = 3
@@ -78,19 +78,19 @@ class SecretReader:
             self.rules.validity,
             self.now(),
         )
-        if found is None:
-            return newest.excluded
-        secret = self.vaults.get(vault, name, deadline, found.version)
+        if found.version is None:
+            return newest.excluded(found.due)
+        secret = self.vaults.get(vault, name, deadline, found.version.version)
         if isinstance(secret, Unserved):
             raise not_served_yet(name)
         rendered = self._rendered(observed, name, replace(secret, updated=newest.updated))
         if not isinstance(rendered, Fetched):
             return rendered
-        notices = (*rendered.warnings, newest.notice(name))
+        notices = (*rendered.warnings, notice(name, newest.why, found.due))
         warnings = tuple(sorted({*rendered.record.warnings, newest.why}))
         return replace(
             rendered,
-            record=replace(rendered.record, warnings=warnings, due=newest.until),
+            record=replace(rendered.record, warnings=warnings, due=found.due),
             warnings=notices,
         )
 

@@ -28,25 +28,26 @@ class Newest:
     why: Reason
     until: int = 0
 
-    def notice(self, name: SecretName) -> Notice:
-        """Return the warning about the version that stands in."""
-        return notice(name, self.why, self.until)
-
-    @property
-    def excluded(self) -> Excluded:
-        """The verdict if no version can stand in."""
-        if not self.until:
-            return DISABLED
-        return Excluded(f"it is not valid before {moment(self.until)}", self.until)
+    def excluded(self, due: int) -> Excluded:
+        """Return the verdict if no version can stand in before `due`, 0 if no time is known."""
+        return Excluded(f"it is not valid before {moment(due)}", due) if due else DISABLED
 
 
-def notice(name: SecretName, why: Reason, until: int) -> Notice:
-    """Return the warning about a version that stands in; `until` as in `Newest`."""
-    if not until:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The version that stands in, None without one, and when another one may, 0 if never."""
+
+    version: ListedVersion | None
+    due: int
+
+
+def notice(name: SecretName, why: Reason, due: int) -> Notice:
+    """Return the warning about a version that stands in until `due`, 0 if no time is known."""
+    if why is not Reason.NOT_VALID_YET:
         return Notice(why, why.meaning, str(name))
     message = (
-        f"The newest version of secret {name!r} is not valid before {moment(until)}. The version "
-        "in the Secret stays until then."
+        f"A newer version of secret {name!r} is not valid before {moment(due)}. The version in the "
+        "Secret stays until then."
     )
     return Notice(why, message, str(name))
 
@@ -72,7 +73,7 @@ def expired(expires: int | None) -> Excluded:
     return Excluded(f"it expired at {moment(expires or 0)}")
 
 
-def is_standing(observed: ObservedVault, name: SecretName, newest: Newest) -> bool:
+def is_standing(observed: ObservedVault, name: SecretName, newest: Newest, now: float) -> bool:
     """Return whether a version stands in already, in every Secret that it belongs in.
 
     Under other settings than the last pass had, it may belong elsewhere.
@@ -84,26 +85,38 @@ def is_standing(observed: ObservedVault, name: SecretName, newest: Newest) -> bo
         record = there.records.get(name) if there else None
         if there is None or record is None or not there.intact.issuperset(record.keys):
             return False
-        stands_in = (record.updated, record.due) == (newest.updated, newest.until)
-        if not (stands_in and record.settled and newest.why in record.warnings):
+        is_current = record.settled and record.updated == newest.updated
+        if not is_current or newest.why not in record.warnings or 0 < record.due <= now:
             return False
     return True
 
 
 def chosen(
     versions: Iterable[ListedVersion], held: str, newest: Newest, validity: Validity, now: float
-) -> ListedVersion | None:
-    """Return the version that stands in: the newest one that may be used, None without one.
+) -> Choice:
+    """Choose the newest version that may be used, and tell when that may change by time alone.
 
     `held` is the version in the Secret, empty if there is none. It is not replaced by an older one
     only because its own `nbf` was moved ahead.
     """
-    enabled = {each.version: each for each in versions if each.enabled}
-    usable = {
-        version: each
-        for version, each in enabled.items()
-        if not validity.is_ahead(each.not_before, now) and not validity.is_over(each.expires, now)
-    }
-    if newest.until and held in enabled:
-        usable[held] = enabled[held]
-    return max(usable.values(), key=lambda each: (each.created, each.version == held), default=None)
+    enabled = [
+        each for each in versions if each.enabled and not validity.is_over(each.expires, now)
+    ]
+    usable = [
+        each
+        for each in enabled
+        if not validity.is_ahead(each.not_before, now) or (newest.until and each.version == held)
+    ]
+    found = max(usable, key=lambda each: (each.created, each.version == held), default=None)
+    times = [newest.until] if newest.until else []
+    times += [
+        each.not_before
+        for each in enabled
+        if each.not_before is not None
+        and validity.is_ahead(each.not_before, now)
+        and (found is None or (each is not found and each.created >= found.created))
+    ]
+    expires = None if found is None else found.expires
+    if expires is not None and expires > now and validity.removes_expired:
+        times.append(expires)
+    return Choice(found, min([*times, LATEST]) if times else 0)

@@ -6,7 +6,7 @@ from enum import Enum
 
 from sync.core.errors import SyncError
 from sync.core.model import Notice, SecretName
-from sync.core.state import Record, Refusal
+from sync.core.state import Record, Refusal, Unusable
 from sync.projection.placement import Excluded, Placement
 
 
@@ -53,13 +53,13 @@ class VaultSurvey:
 
     `listed` is how many secrets the vault lists, None if it was not listed: then no key may be
     removed. `expired` are the names of expired secrets. `unusable` are those whose newest version
-    may not be used yet and of which no other is, with the vault's `updated` time.
+    may not be used yet and of which no other is.
     """
 
     verdicts: Mapping[SecretName, Verdict]
     listed: int | None = None
     expired: tuple[SecretName, ...] = ()
-    unusable: Mapping[SecretName, int] = field(default_factory=dict)
+    unusable: Mapping[SecretName, Unusable] = field(default_factory=dict)
 
     @property
     def placed(self) -> Mapping[SecretName, Placement]:

@@ -89,12 +89,7 @@ class Turn:
         fetched = self.survey.fetched.get(name)
         if fetched is not None and fetched.record == record:
             return fetched.warnings
-        return [
-            notice(name, reason, record.due)
-            if reason is Reason.NOT_VALID_YET
-            else Notice(reason, reason.meaning, str(name))
-            for reason in record.warnings
-        ]
+        return [notice(name, reason, record.due) for reason in record.warnings]
 
     def left_out(self, changes: Iterable[Change]) -> tuple[LeftOut, ...]:
         """Return the secrets that are left out and not told of otherwise: changed, or refused."""

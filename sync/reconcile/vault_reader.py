@@ -9,12 +9,12 @@ from sync.core.groups import Group
 from sync.core.model import Hint, ListedSecret, SecretName, Target, Unserved
 from sync.core.ports import Deadline, Vaults
 from sync.core.reasons import Reason
-from sync.core.state import Refusal
+from sync.core.state import Refusal, Unusable
 from sync.projection.placement import Excluded, Placement
 from sync.projection.rules import Rules, latest
 from sync.reconcile.fetching import fetch_all, in_turn
 from sync.reconcile.observed import ObservedSecret, ObservedVault
-from sync.reconcile.secret_reader import SecretReader
+from sync.reconcile.secret_reader import SETTLED_SECONDS, SecretReader
 from sync.reconcile.stand_ins import DISABLED, Newest, barred, expired, is_standing
 from sync.reconcile.survey import (
     Fetched,
@@ -110,9 +110,11 @@ class VaultReader:
         ]
         verdicts |= unknown(reading, hints, verdicts)
         unusable = {
-            name: newest.updated
+            name: Unusable(newest.updated, verdict.until or 0)
             for name, secret in listed.items()
-            if (newest := self._barred(secret)) and isinstance(verdicts.get(name), Excluded)
+            if (newest := self._barred(secret))
+            and isinstance(verdict := verdicts.get(name), Excluded)
+            and now - newest.updated >= SETTLED_SECONDS
         }
         return VaultSurvey(verdicts, len(listing), tuple(sorted(over)), unusable)
 
@@ -189,10 +191,11 @@ class VaultReader:
         name, state = secret.name, observed.own.state
         if refetch or state is None or state.rules != self.rules.digest:
             return newest
-        if is_standing(observed, name, newest):
+        if is_standing(observed, name, newest, self.now()):
             return None
-        if name not in observed.homes and state.unusable.get(name) == newest.updated:
-            return newest.excluded
+        known = None if name in observed.homes else state.unusable.get(name)
+        if known is not None and known.holds(newest.updated, self.now()):
+            return newest.excluded(known.due)
         before = self._refused_before(observed, name)
         if before is not None and before.updated == newest.updated:
             return again(name, before, None)

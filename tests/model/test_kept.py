@@ -184,6 +184,17 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Set(0, "b"),
         Together((Run(0), Remove(0, "")), (0, 0, 0, 0, 1)),
     ),
+    # Of two versions that wait the first became valid, and nothing looked for it: only the time of
+    # the newest was remembered.
+    "valid-while-a-newer-one-waits": (
+        Set(0, "a"),
+        Run(0),
+        Set(0, "b", wait=5),
+        Tick(4),
+        Sweep(),
+        Set(0, "b", wait=10_000),
+        Sweep(),
+    ),
 }
 
 

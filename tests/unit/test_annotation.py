@@ -12,7 +12,7 @@ from sync.core.annotation import FORMAT, MAX_REFUSED_BYTES, MAX_WARNED_BYTES, de
 from sync.core.groups import Group
 from sync.core.model import SECRET_NAME, SecretName
 from sync.core.reasons import Reason
-from sync.core.state import Record, Refusal, State
+from sync.core.state import Record, Refusal, State, Unusable
 
 VAULT = "weu-ds-akv-shop-dev-1"
 NOON = 1_767_268_800
@@ -68,6 +68,7 @@ STATES = st.builds(
     ),
     refused=st.dictionaries(NAMES, REFUSALS, max_size=5),
     unnamed=st.integers(0, 5),
+    unusable=st.dictionaries(NAMES, st.builds(Unusable, UPDATED, UPDATED), max_size=3),
 )
 
 

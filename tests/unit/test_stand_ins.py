@@ -179,6 +179,57 @@ def test_a_version_that_is_left_out_is_looked_up_once() -> None:
     assert world.data == {"a": "new", "b": "stays"}
 
 
+def test_versions_between_come_in_at_their_own_times() -> None:
+    """Of several that wait each has its time, also where nothing was valid before."""
+    world = World.new()
+    later(world, "first")
+    world.clock.tick(10)
+    later(world, "second", seconds=5 * DAY)
+    world.clock.tick(10)
+    later(world, "third", seconds=9 * DAY)
+    world.settle()
+    assert world.data == {}
+    world.sweep()
+    assert_quiet(world)
+    for days, value in ((1, "first"), (4, "second"), (4, "third")):
+        world.clock.tick(days * DAY)
+        world.sweep()
+        assert world.data == {"a": value}
+        world.clock.tick(300)
+        world.sweep()
+        assert_quiet(world)
+
+
+def test_a_version_of_the_same_second_is_not_missed() -> None:
+    """What was found out within the second of the last change is found out again."""
+    world = World.new()
+    later(world, "first")
+    world.sweep()
+    later(world, "second", seconds=5 * DAY)
+    world.clock.tick(DAY + 10)
+    world.sweep()
+    assert world.data == {"a": "first"}
+
+
+def test_a_version_that_stands_in_goes_when_it_expires() -> None:
+    """If the platform wants expired ones to go, also while a newer one waits."""
+    world = World.new(rules=Rules(validity=Validity(expired=Expired.REMOVE)))
+    world.put("b", "stays")
+    expires = int(world.clock()) + DAY
+    world.vaults.put(world.vault, "a", "old", expires=expires)
+    world.settle()
+    later(world, "new", seconds=5 * DAY)
+    world.clock.tick(10)
+    world.sweep()
+    assert world.data == {"a": "old", "b": "stays"}
+    world.clock.tick(DAY)
+    world.sweep()
+    assert world.data == {"b": "stays"}
+    world.clock.tick(5 * DAY)
+    world.sweep()
+    assert world.data == {"a": "new", "b": "stays"}
+
+
 def test_a_first_sync_visits_the_secret_of_the_version_that_stands_in() -> None:
     """Its tags lead to a Secret that the newest version's do not name."""
     world = World.new()
