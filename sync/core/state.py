@@ -23,8 +23,8 @@ class Record:
     `keys` are the data keys that it became. `fingerprint` identifies the rules and tags that made
     them; it is empty for a single key with the secret's own name. `warnings` are what was odd about
     the value. If the vault has a newer version that may not be used yet, `updated` is of that one,
-    and `due` is when another one may be used, in epoch seconds, 0 if no time is known. `labels` are those
-    that its tags ask for.
+    and `due` is when another one may be used, in epoch seconds, 0 if no time is known. `labels` are
+    those that its tags ask for.
     """
 
     version: str
