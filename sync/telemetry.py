@@ -179,6 +179,14 @@ class Failures:
                 text = _expired(target, expired)
                 if expired and self._is_logged(Reason.SECRET_EXPIRED, target.vault.text, text):
                     _LOG.warning("%s: %s", trigger, text)
+                changed = {"", *(change.source for change in outcome.changes)}
+                for each in outcome.warnings:  # of the others a pass tells
+                    vault = target.vault.text
+                    new = each.source in changed
+                    if new and self._is_logged(each.reason, vault, each.message):
+                        _LOG.warning(
+                            "%s: vault %s: %s: %s", trigger, vault, each.reason, each.message
+                        )
             case Ignored(subject, error) | Failed(subject, error):
                 with self._lock:
                     self._counts[error.reason] += 1

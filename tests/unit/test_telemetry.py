@@ -131,6 +131,26 @@ def test_warnings_are_told_once_a_pass(log: pytest.LogCaptureFixture) -> None:
     assert told.getMessage().endswith("Key 'k-19' is odd. and 10 more")
 
 
+def test_an_event_warns_of_what_it_has_changed(
+    log: pytest.LogCaptureFixture, failures: Failures
+) -> None:
+    """Of its own secret and of a whole Secret, ten times an hour; a pass tells of the others."""
+    told = [
+        Notice(Reason.SECRET_BLANKED, "It is empty now."),
+        Notice(Reason.NOT_VALID_YET, "It waits.", "mine"),
+        Notice(Reason.NOT_VALID_YET, "Another one waits.", "theirs"),
+    ]
+    change = Change("mine", Action.UPDATE, "v2", source="mine")
+    for _ in range(12):
+        failures.log("event", Converged(TARGET, (change,), 7, warnings=tuple(told)))
+    warned = [each.getMessage() for each in log.records if each.levelno == logging.WARNING]
+    assert warned[:2] == [
+        f"event: vault {TARGET.vault}: SecretBlanked: It is empty now.",
+        f"event: vault {TARGET.vault}: NotValidYet: It waits.",
+    ]
+    assert len(warned) == 2 * 10
+
+
 def test_a_pass_is_counted(log: pytest.LogCaptureFixture) -> None:
     """A pass ends with a line that says how many vaults there were and how many failed."""
     log_pass("timer", [Converged(TARGET), Failed("v", Transient(Reason.VAULT_UNAVAILABLE, "x"))])
