@@ -85,8 +85,8 @@ def is_standing(observed: ObservedVault, name: SecretName, newest: Newest, now: 
         record = there.records.get(name) if there else None
         if there is None or record is None or not there.intact.issuperset(record.keys):
             return False
-        is_current = record.settled and record.updated == newest.updated
-        if not is_current or newest.why not in record.warnings or 0 < record.due <= now:
+        in_time = record.due > now or (not record.due and not newest.until)
+        if not (in_time and record.settled and record.updated == newest.updated):
             return False
     return True
 

@@ -1,12 +1,13 @@
 """Versions that may not be used yet, or no more, and those that stand in for them."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from sync.app.explain import Explained, Progress, explain
 from sync.core.errors import Transient
-from sync.core.model import Action, Hint, SecretName
+from sync.core.model import STATE_ANNOTATION, Action, Hint, SecretName
 from sync.core.reasons import Reason
 from sync.core.state import LATEST
 from sync.projection.keys import KeyStyle
@@ -89,6 +90,26 @@ def test_one_secret_is_read_to_be_explained_in_full() -> None:
         assert found.progress is Progress.IN_STEP
         assert ("'2FA'" in found.warnings[0].message) is bool(gets)
         assert world.wire.count("get") == gets
+
+
+def test_a_warning_without_room_costs_no_pass_anything() -> None:
+    """The annotation may leave warnings out: what stands in is known without them."""
+    world = World.in_step("a")
+    world.vaults.put(world.vault, "cert", "first", managed=True)
+    world.settle()
+    later(world, "new")
+    world.vaults.put(world.vault, "cert", "pending", enabled=False, managed=True)
+    world.clock.tick(10)
+    world.sweep()
+    key = (world.target.place, ("annotation", STATE_ANNOTATION))
+    fields = world.cluster.secrets[key[0]].fields
+    state = json.loads(fields[key[1]])
+    assert state.pop("warnings").keys() == {"NotValidYet", "CertificatePending"}
+    fields[key[1]] = json.dumps(state, separators=(",", ":")).encode()
+    world.clock.tick(300)
+    world.wire.calls.clear()
+    world.sweep()
+    assert {call.verb for call in world.wire.calls} == {"read", "list"}
 
 
 def test_an_event_of_a_version_that_waits_is_no_failure() -> None:
