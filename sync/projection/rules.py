@@ -23,7 +23,7 @@ from sync.projection.stages import (
     is_one,
     stage_of,
 )
-from sync.projection.tags import SecretType, TagOptions, is_tagged, read_tags
+from sync.projection.tags import UNTAGGED, SecretType, TagOptions, is_tagged, read_tags
 from sync.projection.validity import USUAL, Validity
 
 _DIGITS = 8
@@ -98,7 +98,8 @@ class Rules:
         left_out = self._left_out(target.vault.stage, name, tags)
         if left_out is not None:
             return left_out
-        options, tagged = read_tags(name, tags, dict(self.label_tags)), is_tagged(tags)
+        tagged = is_tagged(tags)
+        options = read_tags(name, tags, dict(self.label_tags)) if tagged else UNTAGGED
         if not options.sync:
             return Excluded("its tag k8s-sync is false")
         base = self._stripped(target.vault.stage, name)
@@ -189,8 +190,10 @@ class Rules:
         New tags and settings become part of it unless they are left out here by name. What is not
         given is no part of it, so a release with more of them leaves it as it is.
         """
+        if options is UNTAGGED and key == name:
+            return ""  # most secrets, at each pass
         shaping = replace(options, secret=(), labels=())
-        if key == name and replace(shaping, key=None) == TagOptions():
+        if key == name and replace(shaping, key=None) == UNTAGGED:
             return ""
         rules = replace(
             self,

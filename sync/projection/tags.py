@@ -78,6 +78,9 @@ CERTIFICATE_MEMBERS: Mapping[str, str] = {
 }
 """What `k8s-keys` may call the parts of a certificate, and the shortest name of each."""
 
+UNTAGGED = TagOptions()
+"""What a secret without any tag of ours asks for."""
+
 _YES_OR_NO = {"true": True, "false": False}
 _EXPAND = {form.value: form for form in Format}
 _ENCODING = {encoding.value: encoding for encoding in Encoding}
