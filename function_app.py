@@ -14,13 +14,13 @@ from sync.app.explain import explained
 from sync.app.outcomes import errors
 from sync.app.requests import parse_doctor, parse_explain, parse_plan, parse_resync, parse_status
 from sync.app.status import statuses
-from sync.app.use_cases import EVENT, EVENT_SUBJECT, REQUEST, Pending, vault_of
+from sync.app.use_cases import EVENT, EVENT_SUBJECT, REQUEST, Pending
 from sync.app.work_queue import attempt
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient, Unattended, Unexpected
 from sync.core.model import Failed, Ignored, Outcome
 from sync.core.reasons import Reason
 from sync.doctor.doctor import unparsed
-from sync.http_api.answers import Health, SettingsFault, Statuses, Version
+from sync.http_api.answers import Explanation, Health, Refusal, SettingsFault, Statuses, Version
 from sync.http_api.convert import (
     checks_of,
     explained_vault_of,
@@ -111,14 +111,16 @@ def _status(req: func.HttpRequest) -> func.HttpResponse:
     request = parse_status(req.params)
     began = time.monotonic()
     known = asked.choose(request)
-    told = list(statuses(asked, known))
+    told = list(statuses(asked, known, request))
     telemetry.log_status(trigger, [each.error for each in told])
-    explanation = None
+    explanations: Sequence[Explanation | Refusal | None] = [None] * len(told)
     if request.vault is not None:
         left = REQUEST.after(time.monotonic() - began)
-        (place,) = asked.places(known.vaults)
-        explanation = explanation_of(explained(asked, place, request.secret, left))
-    vaults = tuple(status_of(each, explanation) for each in told)
+        places = list(asked.places(known.vaults, request))
+        explanations = [
+            explanation_of(each) for each in explained(asked, places, request.secret, left)
+        ]
+    vaults = tuple(map(status_of, told, explanations))
     return _answer(Statuses(vaults), [each.error for each in told if each.error])
 
 
@@ -146,12 +148,11 @@ def explain(req: func.HttpRequest) -> func.HttpResponse:
 def _explain(req: func.HttpRequest) -> func.HttpResponse:
     trigger = _trigger("explain", req)
     asked, request = bootstrap.app(), parse_explain(req.params)
-    (place,) = asked.places(asked.choose(request).vaults)
-    told = explained(asked, place, request.secret)
-    telemetry.log_status(trigger, [told if isinstance(told, SyncError) else None])
-    if isinstance(told, SyncError):
-        raise told
-    return _json(explained_vault_of(vault_of(place), told), HTTPStatus.OK)
+    places = list(asked.places(asked.choose(request).vaults, request))
+    told = explained(asked, places, request.secret)
+    failed = [each if isinstance(each, SyncError) else None for each in told]
+    telemetry.log_status(trigger, failed)
+    return _answer(explained_vault_of(places, told), [each for each in failed if each])
 
 
 @app.function_name("doctor")

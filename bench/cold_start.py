@@ -61,7 +61,7 @@ from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.core.model import Target, VaultName
 from sync.core.ports import Deadline
 clusters = Clusters([ClusterConfig("c", KubeconfigFile(os.environ["KUBECONFIG"]))])
-target = Target(VaultName("v", "r", "p", "s", 1), "c", "default", "s")
+target = Target(VaultName("v"), "c", "default", "s")
 actual = KubernetesSecrets(clusters).read(target, Deadline.after(20, time.monotonic))
 assert actual is not None and actual.data == {"a": b"1"}
 """,

@@ -34,7 +34,7 @@ def measure(access: Access, vault: str, repeats: int) -> Sequence[Layer]:
     telemetry.quiet_sdks()
     settings = bootstrap.settings()
     app = bootstrap.build(settings)
-    target = settings.naming.target(settings.naming.vault(vault))
+    target = settings.naming.targets(settings.naming.vault(vault))[0]
     vaults = KeyVaults(DefaultAzureCredential(), settings.dns_suffix)
     door, cluster = access.vault(vault), access.cluster()
     floor = Floor(door, cluster, vault)

@@ -9,19 +9,17 @@ from pathlib import Path
 
 from local.host_process import HostProcess
 from local.role import EVERY_SECRET
-from local.stack import SUBSCRIPTION, Stack, local_stack
+from local.stack import ROOT, SUBSCRIPTION, Stack, local_stack
 from local.standing.environment import write_environment
 from local.standing.folder import Folder
+from local.standing.placements import clusters, further, placements
 
 VAULTS = ("weu-DS-AKV-shop-dev-1", "weu-DS-AKV-shop-dev-2")
 NAMESPACE = "shop-dev"
 SECRETS = (
     *EVERY_SECRET,
-    *(
-        f"{own}-{word}"
-        for own in ("keyvault-project", "keyvault-2")
-        for word in ("api", "deploy-key", "orders", "registry", "shop-example-com", "web")
-    ),
+    *further("keyvault-project"),
+    *further("keyvault-2"),
     "orders",
 )
 """What the app's Role covers: the vaults' own Secrets, and those of the tags in docs/secrets.md."""
@@ -69,9 +67,16 @@ def _serve(folder: Folder) -> int:
     settings = DEFAULTS | given_settings()
     try:
         with local_stack(folder.path) as stack:
-            for name in VAULTS:
+            placed = placements(settings.get("SYNC_PLACEMENTS", ""), ROOT)
+            for name in dict.fromkeys((*map(str.lower, VAULTS), *placed.vaults)):
                 stack.vault(name)
-            stack.namespace(NAMESPACE, *SECRETS)
+            covered = {NAMESPACE: SECRETS}
+            for namespace, secrets in placed.secrets.items():
+                covered[namespace] = (*covered.get(namespace, ()), *secrets)
+            for namespace, secrets in covered.items():
+                stack.namespace(namespace, *secrets)
+            if placed.clusters and "SYNC_CLUSTERS" not in settings:
+                settings["SYNC_CLUSTERS"] = clusters(placed.clusters, stack.app_kubeconfig)
             _progress("Starting the app")
             environment = stack.app_environment(**settings)
             try:

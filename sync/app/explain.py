@@ -54,9 +54,12 @@ type _Rehearse = Callable[[ObservedSecret, Plan], None]
 
 
 def explained(
-    app: App, place: Target | Failed, secret: str | None = None, budget: Budget = REQUEST
-) -> Sequence[Explained] | SyncError:
-    """Return the state of each of a target's secrets, or of one, or why that is unknown.
+    app: App,
+    places: Sequence[Target | Failed],
+    secret: str | None = None,
+    budget: Budget = REQUEST,
+) -> Sequence[Sequence[Explained] | SyncError]:
+    """Return for each target the state of its secrets, or of one, or why that is unknown.
 
     One secret is read, unless that is refused, so that it is explained in full; of several only
     those that changed are.
@@ -83,8 +86,7 @@ def explained(
             )
         return asked
 
-    (found,) = app.work_queue.ask([place], ask, budget.target, budget.total)
-    return found
+    return list(app.work_queue.ask(places, ask, budget.target, budget.total))
 
 
 def explain(turn: Turn, rehearse: _Rehearse, due: float | None = None) -> Sequence[Explained]:

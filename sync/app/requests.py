@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sync.core.errors import Malformed
-from sync.core.model import OBJECT_NAME
+from sync.core.model import OBJECT_NAME, Target
 from sync.core.reasons import Reason
 from sync.core.vault_names import AZURE_NAME
 
@@ -14,11 +14,13 @@ MAX_BODY_LENGTH = 16 * 1024
 
 _FIELD = re.compile(r"[a-zA-Z_-]{1,20}", re.ASCII)
 _FLAGS = ("dry_run", "removals", "takeover", "refetch")
-_FIELDS = frozenset({"vault", "project", "stage", "all", "secret", "takeover_from", *_FLAGS})
+_FIELDS = frozenset(
+    {"vault", "target", "project", "stage", "all", "secret", "takeover_from", *_FLAGS}
+)
 _FORM = (
     'Send JSON with one of {"vault": NAME}, {"project": P, "stage": S} or {"all": true}, and '
     'optionally "secret": NAME, "dry_run": true, "removals": true, "takeover": true, "refetch": '
-    'true; with "vault" also "takeover_from": NAME.'
+    'true; with "vault" also "target": "NAMESPACE/SECRET" and "takeover_from": NAME.'
 )
 
 
@@ -26,12 +28,14 @@ _FORM = (
 class Resync:
     """The vaults to reconcile, and how: one vault, a project's stage, or all (if none is named).
 
+    `target` is one of the vault's targets, as NAMESPACE/SECRET or CLUSTER/NAMESPACE/SECRET.
     `removals` allows more removals than the guard does, `refetch` reads every value again,
     `takeover` takes a Secret that somebody else created or manages, and `takeover_from` takes the
     Secret of the vault with this name, which must be gone.
     """
 
     vault: str | None = None
+    target: str | None = None
     project: str | None = None
     stage: str | None = None
     secret: str | None = None
@@ -40,6 +44,18 @@ class Resync:
     takeover: bool = False
     takeover_from: str | None = None
     refetch: bool = False
+
+    def means(self, target: Target) -> bool:
+        """Return whether one of the vaults' targets is meant."""
+        if self.target is not None:
+            short = f"{target.namespace}/{target.secret}"
+            return self.target in {short, f"{target.cluster}/{short}"}
+        if self.project is None or self.stage is None:
+            return True
+        return (target.project, target.stage) == (self.project.lower(), self.stage.lower())
+
+
+EVERYTHING = Resync()
 
 
 def parse_resync(body: bytes) -> Resync:
@@ -77,6 +93,7 @@ def _resync(fields: Mapping[str, object]) -> Resync:
         )
     resync = Resync(
         vault=_text(fields, "vault"),
+        target=_target(fields),
         project=_text(fields, "project"),
         stage=_text(fields, "stage"),
         secret=_secret(_text(fields, "secret")),
@@ -108,7 +125,8 @@ def parse_status(query: Mapping[str, str]) -> Resync:
         raise Malformed(
             Reason.REQUEST_MALFORMED, "secret is one of a vault: name the vault as well."
         )
-    return Resync(vault=vault, secret=_secret(secret and secret.strip()))
+    target = _target({"vault": vault, "target": query["target"]} if query.get("target") else {})
+    return Resync(vault=vault, target=target, secret=_secret(secret and secret.strip()))
 
 
 def parse_explain(query: Mapping[str, str]) -> Resync:
@@ -121,7 +139,8 @@ def parse_explain(query: Mapping[str, str]) -> Resync:
 
 def parse_doctor(query: Mapping[str, str]) -> Resync:
     """Parse the query of an examination: a vault, a project's stage, or all; raises Malformed."""
-    given = {name: query[name].strip() for name in ("vault", "project", "stage") if name in query}
+    names = ("vault", "target", "project", "stage")
+    given = {name: query[name].strip() for name in names if name in query}
     chosen = {name: text for name, text in given.items() if text}
     return _resync(chosen) if chosen else Resync()
 
@@ -150,6 +169,15 @@ def _secret(name: str | None) -> str | None:
             "secret is no Key Vault secret name (1 to 127 of 0-9, a-z, A-Z and '-').",
         )
     return name
+
+
+def _target(fields: Mapping[str, object]) -> str | None:
+    target = _text(fields, "target")
+    if target is not None and not fields.get("vault"):
+        raise Malformed(
+            Reason.REQUEST_MALFORMED, f"target is one of a vault: name the vault as well. {_FORM}"
+        )
+    return target
 
 
 def _former_vault(name: str | None) -> str | None:

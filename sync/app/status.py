@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from sync.app.requests import EVERYTHING, Resync
 from sync.app.use_cases import REQUEST, App, Budget, unknown, vault_of
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import Failed, SecretName, Target
@@ -76,10 +77,12 @@ class VaultStatus:
         return next(faults, None)
 
 
-def statuses(app: App, known: Known, budget: Budget = REQUEST) -> Iterator[VaultStatus | Failed]:
-    """Yield the state of each vault's Secrets, or why one cannot be read."""
+def statuses(
+    app: App, known: Known, request: Resync = EVERYTHING, budget: Budget = REQUEST
+) -> Iterator[VaultStatus | Failed]:
+    """Yield the state of the Secrets of each target that is meant, or why one cannot be read."""
     yield from unknown(known)
-    places = list(app.places(known.vaults))
+    places = list(app.places(known.vaults, request))
 
     def ask(place: Target | Failed, deadline: Deadline) -> VaultStatus:
         if isinstance(place, Failed):
@@ -97,7 +100,7 @@ def _status(app: App, target: Target, deadline: Deadline) -> VaultStatus:
     others: dict[str, SecretStatus | SyncError] = {}
     for secret in own.secret.index:
         try:
-            read = _read(app, replace(target, secret=secret), deadline)
+            read = _read(app, target.further(secret), deadline)
             others[secret] = SecretStatus.of(read, rules, further=True)
         except SyncError as error:
             others[secret] = error

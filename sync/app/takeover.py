@@ -1,12 +1,12 @@
 """Takes over a Secret that its owner has released: plans, writes as shown, removes nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sync.app.requests import Resync
 from sync.app.use_cases import App, Budget
-from sync.core.errors import Conflict, Permanent
+from sync.core.errors import Conflict, Malformed, Permanent
 from sync.core.model import Action, Change, Converged, Outcome, Target
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
@@ -44,15 +44,15 @@ class Adoption:
         return self.former is not None or not set(self.fates.values()) <= {Fate.IN_STEP, Fate.KEPT}
 
 
-def look(app: App, known: Known, budget: Budget, *, takeover: bool) -> Adoption:
-    """Plan the adoption of the vault's own Secret; writes nothing.
+def look(app: App, known: Known, asked: Resync, budget: Budget) -> Adoption:
+    """Plan the adoption of the own Secret of the vault's target that is asked for; writes nothing.
 
     Raises SyncError if the owner has not released the Secret and `takeover` does not override it,
     if another vault has it, if it does not exist, if the vault cannot be read, if a key would be
     removed, or if the adoption would also take another Secret that the vault's tags ask for.
     """
-    (vault,) = known.vaults
-    (target,) = app.naming.targets(vault)
+    target = _target(app, known, asked)
+    vault = target.vault
     actual = app.reconciler.cluster.read(target, Deadline.after(budget.target, app.clock))
     if actual is None:
         raise Permanent(
@@ -60,13 +60,13 @@ def look(app: App, known: Known, budget: Budget, *, takeover: bool) -> Adoption:
             f"Secret {target} does not exist: make it with keyvault-sync resync {vault}.",
         )
     former = claim(target, actual)
-    if former is not None and not former.released and not takeover:
+    if former is not None and not former.released and not asked.takeover:
         raise taken(target, former)
-    request = Resync(vault.text, takeover=former is not None, dry_run=True)
+    request = Resync(vault.text, asked.target, takeover=former is not None, dry_run=True)
     planned = _changes(_only(app, known, request, budget))
     deadline = Deadline.after(budget.target, app.clock)
     for secret in sorted({change.secret for change in planned if change.secret}):
-        other = replace(target, secret=secret)
+        other = target.further(secret)
         refuse_unmarked(ObservedSecret.of(other, app.reconciler.cluster.read(other, deadline)))
     changes = [change for change in planned if not change.secret]
     if going := sorted(change.key for change in changes if change.action is Action.REMOVE):
@@ -98,8 +98,22 @@ def adopt(app: App, known: Known, adoption: Adoption, budget: Budget) -> Outcome
             f"Somebody changed Secret {target} after it was shown, and nothing was written: "
             f"find out who writes it, then run keyvault-sync adopt {target.vault} again.",
         )
-    request = Resync(target.vault.text, takeover=adoption.former is not None)
+    place = f"{target.cluster}/{target.namespace}/{target.secret}"
+    request = Resync(target.vault.text, place, takeover=adoption.former is not None)
     return _only(app, known, request, budget)
+
+
+def _target(app: App, known: Known, asked: Resync) -> Target:
+    """Return the only target that is asked for; raises Permanent or Malformed."""
+    (vault,) = known.vaults
+    first, *more = filter(asked.means, app.naming.targets(vault))
+    if more:
+        places = ", ".join(f"{each.namespace}/{each.secret}" for each in (first, *more))
+        raise Malformed(
+            Reason.REQUEST_MALFORMED,
+            f"Vault {vault} has several targets: name one by --target ({places}).",
+        )
+    return first
 
 
 def _only(app: App, known: Known, request: Resync, budget: Budget) -> Outcome:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from sync.app.events import EXPIRY, Expiring, parse, vault_named
 from sync.app.registry import VaultRegistry
-from sync.app.requests import Resync
+from sync.app.requests import EVERYTHING, Resync
+from sync.app.shared_listing import SharedListing
 from sync.app.unattended import for_event_grid, nothing_known
 from sync.app.work_queue import WorkQueue
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient, quoted
@@ -35,6 +36,7 @@ EVENT = Budget(target=24, total=27)  # Event Grid waits 30 s
 REQUEST = Budget(target=24, total=200)  # App Service's front end waits 230 s
 PASS = Budget(target=120, total=270)  # the next pass is due after 300 s, by default
 _SEARCH_SECONDS = 20  # before the total begins
+_SEVERAL = 2
 
 DISCOVERY = "discovery"
 """The subject of an outcome about the search for vaults."""
@@ -138,12 +140,12 @@ class App:
         A vault named in the request needs no search.
         """
         if request.vault is not None:
-            return Known((self.naming.vault(request.vault),))
+            return Known((self._named(request.vault, request),))
         known = self._look()
         if request.project is None or request.stage is None:
             return known
         wanted = (request.project.lower(), request.stage.lower())
-        vaults = tuple(vault for vault in known.vaults if (vault.project, vault.stage) == wanted)
+        vaults = tuple(v for v in known.vaults if wanted in self.naming.projects(v))
         if not vaults and known.fault is None:
             raise NotOurs(
                 Reason.NO_SUCH_PROJECT,
@@ -152,28 +154,50 @@ class App:
             )
         return replace(known, vaults=vaults, strays=())
 
+    def _named(self, name: str, request: Resync) -> VaultName:
+        """Return the vault of that name; raises NotOurs if it lacks the target of the request."""
+        vault = self.naming.vault(name)
+        has = [place for place in self.places([vault]) if isinstance(place, Target)]
+        if has and not any(map(request.means, has)):
+            raise NotOurs(
+                Reason.NO_SUCH_TARGET,
+                f"Vault {vault} has no such target: it has "
+                f"{', '.join(f'{target.namespace}/{target.secret}' for target in has)}.",
+            )
+        return vault
+
     def reconcile(self, known: Known, request: Resync, budget: Budget) -> Iterator[Outcome]:
         """Reconcile vaults with the request's options; a failed search is an outcome too."""
         yield from unknown(known)
         works: list[ReconcileRequest] = []
         hints = (Hint(SecretName(request.secret)),) if request.secret else ()
-        for place in self.places(known.vaults):
+        listings = {vault: self._listing(vault) for vault in known.vaults}
+        for place in self.places(known.vaults, request):
             if isinstance(place, Failed):
                 yield place
             elif refused := self._not_gone(place, request, budget):
                 yield Failed(place.vault.text, refused, place)
             else:
                 work = self.work(place, hints, whole=not hints)
-                works.append(_in_the_manner(work, request))
+                listing = listings[place.vault]
+                works.append(replace(_in_the_manner(work, request), listing=listing))
         yield from self.work_queue.reconcile_many(works, budget.target, budget.total)
 
-    def places(self, vaults: Iterable[VaultName]) -> Iterator[Target | Failed]:
-        """Yield the targets of the vaults, or the error of a vault without a safe target."""
+    def places(
+        self, vaults: Iterable[VaultName], request: Resync = EVERYTHING
+    ) -> Iterator[Target | Failed]:
+        """Yield the vaults' targets that are meant, or the error of a vault without a safe one."""
         for vault in vaults:
             try:
-                yield from self.naming.targets(vault)
+                yield from filter(request.means, self.naming.targets(vault))
             except Permanent as error:
                 yield Failed(vault.text, error)
+
+    def _listing(self, vault: VaultName) -> SharedListing | None:
+        """Return one listing for all targets of a vault, None for a vault with one target."""
+        if len(self.naming.table.get(vault, ())) < _SEVERAL:
+            return None
+        return SharedListing(self.reconciler.vaults, vault, self.clock)
 
     def _not_gone(self, target: Target, request: Resync, budget: Budget) -> SyncError | None:
         """Return why the Secret of the vault named in the request may not be taken over."""

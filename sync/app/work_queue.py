@@ -174,7 +174,10 @@ class WorkQueue:
             batch.extend(_still_wanted(arrived))
             return _hints(batch[first:])
 
-        joined = replace(batch[0].work, hints=_hints(batch), late=late)
+        listings = {id(waiting.work.listing): waiting.work.listing for waiting in batch}
+        # Another request's listing may be older than this request.
+        listing = batch[0].work.listing if len(listings) == 1 else None
+        joined = replace(batch[0].work, hints=_hints(batch), late=late, listing=listing)
         deadline = Deadline.after(max(waiting.seconds for waiting in batch), self._clock)
         done = attempt(lambda: self._reconcile(joined, deadline, self.fetchers))
         for waiting in batch:

@@ -11,6 +11,7 @@ from sync.cli.exits import Exit
 from sync.cli.options import request, vault
 from sync.cli.outcomes import OUTCOMES
 from sync.cli.session import PROGRAM, WRITES, Blocks, Session, View
+from sync.cli.sources import Fields
 from sync.cli.tables import Style, Table, total
 
 if TYPE_CHECKING:
@@ -46,15 +47,17 @@ def adopt(session: Session, /, *, yes: bool, **given: object) -> Exit:
 
     own = session.source
     assert isinstance(own, OwnRights)  # no app is chosen
-    return _Adopting(session, own, str(fields["vault"]), bool(given["takeover"])).run(yes=yes)
+    return _Adopting(session, own, fields).run(yes=yes)
 
 
 class _Adopting:
     """One adoption, from the look to the write."""
 
-    def __init__(self, session: Session, own: "OwnRights", name: str, takeover: bool) -> None:  # noqa: FBT001
+    def __init__(self, session: Session, own: "OwnRights", fields: Fields) -> None:
         self._session, self._own = session, own
-        self._name, self._takeover = name, takeover
+        self._name, self._takeover = str(fields["vault"]), bool(fields.get("takeover"))
+        target = fields.get("target")
+        self._target = None if target is None else str(target)
 
     def run(self, *, yes: bool) -> Exit:
         from sync.app.requests import Resync  # noqa: PLC0415 - --help does without
@@ -67,8 +70,9 @@ class _Adopting:
 
         def looked() -> Document:
             app = self._own.app()
-            known = app.select(Resync(vault=self._name))
-            found = look(app, known, unlimited(), takeover=self._takeover)
+            asked = Resync(self._name, self._target, takeover=self._takeover)
+            known = app.select(asked)
+            found = look(app, known, asked, unlimited())
             held.append((app, known, found))
             return adoption_json(found)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from sync.cli.documents import Document, items, text, words
+from sync.cli.documents import Document, items, place, text, words
 from sync.cli.exits import Exit
 from sync.cli.options import request, secret, vault, watching
 from sync.cli.session import Blocks, Session, View
@@ -34,7 +34,7 @@ def explain(session: Session, /, *, watch: bool, interval: float, **given: objec
 def code(document: Document) -> Exit:
     """Return the exit code of an explanation."""
     states = {text(each, "state") for each in items(document, "secrets")}
-    if "failed" in states:
+    if "failed" in states or items(document, "unknown"):
         return Exit.FAILED
     return Exit.OUT_OF_STEP if "waiting" in states else Exit.IN_STEP
 
@@ -44,12 +44,21 @@ def _blocks(document: Document, style: Style) -> Blocks:
     headings: Row = ("NAME", "SECRET", "KEYS", "VERSION", "STATE", "WHY")
     if style.wide:
         headings = (*headings[:-1], "TYPE", headings[-1])
-    yield Table(headings, [_row(each, style) for each in told])
+    several = len({place(each) for each in told}) > 1
+    yield Table(headings, [_row(each, style, several=several) for each in told])
+    unknown = items(document, "unknown")
+    rows = [(place(each), text(each, "reason"), text(each, "message")) for each in unknown]
+    yield Table(("SECRET", "REASON", "WHY"), rows)
     yield total("secret", (text(each, "state") for each in told))
 
 
-def _row(told: Document, style: Style) -> Row:
-    places, keys = ", ".join(words(told, "secrets")), ", ".join(words(told, "keys"))
+def _row(told: Document, style: Style, *, several: bool) -> Row:
+    """Return what is told of one secret; of `several` targets with the namespace."""
+    space = place(told).rpartition("/")[0] if several else ""
+    at = f"{space}/" if space else ""
+    # A secret that goes nowhere is left out of a target, and that one is named.
+    places = ", ".join(at + secret for secret in words(told, "secrets")) or (space and place(told))
+    keys = ", ".join(words(told, "keys"))
     kind = [text(told, "type") or "Opaque"] if style.wide else []
     name, version, state = (text(told, field) for field in ("name", "version", "state"))
     return (name, places, keys, version, state, *kind, why(told))
@@ -78,3 +87,6 @@ def _complaints(document: Document) -> Iterator[str]:
         if text(each, "state") == "failed":
             told = f"{text(each, 'reason')}: {text(each, 'message')}"
             yield f"{text(document, 'vault')}/{text(each, 'name')}: {told}"
+    for each in items(document, "unknown"):
+        told = f"{text(each, 'reason')}: {text(each, 'message')}"
+        yield f"{text(document, 'vault')} in {place(each)}: {told}"

@@ -110,14 +110,21 @@ def _begun(names: Iterable[str], begun: str) -> "list[CompletionItem]":
 
 
 def vault(*, required: bool) -> Wrapper:
-    """Take VAULT."""
-    return click.argument(
+    """Take VAULT, and one of its targets."""
+    name = click.argument(
         "vault",
         required=required,
         metavar="VAULT" if required else "[VAULT]",
         callback=_filled,
         shell_complete=_vaults,
     )
+    target = click.option(
+        "--target",
+        metavar="NAMESPACE/SECRET",
+        callback=_filled,
+        help="of a vault with several targets this one",
+    )
+    return lambda command: name(target(command))
 
 
 secret = click.argument(
@@ -190,6 +197,8 @@ def request(given: Mapping[str, object], *, every: bool = False) -> Fields:
         raise click.UsageError("Say which vaults: one of VAULT, --project with --stage, or --all.")
     if len(fields.keys() & {"project", "stage"}) == 1:
         raise click.UsageError("--project and --stage go together.")
+    if "target" in fields and "vault" not in fields:
+        raise click.UsageError("--target is one of VAULT: name the vault as well.")
     try:
         parse_resync(json.dumps(fields if chosen else {**fields, "all": True}).encode())
     except Malformed as fault:

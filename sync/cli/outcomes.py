@@ -3,7 +3,16 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from sync.cli.documents import Document, items, number, place, text, words
+from sync.cli.documents import (
+    Document,
+    items,
+    number,
+    place,
+    text,
+    told_apart,
+    vaults_or_targets,
+    words,
+)
 from sync.cli.exits import Exit
 from sync.cli.session import Blocks, View
 from sync.cli.tables import NONE, Row, Style, Table, counted, joined, moment, named, total
@@ -25,6 +34,7 @@ def _blocks(document: Document, style: Style) -> Blocks:
     outcomes = items(document, "outcomes")
     headings = ("VAULT", "SECRET", "RESULT", "KEYS", "NOTES")
     yield Table(headings, [_row(outcome, style) for outcome in outcomes])
+    what, outcomes = vaults_or_targets(outcomes), told_apart(outcomes)
     changes = [
         (text(outcome, "vault"), _key(change), text(change, "action"), *_version(change))
         for outcome in outcomes
@@ -43,7 +53,7 @@ def _blocks(document: Document, style: Style) -> Blocks:
     yield Table(("VAULT", "LEFT OUT", "WHY"), out)
     seen_to = [row for outcome in outcomes for row in to_see_to(outcome)]
     yield Table(("VAULT", "NAME", "REASON", "WHY"), seen_to)
-    yield total("vault", map(_verdict, outcomes))
+    yield total(what, map(_verdict, outcomes))
 
 
 def to_see_to(outcome: Document) -> Iterator[Row]:
@@ -60,14 +70,15 @@ def to_see_to(outcome: Document) -> Iterator[Row]:
 
 
 def _complaints(document: Document) -> Iterator[str]:
-    for outcome in items(document, "outcomes"):
+    for outcome in told_apart(items(document, "outcomes")):
         for vault, name, reason, why in to_see_to(outcome):
             subject = vault if name == NONE else f"{vault}/{name}"
             yield f"{subject}: {reason}: {why}"
 
 
 def _names(document: Document) -> Sequence[str]:
-    return [text(outcome, "vault") for outcome in items(document, "outcomes")]
+    outcomes = items(document, "outcomes")
+    return list(dict.fromkeys(text(outcome, "vault") for outcome in outcomes))
 
 
 def _verdict(outcome: Document) -> str:

@@ -76,7 +76,6 @@ class OwnRights:
     def _told(self, route: str, request: "Resync") -> object:
         from sync.app.explain import explained  # noqa: PLC0415 - as above
         from sync.app.status import statuses  # noqa: PLC0415 - as above
-        from sync.core.errors import SyncError  # noqa: PLC0415 - as above
         from sync.http_api import convert  # noqa: PLC0415 - as above
         from sync.http_api.answers import Statuses  # noqa: PLC0415 - as above
 
@@ -88,15 +87,13 @@ class OwnRights:
         budget = unlimited()
         match route:
             case "status":
-                told = self.screen.follow(statuses(app, known, budget), total)
+                told = self.screen.follow(statuses(app, known, request, budget), total)
                 return Statuses(tuple(map(convert.status_of, told)))
             case "explain":
-                (place,) = app.places(known.vaults)
+                places = list(app.places(known.vaults, request))
                 with self.screen.waiting("reading"):
-                    found = explained(app, place, request.secret, budget)
-                if isinstance(found, SyncError):
-                    raise found
-                return convert.explained_vault_of(known.vaults[0].text, found)
+                    found = explained(app, places, request.secret, budget)
+                return convert.explained_vault_of(places, found)
             case "plan" | "resync":
                 outcomes = app.reconcile(known, request, budget)
                 return convert.outcomes_of(self.screen.follow(outcomes, total))

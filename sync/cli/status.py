@@ -4,7 +4,17 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from sync.cli.documents import Document, child, items, number, place, text, words
+from sync.cli.documents import (
+    Document,
+    child,
+    items,
+    number,
+    place,
+    text,
+    told_apart,
+    vaults_or_targets,
+    words,
+)
 from sync.cli.exits import Exit
 from sync.cli.options import request, vaults, watching
 from sync.cli.session import Blocks, Session, View
@@ -49,15 +59,20 @@ def _blocks(document: Document, style: Style) -> Blocks:
     told = items(document, "vaults")
     headings = ("VAULT", "SECRET", "STATE", "KEYS", "WRITTEN", "NOTES")
     yield Table(headings, [_row(each, style) for each in told])
-    wrong = [row for each in told for row in _to_see_to(each)]
+    wrong = [row for each in told_apart(told) for row in _to_see_to(each)]
     yield Table(("VAULT", "NAME", "REASON", "SINCE", "WHY"), wrong)
-    yield total("vault", (text(each, "state") for each in told))
+    yield total(vaults_or_targets(told), (text(each, "state") for each in told))
 
 
 def _keys_too(document: Document, style: Style) -> Blocks:
     first, *rest = _blocks(document, style)
     yield first
-    rows = [row for each in items(document, "vaults") for row in _key_rows(each)]
+    several = len(items(document, "vaults")) > 1
+    rows = [
+        (f"{place(each)}/{key}" if several else key, *more)
+        for each in items(document, "vaults")
+        for key, *more in _key_rows(each)
+    ]
     if any(notes for *_, notes in rows):
         yield Table(("KEY", "VERSION", "UPDATED", "STATE", "NOTES"), rows)
     else:
@@ -67,7 +82,7 @@ def _keys_too(document: Document, style: Style) -> Blocks:
 
 
 def _names(document: Document) -> Sequence[str]:
-    return [text(each, "vault") for each in items(document, "vaults")]
+    return list(dict.fromkeys(text(each, "vault") for each in items(document, "vaults")))
 
 
 def _row(status: Document, style: Style) -> Row:
@@ -95,12 +110,12 @@ def _to_see_to(status: Document) -> Iterator[Row]:
     vault = text(status, "vault")
     for each in items(status, "refused"):
         since = moment(text(each, "since"))
-        why = text(each, "message") or f"keyvault-sync explain {vault} says why"
+        why = text(each, "message") or "keyvault-sync explain says why"
         yield (vault, text(each, "secret"), text(each, "reason"), since, why)
     if more := number(status, "unnamed"):
         yield (vault, NONE, NONE, NONE, f"{more} more are refused; explain names them")
     if failure := child(status, "failure"):
-        why = text(failure, "message") or f"keyvault-sync plan {vault} says why"
+        why = text(failure, "message") or "keyvault-sync plan says why"
         yield (vault, NONE, text(failure, "reason"), moment(text(failure, "since")), why)
     if message := text(status, "message"):
         yield (vault, NONE, text(status, "reason"), NONE, message)
@@ -110,7 +125,7 @@ def _to_see_to(status: Document) -> Iterator[Row]:
 
 
 def _complaints(document: Document) -> Iterator[str]:
-    for each in items(document, "vaults"):
+    for each in told_apart(items(document, "vaults")):
         for vault, name, reason, _, why in _to_see_to(each):
             yield f"{vault if name == NONE else f'{vault}/{name}'}: {reason}: {why}"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import click
 
-from sync.cli.documents import Document, child, is_refusal, items, text, words
+from sync.cli.documents import Document, child, is_refusal, items, place, text, words
 from sync.cli.exits import Exit
 from sync.cli.explain import why
 from sync.cli.options import request, secret, vault
@@ -17,6 +17,9 @@ from sync.cli.tables import Style, Table, total
 WAIT_SECONDS = 300.0
 POLL_SECONDS = 2.0
 _ABSENT = "NoSuchSecret"
+
+type Awaited = tuple[str, str]
+"""A target's own Secret, and the name of a vault secret."""
 
 
 @click.command()
@@ -55,16 +58,17 @@ def wait(session: Session, /, **given: object) -> Exit:
 class Waiting:
     """The versions waited for. `wanted` has each secret's that the vault had at some look since.
 
-    A version's order cannot be told by its name; what the vault had at the start or later is no
+    A secret is waited for in each of the vault's targets: `names` and `arrived` are of both. A
+    version's order cannot be told by its name; what the vault had at the start or later is no
     older than what it had at the start.
     """
 
     session: Session
     fields: Fields
     secret: str = ""
-    names: frozenset[str] | None = None
-    wanted: dict[str, set[str]] = field(default_factory=dict)
-    arrived: set[str] = field(default_factory=set)
+    names: frozenset[Awaited] | None = None
+    wanted: dict[Awaited, set[str]] = field(default_factory=dict)
+    arrived: set[Awaited] = field(default_factory=set)
 
     def look(self) -> tuple[Exit, Document]:
         """Return how it stands; OUT_OF_STEP as long as waiting may help."""
@@ -73,20 +77,22 @@ class Waiting:
             absent = bool(self.secret) and text(told, "reason") == _ABSENT
             passing = told.get("transient") is True or absent
             return (Exit.OUT_OF_STEP if passing else Exit.FAILED), told
-        found = {text(each, "name"): each for each in items(told, "secrets")}
+        found = {(place(each), text(each, "name")): each for each in items(told, "secrets")}
         if self.names is None:
             out = {name for name, each in found.items() if text(each, "state") == "out"}
-            self.names = frozenset(found) - (frozenset() if self.secret else out)
+            # One that is asked for and left out of every target would never come: that is told.
+            waits_for_all = bool(self.secret) and out == found.keys()
+            self.names = frozenset(found) - (frozenset() if waits_for_all else out)
         for name in self.names - self.arrived:
             if name in found and self._is_in(found[name]):
                 self.arrived.add(name)
-        permanent: Mapping[str, bool] = {}
+        permanent: Mapping[Awaited, bool] = {}
         if left := self.names - self.arrived:
             permanent = self._plan({name: found[name] for name in left if name in found})
         for name in left:
             if name in found and text(found[name], "version") in self.wanted.get(name, ()):
                 self.arrived.add(name)
-        rows = [self._row(name, found.get(name, {"name": name})) for name in sorted(self.names)]
+        rows = [self._row(name, found.get(name, {"name": name[1]})) for name in sorted(self.names)]
         document = {"vault": text(told, "vault"), "secrets": rows}
         left = self.names - self.arrived
         if any(_hopeless(found.get(name, {}), permanent.get(name)) for name in left):
@@ -98,25 +104,30 @@ class Waiting:
         stands_in = bool(self.secret) and bool(text(told, "due"))
         return text(told, "state") == "in step" and not stands_in
 
-    def _plan(self, left: Mapping[str, Document]) -> Mapping[str, bool]:
+    def _plan(self, left: Mapping[Awaited, Document]) -> Mapping[Awaited, bool]:
         """Note the versions that a write would bring; return which secrets are refused for good."""
         planned = self.session.ask("plan", self.fields)
-        permanent: dict[str, bool] = {}
+        permanent: dict[Awaited, bool] = {}
         for outcome in items(planned, "outcomes"):
-            own = text(child(outcome, "target"), "secret")
+            target, own = place(outcome), text(child(outcome, "target"), "secret")
+            of_target = {
+                name: told for name, told in left.items() if not target or name[0] in {"", target}
+            }
             for change in items(outcome, "changes"):
-                version, place = text(change, "version"), text(change, "secret") or own
-                for name, told in left.items():
-                    ours = place in words(told, "secrets") and text(change, "key") in words(
+                version, secret = text(change, "version"), text(change, "secret") or own
+                for name, told in of_target.items():
+                    ours = secret in words(told, "secrets") and text(change, "key") in words(
                         told, "keys"
                     )
                     if ours and version:
                         self.wanted.setdefault(name, set()).add(version)
             for each in items(outcome, "refused"):
-                permanent[text(each, "secret")] = each.get("transient") is False
+                for name in of_target:
+                    if name[1] == text(each, "secret"):
+                        permanent[name] = each.get("transient") is False
         return permanent
 
-    def _row(self, name: str, told: Document) -> Document:
+    def _row(self, name: Awaited, told: Document) -> Document:
         state = "in step" if name in self.arrived else text(told, "state") or "gone"
         told = {**told, "state": state}
         if state == "in step":

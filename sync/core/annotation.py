@@ -48,6 +48,7 @@ def encode(state: State) -> str:
         "written": moment(state.written),
         "rules": state.rules,
         "secret": state.secret,
+        "own": state.own,
         "uid": state.uid,
         "secrets": dict(sorted(map(_encoded, state.secrets.items()))),
         "overruled": state.overruled,
@@ -107,6 +108,7 @@ def decode(text: str) -> State | None:
                 for name, times in fields.get("unusable", {}).items()
             },
             secret=_matching(SECRET_NAME, fields["secret"]) if "secret" in fields else "",
+            own=_matching(SECRET_NAME, fields["own"]) if "own" in fields else "",
             uid=_matching(_UID, fields["uid"]) if "uid" in fields else "",
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
 
@@ -54,13 +54,9 @@ def moment(epoch: float) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class VaultName:
-    """A vault's name in lower case, and the parts that the pattern found in it."""
+    """A vault's name in lower case."""
 
     text: str
-    region: str
-    project: str
-    stage: str
-    number: int
 
     def __str__(self) -> str:
         return self.text
@@ -68,12 +64,26 @@ class VaultName:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A Secret that a vault is synced to: its own, or one that tags of its secrets ask for."""
+    """A Secret that a vault is synced to: its own, or one that tags of its secrets ask for.
+
+    A vault may have several targets, each with its own project, stage and Secrets. `region` is
+    empty and `number` None where neither the vault's name nor its entry gives them. `unprefixed`
+    says whether names without a stage's prefix go there. `own` is the own Secret that a further one
+    belongs to, empty for an own one. `placed` are the own Secrets of the namespace that the table
+    of placements names.
+    """
 
     vault: VaultName
     cluster: str
     namespace: str
     secret: str
+    project: str = ""
+    stage: str = ""
+    region: str = ""
+    number: int | None = None
+    unprefixed: bool = True
+    own: str = ""
+    placed: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.secret} in cluster {self.cluster}"
@@ -82,6 +92,11 @@ class Target:
     def place(self) -> tuple[str, str, str]:
         """Its location without the vault: two vaults with the same place contend for it."""
         return (self.cluster, self.namespace, self.secret)
+
+    def further(self, secret: str) -> "Target":
+        """Return the target's further Secret of that name, or its own one."""
+        own = self.own or self.secret
+        return replace(self, secret=secret, own="" if secret == own else own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -324,6 +324,7 @@ class Reason(StrEnum):
     NO_VAULTS = "NoVaults", Group.IGNORED, (
         "All vaults are to be resynced, and no vault is known. Name one, or set `SYNC_VAULTS`.")
     NO_SUCH_PROJECT = "NoSuchProject", Group.IGNORED, "No known vault has this project and stage."
+    NO_SUCH_TARGET = "NoSuchTarget", Group.IGNORED, "The vault has no such target."
     SECRET_NEAR_EXPIRY = "SecretNearExpiry", Group.IGNORED, (
         "Key Vault says that the secret expires soon. Its keys stay until then, and after it "
         "unless `SYNC_EXPIRED` is `remove`. Set a new version.")

@@ -95,7 +95,8 @@ class State:
     `rules` is the digest of the settings in force at the write. `overruled` are the uids of the
     owners that an operator overrode in a takeover. `secret` and `uid` are those of the Secret that
     was written: a copy has another name, and one restored from a backup another uid. Each is empty
-    if unknown. Only the vault's own Secret stores `others`, the vault's further Secrets with the
+    if unknown. `own` is the vault's own Secret that a further one belongs to, empty for the own one
+    or if unknown. Only the vault's own Secret stores `others`, the vault's further Secrets with the
     vault secrets in each, and `refused`, the refused secrets with `unnamed` more that had no room,
     and `failure` of the vault as a whole. `unusable` are those whose newest version may not be used
     yet and of which no other is. A `newer` state has a later format, of which only the vault is
@@ -114,4 +115,5 @@ class State:
     unusable: Mapping[SecretName, Unusable] = field(default_factory=dict)
     newer: bool = False
     secret: str = ""
+    own: str = ""
     uid: str = ""

@@ -1,7 +1,7 @@
 """Examines what the sync needs, from the settings to each Secret, a few subjects at a time."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from sync.app.registry import claims
@@ -158,7 +158,7 @@ class _Examination:
             others = {*types, *(() if isinstance(remembered, SyncError) else remembered)}
             secrets = (target.secret, *sorted(others - {target.secret}))
             kept += [
-                ManagedSecret(replace(target, secret=secret), secrets, types.get(secret, ""))
+                ManagedSecret(target.further(secret), secrets, types.get(secret, ""))
                 for secret in secrets
             ]
         return kept

@@ -51,7 +51,7 @@ class VaultExamination:
     def place(self, contests: Claims) -> tuple[Check, Target | None]:
         """Check where the vault leads; None if it leads nowhere."""
         try:
-            target = self.app.naming.target(self.vault)
+            target = self.app.naming.targets(self.vault)[0]
         except Permanent as error:
             return self._subject.refused("target", error), None
         if rivals := sorted(contests[target.place] - {self.vault}):
@@ -122,7 +122,7 @@ class VaultExamination:
         if not thoroughly:
             return self._recorded(target, deadline)
         left = deadline.remaining()
-        told = explained(self.app, target, None, Budget(left, left))
+        (told,) = explained(self.app, [target], None, Budget(left, left))
         if isinstance(told, SyncError):
             return self._unread(told)
         refused = {

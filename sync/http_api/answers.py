@@ -148,7 +148,7 @@ class Failed:
 class Outcomes:
     """What a resync came to."""
 
-    outcomes: Annotated[tuple[Converged | Failed, ...], Doc("one for each vault")]
+    outcomes: Annotated[tuple[Converged | Failed, ...], Doc("one for each target of each vault")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +226,19 @@ class Explained:
     message: Annotated[str | None, Doc("a sentence for operators, if the reason is a stable word")]
     warnings: _Warnings = ()
     due: _Due = None
+    target: Annotated[
+        Target | None, Doc("the vault's own Secret; absent in a status, which has it")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnexplainedTarget:
+    """A target of a vault whose secrets could not be explained."""
+
+    target: _Place
+    reason: _Reason
+    message: _Message
+    transient: _Transient
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +250,12 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedVault(Explanation):
-    """Where the secrets of one vault go, and the vault."""
+    """Where the secrets of one vault go, by its targets."""
 
     vault: _Vault
+    unknown: Annotated[
+        tuple[UnexplainedTarget, ...], Doc("the targets that cannot be told of; absent if none")
+    ] = ()
 
 
 _Explanation = Annotated[
@@ -303,7 +319,7 @@ class StatusUnknown:
 class Statuses:
     """The status of each vault that was asked for."""
 
-    vaults: Annotated[tuple[Status | StatusUnknown, ...], Doc("one for each vault")]
+    vaults: Annotated[tuple[Status | StatusUnknown, ...], Doc("one for each target of each vault")]
 
 
 @dataclass(frozen=True, slots=True)

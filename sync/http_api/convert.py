@@ -1,12 +1,13 @@
 """Converts the app's results into answers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal, TypedDict
 
 from sync.app.explain import Explained
 from sync.app.status import SecretStatus, VaultStatus
 from sync.app.status import State as SecretState
+from sync.app.use_cases import vault_of
 from sync.core import model
 from sync.core.errors import SyncError, Transient
 from sync.core.reasons import Reason
@@ -94,9 +95,25 @@ def explanation_of(
     return answers.Explanation(tuple(map(_explained, told)))
 
 
-def explained_vault_of(vault: str, told: Iterable[Explained]) -> answers.ExplainedVault:
-    """Return where each secret of one vault goes."""
-    return answers.ExplainedVault(tuple(map(_explained, told)), vault)
+def explained_vault_of(
+    places: Sequence[model.Target | model.Failed], told: Sequence[Iterable[Explained] | SyncError]
+) -> answers.ExplainedVault:
+    """Return where each secret of one vault goes, for each of its targets.
+
+    Raises the first error if none could be explained.
+    """
+    errors = [each for each in told if isinstance(each, SyncError)]
+    if len(errors) == len(told):
+        raise errors[0]
+    secrets: list[answers.Explained] = []
+    unknown: list[answers.UnexplainedTarget] = []
+    for place, each in zip(places, told, strict=True):
+        target = None if isinstance(place, model.Failed) else target_of(place)
+        if not isinstance(each, SyncError):
+            secrets += [replace(_explained(secret), target=target) for secret in each]
+        elif target is not None:
+            unknown.append(answers.UnexplainedTarget(target, *_why(each)))
+    return answers.ExplainedVault(tuple(secrets), vault_of(places[0]), tuple(unknown))
 
 
 def checks_of(checks: Iterable[Check], view: View) -> answers.Checks:

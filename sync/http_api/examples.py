@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from sync.app.explain import Progress
 from sync.app.requests import parse_resync
@@ -90,7 +91,9 @@ _LEFT_OUT = answers.LeftOut("old-token", "it is disabled")
 PLANNED = answers.Outcomes(
     (answers.Converged(VAULT, "planned", _TARGET, (_UPDATED,), 3, (), (), (_LEFT_OUT,)),)
 )
-EXPLAINED = answers.ExplainedVault((_IN_STEP, _OUT), VAULT)
+EXPLAINED = answers.ExplainedVault(
+    (replace(_IN_STEP, target=_TARGET), replace(_OUT, target=_TARGET)), VAULT
+)
 CHECKS = answers.Checks(
     (
         answers.DoctorCheck(

@@ -13,7 +13,8 @@ VERSION = "0.1.0"
 
 MALFORMED = (Reason.REQUEST_MALFORMED,)
 NOT_OURS = (Reason.VAULT_NAME_OFF_PATTERN,)
-NONE_KNOWN = (Reason.NO_SUCH_PROJECT, Reason.NO_VAULTS)
+NO_TARGET = (Reason.NO_SUCH_TARGET,)
+NONE_KNOWN = (Reason.NO_SUCH_PROJECT, Reason.NO_VAULTS, *NO_TARGET)
 UNKNOWN_CALLER = (Reason.CALLER_UNKNOWN,)
 
 _INTRODUCTION = (
@@ -125,6 +126,7 @@ def _status(refused: Schema) -> Schema:
         "summary": "Show what the Secrets of each vault hold, and for a named vault also why",
         "parameters": [
             _vault("a vault's name, or `project` with `stage`; without a choice, all"),
+            _ONE_TARGET,
             _one_secret("explain this secret alone; needs `vault`"),
             *_STAGE,
         ],
@@ -159,6 +161,7 @@ def _plan(refused: Schema) -> Schema:
         "summary": "Show what a resync would write, by a dry run that also asks the API server",
         "parameters": [
             _vault("a vault's name, or `project` with `stage`, or `all`"),
+            _ONE_TARGET,
             *_STAGE,
             _parameter("all", "every known vault", {"type": "boolean"}),
             _one_secret("look at this secret only"),
@@ -183,20 +186,25 @@ def _explain(refused: Schema) -> Schema:
                 "required": True,
                 "schema": {"type": "string", "minLength": 1},
             },
+            _ONE_TARGET,
             _one_secret("this secret alone, which is read, so that all is told of it"),
         ],
         "responses": {
             "200": _answer("where each secret goes", answers.ExplainedVault, examples.EXPLAINED),
             "400": _body("the query is malformed", _refusal(MALFORMED)),
             "401": refused,
-            "404": _body("no such vault", _refusal(NOT_OURS), examples.NOT_OURS),
-            "422": _answer("somebody has to act", answers.Refusal),
+            "404": _body("no such vault", _refusal((*NO_TARGET, *NOT_OURS)), examples.NOT_OURS),
+            "422": _body("somebody has to act", _one_of(*_EXPLAINED_IN_PART)),
             "500": _body(
                 "the settings are wrong, or a bug",
-                _one_of(reference(answers.SettingsFault), _refusal((Reason.BUG,))),
+                _one_of(
+                    reference(answers.SettingsFault),
+                    _refusal((Reason.BUG,)),
+                    reference(answers.ExplainedVault),
+                ),
             ),
             "503": {
-                **_answer("trying again may help", answers.Refusal),
+                **_body("trying again may help", _one_of(*_EXPLAINED_IN_PART)),
                 "headers": _RETRY_AFTER,
             },
         },
@@ -209,6 +217,7 @@ def _doctor(refused: Schema) -> Schema:
         "summary": "Examine settings, vaults, clusters and rights, in 200 seconds at most",
         "parameters": [
             _vault("a vault's name, or `project` with `stage`; without a choice, all"),
+            _ONE_TARGET,
             *_STAGE,
         ],
         "responses": {
@@ -256,6 +265,13 @@ def _parameter(name: str, description: str, schema: Schema) -> Schema:
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
+_ONE_TARGET = _parameter(
+    "target",
+    "one of the vault's targets, as NAMESPACE/SECRET or CLUSTER/NAMESPACE/SECRET; needs `vault`",
+    {"type": "string"},
+)
+_EXPLAINED_IN_PART = (reference(answers.Refusal), reference(answers.ExplainedVault))
+"""The answer if some target cannot be told of, or none."""
 _STAGE = (
     _parameter("project", "the project in the vaults' names", {"type": "string"}),
     _parameter("stage", "the stage in their names", {"type": "string"}),

@@ -38,6 +38,10 @@ class ResyncVault(_Manner):
     vault: Annotated[
         str, Doc("a vault's name, in any case; blanks around it do not count", _Filled)
     ]
+    target: Annotated[
+        str,
+        Doc("one of its targets, as NAMESPACE/SECRET or CLUSTER/NAMESPACE/SECRET", _Filled),
+    ] = ""
     takeover_from: Annotated[
         str, Doc("take the Secret of this vault too, if it is gone for good", _AzureName)
     ] = ""

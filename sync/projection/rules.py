@@ -9,7 +9,7 @@ from sync.core.errors import Permanent
 from sync.core.labels import Labels
 from sync.core.model import SECRET_NAME, ListedSecret, SecretName, Target, VaultSecret
 from sync.core.reasons import Reason
-from sync.core.vault_names import is_vaults_own
+from sync.core.vault_names import is_own, is_own_by_rule
 from sync.projection import file_encoding
 from sync.projection.budget import ParseBudget
 from sync.projection.keys import KeyStyle, check_key
@@ -27,6 +27,9 @@ from sync.projection.tags import UNTAGGED, SecretType, TagOptions, is_tagged, re
 from sync.projection.validity import USUAL, Validity
 
 _DIGITS = 8
+_UNPREFIXED = Excluded(
+    "it has no stage's prefix, and this target's entry in SYNC_PLACEMENTS does not have unprefixed"
+)
 TAGGED = "t"
 """The first letter of a fingerprint whose keys depend on tags."""
 
@@ -95,14 +98,14 @@ class Rules:
         `target` is the vault's own Secret.
         """
         name = str(name)  # a SecretName ignores case, and keys do not
-        left_out = self._left_out(target.vault.stage, name, tags)
+        left_out = self._left_out(target, name, tags)
         if left_out is not None:
             return left_out
         tagged = is_tagged(tags)
         options = read_tags(name, tags, dict(self.label_tags)) if tagged else UNTAGGED
         if not options.sync:
             return Excluded("its tag k8s-sync is false")
-        base = self._stripped(target.vault.stage, name)
+        base = self._stripped(target.stage, name)
         single = options.expand is None and options.type is None and not options.keys
         key = (options.key or self.style.styled(base)) if single else None
         if key is not None:
@@ -135,18 +138,24 @@ class Rules:
         warned = file_encoding.warnings(str(secret.name), placement, encoding)
         return replace(rendered, warnings=(*rendered.warnings, *warned))
 
-    def _left_out(self, stage: str, name: str, tags: Mapping[str, str]) -> Excluded | None:
+    def _left_out(self, target: Target, name: str, tags: Mapping[str, str]) -> Excluded | None:
         if self.include and not any(pattern.matches(name, tags) for pattern in self.include):
             return Excluded("SYNC_INCLUDE does not name it")
         for pattern in self.exclude:
             if pattern.matches(name, tags):
                 return Excluded(f"SYNC_EXCLUDE names it ({pattern})")
+        stage = target.stage
         of = self._stage_of(stage, name)
-        if of is None or of == COMMON or is_one(of, stage, self.aliases):
+        if of is None:
+            return None if self._takes_unprefixed(target) else _UNPREFIXED
+        if of == COMMON or is_one(of, stage, self.aliases):
             return None
         return Excluded(
             f"it is of stage {of}, not {stage}, and SYNC_STAGE_ALIASES does not make them one"
         )
+
+    def _takes_unprefixed(self, target: Target) -> bool:
+        return target.unprefixed or self.stages is StagePrefixes.NONE
 
     def _stage_of(self, stage: str, name: str) -> str | None:
         """Return the stage that a name's prefix means; `common` means all stages."""
@@ -166,14 +175,14 @@ class Rules:
         return tuple(secrets) or (target.secret,)
 
     def _secret(self, target: Target, name: str, word: str) -> str:
-        if is_vaults_own(word):
-            raise Permanent(
-                Reason.TAG_WRONG,
-                f"Secret {name!r}: its tag k8s-secret asks for {word!r}, which is a vault's own "
-                "Secret: choose another name.",
-            )
         named = any(fnmatchcase(word, pattern) for pattern in self.names)
         secret = word if named else f"{target.secret}-{word}"
+        if is_own_by_rule(word) or is_own(target, secret):
+            raise Permanent(
+                Reason.TAG_WRONG,
+                f"Secret {name!r}: its tag k8s-secret asks for {word!r}, which leads to a vault's "
+                "own Secret: choose another name.",
+            )
         if not SECRET_NAME.fullmatch(secret):
             raise Permanent(
                 Reason.TAG_WRONG,

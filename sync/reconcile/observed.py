@@ -17,7 +17,7 @@ from sync.core.model import (
 )
 from sync.core.reasons import Reason
 from sync.core.state import Record, State
-from sync.core.vault_names import is_vaults_own
+from sync.core.vault_names import is_own
 from sync.projection.placement import Placement
 
 
@@ -116,7 +116,7 @@ class ObservedSecret:
         """
         others = self.state.others if self.state else {}
         own = self.target.secret
-        return {s: names for s, names in others.items() if s != own and not is_vaults_own(s)}
+        return {s: n for s, n in others.items() if s != own and not is_own(self.target, s)}
 
     def label_value(self, label: str, held: Iterable[str]) -> str | None:
         """Return the value of a label that stays, of those that records ask for; None for none.
@@ -157,22 +157,30 @@ def own_state(target: Target, actual: Actual) -> State | None:
     state = decode(actual.annotations.get(STATE_ANNOTATION, ""))
     if state is None or state.vault != target.vault.text:
         return None
-    if state.secret not in {"", target.secret}:
+    if state.secret not in {"", target.secret} or is_of_another_target(target, state):
         return None
     labelled = labels(target).items() <= actual.labels.items()
     return state if actual.owns_state or labelled else None
 
 
+def is_of_another_target(target: Target, state: State) -> bool:
+    """Return whether another target of the same vault wrote the state."""
+    return state.vault == target.vault.text and state.own not in {"", target.own}
+
+
 def labels(target: Target) -> Mapping[str, str]:
-    """Return the labels that say which vault a Secret is of, whatever else the platform adds."""
-    vault = target.vault
-    return {
-        MANAGED_BY_LABEL: FIELD_MANAGER,
-        "keyvault-sync/project": vault.project,
-        "keyvault-sync/stage": vault.stage,
-        "keyvault-sync/region": vault.region,
-        "keyvault-sync/number": str(vault.number),
+    """Return the labels that say which vault a Secret is of, whatever else the platform adds.
+
+    There is none for what neither the vault's name nor its entry tells.
+    """
+    parts = {
+        "project": target.project,
+        "stage": target.stage,
+        "region": target.region,
+        "number": "" if target.number is None else str(target.number),
     }
+    told = {f"keyvault-sync/{part}": value for part, value in parts.items() if value}
+    return {MANAGED_BY_LABEL: FIELD_MANAGER, **told}
 
 
 @dataclass(frozen=True)

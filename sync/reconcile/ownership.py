@@ -9,7 +9,7 @@ from sync.core.errors import Permanent
 from sync.core.model import FIELD_MANAGER, MANAGED_BY_LABEL, STATE_ANNOTATION, Actual, Target
 from sync.core.reasons import Reason
 from sync.core.state import State
-from sync.reconcile.observed import own_state
+from sync.reconcile.observed import is_of_another_target, own_state
 
 _ESO_MANAGED = "reconcile.external-secrets.io/managed"
 _ESO_OWNER = "reconcile.external-secrets.io/created-by"
@@ -59,26 +59,30 @@ class Claim:
 
 def claim(target: Target, actual: Actual) -> Claim | None:
     """Return the strongest claim that an operator has not overridden, or None."""
-    state = decode(actual.annotations.get(STATE_ANNOTATION, ""))
     ours = own_state(target, actual)
     if actual.owner_references and not (ours and actual.owner_uids <= set(ours.overruled)):
         return _owned(target, actual)
     manager = actual.labels.get(MANAGED_BY_LABEL)
     if manager not in {None, FIELD_MANAGER}:
         return _managed(target, actual, str(manager))
-    if state is not None and state.vault != target.vault.text:
-        return _of_another_vault(target, state.vault)
+    if of_another := another_vault(target, actual):
+        return of_another
     if ours is not None:
         return _written_back(target, actual, ours)
     return _marked(target, actual) if manager is None else None
 
 
 def another_vault(target: Target, actual: Actual) -> Claim | None:
-    """Return the claim of another vault that wrote the Secret's state, despite any other claim."""
+    """Return the claim of another vault, or of another target of this one, that wrote the state.
+
+    No other claim hides it.
+    """
     state = decode(actual.annotations.get(STATE_ANNOTATION, ""))
-    if state is None or state.vault == target.vault.text:
+    if state is None:
         return None
-    return _of_another_vault(target, state.vault)
+    if state.vault != target.vault.text:
+        return _of_another_vault(target, state.vault)
+    return _of_another_target(target, state.own) if is_of_another_target(target, state) else None
 
 
 def taken(target: Target, found: Claim) -> Permanent:
@@ -135,6 +139,12 @@ def _of_another_vault(target: Target, vault: str) -> Claim:
     )
     sign = f"annotation {STATE_ANNOTATION}"
     return Claim(f"vault {_plain(vault)!r}", sign, steps, vault=vault)
+
+
+def _of_another_target(target: Target, own: str) -> Claim:
+    holder = f"another target of this vault, Secret {target.namespace}/{own},"
+    steps = ("name another Secret by the tag k8s-secret for one of the two",)
+    return Claim(holder, f"annotation {STATE_ANNOTATION}", steps, vault=target.vault.text)
 
 
 def _written_back(target: Target, actual: Actual, ours: State) -> Claim | None:

@@ -53,6 +53,7 @@ def diff(
         unnamed=desired.unnamed,
         unusable=desired.unusable,
         secret=target.secret,
+        own=target.own,
         uid=actual.uid if actual else "",
     )
     marks = {**more, **labels(target)}
@@ -64,7 +65,7 @@ def diff(
         needed = bool(desired.entries or desired.others or costly or changes)
     else:
         # A new Secret has no uid when it is written: only the next write that is needed notes it.
-        same = replace(wanted, secret=state.secret, uid=state.uid)
+        same = replace(wanted, secret=state.secret, own=state.own, uid=state.uid)
         needed = (
             bool(changes)
             or not observed.is_as_written

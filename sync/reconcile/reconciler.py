@@ -112,7 +112,7 @@ class Reconciler:
         """
         vault = self._observe(request, deadline)
         reserved = deadline.earlier(WRITE_RESERVE_SECONDS)
-        reader = VaultReader(self.vaults, self.now, self.rules, self.prune)
+        reader = VaultReader(self.vaults, self.now, self.rules, self.prune, request.listing)
 
         def hints() -> Sequence[Hint]:
             return (*request.hints, *request.late())
@@ -130,6 +130,7 @@ class Reconciler:
         for _ in range(_VISITS):
             vault = self._visit(request, vault, wanted, deadline)
             survey = reader.survey(vault, hints(), reserved, fetchers, refetch=request.refetch)
+            reader = replace(reader, listing=None)
             if not isinstance(survey, Unvisited):
                 return self._composed(request, vault, survey)
             wanted = survey.secrets
@@ -158,7 +159,8 @@ class Reconciler:
         self, progress: _Progress, deadline: Deadline, fetchers: Executor
     ) -> ReconcileResult | None:
         """Observe and write; return None if another turn is needed."""
-        turn = self.look(progress.request, deadline, fetchers, progress.written)
+        request, progress.request = progress.request, replace(progress.request, listing=None)
+        turn = self.look(request, deadline, fetchers, progress.written)
         refused = turn.desired.refused
         nothing_is_known = turn.vault.own.actual is None and not turn.survey.fetched
         if nothing_is_known and any(isinstance(each, Transient) for each in refused.values()):
@@ -263,7 +265,7 @@ class Reconciler:
         found: dict[str, ObservedSecret] = {}
         closed: dict[str, SyncError] = {}
         for secret in sorted(secrets - vault.visited):
-            target = replace(request.target, secret=secret)
+            target = request.target.further(secret)
             try:
                 observed = ObservedSecret.of(target, self.cluster.read(target, deadline))
                 refuse_newer(observed)

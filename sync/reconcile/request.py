@@ -4,11 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import Change, Hint, LeftOut, Notice, SecretName, Target
+from sync.core.model import Change, Hint, LeftOut, ListedSecret, Notice, SecretName, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 
 _NAMED = 3  # how many secrets a message names
+
+
+type Listing = Callable[[Deadline], Sequence[ListedSecret]]
+"""Lists a vault within the deadline, or raises Permanent or Transient."""
 
 
 def _uncontested(_target: Target, _deadline: Deadline) -> bool:
@@ -23,8 +27,9 @@ class ReconcileRequest:
     `takeover` takes a Secret that somebody else created or manages. Only `takeover_from`, with its
     name, takes another vault's Secret; the caller has checked that the vault is gone. `contested`
     returns whether another known vault leads to the target: then the target is neither created nor
-    taken over. It is called only before one of these, and raises if it cannot tell. `late` adds
-    hints that arrived since this work began, and returns all hints.
+    taken over. It is called only before one of these, and raises if it cannot tell. `listing` lists
+    the vault at the first read, in place of a listing of its own. `late` adds hints that arrived
+    since this work began, and returns all hints.
     """
 
     target: Target
@@ -38,6 +43,7 @@ class ReconcileRequest:
     contested: Callable[[Target, Deadline], bool] = field(
         default=_uncontested, compare=False, repr=False
     )
+    listing: Listing | None = field(default=None, compare=False, repr=False)
     late: Callable[[], Sequence[Hint]] = field(default=tuple, compare=False, repr=False)
 
 

@@ -14,6 +14,7 @@ from sync.projection.placement import Excluded, Placement
 from sync.projection.rules import Rules, latest
 from sync.reconcile.fetching import fetch_all, in_turn
 from sync.reconcile.observed import ObservedSecret, ObservedVault
+from sync.reconcile.request import Listing
 from sync.reconcile.secret_reader import SETTLED_SECONDS, SecretReader
 from sync.reconcile.stand_ins import DISABLED, Newest, barred, expired, is_standing
 from sync.reconcile.survey import (
@@ -45,12 +46,16 @@ _OF_OTHERS = frozenset({Reason.KEY_CLASH, Reason.TYPES_DIFFER, Reason.LABELS_DIF
 
 @dataclass(frozen=True, slots=True)
 class VaultReader:
-    """Reads vaults by the platform's rules; `now` is epoch seconds, `prune` allows removals."""
+    """Reads vaults by the platform's rules; `now` is epoch seconds, `prune` allows removals.
+
+    `listing` lists the vault for all its targets alike; None to list it for this one.
+    """
 
     vaults: Vaults
     now: Callable[[], float]
     rules: Rules
     prune: bool
+    listing: Listing | None = None
 
     def survey(
         self,
@@ -66,8 +71,8 @@ class VaultReader:
         A listing alone removes nothing: if it lacks a secret that a Secret contains, or shows it as
         disabled, the secret is read by name. With `refetch` every secret is read.
         """
-        listing = self.vaults.list(observed.target.vault, deadline)
-        listed = latest(listing)
+        entries = self._list(observed.target, deadline)
+        listed = latest(entries)
         reading = Reading(observed, listed, deadline, fetchers, self._reader())
         verdicts: dict[SecretName, Verdict] = {}
         wanted: dict[SecretName, Placement] = {}
@@ -116,12 +121,12 @@ class VaultReader:
             and isinstance(verdict := verdicts.get(name), Excluded)
             and now - newest.updated >= SETTLED_SECONDS
         }
-        return VaultSurvey(verdicts, len(listing), tuple(sorted(over)), unusable)
+        return VaultSurvey(verdicts, len(entries), tuple(sorted(over)), unusable)
 
     def placed(self, target: Target, deadline: Deadline) -> tuple[SecretName, ...]:
         """List the vault, and return the secrets that belong into Secrets, those refused too."""
         observed = ObservedVault(target, {target.secret: ObservedSecret(target, None, None)})
-        listed = latest(self.vaults.list(target.vault, deadline))
+        listed = latest(self._list(target, deadline))
         return tuple(
             name
             for name, secret in sorted(listed.items())
@@ -220,6 +225,11 @@ class VaultReader:
         if closed is not None and isinstance(found, Placement):
             return Refused(closed, found, secret.updated)
         return found
+
+    def _list(self, target: Target, deadline: Deadline) -> Sequence[ListedSecret]:
+        if self.listing is None:
+            return self.vaults.list(target.vault, deadline)
+        return self.listing(deadline)
 
     def _reader(self) -> SecretReader:
         return SecretReader(self.vaults, self.now, self.rules)

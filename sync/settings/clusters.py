@@ -22,6 +22,7 @@ from sync.adapters.kubernetes.cluster_config import (
 from sync.adapters.wire.trust import cluster_context
 from sync.core.model import OBJECT_NAME
 from sync.core.vault_names import AZURE_NAME, ClusterMatch
+from sync.settings.shapes import shape
 
 _WAYS = ("aks", "server", "kubeconfig", "kubeconfig_secret")
 _COMPANIONS = {
@@ -76,7 +77,7 @@ class _Cluster:
         self.match = self._match()
         self.reach: Reach = KubeconfigFile()
         if not isinstance(item, dict) or not item:
-            self._fault(f"must be an object with name, not {_shape(item)}")
+            self._fault(f"must be an object with name, not {shape(item)}")
         elif unknown := len(item.keys() - set(_KNOWN)):
             self._fault(f"has {unknown} unknown field(s): known are {', '.join(_KNOWN)}")
         else:
@@ -143,7 +144,7 @@ class _Cluster:
         match = self._item.get("match", {})
         if not isinstance(match, dict) or match.keys() - {"region", "stage"}:
             self._fault(
-                f"has a match that is {_shape(match)}: it must be an object with region or stage, "
+                f"has a match that is {shape(match)}: it must be an object with region or stage, "
                 'as {"stage": "prod*"}'
             )
             return ClusterMatch(self.name)
@@ -162,10 +163,10 @@ class _Cluster:
         try:
             parsed = parse(given.strip()) if isinstance(given, str) and given.strip() else None
         except ValueError as fault:
-            self._fault(f"has {_a(field)} that is {_shape(given)}: {fault}")
+            self._fault(f"has {_a(field)} that is {shape(given)}: {fault}")
             return default
         if parsed is None:
-            self._fault(f"has {_a(field)} that is {_shape(given)}: it must be {form}")
+            self._fault(f"has {_a(field)} that is {shape(given)}: it must be {form}")
             return default
         return parsed
 
@@ -217,15 +218,3 @@ def _audience(text: str) -> str | None:
 
 def _a(field: str) -> str:
     return f"{'an' if field.startswith('a') else 'a'} {field}"
-
-
-def _shape(value: object) -> str:
-    """Describe a value by its kind and size only: it may be a misplaced credential."""
-    if isinstance(value, str):
-        lines = value.count("\n") + 1
-        return f"a text of {len(value)} characters" + (f" in {lines} lines" if lines > 1 else "")
-    if isinstance(value, dict):
-        return f"an object of {len(value)} field(s)"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    return "null" if value is None else "a bare number, true or false"

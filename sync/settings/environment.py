@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 from sync.adapters.kubernetes.cluster_config import ClusterConfig
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import VaultName
+from sync.core.placements import placed
 from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_NAMESPACE, DEFAULT_PATTERN, Naming
 from sync.projection.keys import KeyStyle
 from sync.projection.rules import DEFAULT_RULES, Rules
-from sync.projection.stages import StagePrefixes
+from sync.projection.stages import StagePrefixes, is_one
 from sync.projection.validity import Expired, NotBefore, Validity
 from sync.settings import values
 from sync.settings.clusters import read_clusters
+from sync.settings.placements import read_entries
 from sync.settings.values import DEFAULT_SCHEDULE
 from sync.settings.vault_pattern import vault_pattern
 
@@ -63,6 +65,8 @@ class Setting:
     default: str
     read: Callable[[Settings, str], Settings]
     words: tuple[str, ...] = ()
+    late: bool = False
+    """Whether it is read after the others, since it depends on them."""
 
 
 type _Read[Part] = Callable[[Part, str], Part]
@@ -90,8 +94,20 @@ def _with_clusters(settings: Settings, text: str) -> Settings:
     return replace(settings, naming=naming, clusters=tuple(config for _, config in clusters))
 
 
+def _with_placements(settings: Settings, text: str) -> Settings:
+    rules = settings.rules
+    naming = placed(
+        settings.naming,
+        read_entries(text),
+        is_one=lambda stage, other: is_one(stage, other, rules.aliases),
+        prefixes=rules.stages is not StagePrefixes.NONE,
+    )
+    return replace(settings, naming=naming, vaults=tuple(naming.table))
+
+
 def _with_vaults(settings: Settings, text: str) -> Settings:
-    vaults, strays = values.vault_names(text, settings.naming)
+    listed, strays = values.vault_names(text, settings.naming)
+    vaults = tuple(dict.fromkeys((*settings.vaults, *listed)))
     return replace(settings, vaults=vaults, strays=strays)
 
 
@@ -103,10 +119,18 @@ SETTINGS = (
         _of_naming(lambda naming, text: replace(naming, pattern=vault_pattern(text))),
     ),
     Setting(
+        "SYNC_PLACEMENTS",
+        "[placements](docs/placements.md), a JSON list or a file's name",
+        "none",
+        _with_placements,
+        late=True,
+    ),
+    Setting(
         "SYNC_VAULTS",
         "vaults that the timer, `all` and `status` cover, comma-separated",
         "none",
         _with_vaults,
+        late=True,
     ),
     _choice(
         "SYNC_DISCOVERY",
@@ -229,7 +253,7 @@ SETTINGS = (
         _of_rules(lambda rules, text: replace(rules, label_tags=values.label_tags(text))),
     ),
 )
-"""In the order of reading: the pattern comes before the names that it applies to."""
+"""In the order of reading, but that some are read late."""
 
 NAMES = frozenset(setting.name for setting in SETTINGS)
 
@@ -243,7 +267,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         for name in sorted(given.keys() - NAMES)
     ]
     settings = Settings()
-    for setting in SETTINGS:
+    for setting in sorted(SETTINGS, key=lambda setting: setting.late):
         text = given.get(setting.name)
         if not text:
             continue

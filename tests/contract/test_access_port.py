@@ -23,7 +23,7 @@ from tests.kit.waiting import wait_until
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 
-VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
+VAULT = VaultName("weu-ds-akv-shop-dev-1")
 NAME = "keyvault-project"
 
 

@@ -20,7 +20,7 @@ from tests.kit.scripted import said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 
-VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
+VAULT = VaultName("weu-ds-akv-shop-dev-1")
 LABELS = {"app.kubernetes.io/managed-by": "keyvault-sync"}
 
 

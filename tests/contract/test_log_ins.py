@@ -21,7 +21,7 @@ from tests.kit.scripted import Answer, Request, Scripted, behind_proxy, soon
 LOGIN = "login.microsoftonline.com"
 TENANT = "22222222-2222-4222-8222-222222222222"
 CLIENT = "33333333-3333-4333-8333-333333333333"
-VAULT = VaultName("weu-ds-akv-login-dev-1", "weu", "login", "dev", 1)
+VAULT = VaultName("weu-ds-akv-login-dev-1")
 """Of this module alone: the SDK remembers for the whole process which tenant a vault is of."""
 
 RESOURCE = "https://vault.azure.net"

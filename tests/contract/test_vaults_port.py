@@ -23,7 +23,7 @@ from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
-NAME = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
+NAME = VaultName("weu-ds-akv-shop-dev-1")
 RESOURCE = "https://vault.azure.net"
 
 

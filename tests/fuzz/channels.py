@@ -63,7 +63,7 @@ def _event(given: bytes) -> object:
         assert len(event.hint.secret) <= 127
         assert event.hint.secret.isascii()
     with suppress(NotOurs, Permanent):
-        NAMING.target(NAMING.vault(event.vault))
+        NAMING.targets(NAMING.vault(event.vault))[0]
     return event
 
 
@@ -78,7 +78,7 @@ def _resync(given: bytes) -> object:
 def _vault(given: bytes) -> object:
     vault = NAMING.vault(text_of(given))
     assert AZURE_NAME.fullmatch(vault.text)
-    return NAMING.target(vault)
+    return NAMING.targets(vault)[0]
 
 
 def _caller(given: bytes) -> object:
@@ -95,7 +95,7 @@ def _settings(given: bytes) -> None:
     }
     settings = read(environment)
     with suppress(NotOurs, Permanent):
-        settings.naming.target(settings.naming.vault(VAULT))
+        settings.naming.targets(settings.naming.vault(VAULT))[0]
     shown = {
         name: _without_plain(text) if name == _CLUSTERS else text.replace(PLANTED, _HARMLESS)
         for name, text in environment.items()

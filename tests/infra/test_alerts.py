@@ -14,7 +14,7 @@ from sync.core.reasons import Reason
 
 ROOT = Path(__file__).parents[2]
 ALERTS = json.loads((ROOT / "infra/alerts/alerts.json").read_text())
-SHOP = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
+SHOP = VaultName("weu-ds-akv-shop-dev-1")
 TARGET = Target(SHOP, "default", "shop-dev", "keyvault-project")
 
 

@@ -25,9 +25,7 @@ ROOT = BASE.parents[2]
 EXAMPLE = BASE.parent / "overlays" / "example"
 NAME = "keyvault-sync"
 OURS = "keyvault-project"
-TARGET = Target(
-    VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1), "main", "shop-dev", OURS
-)
+TARGET = Target(VaultName("weu-ds-akv-shop-dev-1"), "main", "shop-dev", OURS)
 
 needs_kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
 

@@ -1,5 +1,6 @@
 """In-memory vaults and cluster behind the ports, a clock, and a hook before each remote call."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from copy import deepcopy
@@ -25,6 +26,7 @@ from sync.core.model import (
 )
 from sync.core.ports import NO_VALUES, Deadline
 from sync.core.reasons import Reason
+from sync.core.vault_names import DEFAULT_PATTERN, Naming
 
 NOON = 1_767_268_800.0
 """2026-01-01T12:00:00Z, when every fake clock starts."""
@@ -436,7 +438,7 @@ class FakeCluster:
 
 
 def _subject(target: Target) -> str:
-    return "" if target == target_of(target.vault) else target.secret
+    return target.secret if target.own else ""
 
 
 def _fields(desired: Desired) -> dict[Field, bytes]:
@@ -497,14 +499,13 @@ def no_wait_turns() -> Retrying:
 
 def vault_name(text: str = "weu-ds-akv-shop-dev-1") -> VaultName:
     """Return a vault's name of the default pattern."""
-    region, _, _, *project, stage, number = text.split("-")
-    return VaultName(text, region, "-".join(project), stage, int(number))
+    return VaultName(text)
 
 
 def target_of(vault: VaultName) -> Target:
     """Return the target that the default rules lead to."""
-    secret = "keyvault-project" if vault.number == 1 else f"keyvault-{vault.number}"
-    return Target(vault, "default", f"{vault.project}-{vault.stage}", secret)
+    (target,) = Naming(re.compile(DEFAULT_PATTERN)).targets(vault)
+    return target
 
 
 def names(prefix: str, how_many: int) -> Iterator[str]:

@@ -103,7 +103,7 @@ class World:
     def rival(self) -> "World":
         """Return the same world seen from another vault that leads to the same Secret."""
         vault = vault_name("neu-ds-akv-shop-dev-1")
-        return replace(self, vault=vault, target=replace(self.target, vault=vault))
+        return replace(self, vault=vault, target=target_of(vault))
 
     @property
     def data(self) -> dict[str, str]:
@@ -112,11 +112,11 @@ class World:
 
     def other(self, word: str) -> Target:
         """Return the Secret that the tag k8s-secret asks for by a word."""
-        return replace(self.target, secret=f"{self.target.secret}-{word}")
+        return self.target.further(f"{self.target.secret}-{word}")
 
     def held(self, secret: str) -> dict[str, str]:
         """Return what a Secret of the namespace holds."""
-        target = replace(self.target, secret=secret)
+        target = self.target.further(secret)
         return {key: value.decode() for key, value in self.cluster.data(target).items()}
 
     @property

@@ -76,7 +76,7 @@ class ColdInstance:
         rival = world.vaults.create(RIVAL, SUBSCRIPTION)
         naming = real.apps[0].naming
         vaults = tuple(naming.vault(name) for name in (held.vault.name, RIVAL))
-        mine, theirs = map(naming.target, vaults)
+        (mine,), (theirs,) = map(naming.targets, vaults)
         rivals_value = "rival"
 
         def watch(change: Change, _actor: Actor | None) -> None:

@@ -108,7 +108,7 @@ def build(wire: Wire) -> Real:
         app_of(reconciler, *vaults[:number], subscriptions=frozenset({SUBSCRIPTION}))
         for number in range(1, len(vaults) + 1)
     ]
-    return Real(wire, apps, reconciler, [NAMING.target(vault) for vault in vaults])
+    return Real(wire, apps, reconciler, [NAMING.targets(vault)[0] for vault in vaults])
 
 
 def _open(key_vaults: KeyVaults, cluster: KubernetesSecrets, vaults: Sequence[VaultName]) -> None:
@@ -116,7 +116,7 @@ def _open(key_vaults: KeyVaults, cluster: KubernetesSecrets, vaults: Sequence[Va
     deadline = Deadline.after(_SECONDS, time.monotonic)
     for vault in vaults:
         key_vaults.list(vault, deadline)
-        cluster.read(NAMING.target(vault), deadline)
+        cluster.read(NAMING.targets(vault)[0], deadline)
 
 
 def _transport(

@@ -381,7 +381,7 @@ class Run(Step):
             published = events[self.event % len(events)]
             event = parse(json.dumps(published), frozenset({SUBSCRIPTION}))
             assert isinstance(event, Changed)
-            target = history.app.naming.target(history.app.naming.vault(event.vault))
+            target = history.app.naming.targets(history.app.naming.vault(event.vault))[0]
             return ReconcileRequest(target, (event.hint,), whole=False)
         hints = () if self.secret is None else (Hint(SecretName(self.secret)),)
         target = real.targets[self.vault % len(history.world.kept)]

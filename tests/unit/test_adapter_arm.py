@@ -40,8 +40,8 @@ CLUSTER = (
     "/Microsoft.ContainerService/managedClusters/aks_weu-dev"
 )
 QUESTION = Question("/providers/Some.Thing/list", "2024-01-01", "Grant it.", "Correct it.")
-VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
-OTHER = VaultName("weu-ds-akv-shop-dev-2", "weu", "shop", "dev", 2)
+VAULT = VaultName("weu-ds-akv-shop-dev-1")
+OTHER = VaultName("weu-ds-akv-shop-dev-2")
 SILENT = "silent.azure.net"
 ABSENT = "absent.azure.net"
 

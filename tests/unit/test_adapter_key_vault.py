@@ -26,8 +26,8 @@ from tests.kit.tokens import Token
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 
-VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
-OTHER = VaultName("weu-ds-akv-shop-dev-2", "weu", "shop", "dev", 2)
+VAULT = VaultName("weu-ds-akv-shop-dev-1")
+OTHER = VaultName("weu-ds-akv-shop-dev-2")
 URL = f"https://{VAULT}.vault.azure.net"
 ATTRIBUTES = {"enabled": True, "created": 1_700_000_000, "updated": 1_700_000_001}
 
@@ -363,7 +363,7 @@ def test_who_comes_while_a_vault_throttles_spends_no_call(patient: Patient) -> N
 
 def test_a_vault_that_throttles_the_first_request_is_waited_for(patient: Patient) -> None:
     """So it is where the vault has not even said whom it wants a token of."""
-    vault = VaultName("weu-ds-akv-busy-dev-1", "weu", "busy", "dev", 1)
+    vault = VaultName("weu-ds-akv-busy-dev-1")
     answering(patient.server, Answer(body=bundle(vault)))
     patient.server.answers.insert(0, throttled("7"))
     assert patient.get(vault=vault) is None
@@ -542,7 +542,7 @@ def test_a_failed_page_fails_the_list(server: Scripted, vaults: KeyVaults) -> No
 def test_a_foreign_challenge_gets_no_token(server: Scripted, vaults: KeyVaults) -> None:
     """A challenge that names another resource than the vault's suffix is not answered."""
     server.answers = [challenge("https://evil.example")]
-    error = failure(vaults, VaultName("weu-ds-akv-odd-dev-1", "weu", "odd", "dev", 1))
+    error = failure(vaults, VaultName("weu-ds-akv-odd-dev-1"))
     assert (type(error), error.reason) == (Permanent, "VaultUntrusted")
     assert not asked(server)
 
@@ -567,7 +567,7 @@ def test_a_challenge_that_is_none_gets_no_token(
     """Who asks for a log-in in another way than Key Vault does is not it, and gets no token."""
     headers = {} if header is None else {"WWW-Authenticate": header}
     server.answers = [Answer(401, f"<html>{PLANTED}", headers, content_type="text/html")]
-    error = failure(vaults, VaultName("weu-ds-akv-odd-dev-2", "weu", "odd", "dev", 2))
+    error = failure(vaults, VaultName("weu-ds-akv-odd-dev-2"))
     assert (type(error), error.reason) == (Permanent, "VaultUntrusted")
     assert not asked(server)
     assert "accept the token" not in error.message
@@ -625,7 +625,7 @@ def test_an_unknown_authority_is_refused(
 @pytest.mark.usefixtures("server")
 def test_a_vault_that_the_proxy_does_not_reach(vaults: KeyVaults) -> None:
     """A deleted vault's name is a failure that may pass: no key goes for it."""
-    error = failure(vaults, VaultName("gone-ds-akv-shop-dev-1", "gone", "shop", "dev", 1))
+    error = failure(vaults, VaultName("gone-ds-akv-shop-dev-1"))
     assert (type(error), error.reason) == (Transient, "VaultUnreachable")
 
 
@@ -634,7 +634,7 @@ def test_nothing_is_kept_of_a_vault_that_is_not_there(server: Scripted, vaults: 
     answering(server, Answer(body=BUNDLE))
     before = clients()
     for number in range(2):
-        gone = VaultName(f"gone{number}-ds-akv-shop-dev-1", "gone", "shop", "dev", 1)
+        gone = VaultName(f"gone{number}-ds-akv-shop-dev-1")
         assert failure(vaults, gone, seconds=0.3).reason == "VaultUnreachable"
     assert clients() == before
     for _ in range(2):
@@ -655,7 +655,7 @@ def test_nothing_is_kept_of_who_answers_for_any_name(
     before = clients()
     for number in range(2):
         with suppress(SyncError):
-            vaults.list(VaultName(f"any{number}-ds-akv-shop-dev-1", "any", "s", "d", 1), soon())
+            vaults.list(VaultName(f"any{number}-ds-akv-shop-dev-1"), soon())
     assert clients() == before
 
 
@@ -677,7 +677,7 @@ def test_nothing_is_sent_past_the_deadline(server: Scripted, vaults: KeyVaults) 
 
 def test_the_first_calls_meet_one_challenge(server: Scripted, vaults: KeyVaults) -> None:
     """Threads that come to a new vault at once learn its challenge once, and all succeed."""
-    vault = VaultName("weu-ds-akv-fresh-dev-1", "weu", "fresh", "dev", 1)
+    vault = VaultName("weu-ds-akv-fresh-dev-1")
     answering(server, Answer(body=bundle(vault)))
     start = threading.Barrier(8)
 

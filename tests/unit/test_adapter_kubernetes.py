@@ -19,7 +19,7 @@ from tests.kit.scripted import Answer, Scripted, said, soon
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 
-VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
+VAULT = VaultName("weu-ds-akv-shop-dev-1")
 TARGET = Target(VAULT, "main", "shop-dev", "keyvault-project")
 DESIRED = Desired({"password": PLANTED.encode()}, {"l": "1"}, {"keyvault-sync/state": PLANTED})
 WHERE: dict[str, object] = {"namespace": "shop-dev", "name": "keyvault-project"}

@@ -26,7 +26,7 @@ from tests.kit.errors import raises
 from tests.kit.scripted import said, soon
 from tests.leaks.dye import PLANTED
 
-VAULT = VaultName("weu-ds-akv-shop-dev-1", "weu", "shop", "dev", 1)
+VAULT = VaultName("weu-ds-akv-shop-dev-1")
 URL = f"https://{VAULT}.vault.azure.net"
 TIMES = {"created": 1_700_000_000, "updated": 1_700_000_001}
 ATTRIBUTES = {"enabled": True, **TIMES}

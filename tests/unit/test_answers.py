@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from dataclasses import replace
 from http import HTTPStatus
 
 import pytest
@@ -241,7 +240,7 @@ def seen(world: World, target: Target) -> SecretStatus:
 
 def shown(world: World, *others: str, fault: SyncError | None = None) -> dict[str, object]:
     """Return what the Secrets tell of themselves; with a fault the others cannot be read."""
-    places = {secret: replace(world.target, secret=secret) for secret in others}
+    places = {secret: world.target.further(secret) for secret in others}
     told = {secret: fault or seen(world, place) for secret, place in places.items()}
     status = VaultStatus(seen(world, world.target), told)
     document: dict[str, object] = json.loads(json.dumps(to_json(status_of(status))))
@@ -296,7 +295,7 @@ def with_web() -> tuple[World, Target]:
     world.vaults.put(world.vault, "cert", '{"crt": "1", "key": "2"}', tags=tags)
     world.clock.tick(100)
     world.sweep()
-    return world, replace(world.target, secret="keyvault-project-web")
+    return world, world.target.further("keyvault-project-web")
 
 
 def test_the_status_tells_of_the_other_secrets_of_the_vault() -> None:

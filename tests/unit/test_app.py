@@ -242,7 +242,7 @@ def test_a_resync_of_nothing_is_not_ours(request_: Resync) -> None:
 def test_a_resync_hands_its_options_on() -> None:
     """Each option reaches the reconcile, and no other with it; a named secret needs no listing."""
     stage = Stage(gone=frozenset({KNOWN[2]}))
-    app, target = stage.app(), NAMING.target(NAMING.vault(KNOWN[0]))
+    app, target = stage.app(), NAMING.targets(NAMING.vault(KNOWN[0]))[0]
     for request, work in (
         (
             Resync(KNOWN[0], secret="a"),
@@ -515,7 +515,7 @@ def web(stage: Stage) -> Target:
     vault = NAMING.vault(KNOWN[0])
     stage.world.vaults.put(vault, "cert", "pl4nted", tags={"k8s-secret": "web"})
     list(stage.app().resync(Resync(vault=KNOWN[0])))
-    return replace(NAMING.target(vault), secret="keyvault-project-web")
+    return NAMING.targets(vault)[0].further("keyvault-project-web")
 
 
 def test_the_status_follows_the_index_to_the_other_secrets() -> None:
@@ -552,7 +552,7 @@ def test_the_status_tells_of_a_secret_that_other_settings_wrote() -> None:
         assert (part.state, part.drifted) == ("drifted", frozenset())
         assert part.why is not None
         assert part.why.reason == "SettingsDiffer"
-        assert part.why.message.startswith(f"Secret {replace(other, secret=secret)} was last")
+        assert part.why.message.startswith(f"Secret {other.further(secret)} was last")
 
 
 def test_the_status_of_an_old_state_blames_no_settings() -> None:
@@ -561,7 +561,7 @@ def test_the_status_of_an_old_state_blames_no_settings() -> None:
     stage.put(KNOWN[0], "a", "pl4nted")
     list(stage.app().resync(Resync(vault=KNOWN[0])))
     vault = NAMING.vault(KNOWN[0])
-    fields = stage.world.cluster.secrets[NAMING.target(vault).place].fields
+    fields = stage.world.cluster.secrets[NAMING.targets(vault)[0].place].fields
     state = "annotation", STATE_ANNOTATION
     fields[state] = json.dumps({**json.loads(fields[state]), "rules": ""}).encode()
     (told,) = statuses(stage.app(), Known((vault,)))
@@ -588,8 +588,8 @@ def test_an_explanation_is_of_the_whole_vault_or_of_one_secret() -> None:
     stage = Stage()
     for name in ("a", "b"):
         stage.put(KNOWN[0], name, "pl4nted")
-    app, target = stage.app(), NAMING.target(NAMING.vault(KNOWN[0]))
-    every, one, none = (explained(app, target, secret) for secret in (None, "B", "c"))
+    app, target = stage.app(), NAMING.targets(NAMING.vault(KNOWN[0]))[0]
+    every, one, none = (explained(app, [target], secret)[0] for secret in (None, "B", "c"))
     assert not isinstance(every, SyncError)
     assert not isinstance(one, SyncError)
     assert [each.name for each in every] == ["a", "b"]
@@ -605,11 +605,10 @@ def test_a_vault_that_cannot_be_explained_is_told_why() -> None:
     stage = Stage(namespace="{project}", known=(KNOWN[0], KNOWN[2]))
     app, vault = stage.app(), NAMING.vault
     names = (KNOWN[0], "weu-ds-akv-default-x-1")
-    contested, nowhere = (explained(app, place) for place in app.places(map(vault, names)))
+    contested, nowhere = explained(app, list(app.places(map(vault, names))))
     stage = Stage()
     stage.world.wire.fail("list", Transient(Reason.VAULT_THROTTLED, "Wait."))
-    (place,) = stage.app().places([vault(KNOWN[0])])
-    unread = explained(stage.app(), place)
+    (unread,) = explained(stage.app(), list(stage.app().places([vault(KNOWN[0])])))
     reasons = [told.reason for told in (contested, nowhere, unread) if isinstance(told, SyncError)]
     assert reasons == ["TargetContested", "NamespaceProtected", "VaultThrottled"]
 

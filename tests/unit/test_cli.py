@@ -275,7 +275,7 @@ def test_other_secrets_of_a_vault_are_told_with_its_own() -> None:
     world.vaults.put(world.vault, "db", '{"user": "1", "password": "2"}', tags=tags)
     world.clock.tick(100)
     world.sweep()
-    web = replace(world.target, secret="keyvault-project-web")
+    web = world.target.further("keyvault-project-web")
     world.cluster.edit(web, {("data", "user"): b"x", ("data", "theirs"): b"y"})
     assert (
         say(app_of(world.reconciler), "status", world.vault.text, width=80).out == STATUS_OF_SEVERAL

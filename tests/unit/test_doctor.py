@@ -472,7 +472,7 @@ def test_a_write_that_the_cluster_would_refuse_is_told() -> None:
     """The API server is asked whether it would take the write: a missing namespace shows so."""
     clinic = Clinic(SHOP)
     missing = Permanent(Reason.NAMESPACE_MISSING, "Namespace shop-dev does not exist.")
-    clinic.wire.fail("rehearse", missing, OWN)
+    clinic.wire.fail("rehearse", missing)
     found = only(clinic.examine(Resync(vault=SHOP.text)), f"vault {SHOP}", "secrets")
     assert found.verdict is Verdict.FAILED
     assert "NamespaceMissing" in found.sentence

@@ -132,7 +132,7 @@ def test_a_stage_of_the_vaults_own_name_counts_as_a_prefix() -> None:
 
 def in_stage(stage: str, rules: Rules, name: str) -> str:
     """Return the key of a secret in a vault of that stage; empty if it is left out."""
-    target = target_of(vault_name(f"weu-ds-akv-shop-{stage}-1"))
+    target = target_of(vault_name(f"weu-ds-akv-s-{stage}-1"))
     place = rules.place(target, name, {}, "")
     return "" if isinstance(place, Excluded) else place.key or "*"
 
@@ -695,7 +695,7 @@ def test_a_vault_is_brought_over_as_its_secrets_say(rules: Rules, vault: Sequenc
     assert all(SecretName(name) in reasons for name in clashing)
     held: dict[tuple[str, str], bytes] = {}
     for _, _, secret in world.cluster.secrets:
-        data = world.cluster.data(replace(world.target, secret=secret))
+        data = world.cluster.data(world.target.further(secret))
         held |= {(secret, key): value for key, value in data.items()}
     typed = {"TypesDiffer", "SecretTypeMismatch", "SecretRefused"}
     for at, values in claims.items():

@@ -51,7 +51,7 @@ def backup(world: World) -> Mapping[str, Stored]:
 def restore(world: World, backups: Mapping[str, Stored], how: str) -> None:
     """Put Secrets back as that tool does."""
     for secret, stored in backups.items():
-        world.cluster.restore(replace(world.target, secret=secret), stored, MANAGERS[how])
+        world.cluster.restore(world.target.further(secret), stored, MANAGERS[how])
 
 
 def states(world: World) -> set[State]:

@@ -162,7 +162,7 @@ def references() -> Iterator[tuple[str, str, str]]:
 def outcome(example: Example) -> tuple[str, str, Mapping[str, bytes], Mapping[str, str]]:
     """Return Secret, type, keys and labels; raises Permanent, also for what is left out."""
     settings = read(example.settings)
-    target = settings.naming.target(settings.naming.vault(VAULT))
+    target = settings.naming.targets(settings.naming.vault(VAULT))[0]
     place = settings.rules.place(target, example.name, example.tags, example.content_type)
     if isinstance(place, Excluded):
         raise Permanent(Reason.VAULT_NAME_OFF_PATTERN, place.reason)  # no placement raises it

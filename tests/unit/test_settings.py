@@ -54,7 +54,7 @@ def test_all_has_a_default(environment: Mapping[str, str]) -> None:
     assert settings.schedule == "0 */5 * * * *"
     assert settings.prune
     assert [config.name for config in settings.clusters] == ["default"]
-    target = settings.naming.target(settings.naming.vault("weu-ds-akv-shop-dev-2"))
+    target = settings.naming.targets(settings.naming.vault("weu-ds-akv-shop-dev-2"))[0]
     assert (target.cluster, target.namespace, target.secret) == (
         "default",
         "shop-dev",
@@ -130,16 +130,16 @@ def test_every_setting_is_read() -> None:
         ClusterConfig("prod", KubeconfigFile(None, "p")),
         ClusterConfig("rest", KubeconfigFile("/etc/k", "r")),
     )
-    prod = settings.naming.target(vault_name("weu-ds-akv-shop-prod1-1"))
+    prod = settings.naming.targets(vault_name("weu-ds-akv-shop-prod1-1"))[0]
     assert (prod.cluster, prod.namespace) == ("prod", "shop-prod1-x")
-    assert settings.naming.target(vault_name()).cluster == "rest"
+    assert settings.naming.targets(vault_name())[0].cluster == "rest"
 
 
 def test_another_pattern_is_used_for_the_vaults_too() -> None:
     """SYNC_VAULTS is read by SYNC_VAULT_PATTERN, whole and without case."""
     pattern = r"kv-(?P<region>x)?(?P<project>[a-z]+)-(?P<stage>[a-z]+)-(?P<number>\d+)"
     settings = read({"SYNC_VAULT_PATTERN": pattern, "SYNC_VAULTS": "KV-shop-dev-3"})
-    assert settings.vaults[0].project == "shop"
+    assert settings.naming.projects(settings.vaults[0]) == {("shop", "dev")}
     off = read({"SYNC_VAULT_PATTERN": pattern, "SYNC_VAULTS": "weu-ds-akv-shop-dev-1"})
     assert (off.vaults, [name for name, _ in off.strays]) == ((), ["weu-ds-akv-shop-dev-1"])
 
@@ -163,6 +163,7 @@ def test_all_faults_are_told_at_once() -> None:
         SYNC_SCHEDULE="* * * * *",
         SYNC_PRUNE="maybe",
         SYNC_CLUSTERS="{",
+        SYNC_PLACEMENTS="{}",
         SYNC_DISCOVERY="all",
         SYNC_VAULT_PATTERN="(",
         SYNC_KEY_STYLE="camel",
@@ -179,7 +180,7 @@ def test_all_faults_are_told_at_once() -> None:
         SYNC_LABELS="team",
         SYNC_LABEL_TAGS="-",
     )
-    assert len(told) == 23
+    assert len(told) == 24
     for name in NAMES - {"SYNC_VAULTS"} | {"SYNC_VAULT", "SYNC_TYPO"}:
         assert sum(fault.startswith(f"{name} is ") for fault in told) == 1
     assert all(fault.endswith(".") for fault in told)

@@ -1,10 +1,11 @@
 """An adoption: what it shows, what it writes, what it refuses, and what the command line asks."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
+from sync.app.requests import Resync
 from sync.app.takeover import Adoption, Fate, adopt, look
 from sync.app.use_cases import App, Budget
 from sync.core.errors import Conflict, Permanent, Transient
@@ -54,7 +55,7 @@ class Handover:
 
     def look(self, *, takeover: bool = False) -> Adoption:
         """Plan."""
-        return look(self.app, self.known, BUDGET, takeover=takeover)
+        return look(self.app, self.known, Resync(takeover=takeover), BUDGET)
 
     def say(self, *argv: str, typed: str | None = None, width: int | None = 100) -> tuple[int, str]:
         """Run the command line; return its exit code and all it showed."""
@@ -166,7 +167,7 @@ def test_only_the_vaults_own_secret_is_adopted() -> None:
     adoption = handover.look()
     assert "cert" not in adoption.fates
     assert isinstance(adopt(handover.app, handover.known, adoption, BUDGET), Converged)
-    web = replace(world.target, secret=f"{world.target.secret}-web")
+    web = world.target.further(f"{world.target.secret}-web")
     assert world.cluster.data(web) == {"cert": b"x"}
     assert not handover.look()
 
@@ -176,7 +177,7 @@ def test_an_adoption_takes_no_other_secret_with_it() -> None:
     handover = Handover.prepared(owner=True)
     world = handover.world
     world.vaults.put(world.vault, "cert", "x", tags={"k8s-secret": "web"})
-    web = replace(world.target, secret=f"{world.target.secret}-web")
+    web = world.target.further(f"{world.target.secret}-web")
     world.cluster.edit(web, {("data", "theirs"): b"y"})
     with raises(Permanent, "TargetTaken", web.secret):
         handover.look(takeover=True)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.core.errors import NotOurs, Permanent
-from sync.core.vault_names import DEFAULT_PATTERN, ClusterMatch, Naming
+from sync.core.vault_names import DEFAULT_PATTERN, ClusterMatch, Naming, Parts
 from tests.kit.errors import raises
 from tests.kit.fakes import vault_name
 
@@ -30,7 +30,7 @@ NAMING = Naming(PATTERN)
 def test_parts_are_read_from_both_ends(text: str, parts: tuple[str, str, str, int]) -> None:
     """The region is read from the left, number and stage from the right; the project is between."""
     vault = NAMING.vault(text)
-    assert (vault.region, vault.project, vault.stage, vault.number) == parts
+    assert NAMING.parts(vault) == Parts(*parts)
     assert vault.text == text.strip().lower()
 
 
@@ -89,8 +89,8 @@ def test_a_name_built_from_parts_gives_the_parts_back(
             NAMING.vault(given_name)
         return
     vault = NAMING.vault(given_name)
-    assert (vault.text, vault.region, vault.project) == (text, region, project)
-    assert (vault.stage, vault.number) == (stage, number)
+    assert vault.text == text
+    assert NAMING.parts(vault) == Parts(region, project, stage, number)
 
 
 @given(st.text(max_size=40))
@@ -103,7 +103,7 @@ def test_any_text_is_a_name_or_not_ours(text: str) -> None:
 @pytest.mark.parametrize(("number", "secret"), [(1, "keyvault-project"), (2, "keyvault-2")])
 def test_the_secret_is_named_by_the_number(number: int, secret: str) -> None:
     """Vault 1 is the project's; each other one has its number."""
-    target = NAMING.target(vault_name(f"weu-ds-akv-shop-dev-{number}"))
+    target = NAMING.targets(vault_name(f"weu-ds-akv-shop-dev-{number}"))[0]
     assert (target.namespace, target.secret) == ("shop-dev", secret)
 
 
@@ -124,13 +124,13 @@ def test_the_secret_is_named_by_the_number(number: int, secret: str) -> None:
 def test_unsafe_namespaces_are_refused(template: str, reason: str) -> None:
     """A namespace is an RFC 1123 label and never one of the cluster's own."""
     with raises(Permanent, reason):
-        Naming(PATTERN, template).target(vault_name())
+        Naming(PATTERN, template).targets(vault_name())[0]
 
 
 def test_the_template_takes_all_parts() -> None:
     """The namespace is a lower-cased template over the four parts."""
     naming = Naming(PATTERN, "{region}-X-{number}-{stage}-{project}")
-    assert naming.target(vault_name()).namespace == "weu-x-1-dev-shop"
+    assert naming.targets(vault_name())[0].namespace == "weu-x-1-dev-shop"
 
 
 def test_the_first_matching_cluster_serves_a_vault() -> None:
@@ -141,11 +141,11 @@ def test_the_first_matching_cluster_serves_a_vault() -> None:
         ClusterMatch("west-2", region="weu"),
     )
     naming = Naming(PATTERN, clusters=clusters)
-    assert naming.target(vault_name("neu-ds-akv-s-prod-1")).cluster == "prod"
-    assert naming.target(vault_name("weu-ds-akv-s-prod-1")).cluster == "prod"
-    assert naming.target(vault_name("weu-ds-akv-s-dev-1")).cluster == "west"
+    assert naming.targets(vault_name("neu-ds-akv-s-prod-1"))[0].cluster == "prod"
+    assert naming.targets(vault_name("weu-ds-akv-s-prod-1"))[0].cluster == "prod"
+    assert naming.targets(vault_name("weu-ds-akv-s-dev-1"))[0].cluster == "west"
     with raises(Permanent, "NoCluster"):
-        naming.target(vault_name("neu-ds-akv-s-dev-1"))
+        naming.targets(vault_name("neu-ds-akv-s-dev-1"))[0]
 
 
 def test_another_pattern_may_order_the_parts_otherwise() -> None:
@@ -157,7 +157,7 @@ def test_another_pattern_may_order_the_parts_otherwise() -> None:
         )
     )
     vault = naming.vault("KV7devshop")
-    assert (vault.project, vault.stage, vault.number, vault.region) == ("shop", "dev", 7, "")
+    assert naming.parts(vault) == Parts("", "shop", "dev", 7)
     for text in ("kv0devshop", "kv100devshop", "kv07devshop"):
         with pytest.raises(NotOurs):
             naming.vault(text)

@@ -327,7 +327,7 @@ def test_one_vaults_failure_leaves_the_others() -> None:
     """In a sweep a bug or an error of one vault is its own outcome."""
 
     def some(work: ReconcileRequest) -> ReconcileResult:
-        match work.target.vault.number:
+        match work.target.number:
             case 2:
                 raise Permanent(Reason.VAULT_FORBIDDEN, "No.")
             case 3:
@@ -392,7 +392,7 @@ def test_a_reconcile_that_never_ends_is_not_waited_for() -> None:
         work: ReconcileRequest, deadline: Deadline, fetchers: Executor
     ) -> ReconcileResult:
         del deadline, fetchers
-        assert work.target.vault.number != 1 or ended.wait(SECONDS)
+        assert work.target.number != 1 or ended.wait(SECONDS)
         return QUIET
 
     under_test = WorkQueue(

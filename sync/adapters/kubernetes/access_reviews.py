@@ -170,4 +170,4 @@ def _refusal(target: Target, answer: Answer) -> SyncError:
 
 def _anywhere(cluster: str) -> Target:
     """Return a target that stands for a whole cluster in error messages."""
-    return Target(VaultName("", "", "", "", 1), cluster, "", "")
+    return Target(VaultName(""), cluster, "", "")

@@ -82,7 +82,7 @@ class StoredSecret:
     def read(self, deadline: Deadline) -> str:
         """Return the secret's value; raises Permanent or Transient."""
         vault, name = self.ref.vault, self.ref.secret
-        secret = self.vaults.get(VaultName(vault, "", "", "", 0), name, deadline)
+        secret = self.vaults.get(VaultName(vault), name, deadline)
         if not isinstance(secret, Unserved):
             return secret.value
         raise Permanent(
