@@ -28,21 +28,24 @@ def main(arguments: list[str]) -> int:
     proving.add_argument(
         "--raw", action="store_true", help="print the history that breaks as drawn"
     )
+    proving.add_argument(
+        "--placed", action="store_true", help="only histories of one vault with several targets"
+    )
     hunting = commands.add_parser("mutants", help="break the protocol and see that it is caught")
     hunting.add_argument("--histories", type=int, default=500, help="the most for one mutant")
     hunting.add_argument("--write", action="store_true", help="put the table into docs/proof.md")
     asked = parser.parse_args(arguments)
     if asked.command == "prove":
-        return prove(asked.histories, asked.seed, raw=asked.raw)
+        return prove(asked.histories, asked.seed, raw=asked.raw, placed=asked.placed)
     return hunt(asked.histories, write=asked.write)
 
 
-def prove(histories: int, seed: int, *, raw: bool = False) -> int:
+def prove(histories: int, seed: int, *, raw: bool = False, placed: bool = False) -> int:
     """Run so many histories, and say which one breaks a rule, as the code that repeats it."""
     began, cpu = time.monotonic(), time.process_time()
     run, calls = 0, 0
     while run < histories:
-        found = explore(BATCH, shrink=not raw, seed=seed)
+        found = explore(BATCH, shrink=not raw, seed=seed, placed=placed)
         run, calls = run + found.histories, calls + found.calls
         sys.stdout.write(f"seed {seed}: {found.histories} histories\n")
         if found.broken is not None:

@@ -135,9 +135,7 @@ def is_restored(document: Document, kept: Kept, secret: str) -> bool:
         named = (said["vault"], said["secret"])
     except (KeyError, ValueError):
         return False
-    region, _, _, project, stage, number = kept.vault.name.lower().split("-")
-    labels = {"region": region, "project": project, "stage": stage, "number": number}
-    wanted = {f"keyvault-sync/{name}": value for name, value in labels.items()}
+    wanted = {f"keyvault-sync/{name}": value for name, value in kept.labels.items()}
     wanted["app.kubernetes.io/managed-by"] = "keyvault-sync"
     return named == (kept.vault.name.lower(), secret) and (
         wanted.items() <= texts(metadata, "labels").items()
@@ -161,9 +159,8 @@ def check(world: World, watch: Watch, app: App) -> None:
     for kept, refusal in zip(world.kept, refusals, strict=True):
         if refusal:
             world.main = Actor(removals=True, takeover=True)
-            (outcome,) = app.resync(
-                Resync(vault=kept.vault.name, removals=True, takeover=True, refetch=True)
-            )
+            asked = Resync(kept.vault.name, kept.place, removals=True, takeover=True, refetch=True)
+            (outcome,) = app.resync(asked)
             _judge(outcome, expected(world, kept))
     _compare(world, watch, patient=True)
     world.main = Actor()
@@ -187,13 +184,13 @@ def _compare(world: World, watch: Watch, *, patient: bool) -> None:
 
 
 def _sweep(world: World, app: App) -> list[Outcome]:
-    """Sweep, and return the outcomes in the order of the vaults, which a pass has none of."""
+    """Sweep, and return the outcomes in the order of the targets, which a pass has none of."""
     outcomes = {
-        outcome.vault if isinstance(outcome, Failed) else outcome.target.vault.text: outcome
+        f"{outcome.target.namespace}/{outcome.target.secret}": outcome
         for outcome in app.resync_known()
-        if isinstance(outcome, Failed | Converged)
+        if isinstance(outcome, Failed | Converged) and outcome.target is not None
     }
-    return [outcomes[kept.vault.name.lower()] for kept in world.kept]
+    return [outcomes[kept.place] for kept in world.kept]
 
 
 def _refusal(world: World, kept: Kept) -> str:

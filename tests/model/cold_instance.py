@@ -74,7 +74,7 @@ class ColdInstance:
         real.wire.world = world
         held = world.kept[0]
         rival = world.vaults.create(RIVAL, SUBSCRIPTION)
-        naming = real.apps[0].naming
+        naming = real.apps[1].naming
         vaults = tuple(naming.vault(name) for name in (held.vault.name, RIVAL))
         (mine,), (theirs,) = map(naming.targets, vaults)
         rivals_value = "rival"

@@ -33,7 +33,7 @@ from tests.model.steps import (
     Turn,
 )
 from tests.model.values import Shape
-from tests.model.world import Broken
+from tests.model.world import PLACED, Broken
 
 TAGS: tuple[Tags, ...] = (
     (),
@@ -156,6 +156,8 @@ class Explored:
     histories: int = 0
     calls: int = 0
     vaults: int = 1
+    placed: bool = False
+    """Whether all histories are of one vault with several targets."""
     steps: list[Step] = field(default_factory=list)
     broken: Broken | None = None
 
@@ -175,14 +177,14 @@ class Machine(RuleBasedStateMachine):
         self.steps: list[Step] = []
 
     @initialize(
-        vaults=st.sampled_from([1, 1, 1, 1, 1, 2, 3]),
+        vaults=st.sampled_from([1, 1, 1, 1, 1, 2, 3, PLACED]),
         quirk=st.booleans(),
         known=st.lists(sets, max_size=2),
     )
     def begin(self, vaults: int, *, quirk: bool, known: list[Step]) -> None:
         """Make so many vaults, and bring a first secret in."""
-        self.vaults = vaults
-        self.history = History(vaults)
+        self.vaults = PLACED if _EXPLORED[0].placed else vaults
+        self.history = History(self.vaults)
         if quirk:
             self._take(Quirk(0))
         for step in (Set(0, "a"), *known, Run(0)):
@@ -260,13 +262,19 @@ class Machine(RuleBasedStateMachine):
 
 
 def explore(
-    histories: int, steps: int = 10, *, shrink: bool = True, seed: int | None = None
+    histories: int,
+    steps: int = 10,
+    *,
+    shrink: bool = True,
+    seed: int | None = None,
+    placed: bool = False,
 ) -> Explored:
     """Run so many histories, or up to the first that breaks a rule, made as small as it can be.
 
-    Without a seed they are the same each time, as long as the machine is.
+    Without a seed they are the same each time, as long as the machine is. `placed` histories are
+    all of one vault with several targets.
     """
-    explored = _EXPLORED[0] = Explored()
+    explored = _EXPLORED[0] = Explored(placed=placed)
     phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
     with suppress(Broken), mock.patch("hypothesis.core.global_force_seed", seed):
         run_state_machine_as_test(

@@ -15,7 +15,8 @@ from sync.adapters.kubernetes.client import Clusters
 from sync.adapters.kubernetes.cluster_config import ClusterConfig, KubeconfigText
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.app.use_cases import App
-from sync.core.model import Target, VaultName
+from sync.core.model import VaultName
+from sync.core.placements import Entry, placed
 from sync.core.ports import Deadline
 from sync.projection.rules import Rules
 from sync.reconcile.reconciler import Reconciler
@@ -27,6 +28,10 @@ from tests.model.inside import Answered, Sent, pool_class
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 VAULTS = ("weu-DS-AKV-shop-dev-1", "weu-DS-AKV-shop-dev-2", "weu-DS-AKV-till-dev-1")
 """Two of one project, which share a namespace, and one of another."""
+
+PLACED_VAULT = "myapp-kv"
+PLACES = (("shop-dev", "myapp"), ("shop-dev", "other"), ("till-dev", "myapp"))
+"""The targets of a vault that a table places: two in one namespace, and one in another."""
 
 CLUSTER_HOST = "cluster.example"
 TOKEN = "the-app"
@@ -70,6 +75,16 @@ class Wire:
         self.world.sleep(seconds)
 
 
+_PLACED = placed(
+    NAMING,
+    [
+        Entry(VaultName(PLACED_VAULT), "myapp", "dev", namespace, secret)
+        for namespace, secret in PLACES
+    ],
+    is_one=str.__eq__,
+    prefixes=False,
+)
+
 RULES = Rules(labels=(("env", "dev"),), label_tags=(("team", "team"),))
 """The platform's labels, and the one that tags may set."""
 
@@ -80,9 +95,8 @@ class Real:
 
     wire: Wire
     apps: Sequence[App]
-    """One that knows the first vault, one that knows the first two, and so on."""
+    """One that knows the placed vault, one the first by rule, one the first two, and so on."""
     reconciler: Reconciler
-    targets: Sequence[Target]
     inline: Inline = field(default_factory=Inline)
 
     def deadline(self) -> Deadline:
@@ -93,6 +107,7 @@ class Real:
 def build(wire: Wire) -> Real:
     """Build the app on real clients whose pools of connections lead to the wire."""
     vaults = tuple(NAMING.vault(name) for name in VAULTS)
+    (placed_vault,) = _PLACED.table
     pools = {"https": pool_class(wire.carry)}
     text = kubeconfig(f"https://{CLUSTER_HOST}", b"", TOKEN)
     with (
@@ -102,13 +117,17 @@ def build(wire: Wire) -> Real:
         clusters = Clusters([ClusterConfig("default", KubeconfigText(text))])
         key_vaults = KeyVaults(Token(TOKEN), "vault.azure.net", now=wire.now, clock=wire.now)
         cluster = KubernetesSecrets(clusters)
-        _open(key_vaults, cluster, vaults)
+        _open(key_vaults, cluster, (*vaults, placed_vault))
     reconciler = Reconciler(key_vaults, cluster, wire.now, turns=no_wait_turns, rules=RULES)
+    subscriptions = frozenset({SUBSCRIPTION})
     apps = [
-        app_of(reconciler, *vaults[:number], subscriptions=frozenset({SUBSCRIPTION}))
-        for number in range(1, len(vaults) + 1)
+        app_of(reconciler, placed_vault, naming=_PLACED, subscriptions=subscriptions),
+        *(
+            app_of(reconciler, *vaults[:number], subscriptions=subscriptions)
+            for number in range(1, len(vaults) + 1)
+        ),
     ]
-    return Real(wire, apps, reconciler, [NAMING.targets(vault)[0] for vault in vaults])
+    return Real(wire, apps, reconciler)
 
 
 def _open(key_vaults: KeyVaults, cluster: KubernetesSecrets, vaults: Sequence[VaultName]) -> None:
@@ -116,7 +135,7 @@ def _open(key_vaults: KeyVaults, cluster: KubernetesSecrets, vaults: Sequence[Va
     deadline = Deadline.after(_SECONDS, time.monotonic)
     for vault in vaults:
         key_vaults.list(vault, deadline)
-        cluster.read(NAMING.targets(vault)[0], deadline)
+        cluster.read(_PLACED.targets(vault)[0], deadline)
 
 
 def _transport(

@@ -20,7 +20,7 @@ from sync.reconcile.request import ReconcileRequest
 from tests.kit.schedules import Choices, Schedule
 from tests.model.actors import Actor, Fate, Killed
 from tests.model.agreement import check
-from tests.model.real import SUBSCRIPTION, Real, Wire, build
+from tests.model.real import PLACED_VAULT, SUBSCRIPTION, Real, Wire, build
 from tests.model.values import MARKER, Shape
 from tests.model.watch import STATE, Watch
 from tests.model.world import Broken, Kept, World
@@ -35,11 +35,14 @@ type Tags = tuple[tuple[str, str], ...]
 
 
 class History:
-    """A world of so many vaults, what watches it, and the real app on it."""
+    """A world of so many vaults, what watches it, and the real app on it.
+
+    No vault by rule (`PLACED`) means one vault with several targets.
+    """
 
     def __init__(self, vaults: int = 3) -> None:
         self.real = real_app()
-        self.app = self.real.apps[vaults - 1]
+        self.app = self.real.apps[vaults]
         self.world = self.real.wire.world = World(vaults)
         self.watch = Watch(self.world)
 
@@ -373,7 +376,6 @@ class Run(Step):
             history.world.broken.append(Broken("bug", repr(error)))
 
     def _work(self, history: History) -> ReconcileRequest | None:
-        real = history.real
         if self.event is not None:
             events = history.world.events
             if not events:
@@ -381,10 +383,17 @@ class Run(Step):
             published = events[self.event % len(events)]
             event = parse(json.dumps(published), frozenset({SUBSCRIPTION}))
             assert isinstance(event, Changed)
-            target = history.app.naming.targets(history.app.naming.vault(event.vault))[0]
+            targets = history.app.naming.targets(history.app.naming.vault(event.vault))
+            target = targets[self.vault % len(targets)]
             return ReconcileRequest(target, (event.hint,), whole=False)
         hints = () if self.secret is None else (Hint(SecretName(self.secret)),)
-        target = real.targets[self.vault % len(history.world.kept)]
+        naming = history.app.naming
+        kept = history.kept(self.vault)
+        target = next(
+            each
+            for each in naming.targets(naming.vault(kept.vault.name))
+            if (each.namespace, each.secret) == (kept.namespace, kept.own)
+        )
         return ReconcileRequest(
             target,
             hints,
@@ -498,7 +507,8 @@ def real_app() -> Real:
     """Return the app, which is built once for the process: its parts keep nothing of a history."""
     if not _REAL:
         wire = Wire()
-        wire.world = World()
+        wire.world = opened = World()
+        opened.vaults.create(PLACED_VAULT, SUBSCRIPTION)
         _REAL.append(build(wire))
     return _REAL[0]
 

@@ -76,7 +76,7 @@ class Watch:
         self.stateless: set[tuple[str, str]] = set()
         """Secrets whose state somebody else has taken, at any time."""
         self.newest: dict[tuple[str, str], int] = {}
-        """How new a value of each vault secret, by vault and lower-case name, was ever written."""
+        """How new a value of each vault secret, by target and lower-case name, was ever written."""
         world.on_write(self._changed)
         world.asked = self._asked
 
@@ -95,7 +95,7 @@ class Watch:
             versions = [snapshot.get(name) for snapshot in snapshots]
             wishes = [v and wish(kept.own, v, self._world.values) for v in versions]
             made = self._world.values.behind(version.value)
-            newest = self.newest.get((kept.vault.name, name), 0)
+            newest = self.newest.get((kept.place, name), 0)
             if all(isinstance(each, Wants) for each in wishes) and newest < made.ordinal:
                 self._break("told", f"{name} is at {newest} and not at {made.ordinal}")
 
@@ -132,7 +132,7 @@ class Watch:
         for key, value in write.new.items():
             if made := self._world.values.found(value):
                 self.written[kept.namespace, (name, key)].add(made.name)
-                source = (made.vault, made.name)
+                source = (kept.place, made.name)
                 self.newest[source] = max(made.ordinal, self.newest.get(source, 0))
         for rule, what in self._faults(write):
             self._break(rule, what)

@@ -18,7 +18,7 @@ from local.kubernetes.status import ApiError
 from local.kubernetes.store import Change
 from tests.model.actors import Actor, Fate, Killed, Seen
 from tests.model.inside import Answered, Sent, Server
-from tests.model.real import CLUSTER_HOST, SUBSCRIPTION, TOKEN, VAULTS
+from tests.model.real import CLUSTER_HOST, PLACED_VAULT, PLACES, SUBSCRIPTION, TOKEN, VAULTS
 from tests.model.values import Values
 
 NOON = 1_767_268_800.0
@@ -29,12 +29,15 @@ LAG_SECONDS = 50
 
 NAMESPACES = ("shop-dev", "shop-dev", "till-dev")
 OWN = ("keyvault-project", "keyvault-2", "keyvault-project")
+PLACED = 0
+"""The number of vaults that stands for one vault with several targets, which a table places."""
 _REFUSED = 300
 CLOSED = "closed"
 """The word of a Secret that the app's Role does not name."""
 
 _WORDS = ("orders", "a", "b", "c", "d")
-_NAMED = tuple(name for own in set(OWN) for name in (own, *(f"{own}-{word}" for word in _WORDS)))
+_OWN = {*OWN, *(own for _, own in PLACES)}
+_NAMED = tuple(name for own in _OWN for name in (own, *(f"{own}-{word}" for word in _WORDS)))
 
 type Snapshot = Mapping[str, Version]
 """The current versions of a vault by lower-case name; deleted secrets are not there."""
@@ -50,12 +53,18 @@ class Broken(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A vault and where it is kept, as the contract says it."""
+    """A target of a vault, as the contract says it; `labels` say of which vault a Secret is."""
 
     vault: Vault
     namespace: str
     own: str
     now: Callable[[], float]
+    labels: Mapping[str, str]
+
+    @property
+    def place(self) -> str:
+        """The own Secret and its namespace."""
+        return f"{self.namespace}/{self.own}"
 
     def secrets(self) -> tuple[str, ...]:
         """Return every Secret that histories may lead it to."""
@@ -105,10 +114,7 @@ class World:
         self.broken: list[Broken] = []
         self.cluster = Cluster({TOKEN: "app"}, clock=self.now)
         self.vaults = KeyVaults(clock=self.now, publish=self.events.append)
-        self.kept = tuple(
-            Kept(self.vaults.create(name, SUBSCRIPTION), namespace, own, self.now)
-            for name, namespace, own in list(zip(VAULTS, NAMESPACES, OWN, strict=True))[:vaults]
-        )
+        self.kept = tuple(self._by_rule(vaults) if vaults != PLACED else self._by_table())
         self.past: dict[str, list[tuple[int, Snapshot]]] = {
             kept.vault.name: [(0, {})] for kept in self.kept
         }
@@ -128,6 +134,18 @@ class World:
         """Each Secret as it was after each write of an instance."""
         self.cluster.watch(None, self._deliver)
 
+    def _by_rule(self, vaults: int) -> Iterator[Kept]:
+        for name, namespace, own in list(zip(VAULTS, NAMESPACES, OWN, strict=True))[:vaults]:
+            region, _, _, project, stage, number = name.lower().split("-")
+            labels = {"region": region, "project": project, "stage": stage, "number": number}
+            vault = self.vaults.create(name, SUBSCRIPTION)
+            yield Kept(vault, namespace, own, self.now, labels)
+
+    def _by_table(self) -> Iterator[Kept]:
+        vault = self.vaults.create(PLACED_VAULT, SUBSCRIPTION)
+        for namespace, own in PLACES:
+            yield Kept(vault, namespace, own, self.now, {"project": "myapp", "stage": "dev"})
+
     def on_write(self, written: Callable[[Change, Actor | None], None]) -> None:
         """Tell of each change of the cluster, and which instance made it, if one did."""
         self._written = written
@@ -143,7 +161,7 @@ class World:
     def changed(self) -> None:
         """Note what each vault holds by now."""
         self.moment += 1
-        for kept in self.kept:
+        for kept in {each.vault.name: each for each in self.kept}.values():
             self.past[kept.vault.name].append((self.moment, kept.snapshot))
 
     def since(self, kept: Kept, moment: int) -> Iterator[Snapshot]:
