@@ -21,7 +21,7 @@ def test_no_value_is_logged_at_debug(world: World) -> None:
         for route in ("status", "explain", "doctor"):
             app.get(f"/api/{route}?vault={place.name}")
         log = app.log(since)
-    assert place.data()["plain"]
+    assert "plain" in (place.data() or {})
     assert " DEBUG " in log
     assert "urllib3.connectionpool: " in log
     assert leaks(log) == []
