@@ -37,8 +37,9 @@ test: .venv/ready ## Run the tests, in JOBS=2 processes
 faults: .venv/ready ## Try every fault of every remote call, and write docs/faults.md
 	@$(BIN)/python -m tests.functional.faults
 
-operate: .venv/ready ## Stage why a secret does not arrive, and write what each view shows into docs/operate.md
+operate: .venv/ready ## Stage why a secret does not arrive, and a rotation; write what shows into docs/operate.md, docs/compare.md
 	@$(BIN)/python -m tests.functional.causes
+	@$(BIN)/python -m tests.functional.rotation
 
 check: lint ## Lint, types, layers, and the tests with a report of their coverage
 	@$(TEST) --cov --cov-report=term

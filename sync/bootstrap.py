@@ -62,6 +62,7 @@ def doctor(*, command_line: bool = False) -> "Doctor":
     """Return the examination of this process's app, with its clients; raises SettingsError."""
     from sync.adapters.azure.app_site import AppSite  # noqa: PLC0415 - the app starts without
     from sync.adapters.azure.event_subscriptions import EventSubscriptions  # noqa: PLC0415 - likewise
+    from sync.adapters.azure.vault_resources import VaultDetails  # noqa: PLC0415 - likewise
     from sync.adapters.kubernetes.access_reviews import ClusterAccess, SignIn  # noqa: PLC0415 - likewise
     from sync.doctor.doctor import Doctor  # noqa: PLC0415 - likewise
 
@@ -71,7 +72,15 @@ def doctor(*, command_line: bool = False) -> "Doctor":
     arm = process.clients.arm
     site = AppSite.of(os.environ)
     routes = None if command_line else EventSubscriptions(arm, site, given.subscriptions)
-    return Doctor(process.app, process.clients.vaults, login, access, given.rules, routes)
+    return Doctor(
+        process.app,
+        process.clients.vaults,
+        login,
+        access,
+        given.rules,
+        routes,
+        VaultDetails(arm, given.subscriptions),
+    )
 
 
 @dataclass(frozen=True, slots=True)

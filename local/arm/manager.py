@@ -11,6 +11,7 @@ import yaml
 from local.arm.events import under
 from local.arm.refusals import RefusedError
 from local.arm.search import TENANT, Fields, Page, search
+from local.arm.vaults import VaultState
 from local.faults import Fault, Healing, Plans
 
 LARGEST_PAGE = 1000
@@ -35,8 +36,8 @@ class ResourceManager:
     """The state of the resource manager, and what the identity may see of it.
 
     `page_size` is the maximum number of entries per page. `requests` counts by `graph`, `name`,
-    `events` and `credential`. A search silently skips subscriptions that the identity may not
-    read; it is refused if none is left.
+    `events`, `vault`, `settings` and `credential`. A search silently skips subscriptions that the
+    identity may not read; it is refused if none is left.
     """
 
     token_valid: Callable[[str], bool] = bool
@@ -44,7 +45,7 @@ class ResourceManager:
     requests: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _clusters: dict[str, _Cluster] = field(default_factory=dict)
-    _vaults: dict[str, str] = field(default_factory=dict)
+    _vaults: dict[str, VaultState] = field(default_factory=dict)
     _topics: dict[str, tuple[str, str]] = field(default_factory=dict)
     _events: dict[str, EventSubscriptions] = field(default_factory=dict)
     _unread: set[str] = field(default_factory=set)
@@ -64,7 +65,19 @@ class ResourceManager:
     def show_vault(self, resource_id: str) -> None:
         """Make the vault visible to searches."""
         with self._lock:
-            self._vaults[resource_id.lower()] = resource_id
+            self._vaults.setdefault(resource_id.lower(), VaultState(resource_id))
+
+    def set_up_vault(self, resource_id: str, **properties: object) -> None:
+        """Change the vault's properties; one that is None is absent."""
+        with self._lock:
+            state = self._vaults[resource_id.lower()]
+            changed = {**state.properties, **properties}
+            state.properties = {n: value for n, value in changed.items() if value is not None}
+
+    def set_diagnostics(self, resource_id: str, **settings: Mapping[str, bool]) -> None:
+        """Replace the vault's diagnostic settings: of each the categories or groups, on or off."""
+        with self._lock:
+            self._vaults[resource_id.lower()].settings = settings
 
     def hide_vault(self, resource_id: str) -> None:
         """Hide the vault from searches, as if it were deleted."""
@@ -170,6 +183,31 @@ class ResourceManager:
             raise RefusedError(404, "ResourceNotFound", f"{scope} was not found.")
         return [under(scope, entry) for entry in subscriptions()]
 
+    def vault(self, resource_id: str) -> Fields:
+        """Return a vault's resource."""
+        return self._vault("vault", resource_id, "Microsoft.KeyVault/vaults/read").shown()
+
+    def diagnostic_settings(self, resource_id: str) -> Sequence[Fields]:
+        """Return a vault's diagnostic settings."""
+        right = "Microsoft.Insights/diagnosticSettings/read"
+        return self._vault("settings", resource_id, right).diagnostic_settings()
+
+    def _vault(self, kind: str, resource_id: str, right: str) -> VaultState:
+        with self._lock:
+            self.requests[kind] += 1
+            hidden = resource_id.split("/")[2].lower() in self._unread
+            state = self._vaults.get(resource_id.lower())
+        if hidden:
+            raise RefusedError(
+                403,
+                "AuthorizationFailed",
+                f"The client does not have authorization to perform action '{right}' over scope "
+                f"'{resource_id}' or the scope is invalid.",
+            )
+        if state is None:
+            raise RefusedError(404, "ResourceNotFound", f"{resource_id} was not found.")
+        return state
+
     def search(self, query: str, subscriptions: Sequence[str], top: int, link: str | None) -> Page:
         """Run the query over what the identity may read, from the link's position.
 
@@ -177,7 +215,9 @@ class ResourceManager:
         """
         with self._lock:
             self.requests["graph"] += 1
-            resources: dict[str, Mapping[str, str]] = {one: {} for one in self._vaults.values()}
+            resources: dict[str, Mapping[str, str]] = {
+                vault.resource_id: {} for vault in self._vaults.values()
+            }
             resources |= {topic: {"source": source} for topic, source in self._topics.values()}
             asked = subscriptions or [resource_id.split("/")[2] for resource_id in resources]
             readable = {subscription.lower() for subscription in asked} - self._unread

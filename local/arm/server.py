@@ -10,19 +10,23 @@ from local.arm.events import EXTENSION, TOPICS
 from local.arm.manager import CREDENTIAL, LARGEST_PAGE, NAME_CHECK, ResourceManager
 from local.arm.refusals import RefusedError, on_demand
 from local.arm.search import TENANT, Fields
+from local.arm.vaults import SETTINGS
+from local.arm.vaults import TYPE as _VAULTS
 
 HOST = "management.azure.com"
 RESOURCE = f"https://{HOST}"
 
 _GRAPH = "/providers/Microsoft.ResourceGraph/resources"
 _EVENTS = "eventSubscriptions"
+_IN_GROUP = "subscriptions/[^/]+/resourceGroups/[^/]+/providers"
 _VERSIONS = {
     CREDENTIAL: "2025-05-01",
     _GRAPH: "2022-10-01",
     NAME_CHECK: "2022-07-01",
     _EVENTS: "2025-02-15",
+    _VAULTS: "2026-02-01",
+    SETTINGS: "2021-05-01-preview",
 }
-_VAULTS = "Microsoft.KeyVault/vaults"
 _FREE: Fields = {"nameAvailable": True}
 _TAKEN: Fields = {
     "nameAvailable": False,
@@ -83,6 +87,7 @@ def resource_manager_app(manager: ResourceManager) -> web.Application:
     )
     app.router.add_post(f"/{cluster}/{CREDENTIAL}", credential)
     _add_event_subscriptions(app, manager)
+    _add_vaults(app, manager)
     app.router.add_post(_GRAPH, search)
     provider = "/subscriptions/{subscription}/providers/Microsoft.KeyVault"
     app.router.add_post(f"{provider}/{NAME_CHECK}", name_check)
@@ -105,9 +110,25 @@ def _add_event_subscriptions(app: web.Application, manager: ResourceManager) -> 
             answer["nextLink"] = link
         return web.json_response(answer)
 
-    in_group = "subscriptions/[^/]+/resourceGroups/[^/]+/providers"
-    app.router.add_get(f"/{{id:(?i:{in_group}/{TOPICS}/[^/]+)}}/{_EVENTS}", events)
-    app.router.add_get(f"/{{id:(?i:{in_group}/{_VAULTS}/[^/]+)}}/{EXTENSION}", events)
+    app.router.add_get(f"/{{id:(?i:{_IN_GROUP}/{TOPICS}/[^/]+)}}/{_EVENTS}", events)
+    app.router.add_get(f"/{{id:(?i:{_IN_GROUP}/{_VAULTS}/[^/]+)}}/{EXTENSION}", events)
+
+
+def _add_vaults(app: web.Application, manager: ResourceManager) -> None:
+    """Serve vaults, and the lists of their diagnostic settings."""
+
+    async def vault(request: web.Request) -> web.Response:
+        _check_version(request, _VAULTS)
+        return web.json_response(manager.vault(f"/{request.match_info['id']}"))
+
+    async def settings(request: web.Request) -> web.Response:
+        _check_version(request, SETTINGS)
+        listed = manager.diagnostic_settings(f"/{request.match_info['id']}")
+        return web.json_response({"value": listed})
+
+    path = f"/{{id:(?i:{_IN_GROUP}/{_VAULTS}/[^/]+)}}"
+    app.router.add_get(path, vault)
+    app.router.add_get(f"{path}/{SETTINGS}", settings)
 
 
 async def _unknown(request: web.Request) -> web.Response:
@@ -116,7 +137,7 @@ async def _unknown(request: web.Request) -> web.Response:
         "InvalidResourceType",
         f"{request.method} {request.path} is not served: POST {_GRAPH}, POST "
         f"…/managedClusters/NAME/{CREDENTIAL}, POST …/Microsoft.KeyVault/{NAME_CHECK}, GET "
-        f"…/{TOPICS}/NAME/{_EVENTS} and GET …/{_VAULTS}/NAME/{EXTENSION} are.",
+        f"…/{TOPICS}/NAME/{_EVENTS} and GET …/{_VAULTS}/NAME, …/{EXTENSION} and …/{SETTINGS} are.",
     )
 
 

@@ -113,7 +113,9 @@ def _log_to_stderr() -> None:
             "%(asctime)s %(levelname)s [%(function)s %(invocation)s] %(name)s: %(message)s"
         )
     )
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    wordy = os.environ.get("PYTHON_ENABLE_DEBUG_LOGGING", "").lower() in {"1", "true"}
+    level = logging.DEBUG if wordy else logging.INFO  # as Azure's worker does
+    logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("azure.functions").setLevel(logging.WARNING)
 
 

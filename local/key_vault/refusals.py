@@ -95,6 +95,18 @@ def forbidden(action: str, resource: str) -> Refused:
     )
 
 
+def no_entry(permission: str) -> Refused:
+    """403: the vault's access policies have no entry for the caller with the permission."""
+    return Refused(
+        403,
+        "Forbidden",
+        "The user, group or application 'appid=APP;oid=IDENTITY;iss=ISSUER' does not have secrets "
+        f"{permission} permission on this key vault. For help resolving this issue, please see "
+        "https://go.microsoft.com/fwlink/?linkid=2125287",
+        "AccessDenied",
+    )
+
+
 def on_demand(status: int) -> Refused:
     """Return a vault's error for that status, or a generic one."""
     return _ON_DEMAND.get(

@@ -32,6 +32,7 @@ _INDENT = " " * (2 + max(map(len, _RESULTS)) + 2)
 def doctor(session: Session, /, *, failures: bool, fail_on: str, **given: object) -> Exit:
     """Check settings, login, vaults, clusters and permissions.
 
+    Also tells how each vault is set up: who decides on access, recovery, network, audit events.
     With an app it examines itself, with its own identity and settings; without one it is examined
     with your login and kubeconfig. Beyond ten vaults only what is not ok is shown; -o wide shows
     all. Changes nothing. The default is --all.

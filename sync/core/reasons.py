@@ -96,7 +96,10 @@ class Reason(StrEnum):
         "`takeover_from` names a vault that still exists, or that may still exist. Only a vault "
         "that is gone loses its Secret to another.")
     VAULT_FORBIDDEN = "VaultForbidden", Group.TARGET, (
-        "The app lacks the role *Key Vault Secrets User* on the vault. Assign it."), Remote.VAULT
+        "The app may not read the vault's secrets. Where Azure RBAC decides, assign *Key Vault "
+        "Secrets User* on the vault; where access policies do, which the message and `doctor` "
+        "say, add an entry with get and list, also to the template that deploys the "
+        "vault."), Remote.VAULT
     VAULT_UNAUTHORIZED = "VaultUnauthorized", Group.TARGET, (
         "The vault does not accept the app's token: the identity is of another tenant, or the "
         "token was revoked. Restart the app to get a new one."), Remote.VAULT

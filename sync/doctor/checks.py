@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from sync.core.errors import SyncError
 from sync.core.reasons import Reason
+from sync.doctor.vault_resources import VaultResource
 
 PAGE = "docs/outcomes.md"
 
@@ -41,6 +42,28 @@ CHECKS = {
         Severity.WARNING,
         "Events of the vault reach this app. Without them a change waits for the timer.",
     ),
+    "vault-permissions": (
+        Severity.WARNING,
+        (
+            "What decides who may read the vault's secrets is known: Azure RBAC, where a role "
+            "grants it, or access policies, where only an entry in the vault's own list does."
+        ),
+    ),
+    "vault-recovery": (
+        Severity.WARNING,
+        (
+            "The vault has soft delete and purge protection. Without them a secret, or the whole "
+            "vault, can be lost for good; the keys in the cluster are no backup of it."
+        ),
+    ),
+    "vault-network": (Severity.WARNING, "Whose calls reach the vault is known."),
+    "vault-audit": (
+        Severity.WARNING,
+        (
+            "A diagnostic setting passes the vault's audit events on. Without one nobody can tell "
+            "afterwards who read a secret."
+        ),
+    ),
     "vault-list": (Severity.ERROR, "The vault can be listed."),
     "vault-entries": (Severity.ERROR, "Each entry of the listing can be read."),
     "vault-read": (Severity.ERROR, "A secret of the vault can be read."),
@@ -61,7 +84,8 @@ CHECKS = {
 class Check:
     """One thing examined; `remedy` is the command that mends it, empty if there is none.
 
-    `reason` is the error behind it, if there is one.
+    `reason` is the error behind it, if there is one. One check of each vault carries the vault's
+    name and what Resource Manager shows of it.
     """
 
     about: str
@@ -70,6 +94,8 @@ class Check:
     sentence: str
     remedy: str = ""
     reason: Reason | None = None
+    vault: str = ""
+    resource: VaultResource | None = None
 
     @property
     def well(self) -> bool:

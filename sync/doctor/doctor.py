@@ -13,8 +13,10 @@ from sync.core.ports import Deadline, Known, Vaults
 from sync.doctor import remedies
 from sync.doctor.checks import Check, Subject
 from sync.doctor.event_routes import EventRoutes
+from sync.doctor.resource_checks import ResourceExamination
 from sync.doctor.secret_checks import Access, ManagedSecret, SecretExamination, Server
 from sync.doctor.vault_checks import VaultExamination
+from sync.doctor.vault_resources import Unseen, VaultResource, VaultResources
 from sync.projection.placement import Placement
 from sync.projection.rules import DEFAULT_RULES, Rules
 from sync.reconcile.observed import ObservedSecret
@@ -22,6 +24,9 @@ from sync.reconcile.observed import ObservedSecret
 SUBJECT_SECONDS = 30
 EXAMINATION_SECONDS = 200
 """For everything: App Service's front end waits 230 seconds for an answer."""
+
+RESOURCE_SECONDS = 100
+"""For how the vaults are set up, counted from the start: the clusters need the rest."""
 
 _SETTINGS = Subject("settings")
 
@@ -47,6 +52,7 @@ class Doctor:
     access: Access
     rules: Rules = DEFAULT_RULES
     routes: EventRoutes | None = None
+    resources: VaultResources | None = None
 
     def examine(self, request: Resync, seconds: float = EXAMINATION_SECONDS) -> Iterator[Check]:
         """Check what the chosen vaults need, in so many seconds for everything.
@@ -83,6 +89,7 @@ class _Examination:
         events = self._events(exams)
         led = [(e, target) for e, (_, target) in zip(exams, places, strict=True) if target]
         told = self._ask(led, lambda each, end: self._refused(*each, login, end))
+        resources = self._resources(chosen, login)
         secrets = {exam.vault: check for (exam, _), check in zip(led, told, strict=True)}
         wanted: dict[Target, _Types] = {}
         for exam, (place, target), read in zip(exams, places, readings, strict=True):
@@ -91,7 +98,11 @@ class _Examination:
             yield place
             if event := events.get(exam.vault):
                 yield event
-            yield from [about.refused("list", read)] if isinstance(read, SyncError) else read.checks
+            found = [about.refused("list", read)] if isinstance(read, SyncError) else read.checks
+            if resource := next(resources, None):
+                yield from resource.checks()
+                found = [resource.fitted(each) for each in found]
+            yield from found
             if target is not None:
                 refused = secrets[exam.vault]
                 yield (
@@ -113,6 +124,20 @@ class _Examination:
             else check
             for exam, check in zip(exams, told, strict=True)
         }
+
+    def _resources(
+        self, vaults: Sequence[VaultName], login: Check
+    ) -> Iterator[ResourceExamination]:
+        """Ask how the vaults are set up, behind what was asked already; none without a port."""
+        resources = self.doctor.resources
+        if resources is None:
+            return iter(())
+        if not login.well:
+            unseen = Unseen("the log-in gets no token.")
+            return (ResourceExamination(each, VaultResource(unseen, unseen)) for each in vaults)
+        spare = EXAMINATION_SECONDS - RESOURCE_SECONDS
+        told = self._ask(vaults, resources.read, self.end.earlier(spare))
+        return map(ResourceExamination.of, vaults, told)
 
     def _refused(
         self, exam: VaultExamination, target: Target, login: Check, end: Deadline
@@ -183,9 +208,13 @@ class _Examination:
         return types
 
     def _ask[Asked, Told](
-        self, asked: Iterable[Asked], tell: Callable[[Asked, Deadline], Told]
+        self,
+        asked: Iterable[Asked],
+        tell: Callable[[Asked, Deadline], Told],
+        end: Deadline | None = None,
     ) -> Iterator[Told | SyncError]:
-        left = max(0.0, self.end.at - self.end.clock())
+        end = end or self.end
+        left = max(0.0, end.at - end.clock())
         return self.app.work_queue.ask(asked, tell, SUBJECT_SECONDS, left)
 
     def _login(self) -> Check:

@@ -28,10 +28,11 @@ def of_vault(vault: VaultName, error: SyncError) -> str:
     """Return the remedy for a vault that cannot be listed or read."""
     match error.reason:
         case Reason.VAULT_FORBIDDEN:
-            return (
-                'az role assignment create --role "Key Vault Secrets User" --assignee IDENTITY '
-                f'--scope "$(az keyvault show --name {vault} --query id --output tsv)"'
-            )
+            entry = access_policy(vault)
+            if entry in error.message:  # the vault itself says that access policies decide
+                return entry
+            role = 'az role assignment create --role "Key Vault Secrets User" --assignee IDENTITY'
+            return f"{role} --scope {_id_of(vault)}"
         case Reason.VAULT_FIREWALLED:
             return f"az keyvault network-rule add --name {vault} --subnet SUBNET-ID"
         case Reason.CREDENTIAL_REFUSED | Reason.CREDENTIAL_UNAVAILABLE:
@@ -40,11 +41,36 @@ def of_vault(vault: VaultName, error: SyncError) -> str:
             return ""
 
 
+def access_policy(vault: VaultName) -> str:
+    """Return the command that lets the identity read a vault with access policies."""
+    return (
+        f"az keyvault set-policy --name {vault} --object-id IDENTITY --secret-permissions get list"
+    )
+
+
+def soft_delete(vault: VaultName) -> str:
+    """Return the command that switches soft delete on, which cannot be undone."""
+    return f"az resource update --ids {_id_of(vault)} --set properties.enableSoftDelete=true"
+
+
+def purge_protection(vault: VaultName) -> str:
+    """Return the command that switches purge protection on, which cannot be undone."""
+    return f"az keyvault update --name {vault} --enable-purge-protection true"
+
+
+def audit_events(vault: VaultName) -> str:
+    """Return the command that sends a vault's audit events to a workspace."""
+    return (
+        f"az monitor diagnostic-settings create --name audit --resource {_id_of(vault)} "
+        """--workspace WORKSPACE-ID --logs '[{"categoryGroup": "audit", "enabled": true}]'"""
+    )
+
+
 def event_subscription(vault: VaultName) -> str:
     """Return the command that sends a vault's events to the app."""
     return (
         "az eventgrid event-subscription create --name keyvault-sync "
-        f'--source-resource-id "$(az keyvault show --name {vault} --query id --output tsv)" '
+        f"--source-resource-id {_id_of(vault)} "
         "--endpoint-type azurefunction --endpoint APP-ID/functions/key_vault_event "
         "--included-event-types Microsoft.KeyVault.SecretNewVersionCreated"
     )
@@ -80,6 +106,10 @@ def delete(target: Target) -> str:
 def adopt(target: Target) -> str:
     """Return the command that takes over the Secret once its owner has released it."""
     return f"keyvault-sync adopt {target.vault}"
+
+
+def _id_of(vault: VaultName) -> str:
+    return f'"$(az keyvault show --name {vault} --query id --output tsv)"'
 
 
 def _subject(user: str) -> str:

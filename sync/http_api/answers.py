@@ -338,10 +338,50 @@ class DoctorCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class VaultFacts:
+    """How a vault is set up, as Azure Resource Manager shows it to the identity that looks."""
+
+    vault: Annotated[str, Doc("the vault in lower case")]
+    permissions: Annotated[
+        Literal["rbac", "access-policies", "unknown"],
+        Doc("what decides who may read: roles, or the vault's own list of entries"),
+    ]
+    soft_delete: Annotated[bool | None, Doc("whether deletions can be undone; null: unknown")]
+    soft_delete_days: Annotated[
+        int | None, Doc("for how many days; null: without soft delete, or unknown")
+    ]
+    purge_protection: Annotated[
+        bool | None, Doc("whether nobody can purge in that time; null: unknown")
+    ]
+    network: Annotated[
+        Literal["public", "firewall", "private", "perimeter", "unknown"],
+        Doc(
+            "whose calls reach it: everybody's, those that a firewall lets in, those by private "
+            "endpoints, or those that a network security perimeter lets in"
+        ),
+    ]
+    network_rules: Annotated[
+        int | None,
+        Doc("how many address ranges and subnets the firewall lets in; null: unknown"),
+    ]
+    trusted_services: Annotated[
+        bool | None, Doc("whether Azure's trusted services pass the firewall; null: unknown")
+    ]
+    audit_events: Annotated[
+        bool | None,
+        Doc("whether a diagnostic setting passes its audit events on; null: unknown"),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class Checks:
     """An examination by `doctor`."""
 
     checks: Annotated[tuple[DoctorCheck, ...], Doc("in the order: settings, vaults, clusters")]
+    vaults: Annotated[
+        tuple[VaultFacts, ...],
+        Doc("how each vault is set up; absent if none was examined"),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)

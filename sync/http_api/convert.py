@@ -13,6 +13,7 @@ from sync.core.errors import SyncError, Transient
 from sync.core.reasons import Reason
 from sync.core.state import State
 from sync.doctor.checks import Check
+from sync.doctor.vault_resources import Unseen, VaultResource
 from sync.http_api import answers
 
 type View = Literal["the app", "the caller"]
@@ -118,6 +119,7 @@ def explained_vault_of(
 
 def checks_of(checks: Iterable[Check], view: View) -> answers.Checks:
     """Return the answer of an examination with the rights of the app or of a caller."""
+    done = tuple(checks)
     return answers.Checks(
         tuple(
             answers.DoctorCheck(
@@ -131,14 +133,36 @@ def checks_of(checks: Iterable[Check], view: View) -> answers.Checks:
                 link=each.link,
                 view=view,
             )
-            for each in checks
-        )
+            for each in done
+        ),
+        tuple(_facts(each.vault, each.resource) for each in done if each.resource is not None),
     )
 
 
 def target_of(target: model.Target) -> answers.Target:
     """Return where a Secret is, without its vault."""
     return answers.Target(target.cluster, target.namespace, target.secret)
+
+
+def _facts(vault: str, told: VaultResource) -> answers.VaultFacts:
+    audited = None if isinstance(told.audit, Unseen) else bool(told.audit)
+    match told.properties:
+        case Unseen():
+            return answers.VaultFacts(
+                vault, "unknown", None, None, None, "unknown", None, None, audited
+            )
+        case properties:
+            return answers.VaultFacts(
+                vault=vault,
+                permissions=properties.permissions.value,
+                soft_delete=properties.soft_delete_days is not None,
+                soft_delete_days=properties.soft_delete_days,
+                purge_protection=properties.purge_protection,
+                network=properties.network.value,
+                network_rules=properties.network_rules,
+                trusted_services=properties.trusted_services,
+                audit_events=audited,
+            )
 
 
 def _explained(told: Explained) -> answers.Explained:

@@ -107,5 +107,18 @@ CHECKS = answers.Checks(
             link="docs/outcomes.md#vault-list",
             view="the app",
         ),
-    )
+    ),
+    (
+        answers.VaultFacts(
+            vault=VAULT,
+            permissions="rbac",
+            soft_delete=True,
+            soft_delete_days=90,
+            purge_protection=True,
+            network="firewall",
+            network_rules=2,
+            trusted_services=True,
+            audit_events=True,
+        ),
+    ),
 )

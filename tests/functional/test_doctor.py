@@ -9,9 +9,10 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from local.faults import Fault
 from local.key_vault import Quirks, Vault
 from local.kubernetes.documents import Document
-from local.stack import APP_USER, Stack
+from local.stack import APP_USER, SUBSCRIPTION, Stack
 from tests.functional.clusters import started_stack
 from tests.functional.test_cli import on_a_terminal
 from tests.leaks.dye import value
@@ -19,6 +20,7 @@ from tests.leaks.search import leaks
 
 _NUMBERS = count(1)
 _SECRET = "keyvault-project"
+_SET_UP = ("permissions", "recovery", "network", "audit")
 _RIGHTS = ("may get", "may create", "may patch")
 
 
@@ -28,12 +30,14 @@ class Findings:
 
     code: int
     checks: Sequence[dict[str, str]] = field(repr=False)
+    vaults: Sequence[dict[str, object]] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, done: CompletedProcess[str]) -> "Findings":
         """Read the answer, which shows no planted value and complains of nothing else."""
         assert leaks(done.stdout + done.stderr) == []
-        return cls(done.returncode, json.loads(done.stdout)["checks"])
+        answer = json.loads(done.stdout)
+        return cls(done.returncode, answer["checks"], answer.get("vaults", ()))
 
     def of_result(self, result: str) -> list[str]:
         """Return the names of the checks with that result."""
@@ -131,6 +135,64 @@ def test_a_vault_right_is_missing(patient: Patient, kind: str, skipped: list[str
     assert f"--name {patient.name} " in found[name]["remedy"]
 
 
+@pytest.mark.parametrize(("kind", "name"), [("list", "list"), ("get", "read")])
+def test_an_entry_is_missing(patient: Patient, kind: str, name: str) -> None:
+    """In a vault with access policies the entry is named, by them or, unseen, by the vault."""
+    manager, vault = patient.stack.resource_manager, patient.vault
+    manager.set_up_vault(vault.resource_id, enableRbacAuthorization=None)
+    vault.access.policies = True
+    vault.access.deny("list" if kind == "list" else "get")
+    found = patient.examine()
+    assert (found.code, list(found.failed)) == (1, [name])
+    entry = f"az keyvault set-policy --name {patient.name} --object-id IDENTITY"
+    assert found[name]["remedy"] == f"{entry} --secret-permissions get list"
+    assert f"no entry with {kind} for the app's identity" in found[name]["sentence"]
+    assert found.vaults[0]["permissions"] == "access-policies"
+    manager.hide_vault(vault.resource_id)
+    found = patient.examine()
+    assert found[name]["remedy"] == f"{entry} --secret-permissions get list"
+    assert found.of_result("skipped")[:4] == list(_SET_UP)
+    assert found.vaults[0]["permissions"] == "unknown"
+    assert {found[each]["result"] for each in _SET_UP} == {"skipped"}
+
+
+def test_how_the_vault_is_set_up(patient: Patient) -> None:
+    """What is dangerous is a warning with its command, and does not fail the examination."""
+    manager, vault = patient.stack.resource_manager, patient.vault.resource_id
+    assert patient.stack.command("resync", patient.name).returncode == 0
+    manager.set_up_vault(vault, enablePurgeProtection=None, publicNetworkAccess="Disabled")
+    manager.set_diagnostics(vault, logs={"audit": False, "AzurePolicyEvaluationDetails": True})
+    found = patient.examine()
+    assert (found.code, found.of_result("warning")) == (0, ["recovery", "audit"])
+    assert "--enable-purge-protection true" in found["recovery"]["remedy"]
+    assert "az monitor diagnostic-settings create" in found["audit"]["remedy"]
+    (told,) = found.vaults
+    assert (told["network"], told["purge_protection"], told["audit_events"]) == (
+        "private",
+        False,
+        False,
+    )
+    manager.set_up_vault(vault, enableSoftDelete=False)
+    assert "Soft delete is off" in patient.examine()["recovery"]["sentence"]
+
+
+def test_without_reader_the_set_up_is_unknown(patient: Patient) -> None:
+    """Nothing fails, and each check names the right that would show it."""
+    assert patient.stack.command("resync", patient.name).returncode == 0
+    manager = patient.stack.resource_manager
+    about = f"{patient.vault.resource_id}/providers/microsoft.insights"
+    heal = manager.plan(Fault(403), None, about)
+    found = patient.examine()
+    heal()
+    assert (found.code, found.of_result("skipped")) == (0, ["audit"])
+    assert "Microsoft.Insights/diagnosticSettings/read" in found["audit"]["sentence"]
+    manager.reader(SUBSCRIPTION, granted=False)
+    found = patient.examine()
+    manager.reader(SUBSCRIPTION, granted=True)
+    assert (found.code, found.of_result("skipped")) == (0, list(_SET_UP))
+    assert "takes Reader on the vault" in found["permissions"]["sentence"]
+
+
 @pytest.mark.parametrize("verb", ["get", "create", "patch"])
 def test_a_verb_is_missing(patient: Patient, verb: str) -> None:
     """Each verb that the Role lacks fails on its own, with the Role and binding to create."""
@@ -193,7 +255,7 @@ def test_the_identity_endpoint_is_down(patient: Patient) -> None:
         nobody = f"http://127.0.0.1:{reserved.getsockname()[1]}/msi/token"
     found = patient.examine(IDENTITY_ENDPOINT=nobody)
     assert (found.code, list(found.failed)) == (1, ["log-in"])
-    assert found.of_result("skipped") == ["list", "read", "secrets"]
+    assert found.of_result("skipped") == [*_SET_UP, "list", "read", "secrets"]
     assert found["owner"]["result"] == "ok"
 
 
@@ -276,7 +338,7 @@ def test_a_terminal_gets_groups_and_whole_commands(patient: Patient) -> None:
         f"vault {patient.name}",
         "cluster default",
         f"Secret {patient.namespace}/{_SECRET} in cluster default",
-        "17 checks, as the caller sees it: 14 ok, 2 warning, 1 failed",
+        "21 checks, as the caller sees it: 18 ok, 2 warning, 1 failed",
     ]
     (remedy,) = (line for line in lines if "$ kubectl create role" in line)
     assert remedy.endswith("| kubectl auth reconcile --filename=-")

@@ -291,8 +291,17 @@ def test_a_failed_get(  # noqa: PLR0913, PLR0917 - a table's columns
 
 def test_forbidden_names_the_role(server: Scripted, vaults: KeyVaults) -> None:
     """Who may not read the vault is told which role to grant, and how."""
-    answering(server, refused(403, "Forbidden", "AccessDenied"))
+    answering(server, refused(403, "Forbidden", "ForbiddenByRbac"))
     assert 'az role assignment create --role "Key Vault Secrets User"' in failure(vaults).message
+
+
+def test_forbidden_by_access_policies_names_the_entry(server: Scripted, vaults: KeyVaults) -> None:
+    """Where no role would help, the entry to add is told instead."""
+    answering(server, refused(403, "Forbidden", "AccessDenied"))
+    message = failure(vaults).message
+    entry = "--object-id IDENTITY --secret-permissions get list"
+    assert f"az keyvault set-policy --name {VAULT} {entry}" in message
+    assert "role assignment" not in message
 
 
 def throttled(wait: str | None = None) -> Answer:

@@ -17,7 +17,9 @@ BLOCKS = [block for block in blocks() if block.kind == "sh"]
 TARGETS = re.findall(r"^(\w+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
 KNOWN: Mapping[str, str] = {
     "az": "account show|ad app update|functionapp deployment source config-zip"
-    "|functionapp keys list|keyvault secret set|login|rest",
+    "|functionapp config appsettings delete|functionapp config appsettings set"
+    "|functionapp keys list|keyvault secret backup|keyvault secret restore|keyvault secret set"
+    "|login|rest",
     "azd": "auth login|deploy|env get-value|env new|up",
     "func": "azure functionapp publish",
     "git": "clone",

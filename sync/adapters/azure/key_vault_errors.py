@@ -116,12 +116,20 @@ def _unauthorized(answer: Answer, host: VaultHost) -> Permanent:
 
 
 def _forbidden(answer: Answer, host: VaultHost) -> Permanent:
-    vault = host.vault
-    if _codes(answer)[1] in {"ForbiddenByFirewall", "ForbiddenByConnection"}:
+    vault, inner = host.vault, _codes(answer)[1]
+    if inner in {"ForbiddenByFirewall", "ForbiddenByConnection"}:
         return Permanent(
             Reason.VAULT_FIREWALLED,
             f"The network rules of vault {vault} refuse this app. Allow its subnet: az keyvault "
             f"network-rule add --name {vault} --subnet SUBNET-ID (or give it a private endpoint).",
+        )
+    if inner == "AccessDenied":  # of access policies; that of roles is ForbiddenByRbac
+        return Permanent(
+            Reason.VAULT_FORBIDDEN,
+            f"The access policies of vault {vault} do not let the app read its secrets (HTTP "
+            f"status {_FORBIDDEN}); a role is useless there. Add an entry, also to the template "
+            f"that deploys the vault: az keyvault set-policy --name {vault} --object-id IDENTITY "
+            "--secret-permissions get list",
         )
     return Permanent(
         Reason.VAULT_FORBIDDEN,

@@ -1,0 +1,1 @@
+"""A rehearsed rotation on the local stack, recorded for docs/compare.md."""
