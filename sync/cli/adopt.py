@@ -1,7 +1,7 @@
 """The command that takes over a Secret, with the caller's own rights alone."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -26,8 +26,18 @@ if TYPE_CHECKING:
 @click.option(
     "--takeover", is_flag=True, help="even if the former owner still exists and may write it back"
 )
+@click.option(
+    "--external-secret",
+    "manifest",
+    type=click.File(encoding="utf-8"),
+    metavar="FILE",
+    help="write nothing, and propose the tags of this vault's secrets that make what the "
+    "ExternalSecrets in a file make; - is stdin",
+)
 @click.pass_obj
-def adopt(session: Session, /, *, yes: bool, **given: object) -> Exit:
+def adopt(
+    session: Session, /, *, yes: bool, manifest: TextIO | None = None, **given: object
+) -> Exit:
     """Take over a Secret that its former owner has released.
 
     Shows what happens to each key of a vault's Secret that External Secrets Operator, Helm or
@@ -41,12 +51,38 @@ def adopt(session: Session, /, *, yes: bool, **given: object) -> Exit:
             "An app adopts nothing for you: adopt works with your own Azure login and kubeconfig. "
             f"Say --no-app if that is meant (--app or {APP} has chosen an app)."
         )
-    session.parting = WRITES
+    if manifest is None:
+        session.parting = WRITES
+    elif yes or given["takeover"]:
+        raise click.UsageError("--external-secret writes nothing: leave out --yes and --takeover.")
     from sync.cli.own_rights import OwnRights  # noqa: PLC0415 - --help does without
 
     own = session.source
     assert isinstance(own, OwnRights)  # no app is chosen
-    return _Adopting(session, own, str(fields["vault"]), bool(given["takeover"])).run(yes=yes)
+    name = str(fields["vault"])
+    if manifest is not None:
+        return _proposed(session, own, name, manifest)
+    return _Adopting(session, own, name, bool(given["takeover"])).run(yes=yes)
+
+
+def _proposed(session: Session, own: "OwnRights", name: str, manifest: TextIO) -> Exit:
+    """Show the tags for a file of ExternalSecrets, by the settings; no vault is read."""
+    from sync.app.requests import Resync  # noqa: PLC0415 - --help does without
+    from sync.cli.proposed import PROPOSALS, manifests, proposals_json  # noqa: PLC0415 - likewise
+
+    file = str(getattr(manifest, "name", "stdin"))
+    try:
+        objects = manifests(file, manifest.read())
+    except UnicodeDecodeError as wrong:
+        raise click.UsageError(f"--external-secret: {file} is not in UTF-8.") from wrong
+
+    def told() -> Document:
+        app = own.app()
+        (vault,) = app.select(Resync(vault=name)).vaults
+        (target,) = app.naming.targets(vault)
+        return proposals_json(objects, app.reconciler.rules, target)
+
+    return session.show(own.document(told), PROPOSALS)
 
 
 class _Adopting:
