@@ -70,8 +70,16 @@ class Wire:
         self.world.sleep(seconds)
 
 
-RULES = Rules(labels=(("env", "dev"),), label_tags=(("team", "team"),))
-"""The platform's labels, and the one that tags may set."""
+RULES = Rules(labels=(("env", "dev"),), label_tags=(("team", "team"),), portal_links=True)
+"""The platform's labels, the one that tags may set, and the link to a vault's page."""
+
+
+PORTAL = "https://portal.example/"
+
+
+def page_of(vault: VaultName) -> str:
+    """Return the address of a vault's page."""
+    return f"{PORTAL}{vault}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +111,9 @@ def build(wire: Wire) -> Real:
         key_vaults = KeyVaults(Token(TOKEN), "vault.azure.net", now=wire.now, clock=wire.now)
         cluster = KubernetesSecrets(clusters)
         _open(key_vaults, cluster, vaults)
-    reconciler = Reconciler(key_vaults, cluster, wire.now, turns=no_wait_turns, rules=RULES)
+    reconciler = Reconciler(
+        key_vaults, cluster, wire.now, turns=no_wait_turns, rules=RULES, pages=page_of
+    )
     apps = [
         app_of(reconciler, *vaults[:number], subscriptions=frozenset({SUBSCRIPTION}))
         for number in range(1, len(vaults) + 1)
