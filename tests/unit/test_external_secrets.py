@@ -567,7 +567,7 @@ def test_two_that_want_one_key_of_two_secrets_are_both_left() -> None:
     """A key of a Secret has one holder here."""
     one = external_secret({"A": of("flat", "user")}, name="a")
     two = changed(external_secret({"A": "smtp-password"}, name="b"), *TARGET_OF, "name", to="a")
-    assert "makes key A of Secret a of several vault secrets" in reasons(one, two)
+    assert "makes key A of Secret a, which another makes of another secret" in reasons(one, two)
 
 
 def test_one_left_out_may_make_room_for_another() -> None:

@@ -103,7 +103,7 @@ def _clashing(fitting: Iterable[Wanted]) -> Iterator[tuple[str, tuple[str, ...]]
             of.setdefault(key.taken[0].secret, []).append(each.name)
     for (secret, named), of in holders.items():
         if len(of) > 1:
-            why = f"makes key {named} of Secret {secret} of several vault secrets, with others"
+            why = f"makes key {named} of Secret {secret}, which another makes of another secret"
             yield from ((name, (why,)) for names in of.values() for name in names)
 
 
