@@ -13,6 +13,7 @@ from sync.adapters.azure.aks import managed_cluster_endpoint
 from sync.adapters.azure.identity import log_in
 from sync.adapters.azure.key_vault import KeyVaults
 from sync.adapters.azure.listed_vaults import ListedVaults
+from sync.adapters.azure.portal import vault_page
 from sync.adapters.azure.resource_graph import ResourceGraph
 from sync.adapters.azure.resource_manager import ResourceManager, host_of_cloud
 from sync.adapters.kubernetes.client import Clusters
@@ -21,7 +22,8 @@ from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.app.registry import VaultRegistry
 from sync.app.use_cases import App
 from sync.app.work_queue import WorkQueue
-from sync.core.ports import VaultDirectory
+from sync.core.model import VaultName
+from sync.core.ports import Pages, no_pages
 from sync.reconcile.reconciler import Reconciler
 from sync.settings import environment as settings_of
 from sync.settings.environment import Settings
@@ -134,10 +136,18 @@ def _kubeconfig_files(*, command_line: bool) -> KubeconfigFiles:
 
 def _assemble(given: Settings, clients: _Clients) -> App:
     cluster = KubernetesSecrets(clients.clusters)
-    reconciler = Reconciler(clients.vaults, cluster, time.time, given.prune, rules=given.rules)
+    directory = _directory(given, clients.arm)
+    reconciler = Reconciler(
+        clients.vaults,
+        cluster,
+        time.time,
+        given.prune,
+        rules=given.rules,
+        pages=_pages(given, directory),
+    )
     return App(
         naming=given.naming,
-        registry=VaultRegistry(given.naming, _directory(given, clients.arm), given.vaults),
+        registry=VaultRegistry(given.naming, directory, given.vaults),
         subscriptions=given.subscriptions,
         work_queue=WorkQueue(reconciler.reconcile, time.monotonic),
         reconciler=reconciler,
@@ -147,7 +157,19 @@ def _assemble(given: Settings, clients: _Clients) -> App:
     )
 
 
-def _directory(given: Settings, arm: ResourceManager) -> VaultDirectory:
+def _pages(given: Settings, directory: ListedVaults | ResourceGraph) -> Pages:
+    """Return the pages of the vaults that a search has found: it tells their resource groups."""
+    if not isinstance(directory, ResourceGraph):
+        return no_pages
+
+    def page(vault: VaultName) -> str | None:
+        row = directory.row(vault)
+        return None if row is None else vault_page(given.dns_suffix, row.id, row.tenant)
+
+    return page
+
+
+def _directory(given: Settings, arm: ResourceManager) -> ListedVaults | ResourceGraph:
     if not given.discovery:
         return ListedVaults(given.vaults, given.dns_suffix)
     return ResourceGraph(arm, given.naming, given.subscriptions, given.vaults)

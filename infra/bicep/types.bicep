@@ -129,6 +129,9 @@ type syncSettings = {
   @description('Labels that tags k8s-label-NAME may set, comma-separated, as NAME or NAME=LABEL; a label can give a Secret a meaning for other controllers.')
   SYNC_LABEL_TAGS: string?
 
+  @description('Whether every Secret gets a link to its vault in the portal, for Argo CD; azure needs SYNC_DISCOVERY resource-graph.')
+  SYNC_PORTAL_LINKS: ('none' | 'azure')?
+
   @description('Whether ca.crt may be an intermediate, if a chain comes without its root.')
   SYNC_CHAIN_CA: ('any' | 'root-only')?
 

@@ -181,6 +181,7 @@ variable "settings" {
       "SYNC_CHAIN_ROOT",
       "SYNC_LABELS",
       "SYNC_LABEL_TAGS",
+      "SYNC_PORTAL_LINKS",
       "SYNC_CHAIN_CA",
       "SYNC_NOT_BEFORE",
       "SYNC_EXPIRED",
@@ -192,6 +193,11 @@ variable "settings" {
   validation {
     condition     = contains(["none", "resource-graph"], lookup(var.settings, "SYNC_DISCOVERY", "none"))
     error_message = "SYNC_DISCOVERY is none or resource-graph."
+  }
+
+  validation {
+    condition     = contains(["none", "azure"], lookup(var.settings, "SYNC_PORTAL_LINKS", "none"))
+    error_message = "SYNC_PORTAL_LINKS is none or azure."
   }
 
   validation {

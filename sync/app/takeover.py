@@ -51,7 +51,7 @@ def look(app: App, known: Known, asked: Resync, budget: Budget) -> Adoption:
     if another vault has it, if it does not exist, if the vault cannot be read, if a key would be
     removed, or if the adoption would also take another Secret that the vault's tags ask for.
     """
-    target = _target(app, known, asked)
+    target = only_target(app, known, asked)
     vault = target.vault
     actual = app.reconciler.cluster.read(target, Deadline.after(budget.target, app.clock))
     if actual is None:
@@ -103,7 +103,7 @@ def adopt(app: App, known: Known, adoption: Adoption, budget: Budget) -> Outcome
     return _only(app, known, request, budget)
 
 
-def _target(app: App, known: Known, asked: Resync) -> Target:
+def only_target(app: App, known: Known, asked: Resync) -> Target:
     """Return the only target that is asked for; raises Permanent or Malformed."""
     (vault,) = known.vaults
     first, *more = filter(asked.means, app.naming.targets(vault))

@@ -1,7 +1,7 @@
 """The command that takes over a Secret, with the caller's own rights alone."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -15,6 +15,7 @@ from sync.cli.sources import Fields
 from sync.cli.tables import Style, Table, total
 
 if TYPE_CHECKING:
+    from sync.app.requests import Resync
     from sync.app.takeover import Adoption
     from sync.app.use_cases import App
     from sync.cli.own_rights import OwnRights
@@ -27,8 +28,18 @@ if TYPE_CHECKING:
 @click.option(
     "--takeover", is_flag=True, help="even if the former owner still exists and may write it back"
 )
+@click.option(
+    "--external-secret",
+    "manifest",
+    type=click.File(encoding="utf-8"),
+    metavar="FILE",
+    help="write nothing, and propose the tags of this vault's secrets that make what the "
+    "ExternalSecrets in a file make; - is stdin",
+)
 @click.pass_obj
-def adopt(session: Session, /, *, yes: bool, **given: object) -> Exit:
+def adopt(
+    session: Session, /, *, yes: bool, manifest: TextIO | None = None, **given: object
+) -> Exit:
     """Take over a Secret that its former owner has released.
 
     Shows what happens to each key of a vault's Secret that External Secrets Operator, Helm or
@@ -42,26 +53,58 @@ def adopt(session: Session, /, *, yes: bool, **given: object) -> Exit:
             "An app adopts nothing for you: adopt works with your own Azure login and kubeconfig. "
             f"Say --no-app if that is meant (--app or {APP} has chosen an app)."
         )
-    session.parting = WRITES
+    if manifest is None:
+        session.parting = WRITES
+    elif yes or given["takeover"]:
+        raise click.UsageError("--external-secret writes nothing: leave out --yes and --takeover.")
     from sync.cli.own_rights import OwnRights  # noqa: PLC0415 - --help does without
 
     own = session.source
     assert isinstance(own, OwnRights)  # no app is chosen
-    return _Adopting(session, own, fields).run(yes=yes)
+    if manifest is not None:
+        return _proposed(session, own, _asked(fields), manifest)
+    return _Adopting(session, own, _asked(fields)).run(yes=yes)
+
+
+def _asked(fields: Fields) -> "Resync":
+    """Return the request for the vault, or for its target that is named."""
+    from sync.app.requests import Resync  # noqa: PLC0415 - --help does without
+
+    target = fields.get("target")
+    return Resync(
+        str(fields["vault"]),
+        None if target is None else str(target),
+        takeover=bool(fields.get("takeover")),
+    )
+
+
+def _proposed(session: Session, own: "OwnRights", asked: "Resync", manifest: TextIO) -> Exit:
+    """Show the tags for a file of ExternalSecrets, by the settings; no vault is read."""
+    from sync.app.takeover import only_target  # noqa: PLC0415 - --help does without
+    from sync.cli.proposed import PROPOSALS, manifests, proposals_json  # noqa: PLC0415 - likewise
+
+    file = str(getattr(manifest, "name", "stdin"))
+    try:
+        objects = manifests(file, manifest.read())
+    except UnicodeDecodeError as wrong:
+        raise click.UsageError(f"--external-secret: {file} is not in UTF-8.") from wrong
+
+    def told() -> Document:
+        app = own.app()
+        target = only_target(app, app.select(asked), asked)
+        return proposals_json(objects, app.reconciler.rules, target)
+
+    return session.show(own.document(told), PROPOSALS)
 
 
 class _Adopting:
     """One adoption, from the look to the write."""
 
-    def __init__(self, session: Session, own: "OwnRights", fields: Fields) -> None:
-        self._session, self._own = session, own
-        self._name, self._takeover = str(fields["vault"]), bool(fields.get("takeover"))
-        target = fields.get("target")
-        self._target = None if target is None else str(target)
+    def __init__(self, session: Session, own: "OwnRights", asked: "Resync") -> None:
+        self._session, self._own, self._asked = session, own, asked
 
     def run(self, *, yes: bool) -> Exit:
-        from sync.app.requests import Resync  # noqa: PLC0415 - --help does without
-        from sync.app.takeover import adopt as write  # noqa: PLC0415 - likewise
+        from sync.app.takeover import adopt as write  # noqa: PLC0415 - --help does without
         from sync.app.takeover import look  # noqa: PLC0415 - likewise
         from sync.cli.own_rights import unlimited  # noqa: PLC0415 - likewise
         from sync.http_api.convert import outcomes_of  # noqa: PLC0415 - likewise
@@ -70,9 +113,8 @@ class _Adopting:
 
         def looked() -> Document:
             app = self._own.app()
-            asked = Resync(self._name, self._target, takeover=self._takeover)
-            known = app.select(asked)
-            found = look(app, known, asked, unlimited())
+            known = app.select(self._asked)
+            found = look(app, known, self._asked, unlimited())
             held.append((app, known, found))
             return adoption_json(found)
 

@@ -187,7 +187,8 @@ class Actual:
     owns_state: bool = False
     """Whether our field manager still owns the state annotation."""
     owned_labels: frozenset[str] = frozenset()
-    """The labels that our field manager owns."""
+    owned_annotations: frozenset[str] = frozenset()
+    """The labels and the annotations that our field manager owns."""
     uid: str = ""
     """Identifies this Secret among those of its name: a recreated Secret has another."""
 

@@ -91,6 +91,14 @@ class VaultDirectory(Protocol):
         ...
 
 
+type Pages = Callable[[VaultName], str | None]
+"""Returns the address of a vault's page for people; None if it is not known, without waiting."""
+
+
+def no_pages(_vault: VaultName) -> None:
+    """Know no page."""
+
+
 class Cluster(Protocol):
     """The Secrets of the clusters. Every method raises Permanent or Transient."""
 

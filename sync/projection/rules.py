@@ -72,6 +72,8 @@ class Rules:
     """Whether registries may have a log-in that builders can use and the kubelet cannot."""
     labels: Labels = ()
     label_tags: Labels = ()
+    portal_links: bool = False
+    """Whether every Secret gets a link to the vault's page in the portal."""
 
     @property
     def digest(self) -> str:
@@ -213,6 +215,7 @@ class Rules:
             validity=USUAL,
             labels=(),
             label_tags=(),
+            portal_links=False,
         )
         reads_type = options.type is SecretType.TLS or options.expand is not None
         kind = content_type if reads_type else ""

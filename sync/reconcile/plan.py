@@ -1,21 +1,18 @@
 """Computes the difference between a Secret's observed and desired contents."""
 
-from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import replace
 
 from sync.core.annotation import encode
 from sync.core.model import STATE_ANNOTATION, Action, Change, Desired, Plan, SecretName
 from sync.core.reasons import Reason
-from sync.core.state import Failure, Record, State
-from sync.projection.rules import Rules
+from sync.core.state import Failure, State
 from sync.projection.secret_types import BLANK
 from sync.projection.tags import SecretType
 from sync.reconcile.desired import DesiredSecret, Entry
 from sync.reconcile.guards import refuse_unwritable
+from sync.reconcile.marks import NO_MARKS, Marks
 from sync.reconcile.observed import ObservedSecret, labels
 
-_NO_LABELS: Mapping[str, str] = {}
 _RENAMED = "its keys have other names now"
 _UNKNOWN = "nothing tells which vault secret it was of"
 
@@ -25,13 +22,13 @@ def diff(
     desired: DesiredSecret,
     now: float,
     rules: str,
-    more: Mapping[str, str] = _NO_LABELS,
+    more: Marks = NO_MARKS,
 ) -> Plan:
     """Plan the changes from the observed to the desired contents of a Secret.
 
     `now` is the time to record, in epoch seconds, and `rules` the digest of the settings. `more`
-    are the labels beside those that say whose the Secret is. Raises Permanent for a write that the
-    API server would refuse.
+    are the labels and annotations beside those that say whose the Secret is. Raises Permanent for a
+    write that the API server would refuse.
     """
     target, actual, state = observed.target, observed.actual, observed.state
     filler = _filler(observed, desired)
@@ -56,7 +53,7 @@ def diff(
         own=target.own,
         uid=actual.uid if actual else "",
     )
-    marks = {**more, **labels(target)}
+    marks = {**more.labels, **labels(target)}
     if actual is None or state is None:
         # Do not create a Secret only to record wrong tags; a wrong value is recorded, as reading it
         # again costs work, and so does a search for a version that may be used.
@@ -72,13 +69,15 @@ def diff(
             or actual.annotations.get(STATE_ANNOTATION) != encode(same)
             or not marks.items() <= actual.labels.items()
             or not actual.owned_labels <= marks.keys()
+            or not more.annotations.items() <= actual.annotations.items()
+            or not actual.owned_annotations <= {STATE_ANNOTATION, *more.annotations}
         )
     if not needed:
         return Plan()
     applied = Desired(
         data={**filler, **{key: entry.value for key, entry in desired.entries.items()}},
         labels=marks,
-        annotations={STATE_ANNOTATION: encode(wanted)},
+        annotations={**more.annotations, STATE_ANNOTATION: encode(wanted)},
         type=desired.type,
         uid=wanted.uid,
     )
@@ -86,23 +85,6 @@ def diff(
     evict = removed if actual is None else removed - (actual.owned - actual.owned_by_others)
     differing = {k: v for k, v in applied.data.items() if observed.data.get(k) != v}
     return Plan(tuple(sorted(changes)), applied, evict, differing if evict else {})
-
-
-def asked_labels(
-    observed: ObservedSecret, records: Mapping[SecretName, Record], rules: Rules
-) -> Mapping[str, str]:
-    """Return the labels that settings and tags ask for in a Secret; a tag wins over SYNC_LABELS.
-
-    A label that tags may no longer set goes, also if its secret is refused for it and stays.
-    """
-    allowed = {label for _, label in rules.label_tags}
-    asked: defaultdict[str, set[str]] = defaultdict(set)
-    for record in records.values():
-        for label, value in record.labels:
-            if label in allowed:
-                asked[label].add(value)
-    of_tags = {label: observed.label_value(label, held) or "" for label, held in asked.items()}
-    return {**dict(rules.labels), **of_tags}
 
 
 def with_failure(observed: ObservedSecret, reason: Reason, now: float) -> Desired | None:
@@ -123,7 +105,13 @@ def with_failure(observed: ObservedSecret, reason: Reason, now: float) -> Desire
             **{name: actual.labels[name] for name in actual.owned_labels & actual.labels.keys()},
             **labels(observed.target),
         },
-        annotations={STATE_ANNOTATION: encode(noted)},
+        annotations={
+            **{
+                name: actual.annotations[name]
+                for name in actual.owned_annotations & actual.annotations.keys()
+            },
+            STATE_ANNOTATION: encode(noted),
+        },
         type=actual.type,
         uid=actual.uid,
     )

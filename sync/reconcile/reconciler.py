@@ -15,7 +15,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
 from sync.core.groups import Remote
 from sync.core.model import CREATE_ONLY, Change, Hint, Notice, Plan, SecretName, Target
-from sync.core.ports import Cluster, Deadline, Vaults
+from sync.core.ports import Cluster, Deadline, Pages, Vaults, no_pages
 from sync.core.reasons import Reason
 from sync.projection.rules import DEFAULT_RULES, Rules
 from sync.reconcile.desired import compose
@@ -76,6 +76,7 @@ class Reconciler:
     prune: bool = True
     turns: Callable[[], Retrying] = write_turns
     rules: Rules = DEFAULT_RULES
+    pages: Pages = no_pages
 
     def reconcile(
         self, request: ReconcileRequest, deadline: Deadline, fetchers: Executor
@@ -153,7 +154,7 @@ class Reconciler:
     ) -> Turn:
         now = self.now()
         desired = compose(vault, survey, now, prune=self.prune, removals=request.removals)
-        return Turn(vault, survey, desired, self.rules, now)
+        return Turn(vault, survey, desired, self.rules, now, self.pages)
 
     def _turn(
         self, progress: _Progress, deadline: Deadline, fetchers: Executor

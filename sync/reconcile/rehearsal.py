@@ -51,7 +51,12 @@ class Rehearsal:
                 **{k: v for k, v in before.labels.items() if k not in before.owned_labels},
                 **desired.labels,
             },
-            annotations={**before.annotations, **desired.annotations},
+            annotations={
+                **{
+                    k: v for k, v in before.annotations.items() if k not in before.owned_annotations
+                },
+                **desired.annotations,
+            },
             owned=frozenset(desired.data),
             owned_by_others=frozenset(
                 key for key in before.owned_by_others if before.data.get(key) == data.get(key)
@@ -59,6 +64,7 @@ class Rehearsal:
             overlaid=frozenset(),
             owns_state=True,
             owned_labels=frozenset(desired.labels),
+            owned_annotations=frozenset(desired.annotations),
         )
 
     def evict(  # noqa: PLR0913 - a write, its precondition and what it does

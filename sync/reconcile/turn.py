@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 from sync.core.errors import Permanent
 from sync.core.model import SECRET_TYPE, Change, LeftOut, Notice, Plan, SecretName
+from sync.core.ports import Pages, no_pages
 from sync.core.reasons import Reason
 from sync.core.state import Record
 from sync.projection.placement import Excluded
 from sync.projection.rules import Rules
 from sync.reconcile.desired import DesiredVault
+from sync.reconcile.marks import Marks, asked_labels, asked_link
 from sync.reconcile.observed import ObservedSecret, ObservedVault
-from sync.reconcile.plan import asked_labels, diff
+from sync.reconcile.plan import diff
 from sync.reconcile.stand_ins import notice
 from sync.reconcile.survey import VaultSurvey
 
@@ -25,6 +27,7 @@ class Turn:
     desired: DesiredVault
     rules: Rules
     now: float
+    pages: Pages = no_pages
 
     def plan(self, observed: ObservedSecret) -> Plan:
         """Plan one Secret; raises Permanent for a write that the API server would refuse."""
@@ -32,7 +35,10 @@ class Turn:
         rules = self.rules.digest
         if self.survey.listed is None and observed.state is not None:
             rules = observed.state.rules  # the other keys are as other settings may have made them
-        more = asked_labels(observed, desired.records, self.rules)
+        more = Marks(
+            asked_labels(observed, desired.records, self.rules),
+            asked_link(observed, self.rules, lambda: self.pages(observed.target.vault)),
+        )
         return diff(observed, desired, self.now, rules, more)
 
     def in_order(self) -> Sequence[ObservedSecret]:

@@ -1,8 +1,9 @@
 """The app's settings in one table, from which the app reads them and README's table is made."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from sync.adapters.azure.portal import PORTALS
 from sync.adapters.kubernetes.cluster_config import ClusterConfig
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import VaultName
@@ -252,6 +253,12 @@ SETTINGS = (
         "none",
         _of_rules(lambda rules, text: replace(rules, label_tags=values.label_tags(text))),
     ),
+    _choice(
+        "SYNC_PORTAL_LINKS",
+        ("none", "azure"),
+        "`azure` links each Secret to its vault in the portal, for Argo CD",
+        _of_rules(lambda rules, word: replace(rules, portal_links=word == "azure")),
+    ),
 )
 """In the order of reading, but that some are read late."""
 
@@ -283,9 +290,25 @@ def read(environment: Mapping[str, str]) -> Settings:
             "SYNC_DISCOVERY is wrong: resource-graph searches the subscriptions of "
             "SYNC_SUBSCRIPTIONS, and that names none."
         )
+    if settings.rules.portal_links:
+        faults.extend(_no_pages(settings))
     if faults:
         raise SettingsError(tuple(map(_plain, faults)))
     return settings
+
+
+def _no_pages(settings: Settings) -> Iterator[str]:
+    """Yield why no vault's page in the portal can be known."""
+    if not settings.discovery:
+        yield (
+            "SYNC_PORTAL_LINKS is wrong: azure needs SYNC_DISCOVERY resource-graph, whose search "
+            "tells the resource group of each vault."
+        )
+    if settings.dns_suffix not in PORTALS:
+        yield (
+            "SYNC_PORTAL_LINKS is wrong: azure knows the portals of vaults below "
+            f"{', '.join(PORTALS)}, and SYNC_VAULT_DNS_SUFFIX is another."
+        )
 
 
 def platform_authenticates(environment: Mapping[str, str]) -> bool:

@@ -151,6 +151,23 @@ def test_foreign_keys_survive_and_dropped_keys_vanish(port: Port) -> None:
     assert actual.owned_by_others == {"other"}
 
 
+def test_an_annotation_is_ours_until_somebody_else_sets_it(port: Port) -> None:
+    """Ours goes with the apply that leaves it out; another value of it is somebody else's."""
+    linked = replace(desired(a="1"), annotations={STATE_ANNOTATION: "{}", "link": "ours"})
+    actual = port.apply(linked, CREATE_ONLY)
+    assert actual.owned_annotations == {STATE_ANNOTATION, "link"}
+    assert actual.owned_labels == LABELS.keys()
+    port.edit({"metadata": {"annotations": {"link": "theirs"}}})
+    theirs = port.read()
+    assert theirs.owned_annotations == {STATE_ANNOTATION}
+    left = port.apply(desired(a="1"), theirs.resource_version)
+    assert left.annotations == {STATE_ANNOTATION: "{}", "link": "theirs"}
+    ours = port.apply(linked, left.resource_version)
+    assert ours.owned_annotations == {STATE_ANNOTATION, "link"}
+    gone = port.apply(desired(a="1"), ours.resource_version)
+    assert gone.annotations == {STATE_ANNOTATION: "{}"}
+
+
 def test_the_same_again_changes_nothing(port: Port) -> None:
     """An apply of what is there leaves data and ownership as they are."""
     before = port.apply(desired(a="1"), CREATE_ONLY)

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from local.arm.search import TENANT
 from local.host_process import Answer
+from sync.reconcile.marks import LINK_ANNOTATION
+from tests.functional.secrets_held import assert_quiet
 from tests.functional.world import Place, World, outcome
 from tests.leaks.dye import value
 
@@ -65,6 +68,20 @@ def test_a_pass_covers_what_is_found(platform: Platform) -> None:
     assert [place.data() for place in places] == [place.wanted() for place in places]
     assert not other.requests()
     assert platform.world.logged("INFO", "timer: 3 vaults, 0 of them failed")
+
+
+def test_the_search_tells_the_page_of_each_vault(platform: Platform) -> None:
+    """With SYNC_PORTAL_LINKS each Secret leads to its vault in the portal, until it is off."""
+    place = platform.place()
+    with platform.app(SYNC_PORTAL_LINKS="azure") as app:
+        assert app.timer == 202
+        page = place.annotations()[LINK_ANNOTATION]
+        assert page == f"https://portal.azure.com/#@{TENANT}/resource{place.vault.resource_id}"
+        assert_quiet(app, place)
+    with platform.app() as app:
+        assert app.timer == 202
+    assert LINK_ANNOTATION not in place.annotations()
+    assert place.data() == place.wanted()
 
 
 def test_a_missing_role_is_told_and_forgets_nothing(platform: Platform) -> None:

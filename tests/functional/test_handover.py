@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -301,3 +302,38 @@ def test_a_secret_made_by_hand_is_taken_and_says_so_before(world: World) -> None
     assert place.data() == {"overlap": "by hand", "theirs": "kept"}
     assert world.resync(place).status == 200
     assert place.data() == place.wanted() | {"theirs": "kept"}
+
+
+def test_proposed_tags_make_what_the_external_secret_made(world: World, tmp_path: Path) -> None:
+    """The tags that adopt proposes are set, and the Secret gets the same keys and values."""
+    place = world.place(silent=True)
+    login = {"username": "shop", "password": value()}
+    place.vault.set_secret("postgres", json.dumps(login))
+    token = place.vault.set_secret("token", value()).value
+    entries = [
+        {"secretKey": member, "remoteRef": {"key": "postgres", "property": member}}
+        for member in login
+    ]
+    entries.append({"secretKey": "TOKEN", "remoteRef": {"key": "token"}})
+    url = "postgres://{{ .username }}:{{ .password }}@db.example/orders?a={1,2}"
+    template = {"data": {"DATABASE_URL": url}, "mergePolicy": "Merge"}
+    manifest = {
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "ExternalSecret",
+        "metadata": {"name": "shop", "namespace": place.namespace},
+        "spec": {"data": entries, "target": {"name": place.secret, "template": template}},
+    }
+    file = tmp_path / "shop.json"
+    file.write_text(json.dumps(manifest))
+    done = place.stack.command("adopt", place.name, "--external-secret", str(file), "-o", "json")
+    assert done.returncode == 0
+    assert leaks(done.stdout + done.stderr) == []
+    assert place.data() is None
+    for each in json.loads(done.stdout)["proposals"]:
+        place.vault.update(each["secret"], tags=each["tags"])
+    assert world.resync(place).status == 200
+    assert place.data() == {
+        **login,
+        "TOKEN": token,
+        "DATABASE_URL": f"postgres://shop:{login['password']}@db.example/orders?a={{1,2}}",
+    }

@@ -239,6 +239,8 @@ TARGETS = (
                 SYNC_STAGE_PREFIXES="strip",
                 SYNC_STAGE_ALIASES="prd=prod,stg=staging",
                 SYNC_SECRET_NAMES="web-*",
+                SYNC_DISCOVERY="resource-graph",
+                SYNC_PORTAL_LINKS="azure",
             ),
             _lines(**dict.fromkeys((*sorted(NAMES), "SYNC_TYPO"), f"{{{PLANTED}}}")),
             _lines(SYNC_VAULT_PATTERN=f"(?P={PLANTED})", SYNC_INCLUDE=f"tag:{PLANTED}"),

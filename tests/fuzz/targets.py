@@ -1,11 +1,17 @@
 """All targets, by name."""
 
-from tests.fuzz import answers, channels, made, values
+from tests.fuzz import answers, channels, made, manifests, values
 from tests.fuzz.target import Target
 
 TARGETS = {
     each.name: each
-    for each in (*channels.TARGETS, *values.TARGETS, *made.TARGETS, *answers.TARGETS)
+    for each in (
+        *channels.TARGETS,
+        *values.TARGETS,
+        *made.TARGETS,
+        *manifests.TARGETS,
+        *answers.TARGETS,
+    )
 }
 
 

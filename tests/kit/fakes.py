@@ -468,6 +468,7 @@ def _actual(stored: Stored) -> Actual:
         owned=managed("data", ours=True),
         owned_by_others=managed("data", ours=False),
         owned_labels=managed("label", ours=True),
+        owned_annotations=managed("annotation", ours=True),
         uid=stored.uid,
         owns_state=FIELD_MANAGER in stored.managers.get(("annotation", STATE_ANNOTATION), set()),
     )

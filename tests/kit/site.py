@@ -117,11 +117,13 @@ class EmulatedSite(Site):
         """Return the Secret's labels."""
         return texts(child(self.document(), "metadata"), "labels")
 
+    def annotations(self) -> dict[str, str]:
+        """Return the Secret's annotations."""
+        return texts(child(self.document(), "metadata"), "annotations")
+
     def state(self) -> str:
-        """Return the Secret's annotation; empty without one."""
-        return texts(child(self.document(), "metadata"), "annotations").get(
-            "keyvault-sync/state", ""
-        )
+        """Return the Secret's annotation that is the app's; empty without one."""
+        return self.annotations().get("keyvault-sync/state", "")
 
     def records(self) -> dict[str, list[object]]:
         """Return what the annotation says of each key."""

@@ -12,7 +12,7 @@ from sync.app.use_cases import App
 from sync.core.model import Converged, Failed, Outcome
 from tests.model.actors import Actor
 from tests.model.oracle import No, Place, Wants, is_tagged, wish
-from tests.model.watch import STATE, Watch
+from tests.model.watch import LINK, STATE, Watch
 from tests.model.world import CLOSED, Broken, Kept, World
 
 PATIENCE_SECONDS = 70
@@ -248,7 +248,7 @@ def differences(world: World, watch: Watch, kept: Kept, *, patient: bool) -> Ite
 def _mislabelled(
     world: World, watch: Watch, kept: Kept, wanted: Expected, secret: str
 ) -> Iterator[str]:
-    """Yield the labels that a Secret lacks, and the one that nobody ever asked for there.
+    """Yield the labels and the link that a Secret lacks, and the label that nobody asked for there.
 
     A label that a restored Secret brought along is as somebody else's.
     """
@@ -258,6 +258,8 @@ def _mislabelled(
     labels = texts(child(document, "metadata"), "labels")
     if labels.get("env") != "dev":
         yield f"{secret} lacks the platform's label"
+    if LINK not in texts(child(document, "metadata"), "annotations"):
+        yield f"{secret} lacks the link to its vault"
     in_it = {n: each for n, each in wanted.wants.items() if each.secret == secret}
     asked = {each.team for name, each in in_it.items() if name not in wanted.stuck} - {""}
     if asked and {labels.get("team")} != asked:

@@ -125,6 +125,8 @@ OVERLAID: Killer = (*_KNOWN, Tick(10), Sweep(), Overlay(0, "", "a"))
 
 EMPTIED: Killer = (*_KNOWN, Turn(0, "a", "delete"), Run(0))
 
+LINKED: Killer = (*_KNOWN, Mark(0, "", "link"), Set(0, "a"), Run(0))
+
 CLAIMED: Killer = (*_KNOWN, Mark(0, "", "claim"), Set(0, "a"), Run(0))
 
 DRY_RUN: Killer = (Set(0, "a"), Run(0, dry_run=True))

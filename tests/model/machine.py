@@ -106,7 +106,9 @@ turns = st.builds(
 foreign = st.one_of(
     st.builds(Edit, _vaults, _words, _keys, st.booleans()),
     st.builds(Overlay, _vaults, _words, _keys),
-    st.builds(Mark, _vaults, _words, st.sampled_from(["mark", "claim", "release", "state"])),
+    st.builds(
+        Mark, _vaults, _words, st.sampled_from(["mark", "link", "claim", "release", "state"])
+    ),
     st.builds(Remove, _vaults, _words, st.booleans()),
     st.builds(
         Restore,

@@ -26,7 +26,16 @@ from sync.core.state import Record
 from sync.projection.placement import Excluded, Placement
 from sync.projection.rules import Rules
 from sync.projection.validity import Validity
-from sync.reconcile import desired, members, reconciler, secret_reader, stand_ins, vault_reader
+from sync.reconcile import (
+    desired,
+    members,
+    reconciler,
+    secret_reader,
+    stand_ins,
+    turn,
+    vault_reader,
+)
+from sync.reconcile.marks import LINK_ANNOTATION
 from sync.reconcile.members import Clash, LabelClash, Members
 from sync.reconcile.observed import ObservedSecret, ObservedVault
 from sync.reconcile.rehearsal import Rehearsal
@@ -404,6 +413,13 @@ MUTANTS = (
         ((reconciler, "refuse_foreign", lambda *_, **__: None),),
         "foreign",
         killers.CLAIMED,
+    ),
+    Mutant(
+        "link taken",
+        "somebody else's link is replaced by the one to the vault's page",
+        ((turn, "asked_link", lambda _observed, _rules, page: {LINK_ANNOTATION: page()}),),
+        "foreign",
+        killers.LINKED,
     ),
     Mutant(
         "dry run writes",

@@ -85,8 +85,16 @@ _PLACED = placed(
     prefixes=False,
 )
 
-RULES = Rules(labels=(("env", "dev"),), label_tags=(("team", "team"),))
-"""The platform's labels, and the one that tags may set."""
+RULES = Rules(labels=(("env", "dev"),), label_tags=(("team", "team"),), portal_links=True)
+"""The platform's labels, the one that tags may set, and the link to a vault's page."""
+
+
+PORTAL = "https://portal.example/"
+
+
+def page_of(vault: VaultName) -> str:
+    """Return the address of a vault's page."""
+    return f"{PORTAL}{vault}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,9 @@ def build(wire: Wire) -> Real:
         key_vaults = KeyVaults(Token(TOKEN), "vault.azure.net", now=wire.now, clock=wire.now)
         cluster = KubernetesSecrets(clusters)
         _open(key_vaults, cluster, (*vaults, placed_vault))
-    reconciler = Reconciler(key_vaults, cluster, wire.now, turns=no_wait_turns, rules=RULES)
+    reconciler = Reconciler(
+        key_vaults, cluster, wire.now, turns=no_wait_turns, rules=RULES, pages=page_of
+    )
     subscriptions = frozenset({SUBSCRIPTION})
     apps = [
         app_of(reconciler, placed_vault, naming=_PLACED, subscriptions=subscriptions),

@@ -22,7 +22,7 @@ from tests.model.actors import Actor, Fate, Killed
 from tests.model.agreement import check
 from tests.model.real import PLACED_VAULT, SUBSCRIPTION, Real, Wire, build
 from tests.model.values import MARKER, Shape
-from tests.model.watch import STATE, Watch
+from tests.model.watch import LINK, STATE, Watch
 from tests.model.world import Broken, Kept, World
 
 if TYPE_CHECKING:
@@ -239,13 +239,14 @@ class Overlay(_InCluster):
 class Mark(_InCluster):
     """Somebody adds a label and an annotation of their own, or claims the Secret, or its state."""
 
-    how: Literal["mark", "claim", "release", "state"]
+    how: Literal["mark", "link", "claim", "release", "state"]
 
     def change(self, world: World, namespace: str, secret: str) -> None:
         """Change the cluster."""
         managed = "app.kubernetes.io/managed-by"
         marks: dict[str, Document] = {
             "mark": {"labels": {"foreign": "kept"}, "annotations": {"foreign": "kept"}},
+            "link": {"annotations": {LINK: "https://foreign.example/"}},
             "claim": {"labels": {managed: "Helm"}},
             "release": {"labels": {managed: None}},
             "state": {"annotations": {STATE: "{}"}},

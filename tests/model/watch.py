@@ -12,11 +12,12 @@ from local.kubernetes.store import Change
 from tests.model.actors import Actor, Fate
 from tests.model.inside import Sent
 from tests.model.oracle import No, Place, Wants, wish
-from tests.model.real import CLUSTER_HOST
+from tests.model.real import CLUSTER_HOST, PORTAL
 from tests.model.values import MARKER, Made
 from tests.model.world import Broken, Kept, World
 
 STATE = "keyvault-sync/state"
+LINK = "link.argocd.argoproj.io/external-link"
 _BOTH = 2
 """So many answers that lag may be those to the listing and to the get: nothing then tells a secret
 that is minutes old from one that was deleted, which is to lose its keys."""
@@ -170,7 +171,11 @@ class Watch:
             if not write.before:
                 break
             old, new = (
-                {k: v for k, v in texts(child(each, "metadata"), part).items() if not _is_ours(k)}
+                {
+                    k: v
+                    for k, v in texts(child(each, "metadata"), part).items()
+                    if not (_is_ours(k) or (k == LINK and v.startswith(PORTAL)))
+                }
                 for each in (write.before, write.after)
             )
             if old != new:

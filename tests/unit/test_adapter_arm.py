@@ -18,6 +18,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from local.authority import Authority
 from local.serving import Servers
 from sync.adapters.azure.aks import managed_cluster_endpoint, resource_id
+from sync.adapters.azure.graph_search import Row
 from sync.adapters.azure.resource_graph import ResourceGraph
 from sync.adapters.azure.resource_manager import (
     PUBLIC_CLOUD,
@@ -399,6 +400,26 @@ def test_what_is_of_another_subscription_is_not_found(
     assert ResourceGraph(arm, NAMING, [SUBSCRIPTION], clock=lambda: 0).known(soon()) == Known(
         (VAULT,)
     )
+
+
+def test_what_a_search_tells_of_a_vault_stays_known(server: Scripted, arm: ResourceManager) -> None:
+    """The id and tenant of a vault are those of the last search that found it; none is awaited."""
+    now = 0.0
+    directory = ResourceGraph(arm, NAMING, [SUBSCRIPTION], clock=lambda: now)
+    assert directory.row(VAULT) is None
+    row = {"id": "/a", "name": VAULT.text, "subscriptionId": SUBSCRIPTION, "tenantId": "t"}
+    untold = {**row, "name": OTHER.text, "tenantId": None}
+    server.answers = [
+        Answer(body={"data": [row, untold], "resultTruncated": "false"}),
+        searched(VAULT.text),
+    ]
+    directory.known(soon())
+    assert directory.row(VAULT) == Row("/a", VAULT.text, SUBSCRIPTION, "t")
+    assert directory.row(OTHER) == Row("/a", OTHER.text, SUBSCRIPTION, "")
+    now = 300.0
+    server.answers = [refused(403)]
+    assert directory.known(soon()).fault
+    assert directory.row(VAULT) == Row("/a", VAULT.text, SUBSCRIPTION, "t")
 
 
 def test_many_vaults_gone_are_named_in_part(server: Scripted, arm: ResourceManager) -> None:

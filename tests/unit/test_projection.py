@@ -486,9 +486,11 @@ SETTINGS: Mapping[str, Rules] = {
     "identity_tokens": Rules(identity_tokens=True),
     "labels": Rules(labels=(("team", "shop"),)),
     "label_tags": Rules(label_tags=(("team", "team"),)),
+    "portal_links": Rules(portal_links=True),
 }
-SELECTING = {"include", "exclude", "aliases", "names", "validity", "labels", "label_tags"}
-"""Settings that say which secrets are in, from which version, where, and with which labels."""
+SELECTING = {"include", "exclude", "aliases", "names", "validity"}
+SELECTING |= {"labels", "label_tags", "portal_links"}
+"""Settings that say which secrets are in, from which version, where, and with which marks."""
 
 
 def test_each_setting_that_shapes_keys_or_bytes_changes_the_fingerprint() -> None:

@@ -179,6 +179,7 @@ def test_all_faults_are_told_at_once() -> None:
         SYNC_REGISTRY_IDENTITY_TOKENS="yes",
         SYNC_LABELS="team",
         SYNC_LABEL_TAGS="-",
+        SYNC_PORTAL_LINKS="public",
     )
     assert len(told) == 24
     for name in NAMES - {"SYNC_VAULTS"} | {"SYNC_VAULT", "SYNC_TYPO"}:

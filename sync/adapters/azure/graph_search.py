@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sync.adapters.azure.resource_manager import Question, ResourceManager
 from sync.core.ports import Deadline
 
-COLUMNS = "| project id, name, subscriptionId | order by id asc"
+COLUMNS = "| project id, name, subscriptionId, tenantId | order by id asc"
 """The end of every query: `search` reads these columns."""
 
 VISIBLE_SUBSCRIPTIONS = (
@@ -25,6 +25,7 @@ class Row:
     id: str
     name: str
     subscription: str
+    tenant: str = ""
 
 
 def search(
@@ -73,7 +74,14 @@ def reader_command(subscriptions: Sequence[str]) -> str:
 
 def _row(arm: ResourceManager, row: object) -> Row:
     match row:
-        case {"id": str(resource_id), "name": str(name), "subscriptionId": str(subscription)}:
-            return Row(resource_id, name, subscription.lower())
+        case {
+            "id": str(resource_id),
+            "name": str(name),
+            "subscriptionId": str(subscription),
+            **others,
+        }:
+            tenant = others.get("tenantId")
+            known = tenant if isinstance(tenant, str) else ""
+            return Row(resource_id, name, subscription.lower(), known)
         case _:
             raise arm.broken("a row without an id or a name")

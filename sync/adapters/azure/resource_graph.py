@@ -35,20 +35,20 @@ _NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A vault that a search found: its subscription, and how many searches since missed it."""
+    """A vault that a search found, and how many searches since missed it."""
 
-    subscription: str
+    row: Row
     missed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """What one search found: each vault's subscription, and the subscriptions that it could see.
+    """What one search found: the vaults, and the subscriptions that it could see.
 
     A search that finds no vault at all, on the pattern or off it, counts as having seen nothing.
     """
 
-    vaults: dict[VaultName, str]
+    vaults: dict[VaultName, Row]
     seen: frozenset[str]
 
 
@@ -89,6 +89,11 @@ class ResourceGraph:
         """Return the listed vaults, then the found ones, with the last search's fault."""
         known = self._searched(deadline)
         return replace(known, current=self._clock() < self._current_until)
+
+    def row(self, vault: VaultName) -> Row | None:
+        """Return what the last search that found a vault told of it; never searches."""
+        seen = self._seen.get(vault)
+        return None if seen is None else seen.row
 
     def is_gone(self, vault: str, deadline: Deadline) -> bool:
         """Return whether Resource Manager says that the name is free for a new vault.
@@ -156,11 +161,11 @@ class ResourceGraph:
         missed = sorted(self._seen.keys() - search.vaults.keys())
         for vault in missed:
             seen = self._seen[vault]
-            if seen.subscription in search.seen:
+            if seen.row.subscription in search.seen:
                 self._seen[vault] = replace(seen, missed=seen.missed + 1)
             if self._seen[vault].missed >= LET_GO_AFTER:
                 del self._seen[vault]
-        self._seen |= {vault: _Seen(where) for vault, where in search.vaults.items()}
+        self._seen |= {vault: _Seen(row) for vault, row in search.vaults.items()}
         return missed
 
     def _doubt(self, search: _Search, missed: list[VaultName]) -> SyncError | None:
@@ -185,14 +190,14 @@ class ResourceGraph:
         return None
 
     def _search(self, deadline: Deadline) -> _Search:
-        vaults: dict[VaultName, str] = {}
+        vaults: dict[VaultName, Row] = {}
         seen: set[str] = set()
         for row in self._rows(_VAULTS, deadline):
             if row.subscription not in self._subscriptions:  # the service answers for these alone
                 continue
             seen.add(row.subscription)
             with suppress(NotOurs):
-                vaults[self._naming.vault(row.name)] = row.subscription
+                vaults[self._naming.vault(row.name)] = row
         if seen:
             seen |= {row.subscription for row in self._rows(VISIBLE_SUBSCRIPTIONS, deadline)}
         return _Search(vaults, frozenset(seen))

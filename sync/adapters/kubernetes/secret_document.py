@@ -44,16 +44,15 @@ def parse(document: bytes, target: Target) -> Actual:
     managed = metadata.get("managedFields") or ()
     owned: set[str] = set()
     owned_labels: set[str] = set()
+    owned_annotations: set[str] = set()
     holders: dict[str, tuple[str, ...]] = {}
-    owns_state = False
     for entry in managed:
         fields = entry.get("fieldsV1") or {}
         if _is_ours(entry):
             owned |= _keys(fields, "f:data")
             in_metadata = fields.get("f:metadata", {})
-            annotations = in_metadata.get("f:annotations", {})
             owned_labels |= _keys(in_metadata, "f:labels")
-            owns_state = owns_state or f"f:{STATE_ANNOTATION}" in annotations
+            owned_annotations |= _keys(in_metadata, "f:annotations")
         else:
             for key in _keys(fields, "f:data"):
                 holders[key] = (*holders.get(key, ()), _text(entry.get("manager", "")))
@@ -70,8 +69,9 @@ def parse(document: bytes, target: Target) -> Actual:
         owned_by_others=frozenset(holders),
         holders=holders,
         overlaid=_overlaid(managed),
-        owns_state=owns_state,
+        owns_state=STATE_ANNOTATION in owned_annotations,
         owned_labels=frozenset(owned_labels),
+        owned_annotations=frozenset(owned_annotations),
         uid=metadata.get("uid", ""),
     )
 
