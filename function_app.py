@@ -34,7 +34,8 @@ from sync.http_api.http_status import http_status, retry_after
 from sync.http_api.openapi import VERSION
 from sync.http_api.openapi import openapi as describe
 from sync.http_api.principal import UnknownCaller, entra_principal
-from sync.settings.environment import Settings, SettingsError
+from sync.settings.environment import SettingsError
+from sync.settings.table import Settings
 
 telemetry.quiet_sdks()
 app = func.FunctionApp(

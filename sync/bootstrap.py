@@ -26,8 +26,8 @@ from sync.core.model import VaultName
 from sync.core.ports import Pages, no_pages
 from sync.reconcile.reconciler import Reconciler
 from sync.settings import environment as settings_of
-from sync.settings.environment import Settings
 from sync.settings.ncrontab import next_run
+from sync.settings.table import Settings
 
 if TYPE_CHECKING:
     from sync.doctor.doctor import Doctor

@@ -1,6 +1,6 @@
 """README's table of settings."""
 
-from sync.settings.environment import SETTINGS
+from sync.settings.table import SETTINGS
 
 
 def table() -> str:

@@ -11,7 +11,8 @@ from sync.core.errors import NotOurs, Permanent
 from sync.core.vault_names import AZURE_NAME
 from sync.http_api.principal import entra_principal
 from sync.settings.clusters import read_clusters
-from sync.settings.environment import NAMES, SettingsError, read
+from sync.settings.environment import SettingsError, read
+from sync.settings.table import NAMES
 from tests.fuzz.target import Spilled, Target, fields_of, text_of
 from tests.leaks.dye import PLANTED
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sync.settings.clusters import read_clusters
-from sync.settings.environment import SETTINGS
+from sync.settings.table import SETTINGS
 from tests.infra.bicep_files import (
     EVENTS,
     FOLDER,

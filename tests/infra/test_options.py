@@ -6,7 +6,7 @@ from pathlib import Path
 import hcl2
 import pytest
 
-from sync.settings.environment import SETTINGS
+from sync.settings.table import SETTINGS
 from tests.infra.bicep_files import AZURE_CLI, MAIN, TYPES, Expression, declared
 
 TERRAFORM = Path(__file__).parents[2] / "infra" / "terraform"

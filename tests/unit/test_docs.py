@@ -22,7 +22,8 @@ from sync.core.groups import Group
 from sync.core.model import Notice
 from sync.core.reasons import Reason
 from sync.http_api.principal import UnknownCaller
-from sync.settings.environment import SETTINGS, Setting, SettingsError, read
+from sync.settings.environment import SettingsError, read
+from sync.settings.table import SETTINGS, Setting
 from tests.docs.pages import PAGES, rewritten
 
 ROOT = Path(__file__).parents[2]

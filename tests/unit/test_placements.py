@@ -19,8 +19,9 @@ from sync.projection.placement import Excluded
 from sync.projection.rules import Rules
 from sync.projection.stages import StagePrefixes
 from sync.reconcile.observed import labels
-from sync.settings.environment import Settings, SettingsError, read
+from sync.settings.environment import SettingsError, read
 from sync.settings.placements import read_entries
+from sync.settings.table import Settings
 from tests.kit.apps import app_of
 from tests.kit.command_line import say
 from tests.kit.errors import raises

@@ -22,7 +22,8 @@ from sync.adapters.kubernetes.cluster_config import (
     Server,
     StoredKubeconfig,
 )
-from sync.settings.environment import NAMES, SettingsError, read
+from sync.settings.environment import SettingsError, read
+from sync.settings.table import NAMES
 from tests.kit.fakes import vault_name
 
 SUBSCRIPTION = "8D2F3C1A-0000-4000-8000-00000000000F"

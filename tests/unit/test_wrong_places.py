@@ -15,7 +15,8 @@ from sync.core.errors import SyncError
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from sync.http_api.principal import entra_principal
 from sync.projection.tags import KNOWN, read_tags
-from sync.settings.environment import NAMES, read
+from sync.settings.environment import read
+from sync.settings.table import NAMES
 from tests.kit.scripted import said
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks

@@ -1,0 +1,254 @@
+"""The table of the settings: what each means, its default, and how it is read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from sync.adapters.kubernetes.cluster_config import ClusterConfig
+from sync.core.errors import SyncError
+from sync.core.model import VaultName
+from sync.core.placements import placed
+from sync.core.vault_names import DEFAULT_NAMESPACE, DEFAULT_PATTERN, Naming
+from sync.projection.keys import KeyStyle
+from sync.projection.rules import DEFAULT_RULES, Rules
+from sync.projection.stages import StagePrefixes, is_one
+from sync.projection.validity import Expired, NotBefore, Validity
+from sync.settings import values
+from sync.settings.clusters import read_clusters
+from sync.settings.placements import read_entries
+from sync.settings.values import DEFAULT_SCHEDULE
+from sync.settings.vault_pattern import vault_pattern
+
+DEFAULT_DNS_SUFFIX = "vault.azure.net"
+
+_NAMING = Naming(vault_pattern(DEFAULT_PATTERN))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, parsed."""
+
+    naming: Naming = _NAMING
+    vaults: tuple[VaultName, ...] = ()
+    strays: tuple[tuple[str, SyncError], ...] = ()
+    """The names in `SYNC_VAULTS` that are off the pattern, each with why."""
+    subscriptions: frozenset[str] = frozenset()
+    dns_suffix: str = DEFAULT_DNS_SUFFIX
+    clusters: tuple[ClusterConfig, ...] = (ClusterConfig("default"),)
+    schedule: str = DEFAULT_SCHEDULE
+    prune: bool = True
+    discovery: bool = False
+    """Whether to discover vaults with Resource Graph."""
+    rules: Rules = DEFAULT_RULES
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable, a row of the table.
+
+    `read` adds the parsed value to the settings read so far, or raises ValueError that says what is
+    wrong. For a setting with fixed `words`, the first is the default. `meaning` and `default` are
+    Markdown, for README.
+    """
+
+    name: str
+    meaning: str
+    default: str
+    read: Callable[[Settings, str], Settings]
+    words: tuple[str, ...] = ()
+    late: bool = False
+    """Whether it is read after the others, since it depends on them."""
+
+
+type _Read[Part] = Callable[[Part, str], Part]
+
+
+def _choice(name: str, words: tuple[str, ...], meaning: str, read: _Read[Settings]) -> Setting:
+    return Setting(name, meaning, f"`{words[0]}`", read, words)
+
+
+def _of_naming(read: _Read[Naming]) -> _Read[Settings]:
+    return lambda settings, text: replace(settings, naming=read(settings.naming, text))
+
+
+def _of_rules(read: _Read[Rules]) -> _Read[Settings]:
+    return lambda settings, text: replace(settings, rules=read(settings.rules, text))
+
+
+def _of_validity(read: _Read[Validity]) -> _Read[Settings]:
+    return _of_rules(lambda rules, text: replace(rules, validity=read(rules.validity, text)))
+
+
+def _with_clusters(settings: Settings, text: str) -> Settings:
+    clusters = read_clusters(text)
+    naming = replace(settings.naming, clusters=tuple(match for match, _ in clusters))
+    return replace(settings, naming=naming, clusters=tuple(config for _, config in clusters))
+
+
+def _with_placements(settings: Settings, text: str) -> Settings:
+    rules = settings.rules
+    naming = placed(
+        settings.naming,
+        read_entries(text),
+        is_one=lambda stage, other: is_one(stage, other, rules.aliases),
+        prefixes=rules.stages is not StagePrefixes.NONE,
+    )
+    return replace(settings, naming=naming, vaults=tuple(naming.table))
+
+
+def _with_vaults(settings: Settings, text: str) -> Settings:
+    listed, strays = values.vault_names(text, settings.naming)
+    vaults = tuple(dict.fromkeys((*settings.vaults, *listed)))
+    return replace(settings, vaults=vaults, strays=strays)
+
+
+SETTINGS = (
+    Setting(
+        "SYNC_VAULT_PATTERN",
+        "regex; groups `region`, `project`, `stage`, `number`",
+        "the names above",
+        _of_naming(lambda naming, text: replace(naming, pattern=vault_pattern(text))),
+    ),
+    Setting(
+        "SYNC_PLACEMENTS",
+        "[placements](docs/placements.md), a JSON list or a file's name",
+        "none",
+        _with_placements,
+        late=True,
+    ),
+    Setting(
+        "SYNC_VAULTS",
+        "vaults that the timer, `all` and `status` cover, comma-separated",
+        "none",
+        _with_vaults,
+        late=True,
+    ),
+    _choice(
+        "SYNC_DISCOVERY",
+        ("none", "resource-graph"),
+        "`resource-graph` also finds the vaults in `SYNC_SUBSCRIPTIONS`",
+        lambda settings, word: replace(settings, discovery=word == "resource-graph"),
+    ),
+    Setting(
+        "SYNC_SUBSCRIPTIONS",
+        "comma-separated ids; events of any other subscription are refused",
+        "none",
+        lambda settings, text: replace(settings, subscriptions=values.subscription_ids(text)),
+    ),
+    Setting(
+        "SYNC_VAULT_DNS_SUFFIX",
+        "DNS suffix of the vaults; sovereign clouds differ",
+        f"`{DEFAULT_DNS_SUFFIX}`",
+        lambda settings, text: replace(settings, dns_suffix=values.dns_suffix(text)),
+    ),
+    Setting(
+        "SYNC_NAMESPACE",
+        "made of `{region}`, `{project}`, `{stage}`, `{number}`",
+        f"`{DEFAULT_NAMESPACE}`",
+        _of_naming(lambda naming, text: replace(naming, namespace=values.namespace_template(text))),
+    ),
+    Setting(
+        "SYNC_CLUSTERS",
+        "the [clusters](docs/clusters.md), as a JSON list",
+        "one, from `KUBECONFIG`",
+        _with_clusters,
+    ),
+    Setting(
+        "SYNC_SCHEDULE",
+        "when the timer runs, an NCRONTAB expression of six fields",
+        f"`{DEFAULT_SCHEDULE}`",
+        lambda settings, text: replace(settings, schedule=values.schedule(text)),
+    ),
+    _choice(
+        "SYNC_PRUNE",
+        ("owned", "never"),
+        "`owned` removes keys whose vault secret is gone; `never` keeps them",
+        lambda settings, word: replace(settings, prune=word == "owned"),
+    ),
+    _choice(
+        "SYNC_KEY_STYLE",
+        tuple(KeyStyle),
+        "`verbatim`, or `env`: `db-password` becomes `DB_PASSWORD`",
+        _of_rules(lambda rules, word: replace(rules, style=KeyStyle(word))),
+    ),
+    Setting(
+        "SYNC_INCLUDE",
+        "comma-separated patterns of names, or `tag:NAME=PATTERN`; one must match",
+        "all",
+        _of_rules(lambda rules, text: replace(rules, include=values.patterns(text))),
+    ),
+    Setting(
+        "SYNC_EXCLUDE",
+        "the same kind of patterns; none may match",
+        "none",
+        _of_rules(lambda rules, text: replace(rules, exclude=values.patterns(text))),
+    ),
+    _choice(
+        "SYNC_STAGE_PREFIXES",
+        tuple(StagePrefixes),
+        "`dev-x` is for stage `dev` only; `keep` or `strip` the prefix",
+        _of_rules(lambda rules, word: replace(rules, stages=StagePrefixes(word))),
+    ),
+    Setting(
+        "SYNC_STAGE_ALIASES",
+        "pairs of names of one stage, or `none`",
+        "`prd=prod,stg=staging`",
+        _of_rules(lambda rules, text: replace(rules, aliases=values.stage_aliases(text))),
+    ),
+    Setting(
+        "SYNC_SECRET_NAMES",
+        "patterns of Secrets that tags may name outright, comma-separated",
+        "none",
+        _of_rules(lambda rules, text: replace(rules, names=values.secret_names(text))),
+    ),
+    _choice(
+        "SYNC_CHAIN_ROOT",
+        ("drop", "keep"),
+        "`keep` or `drop` the root certificate at the end of chains",
+        _of_rules(lambda rules, word: replace(rules, keep_root=word == "keep")),
+    ),
+    _choice(
+        "SYNC_CHAIN_CA",
+        ("any", "root-only"),
+        "what may be `ca.crt`: the top of `any` chain, or a root only",
+        _of_rules(lambda rules, word: replace(rules, root_only=word == "root-only")),
+    ),
+    _choice(
+        "SYNC_NOT_BEFORE",
+        tuple(NotBefore),
+        "`wait` until a version is valid by its `nbf`, or `ignore` that",
+        _of_validity(lambda usual, word: replace(usual, not_before=NotBefore(word))),
+    ),
+    _choice(
+        "SYNC_EXPIRED",
+        tuple(Expired),
+        "`keep` the keys of an expired version, or `remove` them",
+        _of_validity(lambda usual, word: replace(usual, expired=Expired(word))),
+    ),
+    _choice(
+        "SYNC_REGISTRY_IDENTITY_TOKENS",
+        ("false", "true"),
+        "`true` takes log-ins that only builders can use",
+        _of_rules(lambda rules, word: replace(rules, identity_tokens=word == "true")),
+    ),
+    Setting(
+        "SYNC_LABELS",
+        "comma-separated labels of every Secret, each `NAME=VALUE`",
+        "none",
+        _of_rules(lambda rules, text: replace(rules, labels=values.label_values(text))),
+    ),
+    Setting(
+        "SYNC_LABEL_TAGS",
+        "labels that tags `k8s-label-NAME` may set: `NAME`, or `NAME=LABEL`",
+        "none",
+        _of_rules(lambda rules, text: replace(rules, label_tags=values.label_tags(text))),
+    ),
+    _choice(
+        "SYNC_PORTAL_LINKS",
+        ("none", "azure"),
+        "`azure` links each Secret to its vault in the portal, for Argo CD",
+        _of_rules(lambda rules, word: replace(rules, portal_links=word == "azure")),
+    ),
+)
+"""In the order of reading, but that some are read late."""
+
+NAMES = frozenset(setting.name for setting in SETTINGS)
