@@ -532,7 +532,7 @@ UNFIT: Mapping[str, tuple[Object, str]] = {
     "no name of a Secret": (changed(PLAIN, *TARGET_OF, "name", to="a.b"), "k8s-secret must be"),
     "another vault's Secret": (
         changed(PLAIN, *TARGET_OF, "name", to="keyvault-7"),
-        "is a vault's own",
+        "a vault's own Secret",
     ),
 }
 """What tags cannot make, and what is said of it."""
