@@ -80,7 +80,7 @@ def _check_placements(file: Path) -> None:
         table = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise PackageError(f"{file} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PackageError(f"{file} is not JSON in UTF-8: {error}.") from error
     if not isinstance(table, list) or not table:
         raise PackageError(f"{file} is to be a JSON list of placements, with at least one.")

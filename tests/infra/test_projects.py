@@ -4,8 +4,9 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import pytest
 
@@ -80,10 +81,18 @@ def test_a_vault_gets_a_role_or_a_policy() -> None:
     assert takes_roles == Expression("vault.properties.?enableRbacAuthorization ?? false")
 
 
-class Made(TypedDict):
-    """A resource that a deployment would make."""
+class Predicted(TypedDict):
+    """A resource that a deployment would make, as the compiler tells of it."""
 
     id: str
+    type: str
+    properties: NotRequired[dict[str, Value]]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A resource that a deployment would make."""
+
     type: str
     properties: dict[str, Value]
 
@@ -91,7 +100,7 @@ class Made(TypedDict):
 class Snapshot(TypedDict):
     """A deployment, evaluated."""
 
-    predictedResources: list[Made]
+    predictedResources: list[Predicted]
     diagnostics: list[str]
 
 
@@ -119,7 +128,10 @@ def made(folder: Path, parameters: str) -> dict[str, Made]:
     assert done.returncode == 0, done.stdout + done.stderr
     snapshot: Snapshot = json.loads((folder / "given.snapshot.json").read_text())
     assert snapshot["diagnostics"] == []
-    return {resource["id"]: resource for resource in snapshot["predictedResources"]}
+    return {
+        resource["id"]: Made(resource["type"], resource.get("properties", {}))
+        for resource in snapshot["predictedResources"]
+    }
 
 
 @pytest.mark.parametrize("file", ["main.bicep", "events.bicep", "naming.bicep"])
@@ -159,27 +171,27 @@ param projects = [
 ]
 """,
     )
-    vaults = {key: vault for key, vault in found.items() if vault["type"].endswith("/vaults")}
+    vaults = {key: vault for key, vault in found.items() if vault.type.endswith("/vaults")}
     assert vaults.keys() == {
         f"{VAULTS}/weu-DS-AKV-shop-dev-1",
         f"{VAULTS}/weu-DS-AKV-shop-dev-2",
         f"{VAULTS}/neu-DS-AKV-a-b-prod-99",
     }
-    firewall = at(vaults[f"{VAULTS}/weu-DS-AKV-shop-dev-2"]["properties"], "networkAcls")
+    firewall = at(vaults[f"{VAULTS}/weu-DS-AKV-shop-dev-2"].properties, "networkAcls")
     assert at(firewall, "defaultAction") == "Deny"
     assert at(firewall, "ipRules") == [{"value": "203.0.113.0/24"}, {"value": "198.51.100.7"}]
-    opened = at(vaults[f"{VAULTS}/neu-DS-AKV-a-b-prod-99"]["properties"], "networkAcls")
+    opened = at(vaults[f"{VAULTS}/neu-DS-AKV-a-b-prod-99"].properties, "networkAcls")
     assert (at(opened, "defaultAction"), at(opened, "ipRules")) == ("Allow", [])
     for vault in vaults:
         assert f"{vault}/providers/Microsoft.Insights/diagnosticSettings/key-vault-sync" in found
     teams = {
         (
             key.removeprefix(f"{VAULTS}/").partition("/")[0],
-            str(role["properties"]["roleDefinitionId"]).rpartition("/")[2],
-            role["properties"]["principalId"],
+            str(role.properties["roleDefinitionId"]).rpartition("/")[2],
+            role.properties["principalId"],
         )
         for key, role in found.items()
-        if role["properties"].get("principalType") == "Group"
+        if role.properties.get("principalType") == "Group"
     }
     assert teams == {
         (f"weu-DS-AKV-shop-dev-{number}", role, group)
@@ -197,7 +209,7 @@ param projects = [
 
 def app_settings(found: dict[str, Made]) -> dict[str, Value]:
     """Return the app's settings of a deployment."""
-    (settings,) = (each["properties"] for key, each in found.items() if "/config/appsett" in key)
+    (settings,) = (each.properties for key, each in found.items() if "/config/appsett" in key)
     return settings
 
 
@@ -237,7 +249,7 @@ param vaults = {{
         },
     ]
     assert app_settings(found)["SYNC_VAULTS"] == "myapp-kv"
-    (entry,) = at_list(found[f"{KV}/accessPolicies/add"]["properties"]["accessPolicies"])
+    (entry,) = at_list(found[f"{KV}/accessPolicies/add"].properties["accessPolicies"])
     assert at(entry, "permissions") == {"secrets": ["get", "list"]}
     assert "fail(" in str(at(entry, "objectId"))
     assert not any(f"{KV}/" in key and "roleAssignments" in key for key in found)
