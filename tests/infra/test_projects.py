@@ -10,6 +10,7 @@ from typing import NotRequired, TypedDict
 
 import pytest
 
+from tests.docs.commands import blocks
 from tests.infra.bicep_files import (
     FOLDER,
     MAIN,
@@ -253,6 +254,15 @@ param vaults = {{
     assert at(entry, "permissions") == {"secrets": ["get", "list"]}
     assert "fail(" in str(at(entry, "objectId"))
     assert not any(f"{KV}/" in key and "roleAssignments" in key for key in found)
+
+
+def test_the_documents_examples(tmp_path: Path) -> None:
+    """What docs/deploy.md shows can be deployed, with a network for the firewall."""
+    examples = [block.text for block in blocks() if block.kind == "bicep"]
+    assert len(examples) == 2
+    found = made(tmp_path, NETWORK + "".join(examples).replace("SUBSCRIPTION", OTHER))
+    assert f"{VAULTS}/weu-DS-AKV-shop-dev-2" in found
+    assert len(json.loads(str(app_settings(found)["SYNC_PLACEMENTS"]))) == 2
 
 
 def test_a_file_of_placements(tmp_path: Path) -> None:

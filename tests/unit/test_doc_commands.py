@@ -46,7 +46,8 @@ PLAIN = {
     "mktemp",
     "printf",
     "python3",
-    "rm",
+    "set",
+    "trap",
     "umask",
 }
 ANYWHERE = {"curl", "keyvault-sync", "make", ".", "export", "keyvault_sync_deactivate"}
