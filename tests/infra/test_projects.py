@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import NotRequired, TypedDict
 
 import pytest
 
+from sync.core.vault_names import DEFAULT_PATTERN
 from tests.docs.commands import blocks
 from tests.infra.bicep_files import (
     FOLDER,
@@ -333,6 +335,15 @@ OFF_THE_RULE = (
     "weu-ds-kv-shop-dev-1",
 )
 OF_THE_RULE = ("WEU-DS-AKV-my-shop-dev-99", "n1-ds-akv-shop-dev-1")
+
+
+def test_both_languages_know_the_apps_rule_of_names() -> None:
+    """What these names are held to is what the app takes by default."""
+    variables = (FOLDER.parent / "terraform" / "variables.tf").read_text()
+    (rule,) = re.findall(r'regex\("(\^\S+-ds-akv-[^"]+)", lower\(name\)\)', variables)
+    for pattern in (DEFAULT_PATTERN, rule):
+        assert not any(re.fullmatch(pattern, name.lower()) for name in OFF_THE_RULE)
+        assert all(re.fullmatch(pattern, name.lower()) for name in OF_THE_RULE)
 
 
 def test_names_off_the_rule_need_placements(tmp_path: Path) -> None:
