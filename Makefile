@@ -85,8 +85,8 @@ EXPORT = export --quiet --locked --no-dev --no-emit-project --no-header --no-ann
 requirements: .venv/ready ## Compile requirements.txt, what Azure installs, from the lock
 	@$(UV) $(EXPORT) > requirements.txt
 
-package: .venv/ready ## Build dist/app and dist/keyvault-sync.zip, what is deployed, and the bill of materials
-	@$(BIN)/python -m infra.package
+package: .venv/ready ## Build dist/app and dist/keyvault-sync.zip, what is deployed, and the bill of materials; PLACEMENTS=FILE.json goes in
+	@$(BIN)/python -m infra.package $(if $(PLACEMENTS),--placements "$(PLACEMENTS)")
 
 audit: .venv/ready ## Look for known vulnerabilities in what is deployed
 	@$(BIN)/python -m infra.audit $(AUDIT)

@@ -1,10 +1,13 @@
 """Builds what is deployed: the app with its locked dependencies, as a folder and as a zip of it.
 
 Beside the zip stands its bill of materials, by `infra/sbom.py`. The same commit gives the same
-folder, and with the same zlib the same zip and bill, on any machine and day.
+folder, and with the same zlib the same zip and bill, on any machine and day. A table of placements,
+if one is named, lies beside `host.json`, under its own name.
 """
 
+import argparse
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -35,11 +38,13 @@ UNIX = 3
 
 
 class PackageError(Exception):
-    """The dependencies cannot be had; the message is uv's."""
+    """The dependencies cannot be had, in uv's words, or the table of placements is none."""
 
 
-def build(dist: Path) -> Path:
+def build(dist: Path, placements: Path | None = None) -> Path:
     """Make `app`, `keyvault-sync.zip` and its bill in the folder anew; return the zip."""
+    if placements is not None:
+        _check_placements(placements)
     app, archive, materials = dist / APP, dist / ZIP, dist / SBOM
     for former in (archive, materials):
         former.unlink(missing_ok=True)
@@ -47,6 +52,8 @@ def build(dist: Path) -> Path:
     for file in own_files():
         (app / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, app / file)
+    if placements is not None:
+        shutil.copyfile(placements, app / placements.name)
     _install(app / SITE_PACKAGES)
     _zip(app, archive)
     lock = Lock.read(ROOT / "uv.lock")
@@ -61,6 +68,25 @@ def own_files() -> Iterator[Path]:
         name = module.relative_to(ROOT)
         if not any(name.is_relative_to(left) for left in COMMAND_LINE):
             yield name
+
+
+def _check_placements(file: Path) -> None:
+    """Refuse what the app could not find or read; its settings check the entries themselves."""
+    if not file.name.endswith(".json") or file.name in FILES:
+        raise PackageError(
+            f"The table of placements is a file NAME.json of yours, not {file.name}."
+        )
+    try:
+        table = json.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise PackageError(f"{file} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise PackageError(f"{file} is not JSON in UTF-8: {error}.") from error
+    if not isinstance(table, list) or not table:
+        raise PackageError(f"{file} is to be a JSON list of placements, with at least one.")
+    for number, entry in enumerate(table, 1):
+        if not isinstance(entry, dict) or not isinstance(entry.get("vault"), str):
+            raise PackageError(f'Entry {number} of {file} is to be an object with "vault".')
 
 
 def _install(site_packages: Path) -> None:
@@ -102,8 +128,15 @@ def _zip(folder: Path, archive: Path) -> None:
 
 def main() -> None:
     """Build into `dist/` and tell what came out."""
+    parser = argparse.ArgumentParser("infra.package", description="Build what is deployed.")
+    parser.add_argument(
+        "--placements",
+        type=Path,
+        metavar="FILE.json",
+        help="the table of placements that SYNC_PLACEMENTS names, to put into the package",
+    )
     try:
-        archive = build(ROOT / "dist")
+        archive = build(ROOT / "dist", parser.parse_args().placements)
     except (PackageError, SbomError) as error:
         sys.exit(str(error))
     content = archive.read_bytes()

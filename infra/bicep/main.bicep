@@ -2,7 +2,8 @@ targetScope = 'subscription'
 
 metadata description = 'Everything but the event subscriptions, which need the deployed code: events.bicep.'
 
-import { cluster, duration, entraAuthentication, receivers, syncSettings, tagMap, vaultMap, virtualNetwork } from 'types.bicep'
+import { placementFaults, projectFaults, sharedNames, vaultsOf } from 'naming.bicep'
+import { cluster, duration, entraAuthentication, pageMap, project, receivers, syncSettings, tagMap, vaultMap, virtualNetwork } from 'types.bicep'
 
 @description('Base of all resource names, of a-z and 0-9.')
 @minLength(3)
@@ -22,6 +23,17 @@ param tags tagMap = {}
 
 @description('The vaults to serve, by name.')
 param vaults vaultMap = {}
+
+@description('The vaults to make, by project and stage; they are served like the others. What exists stays as it is, and a project taken off the list keeps its vaults. Look before with infra/vault_names.py.')
+param projects project[] = []
+
+@description('The resource group that projects\' vaults are in. It exists already: the one that is made for the app goes with it.')
+@minLength(1)
+@maxLength(90)
+param projectsResourceGroupName string = 'rg-${name}-vaults'
+
+@description('Name of the file in the package that says where vaults go, for more placements than a setting holds; without it they are those of vaults.')
+param placementsFile string = ''
 
 @description('The clusters, as in SYNC_CLUSTERS; each with aks lets the identity ask Azure for its endpoint. None: the setting is left out.')
 param clusters cluster[] = []
@@ -83,12 +95,38 @@ var ownSubscription = subscription().subscriptionId
 var groupId = '/subscriptions/${ownSubscription}/resourceGroups/${resourceGroupName}'
 var uniqueName = '${name}-${uniqueString(groupId)}'
 
-var served = union(vaults, empty(exampleVault) ? {} : {
+var projectsGroupId = '/subscriptions/${ownSubscription}/resourceGroups/${projectsResourceGroupName}'
+
+var listed = union(vaults, empty(exampleVault) ? {} : {
   '${exampleVault}': {
     resourceId: '${groupId}/providers/Microsoft.KeyVault/vaults/${exampleVault}'
     location: location
   }
 })
+var placements = flatten(map(
+  items(listed),
+  vault =>
+    map(vault.value.?placements ?? [], placement =>
+      union(
+        { vault: vault.key },
+        toObject(filter(items(placement), field => field.value != null), field => field.key, field => field.value)
+      ))
+))
+var faults = concat(
+  projectFaults(projects, objectKeys(listed), network != null),
+  sharedNames(projects),
+  placementFaults(listed, empty(placementsFile) && empty(settings.?SYNC_VAULT_PATTERN) && empty(settings.?SYNC_PLACEMENTS)),
+  empty(placementsFile) || empty(placements)
+    ? []
+    : ['placementsFile is given, and placements of vaults as well: put these into the file.']
+)
+// The loops below go by it, so that nothing is made where something is wrong.
+var projectVaults = empty(faults) ? vaultsOf(projects, projectsGroupId, location) : fail(join(faults, ' '))
+
+var served = union(listed, toObject(projectVaults, vault => vault.name, vault => {
+  resourceId: vault.resourceId
+  location: vault.location
+}))
 var vaultSubscriptions = map(items(served), vault => split(vault.value.resourceId, '/')[2])
 var subscriptions = empty(served) ? [ownSubscription] : union([], vaultSubscriptions)
 
@@ -98,6 +136,8 @@ var namespaceSubscriptions = map(azureRbacNamespaces, id => '/subscriptions/${sp
 var derivedSettings = union(
   { SYNC_SUBSCRIPTIONS: join(subscriptions, ',') },
   empty(served) ? {} : { SYNC_VAULTS: join(objectKeys(served), ',') },
+  empty(placements) ? {} : { SYNC_PLACEMENTS: string(placements) },
+  empty(placementsFile) ? {} : { SYNC_PLACEMENTS: placementsFile },
   empty(clusters) ? {} : { SYNC_CLUSTERS: string(clusters) }
 )
 var effectiveSettings = union(derivedSettings, settings)
@@ -211,16 +251,35 @@ module example 'modules/example-vault.bicep' = if (!empty(exampleVault)) {
   }
 }
 
+module projectVault 'modules/project-vault.bicep' = [
+  for vault in projectVaults: {
+    name: 'project-${vault.name}-${uniqueString(groupId)}'
+    scope: resourceGroup(projectsResourceGroupName)
+    params: {
+      name: vault.name
+      location: vault.location
+      tags: tags
+      officers: vault.officers
+      readers: vault.readers
+      firewall: !empty(vault.addresses)
+      addresses: empty(vault.addresses) ? [] : union(vault.addresses, network.?addresses ?? [])
+      workspaceId: monitoring.outputs.workspaceId
+    }
+  }
+]
+
 module vaultAccess 'modules/vault-access.bicep' = [
   for vault in items(served): {
     name: 'vault-${vault.key}-${uniqueString(groupId)}'
     scope: resourceGroup(split(vault.value.resourceId, '/')[2], split(vault.value.resourceId, '/')[4])
     params: {
       vaultName: last(split(vault.value.resourceId, '/'))
+      accessPolicies: vault.value.?accessPolicies ?? false
       principalId: identity.outputs.principalId
     }
     dependsOn: [
       example
+      projectVault
     ]
   }
 ]
@@ -318,6 +377,13 @@ output deadLetterContainerUrl string = storage.outputs.deadLetterContainerUrl
 
 @description('The vaults that are served.')
 output vaults vaultMap = served
+
+@description('The page of each vault in the portal. No document promises these addresses.')
+output portalAddresses pageMap = toObject(
+  items(served),
+  vault => vault.key,
+  vault => '${environment().portal}/#@${tenant().tenantId}/resource${vault.value.resourceId}'
+)
 
 @description('Where a resync is asked for.')
 output resyncUrl string = 'https://${app.outputs.hostName}/api/resync'

@@ -30,7 +30,26 @@ param tags = empty(environmentName) ? {} : { 'azd-env-name': environmentName }
 //     location: 'westeurope'
 //     systemTopic: '/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.EventGrid/systemTopics/TOPIC'
 //   }
+// One of another name says where it goes, and one that takes access policies says that:
+//
+//   'myapp-kv': {
+//     resourceId: '/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.KeyVault/vaults/myapp-kv'
+//     location: 'westeurope'
+//     accessPolicies: true
+//     placements: [{ project: 'myapp', stage: 'dev', namespace: 'web-dev', secret: 'myapp' }]
+//   }
 param vaults = {}
+
+// Vaults to make, and to serve like the others; look before, as docs/deploy.md says:
+//
+//   {
+//     name: 'shop'
+//     stage: 'dev'
+//     numbers: [1]
+//     region: 'weu'
+//     officers: ['OBJECT-ID-OF-A-GROUP']
+//   }
+param projects = []
 
 // The clusters, as in docs/clusters.md:
 //

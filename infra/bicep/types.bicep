@@ -1,7 +1,30 @@
 @export()
+@sealed()
+@description('A place that a vault goes to, as an entry of SYNC_PLACEMENTS; what is left out comes from the vault\'s name.')
+type placement = {
+  @description('Project; needed where the name of the vault is not REGION-DS-AKV-PROJECT-STAGE-NUMBER.')
+  project: string?
+
+  @description('Stage; needed where the name of the vault is not REGION-DS-AKV-PROJECT-STAGE-NUMBER.')
+  stage: string?
+
+  @description('Namespace of the Secret.')
+  namespace: string?
+
+  @description('Name of the Secret.')
+  secret: string?
+
+  @description('Name of the cluster.')
+  cluster: string?
+
+  @description('Whether names without a stage\'s prefix go here, where the vault\'s placements differ in stage.')
+  unprefixed: bool?
+}
+
+@export()
 @description('One vault to serve.')
 type vault = {
-  @description('Resource id of the vault, which takes Azure roles (RBAC authorization).')
+  @description('Resource id of the vault.')
   resourceId: string
 
   @description('Region of the vault, which its system topic is in, too.')
@@ -9,6 +32,12 @@ type vault = {
 
   @description('Resource id of the system topic that the vault already has: a vault can have one. It needs a system-assigned identity. Left out: a topic is made beside the vault.')
   systemTopic: string?
+
+  @description('Whether the vault takes access policies instead of Azure roles (RBAC authorization): the identity then gets an entry to get and list secrets. Refused where the vault takes roles, as a role is where it takes access policies.')
+  accessPolicies: bool?
+
+  @description('Where the vault goes; left out: where its name says.')
+  placements: placement[]?
 }
 
 @export()
@@ -16,6 +45,75 @@ type vault = {
 type vaultMap = {
   @description('One vault, under its name.')
   *: vault
+}
+
+@export()
+@description('Object id of a group in Microsoft Entra.')
+@minLength(36)
+@maxLength(36)
+type groupObjectId = string
+
+@export()
+@sealed()
+@description('The vaults of one project and stage, REGION-DS-AKV-NAME-STAGE-NUMBER, which are made if they do not exist.')
+type project = {
+  @description('Name of the project, of a-z and 0-9 in parts joined by single hyphens.')
+  @minLength(1)
+  name: string
+
+  @description('Stage, of a-z and 0-9.')
+  @minLength(1)
+  stage: string
+
+  @description('A vault is made for each number, 1 to 99. Number 1 is the Secret keyvault-project.')
+  @minLength(1)
+  numbers: int[]
+
+  @description('Region as the vaults\' names spell it, such as weu: of a-z and 0-9, a letter first.')
+  @minLength(1)
+  region: string
+
+  @description('Azure region of the vaults, such as westeurope; left out: that of the app.')
+  location: string?
+
+  @description('Groups that set the secrets: Key Vault Secrets Officer.')
+  officers: groupObjectId[]?
+
+  @description('Groups that see the names of the secrets, and no value: Key Vault Reader.')
+  readers: groupObjectId[]?
+
+  @description('Public IPv4 ranges, such as 203.0.113.0/24, that the team comes from. With it the vaults have a firewall, which lets in these and network.addresses. Left out: none.')
+  @minLength(1)
+  addresses: string[]?
+}
+
+@export()
+@description('A vault of a project, as it is made.')
+type projectVault = {
+  @description('Name of the vault.')
+  name: string
+
+  @description('Resource id of the vault.')
+  resourceId: string
+
+  @description('Azure region of the vault.')
+  location: string
+
+  @description('Object ids of the officers\' groups.')
+  officers: string[]
+
+  @description('Object ids of the readers\' groups.')
+  readers: string[]
+
+  @description('The team\'s address ranges; empty: no firewall.')
+  addresses: string[]
+}
+
+@export()
+@description('Addresses of pages, by the name of their vault.')
+type pageMap = {
+  @description('A page, under its vault\'s name.')
+  *: string
 }
 
 @export()
@@ -93,6 +191,9 @@ type syncSettings = {
   @description('Template of the namespace over region, project, stage and number.')
   SYNC_NAMESPACE: string?
 
+  @description('JSON list of placements, or the name of a file in the package; give placements of vaults or placementsFile instead.')
+  SYNC_PLACEMENTS: string?
+
   @description('JSON list of clusters; give clusters instead, which also assigns the roles.')
   SYNC_CLUSTERS: string?
 
@@ -160,6 +261,9 @@ type virtualNetwork = {
 
   @description('Resource ids of other private DNS zones to link to the network, such as a private AKS cluster\'s.')
   linkedDnsZoneIds: string[]?
+
+  @description('Public IPv4 ranges that the app goes out by, such as its NAT gateway\'s, for the firewalls of projects\' vaults. Empty: the app reaches these by private endpoints.')
+  addresses: string[]?
 }
 
 @export()

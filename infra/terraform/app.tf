@@ -6,7 +6,8 @@ locals {
     SYNC_SUBSCRIPTIONS = join(",", length(local.vaults) == 0 ? [local.subscription_id] : distinct([
       for vault in values(local.vaults) : split("/", vault.resource_id)[2]
     ]))
-    SYNC_CLUSTERS = length(var.clusters) == 0 ? "" : jsonencode(var.clusters)
+    SYNC_PLACEMENTS = length(local.placements) == 0 ? var.placements_file : jsonencode(local.placements)
+    SYNC_CLUSTERS   = length(var.clusters) == 0 ? "" : jsonencode(var.clusters)
   }
   sync_settings = merge({ for name, value in local.derived_settings : name => value if value != "" }, var.settings)
 

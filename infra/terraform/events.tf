@@ -57,7 +57,7 @@ resource "azapi_resource" "topic" {
     }
   }
 
-  depends_on = [azapi_resource.example_vault]
+  depends_on = [azapi_resource.example_vault, azapi_resource.project_vault]
 }
 
 resource "azurerm_role_assignment" "dead_letters" {

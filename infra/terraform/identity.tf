@@ -8,11 +8,12 @@ locals {
 
   # By the vaults' suffix, which is the one thing that another cloud needs to be told in any case.
   cloud = lookup({
-    "vault.azure.cn"          = { login = "https://login.chinacloudapi.cn/", storage = "core.chinacloudapi.cn" }
-    "vault.usgovcloudapi.net" = { login = "https://login.microsoftonline.us/", storage = "core.usgovcloudapi.net" }
+    "vault.azure.cn"          = { login = "https://login.chinacloudapi.cn/", storage = "core.chinacloudapi.cn", portal = "https://portal.azure.cn" }
+    "vault.usgovcloudapi.net" = { login = "https://login.microsoftonline.us/", storage = "core.usgovcloudapi.net", portal = "https://portal.azure.us" }
     }, lookup(var.settings, "SYNC_VAULT_DNS_SUFFIX", ""), {
     login   = "https://login.microsoftonline.com/"
     storage = "core.windows.net"
+    portal  = "https://portal.azure.com"
   })
 }
 

@@ -44,6 +44,13 @@ output "vaults" {
   }
 }
 
+output "portal_addresses" {
+  description = "The page of each vault in the portal. No document promises these addresses."
+  value = {
+    for vault in values(local.vaults) : vault.name => "${local.cloud.portal}/#@${data.azurerm_client_config.current.tenant_id}/resource${vault.resource_id}"
+  }
+}
+
 output "resync_url" {
   description = "Where a resync is asked for."
   value       = "https://${azapi_resource.site.output.host_name}/api/resync"

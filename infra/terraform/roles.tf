@@ -2,6 +2,8 @@ locals {
   aks_cluster_user             = "4abbcc35-e782-43d8-92c5-2d3f1bd2253f"
   blob_data_contributor        = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
   blob_data_owner              = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
+  key_vault_reader             = "21090545-7ca7-4776-b22c-e363652d74d2"
+  key_vault_secrets_officer    = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
   key_vault_secrets_user       = "4633458b-17de-408a-b874-0445c86b69e6"
   monitoring_metrics_publisher = "3913510d-42f4-4e42-8a64-420c390055eb"
   reader                       = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
@@ -18,7 +20,7 @@ locals {
       storage   = { scope = azapi_resource.storage.id, role = local.blob_data_owner }
       telemetry = { scope = azapi_resource.application_insights.id, role = local.monitoring_metrics_publisher }
     },
-    { for name, vault in local.vaults : "vault ${name}" => { scope = vault.resource_id, role = local.key_vault_secrets_user } },
+    { for name, vault in local.vaults : "vault ${name}" => { scope = vault.resource_id, role = local.key_vault_secrets_user } if !vault.access_policies },
     { for id in distinct(var.credential_secrets) : "secret ${id}" => { scope = id, role = local.key_vault_secrets_user } },
     { for id in local.aks_clusters : "cluster ${id}" => { scope = id, role = local.aks_cluster_user } },
     { for id in distinct(var.azure_rbac_namespaces) : "namespace ${id}" => { scope = id, role = local.namespace_role } },
@@ -59,6 +61,7 @@ resource "azurerm_role_assignment" "app" {
 
   depends_on = [
     azapi_resource.example_vault,
+    azapi_resource.project_vault,
     azurerm_role_definition.namespace,
   ]
 }

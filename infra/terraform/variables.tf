@@ -36,14 +36,19 @@ variable "tags" {
 
 variable "vaults" {
   description = <<-EOT
-    The vaults to serve, by name; they win over those that vault_pattern finds. Needed for vaults of other subscriptions and for those that have a system topic.
-    resource_id: of the vault, which takes Azure roles (RBAC authorization). location: region of the vault, which its system topic is in, too.
+    The vaults to serve, by name; they win over those that vault_pattern finds. Needed for vaults of other subscriptions, for those that have a system topic, and for those that their name does not place.
+    resource_id: of the vault. location: region of the vault, which its system topic is in, too.
     system_topic: resource id of the system topic that the vault already has: a vault can have one. It needs a system-assigned identity. Left out: a topic is made beside the vault.
+    access_policies: whether the vault takes access policies instead of Azure roles (RBAC authorization): the identity then gets an entry to get and list secrets. Refused where the vault takes roles, as a role is where it takes access policies.
+    placements: where the vault goes, as entries of SYNC_PLACEMENTS with project, stage, namespace, secret, cluster and unprefixed (whether names without a stage's prefix go here, where the vault's placements differ in stage). What is left out comes from the vault's name; where that is not REGION-DS-AKV-PROJECT-STAGE-NUMBER, each needs project and stage.
   EOT
   type = map(object({
-    resource_id  = string
-    location     = string
-    system_topic = optional(string)
+    resource_id     = string
+    location        = string
+    system_topic    = optional(string)
+    access_policies = optional(bool, false)
+    # An object type would drop a misspelt field without a word.
+    placements = optional(list(map(string)), [])
   }))
   default  = {}
   nullable = false
@@ -68,6 +73,151 @@ variable "vaults" {
   validation {
     condition     = length(distinct([for name in keys(var.vaults) : lower(name)])) == length(var.vaults)
     error_message = "Names in vaults that differ by case only are one vault."
+  }
+
+  validation {
+    condition = alltrue([
+      for place in flatten(values(var.vaults)[*].placements) :
+      length(setsubtract(keys(place), ["project", "stage", "namespace", "secret", "cluster", "unprefixed"])) == 0
+    ])
+    error_message = "A placement has project, stage, namespace, secret, cluster and unprefixed, nothing else."
+  }
+
+  validation {
+    condition = alltrue([
+      for place in flatten(values(var.vaults)[*].placements) : contains(["true", "false"], coalesce(lookup(place, "unprefixed", null), "false"))
+    ])
+    error_message = "unprefixed of a placement is true or false."
+  }
+
+  validation {
+    condition = var.placements_file != "" || lookup(var.settings, "SYNC_VAULT_PATTERN", "") != "" || lookup(var.settings, "SYNC_PLACEMENTS", "") != "" || alltrue([
+      for name, vault in var.vaults :
+      can(regex("^[a-z0-9]+-ds-akv-[a-z0-9]+(-[a-z0-9]+)*-[a-z0-9]+-[1-9][0-9]?$", lower(name))) || length(vault.placements) > 0 && alltrue([
+        for place in vault.placements : lookup(place, "project", null) != null && lookup(place, "stage", null) != null
+      ])
+    ])
+    error_message = "A vault whose name is not REGION-DS-AKV-PROJECT-STAGE-NUMBER needs placements, each with project and stage."
+  }
+
+  validation {
+    condition     = var.placements_file == "" || length(flatten(values(var.vaults)[*].placements)) == 0
+    error_message = "placements_file is given, and placements of vaults as well: put these into the file."
+  }
+}
+
+variable "placements_file" {
+  description = "Name of the file in the package that says where vaults go, for more placements than a setting holds; without it they are those of vaults."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "projects" {
+  # An object type would drop a misspelt field without a word: a firewall, for one.
+  description = <<-EOT
+    The vaults to make, by project and stage: REGION-DS-AKV-NAME-STAGE-NUMBER. They are served like the others. What exists stays as it is, and a project taken off the list keeps its vaults. Look before with infra/vault_names.py.
+    name: of a-z and 0-9 in parts joined by single hyphens. stage: of a-z and 0-9. numbers: a vault is made for each, 1 to 99; number 1 is the Secret keyvault-project. region: as the vaults' names spell it, such as weu. location: Azure region, such as westeurope; left out: that of the app.
+    officers: object ids of the groups that set the secrets (Key Vault Secrets Officer). readers: object ids of the groups that see the names of the secrets, and no value (Key Vault Reader).
+    addresses: public IPv4 ranges that the team comes from; with it the vaults have a firewall, which lets in these and network.addresses. Left out: none.
+  EOT
+  type        = any
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = try(alltrue([
+      for project in var.projects :
+      length(setsubtract(keys(project), ["name", "stage", "numbers", "region", "location", "officers", "readers", "addresses"])) == 0 &&
+      length(setsubtract(["name", "stage", "numbers", "region"], keys(project))) == 0
+    ]), false)
+    error_message = "projects is a list of objects with name, stage, numbers and region; other fields are location, officers, readers and addresses."
+  }
+
+  validation {
+    condition = try(alltrue([
+      for project in var.projects :
+      can(regex("^[a-z0-9]+(-[a-z0-9]+)*$", project.name)) && can(regex("^[a-z0-9]+$", project.stage)) && can(regex("^[a-z][a-z0-9]*$", project.region))
+    ]), false)
+    error_message = "A project's name is of a-z and 0-9 in parts joined by single hyphens, its stage of a-z and 0-9, and its region too, with a letter first, as names of vaults spell it."
+  }
+
+  validation {
+    condition = try(alltrue([
+      for project in var.projects :
+      length(project.numbers) > 0 && alltrue([for number in project.numbers : number >= 1 && number <= 99 && floor(number) == number])
+    ]), false)
+    error_message = "A project has at least one number, each a whole one from 1 to 99."
+  }
+
+  validation {
+    condition     = try(alltrue([for project in var.projects : length(distinct(project.numbers)) == length(project.numbers)]), false)
+    error_message = "A project has a number twice."
+  }
+
+  validation {
+    condition     = try(alltrue([for name in flatten([for project in var.projects : [for number in distinct(project.numbers) : lower("${project.region}-DS-AKV-${project.name}-${project.stage}-${number}")]]) : length(name) <= 24]), false)
+    error_message = "A vault's name, REGION-DS-AKV-NAME-STAGE-NUMBER, has 24 characters at most: shorten the project, the stage or the region."
+  }
+
+  validation {
+    condition = try(
+      length(flatten([for project in var.projects : [for number in distinct(project.numbers) : lower("${project.region}-DS-AKV-${project.name}-${project.stage}-${number}")]])) == length(distinct(flatten([for project in var.projects : [for number in distinct(project.numbers) : lower("${project.region}-DS-AKV-${project.name}-${project.stage}-${number}")]]))),
+      false,
+    )
+    error_message = "Two entries of projects make one vault: give each its own name, stage, region or numbers."
+  }
+
+  validation {
+    condition = try(length(setintersection(
+      flatten([for project in var.projects : [for number in distinct(project.numbers) : lower("${project.region}-DS-AKV-${project.name}-${project.stage}-${number}")]]),
+      [for name in concat(keys(var.vaults), compact([var.example_vault])) : lower(name)],
+    )) == 0, false)
+    error_message = "A vault stands in vaults or is example_vault, and is a project's as well: leave it in one."
+  }
+
+  validation {
+    condition = try(alltrue(flatten([
+      for project in var.projects : [
+        for field in ["officers", "readers", "addresses"] : can(tolist(try(project[field], [])))
+      ]
+      ])) && alltrue(flatten([
+      for project in var.projects : [
+        for id in concat(try(tolist(project.officers), []), try(tolist(project.readers), [])) :
+        can(regex("^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", id))
+      ]
+    ])), false)
+    error_message = "officers and readers are lists of groups' object ids (GUIDs), and addresses is a list."
+  }
+
+  validation {
+    condition = try(alltrue(flatten([
+      for project in var.projects : [
+        for range in try(tolist(project.addresses), []) : can(cidrhost(strcontains(range, "/") ? range : "${range}/32", 0)) && !strcontains(range, ":")
+      ]
+    ])), false)
+    error_message = "addresses has public IPv4 addresses and ranges, such as 203.0.113.0/24."
+  }
+
+  validation {
+    condition     = try(alltrue([for project in var.projects : length(try(tolist(project.addresses), ["none"])) > 0]), false)
+    error_message = "addresses has at least one range; without a firewall leave it out."
+  }
+
+  validation {
+    condition     = var.network != null || try(alltrue([for project in var.projects : !can(project.addresses)]), false)
+    error_message = "A project has addresses, so its vaults have a firewall, which the app passes from a network only: give network, with its addresses unless private endpoints lead to the vaults."
+  }
+}
+
+variable "projects_resource_group_name" {
+  description = "The resource group that projects' vaults are in; null: rg-NAME-vaults. It exists already: the one that is made for the app goes with it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.projects_resource_group_name == null || can(regex("^.{1,90}$", var.projects_resource_group_name))
+    error_message = "projects_resource_group_name has 1 to 90 characters."
   }
 }
 
@@ -169,6 +319,7 @@ variable "settings" {
       "SYNC_VAULT_PATTERN",
       "SYNC_VAULT_DNS_SUFFIX",
       "SYNC_NAMESPACE",
+      "SYNC_PLACEMENTS",
       "SYNC_CLUSTERS",
       "SYNC_SCHEDULE",
       "SYNC_PRUNE",
@@ -247,12 +398,14 @@ variable "network" {
     subnet_id: the subnet that the app goes out through, delegated to Microsoft.App/environments. private_endpoint_subnet_id: that of the storage account's private endpoint.
     blob_dns_zone_id: the private DNS zone for blobs; left out: a zone is made and linked to the network.
     linked_dns_zone_ids: other private DNS zones to link to the network, such as a private AKS cluster's.
+    addresses: public IPv4 ranges that the app goes out by, such as its NAT gateway's, for the firewalls of projects' vaults. Empty: the app reaches these by private endpoints.
   EOT
   type = object({
     subnet_id                  = string
     private_endpoint_subnet_id = string
     blob_dns_zone_id           = optional(string)
     linked_dns_zone_ids        = optional(list(string), [])
+    addresses                  = optional(list(string), [])
   })
   default = null
 
@@ -270,6 +423,13 @@ variable "network" {
       can(regex("(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\\.Network/privateDnsZones/[^/]+$", id))
     ])
     error_message = "blob_dns_zone_id and linked_dns_zone_ids are resource ids: /subscriptions/…/providers/Microsoft.Network/privateDnsZones/ZONE."
+  }
+
+  validation {
+    condition = alltrue([
+      for range in try(var.network.addresses, []) : can(cidrhost(strcontains(range, "/") ? range : "${range}/32", 0)) && !strcontains(range, ":")
+    ])
+    error_message = "addresses has public IPv4 addresses and ranges, such as 198.51.100.7."
   }
 }
 

@@ -22,7 +22,7 @@ _IN_GROUP = "subscriptions/[^/]+/resourceGroups/[^/]+/providers"
 _VERSIONS = {
     CREDENTIAL: "2025-05-01",
     _GRAPH: "2022-10-01",
-    NAME_CHECK: "2022-07-01",
+    NAME_CHECK: "2026-02-01",
     _EVENTS: "2025-02-15",
     _VAULTS: "2026-02-01",
     SETTINGS: "2021-05-01-preview",

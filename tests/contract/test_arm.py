@@ -412,8 +412,8 @@ def test_a_search_without_subscriptions_is_not_made(world: World) -> None:
             400,
             "where type =~",
         ),
-        (f"{NAMES}?api-version=2022-07-01", {"name": "x"}, 400, "Microsoft.KeyVault/vaults"),
-        (f"{NAMES}?api-version=2015-06-01", {}, 400, "2022-07-01"),
+        (f"{NAMES}?api-version=2026-02-01", {"name": "x"}, 400, "Microsoft.KeyVault/vaults"),
+        (f"{NAMES}?api-version=2015-06-01", {}, 400, "2026-02-01"),
     ],
     ids=["path", "version", "body", "query", "name", "name's version"],
 )

@@ -10,7 +10,9 @@ import tree_sitter_bicep
 from tree_sitter import Language, Node, Parser
 
 FOLDER = Path(__file__).parents[2] / "infra" / "bicep"
-MAIN, EVENTS, TYPES = (FOLDER / f"{name}.bicep" for name in ("main", "events", "types"))
+MAIN, EVENTS, TYPES, NAMING = (
+    FOLDER / f"{name}.bicep" for name in ("main", "events", "types", "naming")
+)
 MODULES = sorted(FOLDER.rglob("*.bicep"))
 AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"  # its client id in every tenant
 PARAMETERS = sorted(FOLDER.rglob("*.bicepparam"))
@@ -49,8 +51,10 @@ class Resource:
     """A resource or a reference to an existing one."""
 
     file: str
+    name: str
     type: str
     existing: bool
+    decorators: dict[str, list[Value]]
     body: dict[str, Value]
 
 
@@ -109,8 +113,10 @@ def resources(*paths: Path) -> list[Resource]:
     return [
         Resource(
             file=path.stem,
+            name=_text(node.named_children[0]),
             type=_resource_type(node),
             existing=any(child.type == "existing" for child in node.children),
+            decorators=_decorators(node.prev_named_sibling),
             body=_body(node),
         )
         for path in paths
@@ -135,6 +141,41 @@ def calls(path: Path) -> set[str]:
         if node.type == "call_expression" and (function := node.child_by_field_name("function")):
             found.add(_text(function).rpartition(".")[2])
     return found
+
+
+def module(name: str) -> Path:
+    """Find a module's file."""
+    return FOLDER / "modules" / f"{name}.bicep"
+
+
+def only(path: Path, kind: str) -> Resource:
+    """Find the one resource of a type that a file makes."""
+    [found] = [r for r in resources(path) if r.type.split("@")[0] == kind and not r.existing]
+    return found
+
+
+def at(value: Value, *path: str | int) -> Value:
+    """Follow keys and indices into a value."""
+    for step in path:
+        if isinstance(step, int):
+            assert isinstance(value, list)
+            value = value[step]
+        else:
+            assert isinstance(value, dict)
+            value = value[step]
+    return value
+
+
+def at_dict(value: Value) -> dict[str, Value]:
+    """Read a value that is an object."""
+    assert isinstance(value, dict)
+    return value
+
+
+def at_list(value: Value) -> list[Value]:
+    """Read a value that is a list."""
+    assert isinstance(value, list)
+    return value
 
 
 def value(node: Node) -> Value:

@@ -14,46 +14,19 @@ from tests.infra.bicep_files import (
     MODULES,
     TYPES,
     Expression,
-    Resource,
-    Value,
     assignments,
+    at,
+    at_dict,
     calls,
     declared,
+    module,
     modules,
+    only,
     resources,
 )
 
 ALERTS = FOLDER.parent / "alerts" / "alerts.json"
 PYTHON = FOLDER.parents[1] / ".python-version"
-
-
-def module(name: str) -> Path:
-    """Find a module's file."""
-    return FOLDER / "modules" / f"{name}.bicep"
-
-
-def only(path: Path, kind: str) -> Resource:
-    """Find the one resource of a type that a file makes."""
-    [found] = [r for r in resources(path) if r.type.split("@")[0] == kind and not r.existing]
-    return found
-
-
-def at(value: Value, *path: str | int) -> Value:
-    """Follow keys and indices into a value."""
-    for step in path:
-        if isinstance(step, int):
-            assert isinstance(value, list)
-            value = value[step]
-        else:
-            assert isinstance(value, dict)
-            value = value[step]
-    return value
-
-
-def at_dict(value: Value) -> dict[str, Value]:
-    """Read a value that is an object."""
-    assert isinstance(value, dict)
-    return value
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
@@ -191,6 +164,8 @@ ROLES = {
     "search-access": (None, "Reader"),
     "dead-letter-access": ("account::blobs::deadLetters", "Storage Blob Data Contributor"),
     "namespace-access": (None, None),
+    "project-vault officer": ("vault", "Key Vault Secrets Officer"),
+    "project-vault reader": ("vault", "Key Vault Reader"),
 }
 BUILT_IN = {
     "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
@@ -199,7 +174,10 @@ BUILT_IN = {
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
     "4abbcc35-e782-43d8-92c5-2d3f1bd2253f": "Azure Kubernetes Service Cluster User Role",
     "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
+    "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": "Key Vault Secrets Officer",
+    "21090545-7ca7-4776-b22c-e363652d74d2": "Key Vault Reader",
 }
+TEAMS = {"officer", "reader"}  # assignments to groups of people
 
 
 def test_roles_are_the_least() -> None:
@@ -213,18 +191,19 @@ def test_roles_are_the_least() -> None:
         assert isinstance(role, Expression)
         variable = role.text.removesuffix(")").rpartition(", ")[2]
         identifier = assignments(module(made.file)).get(variable)
-        found[made.file] = (
+        found[f"{made.file} {made.name}" if made.name in TEAMS else made.file] = (
             scope.text if isinstance(scope, Expression) else None,
             BUILT_IN[identifier] if isinstance(identifier, str) else None,
         )
     assert found == ROLES
 
 
-def test_roles_are_of_service_principals_under_lasting_names() -> None:
+def test_roles_say_of_whom_they_are_under_lasting_names() -> None:
     """An assignment says what its principal is, so that a new one is found, and keeps its name."""
     for made in resources(*MODULES):
         if "/roleAssignments@" in made.type:
-            assert at(made.body, "properties", "principalType") == "ServicePrincipal"
+            kind = "Group" if made.name in TEAMS else "ServicePrincipal"
+            assert at(made.body, "properties", "principalType") == kind
             name = made.body["name"]
             assert isinstance(name, Expression)
             assert "guid(" in name.text

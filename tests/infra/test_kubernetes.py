@@ -79,7 +79,11 @@ def test_the_base_names_nobody() -> None:
 def test_the_example_sets_namespace_identity_and_secrets() -> None:
     """Each namespace has the base's Role on its own Secrets, bound to the one identity."""
     found = built(EXAMPLE)
-    wanted = {"shop-dev": [OURS, "keyvault-2"], "shop-prod": [OURS]}
+    wanted = {
+        "shop-dev": [OURS, "keyvault-2"],
+        "shop-prod": [OURS],
+        "web-dev": ["myapp", "myapp-db"],
+    }
     assert found.keys() == {(kind, where) for kind in ("Role", "RoleBinding") for where in wanted}
     (subject,) = items(found["RoleBinding", "shop-dev"], "subjects")
     assert re.fullmatch(r"[1-9][0-9a-f-]{35}", text(subject, "name"))
@@ -95,7 +99,7 @@ def test_the_example_is_applied(api_server: ApiServer, tmp_path: Path, side: str
     """Kubectl applies the overlay as it is, from either side, and again without a change."""
     config = tmp_path / "kubeconfig"
     config.write_text(api_server.kubeconfig())
-    for where in ("shop-dev", "shop-prod"):
+    for where in ("shop-dev", "shop-prod", "web-dev"):
         made = api_server.call("POST", "/api/v1/namespaces", {"metadata": {"name": where}})
         assert made.status in {201, 409}
     apply = ["apply", f"--server-side={str(side == 'server').lower()}", "-k", str(EXAMPLE)]

@@ -11,7 +11,11 @@ from tests.infra.bicep_files import AZURE_CLI, MAIN, TYPES, Expression, declared
 
 TERRAFORM = Path(__file__).parents[2] / "infra" / "terraform"
 ONLY_TERRAFORM = {"vault_pattern", "package"}  # Bicep cannot search, nor send the code
-ELSEWHERE = {"location": "deployment().location", "resource_group_name": "'rg-${name}'"}
+ELSEWHERE = {
+    "location": "deployment().location",
+    "resource_group_name": "'rg-${name}'",
+    "projects_resource_group_name": "'rg-${name}-vaults'",
+}
 
 
 def snake(name: str) -> str:
@@ -81,6 +85,54 @@ def test_authentication_takes_the_same_members() -> None:
         name: bool(optional) for name, optional in terraform
     }
     assert dict(bicep)["allowedApplications"] == "?"
+
+
+def bicep_members(name: str) -> dict[str, bool]:
+    """Return the members of a type of Bicep, spelt as Terraform does: which may be left out."""
+    (taken,) = re.findall(
+        rf"^type {name} = \{{\n(.*?)^\}}", TYPES.read_text(), re.MULTILINE | re.DOTALL
+    )
+    found = re.findall(r"^  (\w+): \S*?(\??)$", taken, re.MULTILINE)
+    return {snake(member): bool(optional) for member, optional in found}
+
+
+def listed(text: str) -> set[str]:
+    """Return the words of a list in a validation."""
+    return set(re.findall(r'"(\w+)"', text))
+
+
+def test_projects_take_the_same_members() -> None:
+    """The members of a project have the same names, and the same ones may be left out."""
+    variables = (TERRAFORM / "variables.tf").read_text()
+    ((known, needed),) = re.findall(
+        r"setsubtract\(keys\(project\), \[(.*?)\]\).*?"
+        r"setsubtract\(\[(.*?)\], keys\(project\)\)",
+        variables,
+        re.DOTALL,
+    )
+    members = bicep_members("project")
+    assert listed(known) == members.keys()
+    assert listed(needed) == {name for name, optional in members.items() if not optional}
+
+
+def test_placements_take_the_same_members() -> None:
+    """The members of a placement have the same names, and each may be left out."""
+    variables = (TERRAFORM / "variables.tf").read_text()
+    (known,) = re.findall(r"setsubtract\(keys\(place\), \[(.*?)\]\)", variables)
+    members = bicep_members("placement")
+    assert listed(known) == members.keys()
+    assert all(members.values())
+
+
+def test_vaults_take_the_same_members() -> None:
+    """The members of a vault have the same names."""
+    (taken,) = re.findall(
+        r'^variable "vaults" \{.*?object\(\{\n(.*?)^  \}\)\)',
+        (TERRAFORM / "variables.tf").read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
+    found = re.findall(r"^    (\w+) += (optional)?", taken, re.MULTILINE)
+    assert {name: bool(optional) for name, optional in found} == bicep_members("vault")
 
 
 def test_both_let_the_same_azure_cli_in() -> None:

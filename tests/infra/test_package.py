@@ -165,6 +165,45 @@ def test_without_the_dependencies_there_is_no_package(
     assert not (tmp_path / SBOM).exists()
 
 
+def test_a_table_of_placements_goes_in(dist: Path, tmp_path: Path) -> None:
+    """It lies where the app looks for it, as it is, and changes nothing else."""
+    table = tmp_path / "our-placements.json"
+    table.write_bytes(b'\xef\xbb\xbf[{"vault": "myapp-kv", "project": "myapp", "stage": "dev"}]')
+    archive = build(tmp_path / "dist", table)
+    with zipfile.ZipFile(archive) as zipped, zipfile.ZipFile(dist / ZIP) as without:
+        assert set(zipped.namelist()) - set(without.namelist()) == {table.name}
+        assert zipped.read(table.name) == table.read_bytes()
+        assert all(zipped.read(name) == without.read(name) for name in without.namelist())
+    assert (tmp_path / "dist" / APP / table.name).read_bytes() == table.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("host.json", b'[{"vault": "a"}]', "NAME.json"),
+        ("placements.yaml", b'[{"vault": "a"}]', "NAME.json"),
+        ("placements.json", None, "cannot be read: No such file"),
+        ("placements.json", b"[", "is not JSON"),
+        ("placements.json", b"[\xff]", "is not JSON in UTF-8"),
+        ("placements.json", b"[" * 100_000, "is not JSON"),
+        ("placements.json", b"{}", "JSON list"),
+        ("placements.json", b"[]", "at least one"),
+        ("placements.json", b'[{"vault": "a"}, {"project": "a"}]', "Entry 2"),
+    ],
+    ids=["host", "yaml", "missing", "broken", "latin", "deep", "object", "empty", "no-vault"],
+)
+def test_a_table_that_the_app_could_not_read_is_refused(
+    tmp_path: Path, name: str, content: bytes | None, told: str
+) -> None:
+    """Nothing is built with it, and nothing that was is removed."""
+    (tmp_path / ZIP).write_bytes(b"older")
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(PackageError, match=told):
+        build(tmp_path, tmp_path / name)
+    assert (tmp_path / ZIP).read_bytes() == b"older"
+
+
 def test_the_package_runs(dist: Path, tmp_path: Path) -> None:
     """Microsoft's runtime library finds the functions with nothing else installed."""
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):

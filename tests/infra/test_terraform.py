@@ -20,6 +20,7 @@ READ_BACK = {
     "identity.type",
     "properties.ConnectionString",
     "properties.defaultHostName",
+    "properties.enableRbacAuthorization",
     "properties.primaryEndpoints.blob",
     "properties.source",
 }
@@ -51,6 +52,13 @@ SECURE: dict[str, dict[str, Value]] = {
     "example_vault": {
         "body.properties.enableRbacAuthorization": True,
         "body.properties.enablePurgeProtection": True,
+    },
+    "project_vault": {
+        "body.properties.enableRbacAuthorization": True,
+        "body.properties.enableSoftDelete": True,
+        "body.properties.softDeleteRetentionInDays": 90,
+        "body.properties.enablePurgeProtection": True,
+        "body.properties.networkAcls.bypass": "None",
     },
     "site": {
         "body.properties.httpsOnly": True,
@@ -122,7 +130,12 @@ def test_the_state_knows_no_key() -> None:
     made = {block.labels[0] for block in blocks("resource") + blocks("data")}
     azurerm = {kind for kind in made if kind.startswith("azurerm_")}
     assert azurerm <= WITHOUT_KEYS | {"azurerm_client_config", "azurerm_resources"}
-    assert made - azurerm == {"azapi_resource", "azapi_update_resource", "terraform_data"}
+    assert made - azurerm == {
+        "azapi_resource",
+        "azapi_resource_action",
+        "azapi_update_resource",
+        "terraform_data",
+    }
     (azapi,) = blocks("provider", "azapi")
     assert azapi.body["disable_default_output"] is True
     read = {
@@ -150,6 +163,25 @@ def test_is_secure_without_being_asked(name: str) -> None:
     """No key, no password, no plain transport, and no variable that changes it."""
     (resource,) = blocks("resource", "azapi_resource", name)
     assert {path: at(resource, path) for path in SECURE[name]} == SECURE[name]
+
+
+def test_vaults_are_of_the_version_that_stays() -> None:
+    """Every vault, and what is done to one, has this API version; older ones retire."""
+    found = [
+        str(block.body["type"])
+        for block in blocks("resource") + blocks("data")
+        if str(block.body.get("type", "")).startswith("Microsoft.KeyVault/vaults@")
+    ]
+    assert len(found) == 5
+    assert {kind.partition("@")[2] for kind in found} == {"2026-02-01"}
+
+
+def test_project_vaults_are_made_once_and_kept() -> None:
+    """No plan takes one away, and none changes it."""
+    (vault,) = blocks("resource", "azapi_resource", "project_vault")
+    assert vault.body["lifecycle"] == [
+        {"prevent_destroy": True, "ignore_changes": "all", "__is_block__": True}
+    ]
 
 
 def test_publishing_takes_no_password() -> None:

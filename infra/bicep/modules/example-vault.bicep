@@ -13,7 +13,7 @@ param location string
 @description('Tags of the vault.')
 param tags tagMap
 
-resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
+resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
   name: name
   location: location
   tags: tags

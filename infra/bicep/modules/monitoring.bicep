@@ -142,5 +142,8 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
 @description('Where telemetry goes: an address, which opens nothing without a role since local authentication is off.')
 output connectionString string = applicationInsights.properties.ConnectionString
 
+@description('Resource id of the workspace.')
+output workspaceId string = workspace.id
+
 @description('The action groups of the alerts.')
 output actionGroupIds string[] = actionGroups

@@ -1,23 +1,52 @@
-metadata description = 'Lets the identity list and read the secrets of one vault.'
+metadata description = 'Lets the identity list and read the secrets of one vault: by a role, or by an access policy where the vault takes those.'
 
 @description('Name of the vault.')
 param vaultName string
+
+@description('Whether the vault takes access policies instead of roles.')
+param accessPolicies bool
 
 @description('Object id of the app\'s identity.')
 param principalId string
 
 var keyVaultSecretsUser = '4633458b-17de-408a-b874-0445c86b69e6'
 
-resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
+resource vault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {
   name: vaultName
 }
 
-resource access 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+// Left out by Azure it means access policies: so older vaults were made.
+var takesRoles = vault.properties.?enableRbacAuthorization ?? false
+
+resource access 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!accessPolicies) {
   name: guid(vault.id, principalId, keyVaultSecretsUser)
   scope: vault
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', keyVaultSecretsUser)
-    principalId: principalId
+    principalId: takesRoles
+      ? principalId
+      : fail('The vault ${vaultName} takes access policies, where a role is useless: set accessPolicies of its entry in vaults, or let it take roles (enableRbacAuthorization).')
     principalType: 'ServicePrincipal'
+  }
+}
+
+resource policy 'Microsoft.KeyVault/vaults/accessPolicies@2026-02-01' = if (accessPolicies) {
+  parent: vault
+  name: 'add'
+  properties: {
+    accessPolicies: [
+      {
+        tenantId: tenant().tenantId
+        objectId: takesRoles
+          ? fail('The vault ${vaultName} takes roles, where an access policy is useless: leave accessPolicies out of its entry in vaults.')
+          : principalId
+        permissions: {
+          secrets: [
+            'get'
+            'list'
+          ]
+        }
+      }
+    ]
   }
 }

@@ -2,7 +2,16 @@ mock_provider "azurerm" {
   source = "./tests/mocks"
 }
 
-mock_provider "azapi" {}
+mock_provider "azapi" {
+  override_data {
+    target = data.azapi_resource.vault
+    values = {
+      output = {
+        takes_roles = true
+      }
+    }
+  }
+}
 
 variables {
   location = "westeurope"

@@ -4,6 +4,15 @@ mock_provider "azurerm" {
 
 mock_provider "azapi" {
   override_data {
+    target = data.azapi_resource.vault
+    values = {
+      output = {
+        takes_roles = true
+      }
+    }
+  }
+
+  override_data {
     target = data.azapi_resource.topic
     values = {
       output = {

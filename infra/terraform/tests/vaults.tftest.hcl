@@ -42,7 +42,16 @@ mock_provider "azurerm" {
   }
 }
 
-mock_provider "azapi" {}
+mock_provider "azapi" {
+  override_data {
+    target = data.azapi_resource.vault
+    values = {
+      output = {
+        takes_roles = true
+      }
+    }
+  }
+}
 
 variables {
   location = "westeurope"

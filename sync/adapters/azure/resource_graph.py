@@ -24,7 +24,7 @@ from sync.core.vault_names import Naming
 LET_GO_AFTER = 3
 """A vault is dropped after so many searches in a row that see its subscription and not it."""
 
-_NAME_API_VERSION = "2022-07-01"
+_NAME_API_VERSION = "2026-02-01"
 _NAME_PATH = "/providers/Microsoft.KeyVault/checkNameAvailability"
 _VAULTS = f"resources | where type =~ 'microsoft.keyvault/vaults' {COLUMNS}"
 _KEPT_SECONDS = 240.0
