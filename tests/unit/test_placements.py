@@ -15,6 +15,7 @@ from sync.core.errors import NotOurs, Permanent, SyncError, Transient
 from sync.core.model import STATE_ANNOTATION, Actual, Converged, Failed, Outcome, SecretName, Target
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
+from sync.doctor.doctor import Doctor
 from sync.projection.placement import Excluded
 from sync.projection.rules import Rules
 from sync.projection.stages import StagePrefixes
@@ -27,6 +28,7 @@ from tests.kit.command_line import say
 from tests.kit.errors import raises
 from tests.kit.fakes import FakeCluster
 from tests.kit.world import World
+from tests.unit.test_doctor import Access, Login
 
 DEV = {"vault": "myapp-kv", "project": "myapp", "stage": "dev", "namespace": "web-dev"}
 PRD = {"vault": "myapp-kv", "project": "myapp", "stage": "prd", "namespace": "web"}
@@ -373,3 +375,23 @@ def test_the_command_line_tells_targets_apart() -> None:
     many = say(placed.app, "adopt", "myapp-kv", "--yes")
     assert "name one by --target (web-dev/myapp, web/myapp)" in many.err
     assert say(placed.app, "adopt", "myapp-kv", "--yes", "--target", "web/myapp").code == 0
+
+
+def test_the_doctor_examines_each_target() -> None:
+    """Each target's Secret is examined, and what is about one target names it."""
+    placed = Placed()
+    placed.put("dev-a", "prod-a")
+    placed.resync()
+    access = Access(clock=placed.world.clock)
+    doctor = Doctor(placed.app, placed.world.vaults, Login(), access)
+    about = {check.about for check in doctor.examine(Resync("myapp-kv"))}
+    assert {
+        "vault myapp-kv",
+        "vault myapp-kv (web-dev/myapp)",
+        "vault myapp-kv (web/myapp)",
+        "Secret web-dev/myapp in cluster dev",
+        "Secret web/myapp in cluster prod",
+    } <= about
+    one = {check.about for check in doctor.examine(Resync("myapp-kv", "web/myapp"))}
+    assert not any("web-dev" in each for each in one)
+    assert "Secret web/myapp in cluster prod" in one
