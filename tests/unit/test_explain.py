@@ -19,7 +19,7 @@ from sync.projection.rules import Pattern, Rules
 from sync.projection.stages import StagePrefixes
 from sync.reconcile.request import ReconcileRequest
 from tests.described import named
-from tests.kit.fakes import Inline
+from tests.kit.fakes import Inline, target_of, vault_name
 from tests.kit.world import World
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
@@ -55,7 +55,7 @@ def told(world: World) -> Mapping[str, Explained]:
 
 def explained_json(told: Iterable[Explained] | SyncError) -> object:
     """Return an explanation as it is answered."""
-    return json.loads(json.dumps(to_json(explanation_of(told))))
+    return json.loads(json.dumps(to_json(explanation_of(target_of(vault_name()), told))))
 
 
 def reason(each: Explained) -> str:
