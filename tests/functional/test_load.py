@@ -1,0 +1,64 @@
+"""More requests at once than can be served: what is answered meanwhile, and how late."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from local.kubernetes.faults import Where
+from local.kubernetes.kinds import SECRET
+from tests.functional.gate import closed_gate
+from tests.functional.world import Place, World, wait_until
+from tests.leaks.dye import value
+
+EVENT_GRID_WAITS = 30.0
+REQUESTS = 60
+EVENTS_AT_ONCE = 400
+
+
+def test_hanging_resyncs_hold_up_neither_health_nor_the_timer(world: World) -> None:
+    """Behind 60 resyncs that wait for the cluster, health is answered and a pass goes ahead."""
+    swept = [world.place(silent=True) for _ in range(12)]
+    for place in swept:
+        place.vault.set_secret("key", value())
+    reads = Where("get", SECRET.plural)
+    with (
+        world.app(*swept) as app,
+        ThreadPoolExecutor(REQUESTS + 1) as callers,
+        closed_gate(world.stack.cluster, reads) as gate,
+    ):
+        body = {"all": True, "refetch": True}  # with an option, so that no pass shares the work
+        asked = [callers.submit(app.host.post, "/api/resync", body) for _ in range(REQUESTS)]
+        wait_until(lambda: len(gate.held) >= 8)
+        began = time.monotonic()
+        assert app.get("/api/health").status == 200
+        assert app.get("/api/openapi.json").status == 200
+        assert time.monotonic() - began < 1
+        passing = callers.submit(lambda: app.timer)
+        wait_until(lambda: len(gate.held) >= 16)
+        assert not any(each.done() for each in asked)
+    assert passing.result() == 202
+    assert {each.result().status for each in asked} == {200}
+    assert all(place.data() == place.wanted() for place in swept)
+
+
+def test_of_many_slow_events_none_is_answered_too_late(world: World) -> None:
+    """What cannot be served in Event Grid's time is refused or failed, and so delivered again."""
+    places = [world.place(silent=True) for _ in range(60)]
+    for place in places:
+        place.vault.set_secret("key", value())
+    chosen = [places[number % len(places)] for number in range(EVENTS_AT_ONCE)]
+    with world.app() as app, ThreadPoolExecutor(EVENTS_AT_ONCE) as senders:
+
+        def deliver(place: Place) -> tuple[int, float]:
+            began = time.monotonic()
+            return app.deliver(place.event("key")), time.monotonic() - began
+
+        world.stack.cluster.faults.delay(4, None)
+        answers = list(senders.map(deliver, chosen))
+        world.stack.cluster.faults.clear()
+    statuses = [status for status, _ in answers]
+    assert {202, 429} <= {*statuses} <= {202, 429, 500}
+    late = [seconds for status, seconds in answers if status != 429 and seconds > 26]
+    assert late == []
+    assert max(seconds for status, seconds in answers if status == 202) < EVENT_GRID_WAITS
+    for place in places:
+        world.bring(place)
