@@ -405,6 +405,7 @@ def test_json_has_every_field_of_every_secret() -> None:
         Explained("b", Progress.OUT, keys=(), why="it is disabled"),
         Explained("c", Progress.FAILED, why=Permanent(Reason.TAG_UNKNOWN, "Correct it.")),
     ]
+    target = {"cluster": "default", "namespace": "shop-dev", "secret": OWN}
     assert explained_json(found) == {
         "secrets": [
             {
@@ -416,6 +417,7 @@ def test_json_has_every_field_of_every_secret() -> None:
                 "version": "v1",
                 "reason": None,
                 "message": None,
+                "target": target,
             },
             {
                 "name": "b",
@@ -426,6 +428,7 @@ def test_json_has_every_field_of_every_secret() -> None:
                 "version": None,
                 "reason": "it is disabled",
                 "message": None,
+                "target": target,
             },
             {
                 "name": "c",
@@ -436,6 +439,7 @@ def test_json_has_every_field_of_every_secret() -> None:
                 "version": None,
                 "reason": "TagUnknown",
                 "message": "Correct it.",
+                "target": target,
             },
         ]
     }
