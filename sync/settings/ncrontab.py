@@ -107,7 +107,7 @@ def _moments(
 
 
 def _parsed(text: str) -> list[frozenset[int]]:
-    fields = text.split()
+    fields = [field for field in text.split(" ") if field]  # the host takes no other blank
     if len(fields) != len(_FIELDS):
         raise ValueError(text)
     return [field.values(each) for field, each in zip(_FIELDS, fields, strict=True)]

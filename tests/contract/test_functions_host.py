@@ -535,7 +535,9 @@ class TestSchedule:
         schedule = read_schedule(text, {"EVERY": "* * * * * *"})
         assert schedule(datetime(2026, 1, 1, 12, 3, 20, tzinfo=UTC)) == expected
 
-    @pytest.mark.parametrize("text", ["*/5 * * * *", "x * * * * *", "00:00:00", "%UNSET%", ""])
+    @pytest.mark.parametrize(
+        "text", ["*/5 * * * *", "x * * * * *", "00:00:00", "%UNSET%", "", "0\t* * * * *"]
+    )
     def test_what_is_no_schedule(self, text: str) -> None:
         """Five fields, nonsense, no time at all and an unset setting are refused."""
         with pytest.raises(ValueError, match=r"NCRONTAB|never ends|not set"):

@@ -95,6 +95,11 @@ def test_a_schedule_is_taken_as_it_is(schedule: str) -> None:
         "1/ * * * * *",
         "*-5 * * * * *",
         "\N{ARABIC-INDIC DIGIT THREE} * * * * *",
+        "0\t*/5 * * * *",
+        "0\n*/5 * * * *",
+        "0\v*/5 * * * *",
+        "0\N{NO-BREAK SPACE}*/5 * * * *",
+        "0 \t*/5 * * * *",
     ],
 )
 def test_a_schedule_that_never_comes_is_a_fault(schedule: str) -> None:
