@@ -3,6 +3,8 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import urllib3
+
 from local.kubernetes.faults import Where
 from local.kubernetes.kinds import SECRET
 from tests.functional.gate import closed_gate
@@ -62,3 +64,33 @@ def test_of_many_slow_events_none_is_answered_too_late(world: World) -> None:
     assert max(seconds for status, seconds in answers if status == 202) < EVENT_GRID_WAITS
     for place in places:
         world.bring(place)
+
+
+def test_a_pass_that_is_cut_short_has_told_what_it_did(world: World) -> None:
+    """Each vault that a pass has brought has its line, although the app is ended meanwhile."""
+    quick = [world.place(silent=True) for _ in range(6)]
+    hanging = world.place(silent=True)
+    for place in (*quick, hanging):
+        place.vault.set_secret("key", value())
+    hanging.vault.faults.delay(60, None)
+    with world.app(*quick, hanging) as app, ThreadPoolExecutor(1) as caller:
+        passing = caller.submit(_fired, app)
+        wait_until(lambda: all(place.data() == place.wanted() for place in quick))
+        wait_until(lambda: all(_told(world, place) for place in quick))
+        app.host.stop()
+        assert passing.result() == 0
+    assert not world.logged("INFO", "timer: 7 vaults")
+    hanging.vault.faults.clear()
+
+
+def _told(world: World, place: Place) -> bool:
+    return world.logged(
+        "INFO", f"timer: {place.namespace}/{place.secret} in cluster default in step"
+    )
+
+
+def _fired(app: World) -> int:
+    try:
+        return app.timer
+    except urllib3.exceptions.HTTPError:
+        return 0
