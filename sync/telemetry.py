@@ -22,6 +22,8 @@ _OPERATORS_CONCERN = frozenset(
         Reason.VAULT_NAME_OFF_PATTERN,
         Reason.SECRET_NEAR_EXPIRY,
         Reason.SECRET_EXPIRED,
+        Reason.CERTIFICATE_NEAR_EXPIRY,
+        Reason.CERTIFICATE_EXPIRED,
         Reason.CALLER_UNKNOWN,
     }
 )

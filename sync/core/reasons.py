@@ -334,6 +334,12 @@ class Reason(StrEnum):
     SECRET_EXPIRED = "SecretExpired", Group.IGNORED, (
         "Key Vault says that the secret has expired. Its keys stay unless `SYNC_EXPIRED` is "
         "`remove`. Set a new version.")
+    CERTIFICATE_NEAR_EXPIRY = "CertificateNearExpiry", Group.IGNORED, (
+        "Key Vault says that the certificate expires soon. Its keys stay until then, and after it "
+        "unless `SYNC_EXPIRED` is `remove`. Renew it, or merge the one that its authority issues.")
+    CERTIFICATE_EXPIRED = "CertificateExpired", Group.IGNORED, (
+        "Key Vault says that the certificate has expired. Its keys stay unless `SYNC_EXPIRED` is "
+        "`remove`. Renew it, or merge the one that its authority issues.")
     BUG = "Bug", Group.BUG, (
         "The app met a case that it does not handle. The message names the place in the code: "
         "please report it.")
