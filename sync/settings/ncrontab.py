@@ -78,7 +78,7 @@ def is_ncrontab(text: str) -> bool:
 def next_run(text: str, after: float) -> float | None:
     """Return when the timer runs next after a moment, both in epoch seconds; None if it never does.
 
-    The expression is in UTC, as on Azure unless `WEBSITE_TIME_ZONE` is set. It has to be valid.
+    The expression is in UTC: the deployed app refuses `WEBSITE_TIME_ZONE`. It has to be valid.
     """
     seconds, minutes, hours, days, months, weekdays = _parsed(text)
     start = datetime.fromtimestamp(int(after) + 1, UTC)
