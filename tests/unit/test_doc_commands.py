@@ -17,7 +17,8 @@ BLOCKS = [block for block in blocks() if block.kind == "sh"]
 TARGETS = re.findall(r"^(\w+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
 KNOWN: Mapping[str, str] = {
     ".venv/bin/python": "-m infra.vault_names",
-    "az": "account show|ad app update|bicep build-params|deployment sub create|functionapp deployment source config-zip"
+    "az": "account show|ad app update|bicep build-params|deployment sub create"
+    "|functionapp deployment source config-zip"
     "|functionapp config appsettings delete|functionapp config appsettings set"
     "|functionapp keys list|group create|keyvault secret backup|keyvault secret restore"
     "|keyvault secret set|keyvault secret show|login|rest",
