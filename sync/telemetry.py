@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from threading import Lock
 
 from sync.app.outcomes import key_of
@@ -114,19 +114,21 @@ def log_passed(trigger: str, outcome: Outcome) -> None:
             _LOG.warning("%s: vault %s: %s%s", trigger, target.vault, told, _more(warnings))
 
 
-def log_sum(trigger: str, outcomes: Iterable[Outcome]) -> None:
-    """Log the line that counts the outcomes of a pass."""
-    vaults = [
-        each for each in outcomes if not (isinstance(each, Failed) and each.vault == DISCOVERY)
-    ]
-    failed = [
-        (each.vault if isinstance(each, Failed) else each.subject, each.error.reason)
-        for each in vaults
-        if not isinstance(each, Converged)
-    ]
+def log_sum(trigger: str, outcomes: Sequence[Outcome]) -> None:
+    """Log the line that counts the vaults of a pass."""
+    failed = list(
+        dict.fromkeys(  # a vault may have several targets
+            (each.vault if isinstance(each, Failed) else each.subject, each.error.reason)
+            for each in outcomes
+            if not isinstance(each, Converged)
+            and not (isinstance(each, Failed) and each.vault == DISCOVERY)
+        )
+    )
+    bad = {vault for vault, _ in failed}
+    vaults = bad.union(each.target.vault.text for each in outcomes if isinstance(each, Converged))
     named = ", ".join(f"{vault} {reason}" for vault, reason in failed[:_NAMED])
     more = f": {named}{_more(failed)}. keyvault-sync explain VAULT tells more." if failed else ""
-    _LOG.info("%s: %d vaults, %d of them failed%s", trigger, len(vaults), len(failed), more)
+    _LOG.info("%s: %d vaults, %d of them failed%s", trigger, len(vaults), len(bad), more)
 
 
 def log_unannounced(outcomes: Iterable[Outcome], now: float) -> None:

@@ -11,6 +11,7 @@ import urllib3
 
 from local.kubernetes.faults import Where
 from local.kubernetes.kinds import SECRET
+from sync.http_api.openapi import VERSION
 from tests.functional.gate import closed_gate
 from tests.functional.world import Place, World, changes, outcome, wait_until
 from tests.leaks.dye import value
@@ -357,7 +358,7 @@ def test_one_examination_goes_on_at_a_time(world: World) -> None:
     assert first.result().status == 200
     checks = listed(first.result().body, "checks")
     assert {check["view"] for check in checks} == {"the app"}
-    assert world.get("/api/version").body == {"version": "0.1.0"}
+    assert world.get("/api/version").body == {"version": VERSION}
 
 
 def test_one_name_off_the_pattern_keeps_no_other_vault_out(world: World) -> None:
