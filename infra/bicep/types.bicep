@@ -197,7 +197,7 @@ type syncSettings = {
   @description('JSON list of clusters; give clusters instead, which also assigns the roles.')
   SYNC_CLUSTERS: string?
 
-  @description('NCRONTAB of the timer, six fields.')
+  @description('NCRONTAB of the timer, six fields, in UTC.')
   SYNC_SCHEDULE: string?
 
   @description('What becomes of keys whose vault secret is gone.')
