@@ -44,6 +44,9 @@ param azureRbacNamespaces string[] = []
 @description('Resource ids of the secrets (…/vaults/VAULT/secrets/SECRET) that clusters name as token_secret or kubeconfig_secret: the identity may read each.')
 param credentialSecrets string[] = []
 
+@description('Whether the identity may also read how each vault is set up, but no value (Reader on the vault): doctor then tells who decides on access, what can be recovered, the network and the audit events. Without it these checks are "not checked".')
+param inspectVaults bool = false
+
 @description('Settings of the app; they win over what is derived.')
 param settings syncSettings = {}
 
@@ -275,6 +278,7 @@ module vaultAccess 'modules/vault-access.bicep' = [
     params: {
       vaultName: last(split(vault.value.resourceId, '/'))
       accessPolicies: vault.value.?accessPolicies ?? false
+      inspect: inspectVaults
       principalId: identity.outputs.principalId
     }
     dependsOn: [

@@ -305,6 +305,13 @@ variable "credential_secrets" {
   }
 }
 
+variable "inspect_vaults" {
+  description = "Whether the identity may also read how each vault is set up, but no value (Reader on the vault): doctor then tells who decides on access, what can be recovered, the network and the audit events. Without it these checks are \"not checked\"."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "settings" {
   description = "Settings of the app, by their SYNC_ names; they win over what is derived from other variables. With SYNC_DISCOVERY resource-graph the identity may read the subscriptions; its role at vaults that neither vaults nor vault_pattern names is yours to assign."
   type        = map(string)

@@ -109,6 +109,7 @@ DEFAULTS = {
     "clusters": [],
     "azureRbacNamespaces": [],
     "credentialSecrets": [],
+    "inspectVaults": False,
     "settings": {},
     "network": None,
     "zoneRedundant": False,

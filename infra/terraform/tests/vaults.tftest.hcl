@@ -73,7 +73,27 @@ run "vaults_of_the_pattern_are_found" {
 
   assert {
     condition     = azurerm_role_assignment.app["vault weu-ds-akv-shop-dev-1"].role_definition_id == "/subscriptions/00000000-0000-0000-0000-000000000001/providers/Microsoft.Authorization/roleDefinitions/4633458b-17de-408a-b874-0445c86b69e6" && azurerm_role_assignment.app["vault weu-ds-akv-shop-dev-1"].scope == output.vaults["WEU-DS-AKV-shop-dev-1"].resource_id
-    error_message = "The identity must be able to read the vault, and no more."
+    error_message = "The identity must be able to read the vault."
+  }
+
+  assert {
+    condition     = keys(azurerm_role_assignment.app) == ["storage", "telemetry", "vault neu-ds-akv-my-shop-prod-99", "vault weu-ds-akv-shop-dev-1"]
+    error_message = "The identity must have one role on each vault, and no other without being asked for."
+  }
+}
+
+run "how_vaults_are_set_up_is_read_where_it_is_asked_for" {
+  command = plan
+
+  variables {
+    inspect_vaults = true
+  }
+
+  assert {
+    condition = { for name, access in azurerm_role_assignment.app : access.scope => reverse(split("/", access.role_definition_id))[0] if startswith(name, "inspected ") } == {
+      for vault in values(output.vaults) : vault.resource_id => "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+    }
+    error_message = "The identity must have Reader on each vault, and nowhere else."
   }
 }
 
