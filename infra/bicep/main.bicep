@@ -3,7 +3,18 @@ targetScope = 'subscription'
 metadata description = 'Everything but the event subscriptions, which need the deployed code: events.bicep.'
 
 import { placementFaults, projectFaults, sharedNames, vaultsOf } from 'naming.bicep'
-import { cluster, duration, entraAuthentication, pageMap, project, receivers, syncSettings, tagMap, vaultMap, virtualNetwork } from 'types.bicep'
+import {
+  cluster
+  duration
+  entraAuthentication
+  pageMap
+  project
+  receivers
+  syncSettings
+  tagMap
+  vaultMap
+  virtualNetwork
+} from 'types.bicep'
 
 @description('Base of all resource names, of a-z and 0-9.')
 @minLength(3)
@@ -12,6 +23,9 @@ param name string = 'kvsync'
 
 @description('Region of all resources but the topics, which are in their vault\'s region.')
 param location string = deployment().location
+
+@description('The Azure cloud, as the Azure CLI names it: AzureCloud, AzureChinaCloud or AzureUSGovernment.')
+param cloud string = environment().name
 
 @description('The resource group that is made.')
 @minLength(1)
@@ -94,31 +108,46 @@ param authentication entraAuthentication?
 @maxLength(24)
 param exampleVault string = ''
 
+var hosts = loadJsonContent('../clouds.json')[?cloud] ?? fail('cloud is AzureCloud, AzureChinaCloud or AzureUSGovernment, and not ${cloud}.')
 var ownSubscription = subscription().subscriptionId
 var groupId = '/subscriptions/${ownSubscription}/resourceGroups/${resourceGroupName}'
 var uniqueName = '${name}-${uniqueString(groupId)}'
 
 var projectsGroupId = '/subscriptions/${ownSubscription}/resourceGroups/${projectsResourceGroupName}'
 
-var listed = union(vaults, empty(exampleVault) ? {} : {
-  '${exampleVault}': {
-    resourceId: '${groupId}/providers/Microsoft.KeyVault/vaults/${exampleVault}'
-    location: location
-  }
-})
+var listed = union(
+  vaults,
+  empty(exampleVault)
+    ? {}
+    : {
+        '${exampleVault}': {
+          resourceId: '${groupId}/providers/Microsoft.KeyVault/vaults/${exampleVault}'
+          location: location
+        }
+      }
+)
 var placements = flatten(map(
   items(listed),
   vault =>
-    map(vault.value.?placements ?? [], placement =>
-      union(
-        { vault: vault.key },
-        toObject(filter(items(placement), field => field.value != null), field => field.key, field => field.value)
-      ))
+    map(
+      vault.value.?placements ?? [],
+      placement =>
+        union(
+          { vault: vault.key },
+          toObject(filter(items(placement), field => field.value != null), field => field.key, field => field.value)
+        )
+    )
 ))
 var faults = concat(
   projectFaults(projects, objectKeys(listed), network != null),
   sharedNames(projects),
-  placementFaults(listed, empty(placementsFile) && empty(settings.?SYNC_VAULT_PATTERN) && empty(settings.?SYNC_PLACEMENTS)),
+  placementFaults(
+    listed,
+    empty(placementsFile) && empty(settings.?SYNC_VAULT_PATTERN) && empty(settings.?SYNC_PLACEMENTS)
+  ),
+  contains([hosts.vaults, ''], settings.?SYNC_VAULT_DNS_SUFFIX ?? '')
+    ? []
+    : ['SYNC_VAULT_DNS_SUFFIX is not that of the cloud ${cloud}, ${hosts.vaults}: leave it out.'],
   empty(placementsFile) || empty(placements)
     ? []
     : ['placementsFile is given, and placements of vaults as well: put these into the file.']
@@ -126,10 +155,13 @@ var faults = concat(
 // The loops below go by it, so that nothing is made where something is wrong.
 var projectVaults = empty(faults) ? vaultsOf(projects, projectsGroupId, location) : fail(join(faults, ' '))
 
-var served = union(listed, toObject(projectVaults, vault => vault.name, vault => {
-  resourceId: vault.resourceId
-  location: vault.location
-}))
+var served = union(
+  listed,
+  toObject(projectVaults, vault => vault.name, vault => {
+    resourceId: vault.resourceId
+    location: vault.location
+  })
+)
 var vaultSubscriptions = map(items(served), vault => split(vault.value.resourceId, '/')[2])
 var subscriptions = empty(served) ? [ownSubscription] : union([], vaultSubscriptions)
 
@@ -138,6 +170,7 @@ var namespaceSubscriptions = map(azureRbacNamespaces, id => '/subscriptions/${sp
 
 var derivedSettings = union(
   { SYNC_SUBSCRIPTIONS: join(subscriptions, ',') },
+  cloud == 'AzureCloud' ? {} : { SYNC_VAULT_DNS_SUFFIX: hosts.vaults },
   empty(served) ? {} : { SYNC_VAULTS: join(objectKeys(served), ',') },
   empty(placements) ? {} : { SYNC_PLACEMENTS: string(placements) },
   empty(placementsFile) ? {} : { SYNC_PLACEMENTS: placementsFile },
@@ -188,6 +221,7 @@ module privateStorage 'modules/private-storage.bicep' = if (network != null) {
     virtualNetworkId: join(take(split(network.?subnetId ?? '', '/'), 9), '/')
     privateEndpointSubnetId: network.?privateEndpointSubnetId ?? ''
     blobDnsZoneId: network.?blobDnsZoneId ?? ''
+    storageSuffix: hosts.storage
   }
 }
 
@@ -227,7 +261,10 @@ module app 'modules/app.bicep' = {
     tags: tags
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
+    cloud: cloud
+    loginHost: hosts.login
     storageAccountName: storage.outputs.name
+    storageEndpoints: storage.outputs.endpoints
     deploymentContainerUrl: storage.outputs.deploymentContainerUrl
     applicationInsightsConnectionString: monitoring.outputs.connectionString
     settings: effectiveSettings
@@ -386,7 +423,7 @@ output vaults vaultMap = served
 output portalAddresses pageMap = toObject(
   items(served),
   vault => vault.key,
-  vault => '${environment().portal}/#@${tenant().tenantId}/resource${vault.value.resourceId}'
+  vault => 'https://${hosts.portal}/#@${tenant().tenantId}/resource${vault.value.resourceId}'
 )
 
 @description('Where a resync is asked for.')

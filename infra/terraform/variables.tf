@@ -16,6 +16,17 @@ variable "location" {
   nullable    = false
 }
 
+variable "cloud" {
+  description = "The Azure cloud, as the Azure CLI names it; null: AzureCloud. ARM_ENVIRONMENT tells the providers: public, china or usgovernment."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.cloud == null || contains(["AzureCloud", "AzureChinaCloud", "AzureUSGovernment"], coalesce(var.cloud, "AzureCloud"))
+    error_message = "cloud is AzureCloud, AzureChinaCloud or AzureUSGovernment."
+  }
+}
+
 variable "resource_group_name" {
   description = "The resource group that is made; null: rg-NAME."
   type        = string
@@ -346,6 +357,11 @@ variable "settings" {
       "SYNC_REGISTRY_IDENTITY_TOKENS",
     ])) == 0
     error_message = "settings takes the SYNC_ settings of README.md, nothing else."
+  }
+
+  validation {
+    condition     = contains([try(jsondecode(file("${path.module}/../clouds.json"))[coalesce(var.cloud, "AzureCloud")].vaults, ""), ""], lookup(var.settings, "SYNC_VAULT_DNS_SUFFIX", ""))
+    error_message = "SYNC_VAULT_DNS_SUFFIX is not that of the cloud: leave it out, and give cloud if it is not the public one."
   }
 
   validation {
