@@ -2,19 +2,9 @@ targetScope = 'subscription'
 
 metadata description = 'Everything but the event subscriptions, which need the deployed code: events.bicep.'
 
-import { placementFaults, projectFaults, sharedNames, vaultsOf } from 'naming.bicep'
-import {
-  cluster
-  duration
-  entraAuthentication
-  pageMap
-  project
-  receivers
-  syncSettings
-  tagMap
-  vaultMap
-  virtualNetwork
-} from 'types.bicep'
+import { networkFaults, placementFaults, projectFaults, sharedNames, sharedSecrets, vaultsOf } from 'naming.bicep'
+import { cluster, duration, entraAuthentication, pageMap, project, receivers } from 'types.bicep'
+import { syncSettings, tagMap, vaultMap, virtualNetwork } from 'types.bicep'
 
 @description('Base of all resource names, of a-z and 0-9.')
 @minLength(3)
@@ -138,13 +128,26 @@ var placements = flatten(map(
         )
     )
 ))
+// Whether the names alone say where vaults go, but for their placements; and whether the region in a name does.
+var placedByName = empty(placementsFile) && empty(settings.?SYNC_VAULT_PATTERN) && empty(settings.?SYNC_PLACEMENTS)
+var byRegion = contains(settings.?SYNC_NAMESPACE ?? '', '{region}') || !empty(settings.?SYNC_CLUSTERS) || !empty(filter(
+  clusters,
+  entry => entry.?match.?region != null
+))
 var faults = concat(
   projectFaults(projects, objectKeys(listed), network != null),
   sharedNames(projects),
-  placementFaults(
-    listed,
-    empty(placementsFile) && empty(settings.?SYNC_VAULT_PATTERN) && empty(settings.?SYNC_PLACEMENTS)
-  ),
+  networkFaults(network),
+  placedByName && !byRegion
+    ? sharedSecrets(concat(
+        map(filter(items(listed), vault => empty(vault.value.?placements)), vault => vault.key),
+        filter(
+          union([], map(vaultsOf(projects, projectsGroupId, location), vault => vault.name)),
+          name => !contains(objectKeys(listed), name)
+        )
+      ))
+    : [],
+  placementFaults(listed, placedByName),
   contains([hosts.vaults, ''], settings.?SYNC_VAULT_DNS_SUFFIX ?? '')
     ? []
     : ['SYNC_VAULT_DNS_SUFFIX is not that of the cloud ${cloud}, ${hosts.vaults}: leave it out.'],

@@ -1,6 +1,6 @@
 metadata description = 'The names of projects\' vaults, and what is wrong with projects and placements before anything is made.'
 
-import { project, projectVault, vaultMap } from 'types.bicep'
+import { project, projectVault, vaultMap, virtualNetwork } from 'types.bicep'
 
 @description('Whether a text is a word of a-z and 0-9.')
 func isWord(text string) bool =>
@@ -119,4 +119,33 @@ func placementFaults(vaults vaultMap, named bool) string[] =>
     ),
     vault =>
       'The name of the vault ${vault.key} is not REGION-DS-AKV-PROJECT-STAGE-NUMBER: give it placements, each with project and stage.'
+  )
+
+@export()
+@description('The names that lead to one Secret, a sentence for each: those of one project, stage and number.')
+func sharedSecrets(names string[]) string[] =>
+  map(
+    filter(
+      items(groupBy(
+        filter(names, name => areOfNameRule(split(toLower(name), '-'))),
+        name => join(skip(split(toLower(name), '-'), 3), '-')
+      )),
+      group => length(group.value) > 1
+    ),
+    group =>
+      'The vaults ${join(group.value, ' and ')} are of one project, stage and number, so of one Secret: give each a number of its own, or placements, or tell their regions apart by SYNC_NAMESPACE or the clusters.'
+  )
+
+@export()
+@description('What is wrong with the network, a sentence each.')
+func networkFaults(network virtualNetwork?) string[] =>
+  concat(
+    contains(last(split(network.?subnetId ?? '', '/')), '_')
+      ? [
+          'The name of the subnet ${last(split(network.?subnetId ?? '', '/'))} has an underscore, with which Flex Consumption takes no subnet: give another as subnetId.'
+        ]
+      : [],
+    network != null && toLower(network.?subnetId ?? '') == toLower(network.?privateEndpointSubnetId ?? '')
+      ? ['subnetId and privateEndpointSubnetId are one subnet: that of the app is for the app alone.']
+      : []
   )

@@ -148,7 +148,8 @@ resource "azapi_update_resource" "authentication" {
         globalValidation = {
           requireAuthentication       = true
           unauthenticatedClientAction = "Return401"
-          excludedPaths               = ["/runtime/webhooks/eventgrid", "/api/health"]
+          # The host takes the webhook's path in any case, and Azure writes it in two; no document says in which case this list is compared.
+          excludedPaths = ["/runtime/webhooks/eventgrid", "/runtime/webhooks/EventGrid", "/api/health"]
         }
         httpSettings = {
           requireHttps = true

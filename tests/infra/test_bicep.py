@@ -100,6 +100,7 @@ def test_types_fit_the_published_tables() -> None:
 DEFAULTS = {
     "name": "kvsync",
     "location": Expression("deployment().location"),
+    "cloud": Expression("environment().name"),
     "resourceGroupName": Expression("'rg-${name}'"),
     "tags": {},
     "vaults": {},

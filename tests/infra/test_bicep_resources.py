@@ -105,7 +105,6 @@ def test_site_runs_python_and_scales_by_events() -> None:
 def test_app_settings() -> None:
     """These settings are derived, none with a key; none is the platform's to set."""
     assert set(at_dict(assignments(module("app"))["derivedSettings"])) == {
-        "AzureWebJobsStorage__accountName",
         "AzureWebJobsStorage__credential",
         "AzureWebJobsStorage__clientId",
         "APPLICATIONINSIGHTS_CONNECTION_STRING",
@@ -114,7 +113,9 @@ def test_app_settings() -> None:
         "PYTHON_THREADPOOL_THREAD_COUNT",
     }
     [settings] = [r for r in resources(module("app")) if r.body["name"] == "appsettings"]
-    assert settings.body["properties"] == Expression("union(derivedSettings, settings)")
+    assert settings.body["properties"] == Expression(
+        "union(derivedSettings, cloudSettings, settings)"
+    )
 
 
 def test_authentication() -> None:
@@ -132,7 +133,11 @@ def test_authentication() -> None:
     assert at(properties, "globalValidation") == {
         "requireAuthentication": True,
         "unauthenticatedClientAction": "Return401",
-        "excludedPaths": ["/runtime/webhooks/eventgrid", "/api/health"],
+        "excludedPaths": [
+            "/runtime/webhooks/eventgrid",
+            "/runtime/webhooks/EventGrid",
+            "/api/health",
+        ],
     }
     entra = at(properties, "identityProviders", "azureActiveDirectory")
     assert set(at_dict(at(entra, "registration"))) == {"clientId", "openIdIssuer"}

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.infra.bicep_files import Value
 from tests.infra.deployments import (
     DEPLOYMENTS,
     HELD,
     OWN,
     Deployment,
     Role,
-    Value,
     held,
     kind,
     written,
@@ -166,11 +166,11 @@ def apart(resources: Mapping[str, Value]) -> set[str]:
 
 def without_azd(body: Value) -> Value:
     """Return a body without the tag by which azd finds the app."""
-    match body:
-        case {"tags": dict(tags), **fields}:
-            return {**fields, "tags": {k: v for k, v in tags.items() if k != "azd-service-name"}}
-        case _:
-            return body
+    assert isinstance(body, dict)
+    tags = body.get("tags")
+    if not isinstance(tags, dict):
+        return body
+    return {**body, "tags": {k: v for k, v in tags.items() if k != "azd-service-name"}}
 
 
 @names

@@ -91,8 +91,10 @@ var entraSettings = {
   globalValidation: {
     requireAuthentication: true
     unauthenticatedClientAction: 'Return401'
+    // The host takes the webhook's path in any case, and Azure writes it in two; no document says in which case this list is compared.
     excludedPaths: [
       '/runtime/webhooks/eventgrid'
+      '/runtime/webhooks/EventGrid'
       '/api/health'
     ]
   }

@@ -195,6 +195,43 @@ run "an_id_of_another_vault_is_refused" {
   expect_failures = [var.vaults]
 }
 
+run "two_vaults_for_one_secret_are_refused" {
+  command = plan
+
+  variables {
+    vaults = {
+      weu-ds-akv-shop-dev-1 = {
+        resource_id = "/subscriptions/00000000-0000-0000-0000-000000000002/resourceGroups/shop/providers/Microsoft.KeyVault/vaults/weu-ds-akv-shop-dev-1"
+        location    = "westeurope"
+      }
+    }
+    projects = [{ name = "shop", stage = "dev", numbers = [1, 2], region = "neu" }]
+  }
+
+  expect_failures = [var.projects]
+}
+
+run "two_regions_may_be_told_apart" {
+  command = plan
+
+  variables {
+    vault_pattern = ""
+    vaults = {
+      weu-ds-akv-shop-dev-1 = {
+        resource_id = "/subscriptions/00000000-0000-0000-0000-000000000002/resourceGroups/shop/providers/Microsoft.KeyVault/vaults/weu-ds-akv-shop-dev-1"
+        location    = "westeurope"
+      }
+    }
+    projects = [{ name = "shop", stage = "dev", numbers = [1, 2], region = "neu" }]
+    settings = { SYNC_NAMESPACE = "{region}-{project}-{stage}" }
+  }
+
+  assert {
+    condition     = length(output.vaults) == 3
+    error_message = "Vaults that do not go to one Secret must be served."
+  }
+}
+
 run "one_vault_twice_is_refused" {
   command = plan
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.infra.bicep_files import Value
+
 HELD = Path(__file__).parent / "held"
 OWN = "00000000-0000-0000-0000-000000000001"
 OTHER = "00000000-0000-0000-0000-000000000002"
 TENANT = "00000000-0000-0000-0000-0000000000ff"
 LOCATION = "westeurope"
 
-type Value = str | int | bool | None | list[Value] | dict[str, Value]
 type Parameters = dict[str, Value]
 
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.infra.bicep_files import EVENTS, MAIN
-from tests.infra.deployments import LOCATION, Deployment, Parameters, Role, Value
+from tests.infra.bicep_files import EVENTS, MAIN, Value
+from tests.infra.deployments import LOCATION, Deployment, Parameters, Role
 from tests.infra.deployments.compiler import Predicted, literal, predicted
 
 ROLES = "Microsoft.Authorization/roleAssignments"
@@ -14,7 +14,6 @@ _OF_NAMESPACES = "Microsoft.ContainerService/managedClusters/namespaces/provider
 _EXPRESSION = re.compile(r"\[\w+\(")
 _REFERENCE = re.compile(r"reference\('([^']+)', '[^']+'(?:, 'full')?\)\.([\w.]+)")
 _FORMAT = re.compile(r"format\('([^']*)', (.*)\)")
-_APART = {"id", "type", "name"}
 
 
 def by_bicep(folder: Path, parameters: Parameters) -> Deployment:
@@ -24,8 +23,8 @@ def by_bicep(folder: Path, parameters: Parameters) -> Deployment:
     phases = [*main, *predicted(EVENTS, folder, _given(_put_out(parameters, main)))]
     told = _Telling(identity, _ids(main, DEFINITIONS))
     return Deployment(
-        {each["id"]: told.body(each) for each in phases if "roleAssignments" not in each["type"]},
-        frozenset(told.role(each) for each in phases if "roleAssignments" in each["type"]),
+        {each.id: told.body(each) for each in phases if "roleAssignments" not in each.type},
+        frozenset(told.role(each) for each in phases if "roleAssignments" in each.type),
     )
 
 
@@ -35,13 +34,13 @@ def _given(parameters: Parameters) -> str:
 
 def _put_out(parameters: Parameters, main: list[Predicted]) -> Parameters:
     """Return the outputs that the second phase takes; the compiler tells of no outputs."""
-    (settings,) = (each for each in main if each["id"].endswith("/config/appsettings"))
-    names = str(settings.get("properties", {}).get("SYNC_VAULTS", ""))
+    (settings,) = (each for each in main if each.id.endswith("/config/appsettings"))
+    names = str(settings.properties.get("SYNC_VAULTS", ""))
     vaults = dict(_dict(parameters.get("vaults", {})))
     for each in main:
-        if each["type"] == "Microsoft.KeyVault/vaults":
-            location = each.get("location", LOCATION)
-            vaults[each["name"]] = {"resourceId": each["id"], "location": location}
+        if each.type == "Microsoft.KeyVault/vaults":
+            location = each.body.get("location", LOCATION)
+            vaults[each.name] = {"resourceId": each.id, "location": location}
     assert sorted(vaults, key=str.lower) == sorted(filter(None, names.split(",")), key=str.lower)
     receivers = _dict(parameters.get("alertReceivers", {}))
     groups = receivers.get("actionGroupIds", [])
@@ -61,7 +60,7 @@ def _dict(value: Value) -> dict[str, Value]:
 
 
 def _ids(made: Iterable[Predicted], kind: str) -> list[str]:
-    return [each["id"] for each in made if each["type"] == kind]
+    return [each.id for each in made if each.type == kind]
 
 
 def _only(made: Iterable[Predicted], kind: str) -> str:
@@ -77,13 +76,10 @@ class _Telling:
         self._definitions = {each.rpartition("/")[2] for each in definitions}
 
     def body(self, made: Predicted) -> Value:
-        fields: dict[str, Value] = {
-            name: value for name, value in made.items() if name not in _APART
-        }
-        return self._known(fields)
+        return self._known(made.body)
 
     def role(self, made: Predicted) -> Role:
-        properties = made.get("properties", {})
+        properties = made.properties
         role = str(properties["roleDefinitionId"]).rpartition("/")[2]
         return Role(
             _scope(made),
@@ -121,11 +117,11 @@ class _Telling:
 
 def _scope(made: Predicted) -> str:
     """Return where a role is assigned."""
-    if made["type"] == _OF_NAMESPACES:
-        (scope,) = set(re.findall(r"guid\('([^']+)'", made["id"]))
+    if made.type == _OF_NAMESPACES:
+        (scope,) = set(re.findall(r"guid\('([^']+)'", made.id))
         return str(scope)
-    if found := re.match(rf"\[extensionResourceId\('([^']+)', '{ROLES}'", made["id"]):
+    if found := re.match(rf"\[extensionResourceId\('([^']+)', '{ROLES}'", made.id):
         return found[1]
-    if found := re.match(rf"\[subscriptionResourceId\('([^']+)', '{ROLES}'", made["id"]):
+    if found := re.match(rf"\[subscriptionResourceId\('([^']+)', '{ROLES}'", made.id):
         return f"/subscriptions/{found[1]}"
-    return made["id"].partition(f"/providers/{ROLES}/")[0]
+    return made.id.partition(f"/providers/{ROLES}/")[0]

@@ -4,30 +4,37 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 import pytest
 
-from tests.infra.bicep_files import FOLDER
-from tests.infra.deployments import LOCATION, OWN, TENANT, Value
+from tests.infra.bicep_files import FOLDER, Expression, Value
+from tests.infra.deployments import LOCATION, OWN, TENANT
 
 
-class Predicted(TypedDict):
+@dataclass(frozen=True, slots=True)
+class Predicted:
     """A resource that a deployment would make, as the compiler tells of it."""
 
     id: str
     type: str
     name: str
-    location: NotRequired[str]
-    tags: NotRequired[dict[str, Value]]
-    properties: NotRequired[dict[str, Value]]
+    body: dict[str, Value]
+
+    @property
+    def properties(self) -> dict[str, Value]:
+        """Return its properties, which may be none."""
+        found = self.body.get("properties", {})
+        assert isinstance(found, dict)
+        return found
 
 
 class Snapshot(TypedDict):
     """A deployment, evaluated."""
 
-    predictedResources: list[Predicted]
+    predictedResources: list[dict[str, Value]]
     diagnostics: list[str]
 
 
@@ -46,10 +53,10 @@ def literal(value: Value) -> str:
     match value:
         case None:
             return "null"
-        case bool():
+        case Expression():
+            return value.text
+        case bool() | int():
             return str(value).lower()
-        case int():
-            return str(value)
         case str():
             escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${")
             return f"'{escaped}'"
@@ -74,4 +81,7 @@ def predicted(file: Path, folder: Path, parameters: str) -> list[Predicted]:
     assert done.returncode == 0, done.stdout + done.stderr
     snapshot: Snapshot = json.loads((folder / f"{file.stem}.snapshot.json").read_text())
     assert snapshot["diagnostics"] == []
-    return snapshot["predictedResources"]
+    return [
+        Predicted(str(each.pop("id")), str(each.pop("type")), str(each.pop("name")), each)
+        for each in snapshot["predictedResources"]
+    ]

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from tests.infra.deployments import OWN, Deployment, Role, Value
+from tests.infra.bicep_files import Value
+from tests.infra.deployments import OWN, Deployment, Role
 from tests.infra.deployments.terraform import Plan
 
 type Fields = Mapping[str, Value]
@@ -122,7 +123,7 @@ def _group(after: Fields) -> Iterator[tuple[str, Value]]:
 
 
 def _definition(after: Fields) -> Iterator[tuple[str, Value]]:
-    yield f"{_DEFINITIONS}/namespace-secrets", None
+    yield f"{_DEFINITIONS}/{after['role_definition_id']}", None
 
 
 def _link(after: Fields) -> Iterator[tuple[str, Value]]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.deployments import DEPLOYMENTS, LOCATION, Parameters, Value, snake
+from tests.infra.bicep_files import Value
+from tests.infra.deployments import DEPLOYMENTS, LOCATION, Parameters, snake
 from tests.infra.terraform_files import FOLDER
 
 PROVIDERS = "TF_CLI_CONFIG_FILE"
