@@ -204,3 +204,19 @@ def test_bicep_deploys_in_two_phases_around_the_code(name: str) -> None:
     positions = [deploy.index(word) for word in order]
     assert positions == sorted(positions)
     assert "--build-remote false" in deploy
+
+
+@pytest.mark.parametrize("name", ["github-bicep.yml", "azure-pipelines-bicep.yml"])
+def test_bicep_is_checked_by_its_compiler(name: str) -> None:
+    """One release of the compiler builds, lints and formats all, and the tests get it too."""
+    check, _ = (PIPELINES / name).read_text().rsplit("deploy:", 1)
+    assert re.search(r"az bicep install --version v\d+\.\d+\.\d+$", check, re.MULTILINE)
+    for word in ("lint", "build", "build-params", "format"):
+        assert f'"$bicep" {word} ' in check
+    position = check.index("git diff --exit-code")
+    assert (
+        check.index("format --pattern")
+        < position
+        < check.index("BICEP")
+        < check.index("make check")
+    )
