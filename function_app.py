@@ -118,9 +118,9 @@ def _status(req: func.HttpRequest) -> func.HttpResponse:
     if request.vault is not None:
         left = REQUEST.after(time.monotonic() - began)
         places = list(asked.places(known.vaults, request))
-        explanations = [
-            explanation_of(each) for each in explained(asked, places, request.secret, left)
-        ]
+        explanations = list(
+            map(explanation_of, places, explained(asked, places, request.secret, left))
+        )
     vaults = tuple(map(status_of, told, explanations))
     return _answer(Statuses(vaults), [each.error for each in told if each.error])
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
@@ -21,6 +22,7 @@ from local.identity import Identity, identity_app
 from local.key_vault import KeyVaults, Vault, key_vault_app
 from local.kubernetes import AnyCluster, Cluster, kubeconfig, kubernetes_app
 from local.kubernetes.cluster import ADMIN
+from local.kubernetes.status import ApiError
 from local.proxy import Proxy
 from local.role import EVERY_SECRET, Rights
 from local.serving import LOOPBACK, Servers
@@ -80,8 +82,15 @@ class Stack:
         ]
 
     def namespace(self, name: str, *secrets: str) -> None:
-        """Create a namespace with the app's Role for these Secrets; if none are named, for all."""
-        self.cluster.create_namespace(name)
+        """Create a namespace with the app's Role for these Secrets; if none are named, for all.
+
+        One that is there already, as `default`, gets the Role.
+        """
+        try:
+            self.cluster.create_namespace(name)
+        except ApiError as refused:
+            if refused.code != HTTPStatus.CONFLICT:
+                raise
         self.bind(name, *(secrets or EVERY_SECRET))
 
     def bind(self, namespace: str, *secrets: str, without: Sequence[str] = ()) -> None:

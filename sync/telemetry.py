@@ -21,6 +21,8 @@ _OPERATORS_CONCERN = frozenset(
         Reason.VAULT_NAME_OFF_PATTERN,
         Reason.SECRET_NEAR_EXPIRY,
         Reason.SECRET_EXPIRED,
+        Reason.CERTIFICATE_NEAR_EXPIRY,
+        Reason.CERTIFICATE_EXPIRED,
         Reason.CALLER_UNKNOWN,
     }
 )
@@ -103,17 +105,19 @@ def log_pass(trigger: str, outcomes: list[Outcome]) -> None:
             case Converged(target, warnings=(_, *_) as warnings):
                 told = " ".join(f"{each.reason}: {each.message}" for each in warnings[:_NAMED])
                 _LOG.warning("%s: vault %s: %s%s", trigger, target.vault, told, _more(warnings))
-    vaults = [
-        each for each in outcomes if not (isinstance(each, Failed) and each.vault == DISCOVERY)
-    ]
-    failed = [
-        (each.vault if isinstance(each, Failed) else each.subject, each.error.reason)
-        for each in vaults
-        if not isinstance(each, Converged)
-    ]
+    failed = list(
+        dict.fromkeys(  # a vault may have several targets
+            (each.vault if isinstance(each, Failed) else each.subject, each.error.reason)
+            for each in outcomes
+            if not isinstance(each, Converged)
+            and not (isinstance(each, Failed) and each.vault == DISCOVERY)
+        )
+    )
+    bad = {vault for vault, _ in failed}
+    vaults = bad.union(each.target.vault.text for each in outcomes if isinstance(each, Converged))
     named = ", ".join(f"{vault} {reason}" for vault, reason in failed[:_NAMED])
     more = f": {named}{_more(failed)}. keyvault-sync explain VAULT tells more." if failed else ""
-    _LOG.info("%s: %d vaults, %d of them failed%s", trigger, len(vaults), len(failed), more)
+    _LOG.info("%s: %d vaults, %d of them failed%s", trigger, len(vaults), len(bad), more)
 
 
 def log_unannounced(outcomes: Iterable[Outcome], now: float) -> None:

@@ -95,6 +95,8 @@ resource "azapi_resource" "event_subscription" {
           "Microsoft.KeyVault.CertificateNewVersionCreated",
           "Microsoft.KeyVault.SecretNearExpiry",
           "Microsoft.KeyVault.SecretExpired",
+          "Microsoft.KeyVault.CertificateNearExpiry",
+          "Microsoft.KeyVault.CertificateExpired",
         ]
       }
       retryPolicy = {

@@ -5,7 +5,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Unpack
+from typing import Literal, Unpack
 
 from local.key_vault.access import Access
 from local.key_vault.certificates import period
@@ -202,12 +202,16 @@ class Vault:
             return self._live(name).versions
 
     def publish_near_expiry(self, name: str) -> None:
-        """Publish that the secret expires soon, as the service does 30 days ahead."""
-        self._events.tell("NearExpiry", "Secret", self._current(name))
+        """Publish that the secret or its certificate expires soon, as 30 days ahead."""
+        self._tell_of_expiry("NearExpiry", name)
 
     def publish_expired(self, name: str) -> None:
-        """Publish that the secret has expired."""
-        self._events.tell("Expired", "Secret", self._current(name))
+        """Publish that the secret, or its certificate, has expired."""
+        self._tell_of_expiry("Expired", name)
+
+    def _tell_of_expiry(self, happening: Literal["NearExpiry", "Expired"], name: str) -> None:
+        version = self._current(name)
+        self._events.tell(happening, "Secret" if version.kid is None else "Certificate", version)
 
     def count(self, kind: str) -> None:
         """Count one HTTP request."""

@@ -26,6 +26,8 @@ NEW_VERSION = frozenset(
 EXPIRY = {
     "Microsoft.KeyVault.SecretNearExpiry": Reason.SECRET_NEAR_EXPIRY,
     "Microsoft.KeyVault.SecretExpired": Reason.SECRET_EXPIRED,
+    "Microsoft.KeyVault.CertificateNearExpiry": Reason.CERTIFICATE_NEAR_EXPIRY,
+    "Microsoft.KeyVault.CertificateExpired": Reason.CERTIFICATE_EXPIRED,
 }
 
 _TOPIC = re.compile(
@@ -49,7 +51,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
-    """A secret expires soon or has expired; `expires` is epoch seconds if the event has it."""
+    """A secret or a certificate expires soon, or has; `expires` is epoch seconds if known."""
 
     vault: str
     secret: str

@@ -265,8 +265,10 @@ def _settled(outcome: Outcome) -> Pending:
 
 def _expiry(event: Expiring) -> NotOurs:
     when = "" if event.expires is None else f" at {moment(event.expires)}"
+    reason = EXPIRY[event.event_type]
+    what = "Certificate" if reason.startswith("Certificate") else "Secret"
     return NotOurs(
-        EXPIRY[event.event_type],
-        f"Secret {event.secret!r} of vault {event.vault} expires or has expired{when}. It stays in "
+        reason,
+        f"{what} {event.secret!r} of vault {event.vault} expires or has expired{when}. It stays in "
         "the cluster as it is: set a new version.",
     )

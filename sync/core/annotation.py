@@ -37,7 +37,8 @@ def encode(state: State) -> str:
 
     A record is `[version, updated]`, and `[version, updated, 0]` until it is settled. One with a
     fingerprint is `[version, updated, 0 or 1, fingerprint, key, …]`. Refusals are grouped by reason
-    and time, each as `version.updated` with `updated` in hexadecimal, and a `t` if tagged. Refusals
+    and time, each as `version.updated` with `updated` in hexadecimal, a `t` if tagged, and `-` with
+    the time, in hexadecimal, at which another version may be used, if that is known. Refusals
     beyond 32 KiB, or without room, are left out and counted. Warnings are grouped by reason, and
     left out beyond 16 KiB or without room, and so are unusable secrets. Labels are grouped as
     `name=value`.
@@ -135,6 +136,7 @@ def _grouped(refused: Mapping[SecretName, Refusal], room: int) -> tuple[list[obj
     unnamed = 0
     for name, each in sorted(refused.items()):
         what = f"{each.version[:_SHORT]}.{each.updated:x}{_TAGGED if each.tagged else ''}"
+        what += f"-{each.due:x}" if each.due else ""
         group = (each.reason.value, each.since)
         room -= len(name) + len(what) + 6 + (0 if group in groups else len(each.reason) + 20)
         if room < 0:
@@ -207,13 +209,15 @@ def _refusals(groups: Iterable[Sequence[object]]) -> Iterator[tuple[SecretName, 
 
 
 def _refusal(reason: Reason, since: object, what: str) -> Refusal:
-    version, _, updated = what.partition(".")
+    of_version, dash, due = what.partition("-")
+    version, _, updated = of_version.partition(".")
     return Refusal(
         reason,
         _epoch(since),
         _epoch(int(updated.removesuffix(_TAGGED), 16)),
         _matching(_VERSION, version),
         tagged=updated.endswith(_TAGGED),
+        due=_epoch(int(due, 16)) if dash else 0,
     )
 
 

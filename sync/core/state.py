@@ -48,7 +48,8 @@ class Refusal:
 
     `updated` is the vault's time of what was refused; `version` its first eight characters, empty
     if it was refused before it was fetched, or may have changed again within its second. `tagged`
-    says that tags of ours shaped or placed it.
+    says that tags of ours shaped or placed it. `due` is when another version than the refused one
+    may be used by time alone, in epoch seconds, 0 if no time is known.
     """
 
     reason: Reason
@@ -56,9 +57,12 @@ class Refusal:
     updated: int
     version: str = ""
     tagged: bool = False
+    due: int = 0
 
     def is_still_held(self, now: float) -> bool:
         """Return whether it holds until something changes; a postponed value is only delayed."""
+        if 0 < self.due <= now:
+            return False
         return (
             self.reason is not Reason.CERTIFICATE_POSTPONED or now - self.since < POSTPONED_SECONDS
         )

@@ -37,7 +37,7 @@ CHECKS = {
         Severity.WARNING,
         "Passes cover the vault. Without one, what has no event stays unnoticed.",
     ),
-    "vault-target": (Severity.ERROR, "The vault leads to one Secret, and no other vault to it."),
+    "vault-target": (Severity.ERROR, "The vault leads to a Secret, and no other vault to it."),
     "vault-events": (
         Severity.WARNING,
         "Events of the vault reach this app. Without them a change waits for the timer.",

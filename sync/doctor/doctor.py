@@ -15,6 +15,7 @@ from sync.doctor.checks import Check, Subject
 from sync.doctor.event_routes import EventRoutes
 from sync.doctor.resource_checks import ResourceExamination
 from sync.doctor.secret_checks import Access, ManagedSecret, SecretExamination, Server
+from sync.doctor.target_checks import TargetExamination
 from sync.doctor.vault_checks import VaultExamination
 from sync.doctor.vault_resources import Unseen, VaultResource, VaultResources
 from sync.projection.placement import Placement
@@ -84,18 +85,22 @@ class _Examination:
         yield (login := self._login())
         contests = claims(self.app.naming, dict.fromkeys([*known.vaults, *chosen]))
         exams = [VaultExamination(self.app, self.doctor.vaults, vault) for vault in chosen]
-        places = [exam.place(contests) for exam in exams]
+        led = [
+            TargetExamination(self.app, place)
+            for place in self.app.places(chosen, self.request)
+            if isinstance(place, Target)
+        ]
         readings = list(self._ask(exams, lambda exam, end: exam.read(login, end)))
         events = self._events(exams)
-        led = [(e, target) for e, (_, target) in zip(exams, places, strict=True) if target]
-        told = self._ask(led, lambda each, end: self._refused(*each, login, end))
+        told = self._ask(led, lambda each, end: self._refused(each, login, end))
         resources = self._resources(chosen, login)
-        secrets = {exam.vault: check for (exam, _), check in zip(led, told, strict=True)}
+        secrets = {each.target: check for each, check in zip(led, told, strict=True)}
         wanted: dict[Target, _Types] = {}
-        for exam, (place, target), read in zip(exams, places, readings, strict=True):
+        for exam, read in zip(exams, readings, strict=True):
             about = Subject(f"vault {exam.vault}")
+            targets = [each for each in led if each.target.vault == exam.vault]
             yield exam.known(known)
-            yield place
+            yield from [each.place(contests) for each in targets] or exam.nowhere()
             if event := events.get(exam.vault):
                 yield event
             found = [about.refused("list", read)] if isinstance(read, SyncError) else read.checks
@@ -103,13 +108,15 @@ class _Examination:
                 yield from resource.checks()
                 found = [resource.fitted(each) for each in found]
             yield from found
-            if target is not None:
-                refused = secrets[exam.vault]
+            listed = () if isinstance(read, SyncError) else read.listed
+            for each in targets:
+                refused = secrets[each.target]
                 yield (
-                    about.refused("secrets", refused) if isinstance(refused, SyncError) else refused
+                    each.subject.refused("secrets", refused)
+                    if isinstance(refused, SyncError)
+                    else refused
                 )
-                listed = () if isinstance(read, SyncError) else read.listed
-                wanted[target] = self._asked_for(target, listed)
+                wanted[each.target] = self._asked_for(each.target, listed)
         yield from self._targets(wanted, self._clusters(wanted))
 
     def _events(self, exams: Sequence[VaultExamination]) -> Mapping[VaultName, Check]:
@@ -139,13 +146,11 @@ class _Examination:
         told = self._ask(vaults, resources.read, self.end.earlier(spare))
         return map(ResourceExamination.of, vaults, told)
 
-    def _refused(
-        self, exam: VaultExamination, target: Target, login: Check, end: Deadline
-    ) -> Check:
+    def _refused(self, exam: TargetExamination, login: Check, end: Deadline) -> Check:
         if not login.well:
-            return Subject(f"vault {exam.vault}").unchecked("secrets", "the log-in gets no token.")
+            return exam.subject.unchecked("secrets", "the log-in gets no token.")
         thoroughly = self.request.vault is not None or self.request.project is not None
-        return exam.secrets(target, end, thoroughly=thoroughly)
+        return exam.secrets(end, thoroughly=thoroughly)
 
     def _targets(self, wanted: Mapping[Target, _Types], clusters: Sequence[str]) -> Iterator[Check]:
         """Check each cluster, and then the Secrets in it."""

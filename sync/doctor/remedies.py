@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from sync.app.events import EXPIRY, NEW_VERSION
 from sync.core.errors import SyncError
 from sync.core.model import Target, VaultName
 from sync.core.reasons import Reason
@@ -72,7 +73,7 @@ def event_subscription(vault: VaultName) -> str:
         "az eventgrid event-subscription create --name keyvault-sync "
         f"--source-resource-id {_id_of(vault)} "
         "--endpoint-type azurefunction --endpoint APP-ID/functions/key_vault_event "
-        "--included-event-types Microsoft.KeyVault.SecretNewVersionCreated"
+        f"--included-event-types {' '.join(sorted({*NEW_VERSION, *EXPIRY}))}"
     )
 
 

@@ -226,9 +226,7 @@ class Explained:
     message: Annotated[str | None, Doc("a sentence for operators, if the reason is a stable word")]
     warnings: _Warnings = ()
     due: _Due = None
-    target: Annotated[
-        Target | None, Doc("the vault's own Secret; absent in a status, which has it")
-    ] = None
+    target: Annotated[Target | None, Doc("the target that this is about, by its own Secret")] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,12 +88,12 @@ def status_of(
 
 
 def explanation_of(
-    told: Iterable[Explained] | SyncError,
+    place: model.Target | model.Failed, told: Iterable[Explained] | SyncError
 ) -> answers.Explanation | answers.Refusal:
-    """Return where each secret goes, or why that cannot be said."""
+    """Return where each secret of a target goes, or why that cannot be said."""
     if isinstance(told, SyncError):
         return refusal_of(told)
-    return answers.Explanation(tuple(map(_explained, told)))
+    return answers.Explanation(tuple(_explained(place, each) for each in told))
 
 
 def explained_vault_of(
@@ -109,11 +109,10 @@ def explained_vault_of(
     secrets: list[answers.Explained] = []
     unknown: list[answers.UnexplainedTarget] = []
     for place, each in zip(places, told, strict=True):
-        target = None if isinstance(place, model.Failed) else target_of(place)
         if not isinstance(each, SyncError):
-            secrets += [replace(_explained(secret), target=target) for secret in each]
-        elif target is not None:
-            unknown.append(answers.UnexplainedTarget(target, *_why(each)))
+            secrets += [_explained(place, secret) for secret in each]
+        elif isinstance(place, model.Target):
+            unknown.append(answers.UnexplainedTarget(target_of(place), *_why(each)))
     return answers.ExplainedVault(tuple(secrets), vault_of(places[0]), tuple(unknown))
 
 
@@ -165,7 +164,7 @@ def _facts(vault: str, told: VaultResource) -> answers.VaultFacts:
             )
 
 
-def _explained(told: Explained) -> answers.Explained:
+def _explained(place: model.Target | model.Failed, told: Explained) -> answers.Explained:
     why = told.why
     reason, message = (why.reason, why.message) if isinstance(why, SyncError) else (why, None)
     return answers.Explained(
@@ -179,6 +178,7 @@ def _explained(told: Explained) -> answers.Explained:
         message=message,
         warnings=_notices(told.warnings),
         due=_moment(told.due),
+        target=target_of(place) if isinstance(place, model.Target) else None,
     )
 
 

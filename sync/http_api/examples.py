@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from sync.app.explain import Progress
 from sync.app.requests import parse_resync
@@ -25,9 +24,19 @@ _HELD = answers.Held(
     SECRET, _VERSION, "2026-01-31T12:00:00+00:00", (SECRET,), in_step=True, confirmed=True
 )
 _IN_STEP = answers.Explained(
-    SECRET, Progress.IN_STEP, (_TARGET.secret,), (SECRET,), None, _VERSION, None, None
+    SECRET,
+    Progress.IN_STEP,
+    (_TARGET.secret,),
+    (SECRET,),
+    None,
+    _VERSION,
+    None,
+    None,
+    target=_TARGET,
 )
-_OUT = answers.Explained("old-token", Progress.OUT, (), (), None, None, "it is disabled", None)
+_OUT = answers.Explained(
+    "old-token", Progress.OUT, (), (), None, None, "it is disabled", None, target=_TARGET
+)
 
 REQUESTS: Mapping[str, ResyncVault | ResyncStage | ResyncAll] = {
     "one vault": ResyncVault(VAULT),
@@ -91,9 +100,7 @@ _LEFT_OUT = answers.LeftOut("old-token", "it is disabled")
 PLANNED = answers.Outcomes(
     (answers.Converged(VAULT, "planned", _TARGET, (_UPDATED,), 3, (), (), (_LEFT_OUT,)),)
 )
-EXPLAINED = answers.ExplainedVault(
-    (replace(_IN_STEP, target=_TARGET), replace(_OUT, target=_TARGET)), VAULT
-)
+EXPLAINED = answers.ExplainedVault((_IN_STEP, _OUT), VAULT)
 CHECKS = answers.Checks(
     (
         answers.DoctorCheck(

@@ -47,18 +47,19 @@ def _refusal(
 ) -> Refusal:
     verdict, record = survey.verdicts.get(name), vault.records.get(name)
     before = vault.own.state.refused.get(name) if vault.own.state else None
-    updated, version, tagged = (record.updated if record else 0), "", False
+    updated, version, tagged, due = (record.updated if record else 0), "", False, 0
     if isinstance(verdict, Refused):
         if verdict.remembered is not None:
             return verdict.remembered
-        updated, version = verdict.updated or updated, verdict.version
+        updated, version, due = verdict.updated or updated, verdict.version, verdict.due
         tagged = verdict.placement is not None and verdict.placement.tagged
     elif isinstance(verdict, Fetched):
         updated, tagged = verdict.record.updated, verdict.placement.tagged
+        due = verdict.record.due
         version = verdict.record.version if verdict.record.settled else ""
     if error.reason is Reason.TAGS_LOST:
         tagged = True
     tried_again = error.reason is Reason.CERTIFICATE_POSTPONED
     same = before is not None and before.reason is error.reason and not tried_again
     since = before.since if before is not None and same else now
-    return Refusal(error.reason, since, updated, version, tagged)
+    return Refusal(error.reason, since, updated, version, tagged, due)

@@ -84,7 +84,9 @@ class SecretReader:
         if isinstance(secret, Unserved):
             raise not_served_yet(name)
         rendered = self._rendered(observed, name, replace(secret, updated=newest.updated))
-        if not isinstance(rendered, Fetched):
+        if isinstance(rendered, Refused):
+            return replace(rendered, due=found.due)
+        if isinstance(rendered, Excluded):
             return rendered
         notices = (*rendered.warnings, notice(name, newest.why, found.due))
         warnings = tuple(sorted({*rendered.record.warnings, newest.why}))

@@ -34,7 +34,8 @@ class Refused:
 
     `updated` is the vault's time of the refused secret, None if the secret was not seen, and
     `version` the refused version, empty if none was fetched. `remembered` is the recorded refusal,
-    if the secret was refused before and has not changed since.
+    if the secret was refused before and has not changed since. `due` is when another version may be
+    used, in epoch seconds, 0 if no time is known.
     """
 
     error: SyncError
@@ -42,6 +43,7 @@ class Refused:
     updated: int | None = None
     version: str = ""
     remembered: Refusal | None = None
+    due: int = 0
 
 
 type Verdict = Unchanged | Fetched | Excluded | Refused

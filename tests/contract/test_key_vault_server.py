@@ -671,6 +671,17 @@ def test_expiry_is_published_on_demand(stack: Stack, vault: Vault) -> None:
     ]
 
 
+def test_the_expiry_of_a_certificate_is_published_as_its_own(stack: Stack, vault: Vault) -> None:
+    """Of a managed secret the events are the certificate's."""
+    vault.set_certificate("tls", new_certificate("shop"))
+    vault.publish_near_expiry("tls")
+    vault.publish_expired("tls")
+    assert [event["eventType"] for event in stack.events[-2:]] == [
+        "Microsoft.KeyVault.CertificateNearExpiry",
+        "Microsoft.KeyVault.CertificateExpired",
+    ]
+
+
 def test_event_comes_when_the_version_can_be_read() -> None:
     """Whoever acts on the event, on the publisher's own thread even, finds the new value."""
     seen: list[str] = []

@@ -27,7 +27,7 @@ BUGS = (
     *(
         "sync.app.requests:parse_resync",
         "sync.core.vault_names:Naming.vault",
-        "sync.core.vault_names:Naming.target",
+        "sync.core.vault_names:Naming.targets",
     ),
     *(
         "sync.app.work_queue:WorkQueue.submit",

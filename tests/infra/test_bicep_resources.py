@@ -262,6 +262,8 @@ def test_event_subscription() -> None:
                 "Microsoft.KeyVault.CertificateNewVersionCreated",
                 "Microsoft.KeyVault.SecretNearExpiry",
                 "Microsoft.KeyVault.SecretExpired",
+                "Microsoft.KeyVault.CertificateNearExpiry",
+                "Microsoft.KeyVault.CertificateExpired",
             ]
         },
         "retryPolicy": {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440},

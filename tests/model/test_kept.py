@@ -195,6 +195,28 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Set(0, "b", wait=10_000),
         Sweep(),
     ),
+    # The version that stood in was refused, and the refusal was taken for the newer one's: that one
+    # was not read when it became valid.
+    "valid-after-what-stood-in-was-refused": (
+        Set(0, "b"),
+        Run(0),
+        Retag(0, "b", (("k8s-expand", "certificate"),)),
+        Set(0, "b", tags=(("k8s-key", "K"),), wait=5),
+        Tick(4),
+        Sweep(),
+    ),
+    # The same of two versions that wait, of which the first became valid.
+    "valid-while-another-waits-after-a-refusal": (
+        Set(0, "b"),
+        Run(0),
+        Retag(0, "b", (("k8s-expand", "certificate"),)),
+        Tick(2),
+        Set(0, "b", tags=(("k8s-key", "K"),), wait=70),
+        Tick(2),
+        Set(0, "b", tags=(("k8s-key", "K"),), wait=10_000),
+        Tick(10),
+        Sweep(),
+    ),
 }
 
 

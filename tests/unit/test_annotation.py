@@ -235,6 +235,17 @@ def refused(number: int, length: int) -> dict[SecretName, Refusal]:
     }
 
 
+@pytest.mark.parametrize("due", [0, NOON + 5])
+@pytest.mark.parametrize("tagged", [True, False])
+def test_a_refusal_is_remembered_with_all_that_it_says(*, tagged: bool, due: int) -> None:
+    """Which version it was, whether tags shaped it, and when another one may be used."""
+    each = Refusal(Reason.TAG_WRONG, NOON, NOON + 1, "0123abcd", tagged=tagged, due=due)
+    state = State(VAULT, NOON, {}, refused={SecretName("a"): each})
+    assert decode(encode(state)) == state
+    assert each.is_still_held(NOON + 4)
+    assert each.is_still_held(NOON + 5) == (not due)
+
+
 def test_a_thousand_refusals_are_remembered() -> None:
     """A thousand refused secrets of short names fit into 32 KiB: none is fetched again."""
     state = State(VAULT, NOON, {}, refused=refused(1000, 8))

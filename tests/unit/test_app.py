@@ -155,11 +155,22 @@ def test_an_event_brings_its_secret_over(known: tuple[str, ...]) -> None:
         (event(KNOWN[0]).replace(SUBSCRIPTION, str(UUID(int=7))), NotOurs),
         (event(KNOWN[0], "SecretExpired", EXP=1_767_268_800), NotOurs),
         (event(KNOWN[0], "SecretNearExpiry", EXP=None), NotOurs),
+        (event(KNOWN[0], "CertificateNearExpiry", EXP=1_767_268_800), NotOurs),
         (event(KNOWN[0], ObjectName="a/b"), Malformed),
         ("{", Malformed),
         (event("weu-ds-akv-kube-x-1"), Permanent),
     ],
-    ids=["name", "type", "subscription", "expired", "near", "secret", "json", "namespace"],
+    ids=[
+        "name",
+        "type",
+        "subscription",
+        "expired",
+        "near",
+        "certificate",
+        "secret",
+        "json",
+        "namespace",
+    ],
 )
 def test_other_events_reach_no_vault(payload: str, kind: type[SyncError]) -> None:
     """What is not ours is ignored, what cannot be read or leads nowhere fails; nobody is asked."""
@@ -178,6 +189,14 @@ def test_an_expiry_is_told_with_its_time() -> None:
     assert outcome.error.reason == "SecretExpired"
     for word in ("'a'", KNOWN[0], "2026-01-01T12:00:00+00:00"):
         assert word in outcome.error.message
+
+
+def test_a_certificate_expires_as_one() -> None:
+    """The event of a certificate names it as a certificate, with a reason of its own."""
+    outcome = taken(Stage().app(), event(KNOWN[0], "CertificateExpired", EXP=1_767_268_800))
+    assert isinstance(outcome, Ignored)
+    assert outcome.error.reason == "CertificateExpired"
+    assert outcome.error.message.startswith("Certificate 'a' of vault")
 
 
 def test_a_pass_covers_every_known_vault() -> None:

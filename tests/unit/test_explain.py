@@ -19,7 +19,7 @@ from sync.projection.rules import Pattern, Rules
 from sync.projection.stages import StagePrefixes
 from sync.reconcile.request import ReconcileRequest
 from tests.described import named
-from tests.kit.fakes import Inline
+from tests.kit.fakes import Inline, target_of, vault_name
 from tests.kit.world import World
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
@@ -55,7 +55,7 @@ def told(world: World) -> Mapping[str, Explained]:
 
 def explained_json(told: Iterable[Explained] | SyncError) -> object:
     """Return an explanation as it is answered."""
-    return json.loads(json.dumps(to_json(explanation_of(told))))
+    return json.loads(json.dumps(to_json(explanation_of(target_of(vault_name()), told))))
 
 
 def reason(each: Explained) -> str:
@@ -405,6 +405,7 @@ def test_json_has_every_field_of_every_secret() -> None:
         Explained("b", Progress.OUT, keys=(), why="it is disabled"),
         Explained("c", Progress.FAILED, why=Permanent(Reason.TAG_UNKNOWN, "Correct it.")),
     ]
+    target = {"cluster": "default", "namespace": "shop-dev", "secret": OWN}
     assert explained_json(found) == {
         "secrets": [
             {
@@ -416,6 +417,7 @@ def test_json_has_every_field_of_every_secret() -> None:
                 "version": "v1",
                 "reason": None,
                 "message": None,
+                "target": target,
             },
             {
                 "name": "b",
@@ -426,6 +428,7 @@ def test_json_has_every_field_of_every_secret() -> None:
                 "version": None,
                 "reason": "it is disabled",
                 "message": None,
+                "target": target,
             },
             {
                 "name": "c",
@@ -436,6 +439,7 @@ def test_json_has_every_field_of_every_secret() -> None:
                 "version": None,
                 "reason": "TagUnknown",
                 "message": "Correct it.",
+                "target": target,
             },
         ]
     }

@@ -21,6 +21,7 @@ from tests.unit.test_docs import ROOT
 
 OF_EVENTS = {"EventMalformed", "EventMismatch", "EventTypeIgnored", "NothingKnown"} | {
     "SecretExpired", "SecretNearExpiry", "SubscriptionNotAllowed", "SubscriptionsUnset",
+    "CertificateExpired", "CertificateNearExpiry",
 }  # fmt: skip
 OF_ADOPTION = {"AdoptionRemoves", "NothingToAdopt", "SecretChanged"}
 

@@ -1,7 +1,10 @@
 """The table of placements: what its entries lead to, and what is refused."""
 
 import json
+import time
+from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -9,12 +12,14 @@ from types import MappingProxyType
 import pytest
 
 from sync.app.requests import Resync
+from sync.app.shared_listing import SharedListing
 from sync.app.status import State, VaultStatus, statuses
 from sync.app.use_cases import App
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient
 from sync.core.model import STATE_ANNOTATION, Actual, Converged, Failed, Outcome, SecretName, Target
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
+from sync.doctor.doctor import Doctor
 from sync.projection.placement import Excluded
 from sync.projection.rules import Rules
 from sync.projection.stages import StagePrefixes
@@ -25,8 +30,9 @@ from sync.settings.table import Settings
 from tests.kit.apps import app_of
 from tests.kit.command_line import say
 from tests.kit.errors import raises
-from tests.kit.fakes import FakeCluster
+from tests.kit.fakes import Call, FakeCluster
 from tests.kit.world import World
+from tests.unit.test_doctor import Access, Login
 
 DEV = {"vault": "myapp-kv", "project": "myapp", "stage": "dev", "namespace": "web-dev"}
 PRD = {"vault": "myapp-kv", "project": "myapp", "stage": "prd", "namespace": "web"}
@@ -373,3 +379,96 @@ def test_the_command_line_tells_targets_apart() -> None:
     many = say(placed.app, "adopt", "myapp-kv", "--yes")
     assert "name one by --target (web-dev/myapp, web/myapp)" in many.err
     assert say(placed.app, "adopt", "myapp-kv", "--yes", "--target", "web/myapp").code == 0
+
+
+def test_the_doctor_examines_each_target() -> None:
+    """Each target's Secret is examined, and what is about one target names it."""
+    placed = Placed()
+    placed.put("dev-a", "prod-a")
+    placed.resync()
+    access = Access(clock=placed.world.clock)
+    doctor = Doctor(placed.app, placed.world.vaults, Login(), access)
+    about = {check.about for check in doctor.examine(Resync("myapp-kv"))}
+    assert {
+        "vault myapp-kv",
+        "vault myapp-kv (web-dev/myapp)",
+        "vault myapp-kv (web/myapp)",
+        "Secret web-dev/myapp in cluster dev",
+        "Secret web/myapp in cluster prod",
+    } <= about
+    one = {check.about for check in doctor.examine(Resync("myapp-kv", "web/myapp"))}
+    assert not any("web-dev" in each for each in one)
+    assert "Secret web/myapp in cluster prod" in one
+
+
+def test_a_large_table_costs_a_quiet_pass_one_list_a_vault_and_one_read_a_target() -> None:
+    """500 placements of 100 vaults, in step: 100 lists, 500 reads, and nothing else."""
+    table = settings(
+        *(
+            {
+                "vault": f"kv-{vault:03}",
+                "project": f"p{vault}",
+                "stage": "dev",
+                "namespace": f"n{number}",
+                "secret": f"s{vault}",
+            }
+            for vault in range(100)
+            for number in range(5)
+        ),
+        SYNC_STAGE_PREFIXES="none",
+    )
+    world = World.new()
+    for vault in table.vaults:
+        world.vaults.put(vault, "a", "a's value")
+    world.clock.tick(100)
+    app = app_of(world.reconciler, *table.vaults, naming=table.naming)
+    first = list(app.resync_known())
+    assert [type(outcome) for outcome in first] == [Converged] * 500
+    before = len(world.wire.calls)
+    assert len(list(app.resync_known())) == 500
+    verbs = Counter(call.verb for call in world.wire.calls[before:])
+    assert verbs == {"list": 100, "read": 500}
+
+
+class Listing:
+    """A vault that is slow to list, and counts how often it is."""
+
+    def __init__(self, *answers: SyncError | None) -> None:
+        world = World.new()
+        self.world, self.answers = world, list(answers)
+        world.vaults.put(world.vault, "a", "a's value")
+        world.wire.before = self._answer
+        self.shared = SharedListing(world.vaults, world.vault, world.clock)
+
+    def _answer(self, _call: Call) -> None:
+        time.sleep(0.05)
+        if self.answers and (error := self.answers.pop(0)):
+            raise error
+
+    def ask(self, _number: int = 0) -> int | SyncError:
+        """Return how many secrets are listed, or why none are."""
+        try:
+            return len(self.shared(self.world.deadline()))
+        except SyncError as error:
+            return error
+
+
+def test_a_listing_is_shared_by_those_that_ask_at_once() -> None:
+    """Eight targets at once list the vault once; seconds later it is listed anew."""
+    listing = Listing()
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(listing.ask, range(8))) == [1] * 8
+    assert listing.world.wire.count("list") == 1
+    listing.world.clock.tick(11)
+    assert listing.ask() == 1
+    assert listing.world.wire.count("list") == 2
+
+
+def test_a_failed_listing_is_shared_unless_its_own_time_ended() -> None:
+    """What the vault answers to one, all are told; that one had no time left is its own matter."""
+    refused = Permanent(Reason.VAULT_FORBIDDEN, "No.")
+    late = Transient(Reason.DEADLINE_EXCEEDED, "No time.")
+    for error, again in ((refused, refused), (late, 1)):
+        listing = Listing(error)
+        assert listing.ask() is error
+        assert listing.ask() == again

@@ -1,7 +1,7 @@
 """Many vaults at once: who shares a reconcile, who gets which outcome, and in what order."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from threading import Barrier, Event, Lock, Thread
@@ -17,6 +17,7 @@ from sync.core.model import (
     Failed,
     Hint,
     LeftOut,
+    ListedSecret,
     Outcome,
     SecretName,
     Target,
@@ -117,6 +118,24 @@ def test_what_joins_is_done_together() -> None:
     results(futures)
     assert desk.works[1] == work(1, "a", "b")
     assert desk.works[1].contested is contested
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_listing_serves_those_alone_who_began_with_it(same: bool) -> None:  # noqa: FBT001
+    """A request that joins another's reconcile may be younger than that one's listing."""
+
+    def one(_deadline: Deadline) -> Sequence[ListedSecret]:
+        return ()
+
+    def another(_deadline: Deadline) -> Sequence[ListedSecret]:
+        return ()
+
+    desk, under_test, first = busy(Desk())
+    listings = [one, one if same else another]
+    futures = [under_test.submit(replace(work(1), listing=each), 5) for each in listings]
+    desk.gate.set()
+    results([first, *futures])
+    assert desk.works[1].listing is (one if same else None)
 
 
 @pytest.mark.parametrize(

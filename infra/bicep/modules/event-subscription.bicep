@@ -42,6 +42,8 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
           'Microsoft.KeyVault.CertificateNewVersionCreated'
           'Microsoft.KeyVault.SecretNearExpiry'
           'Microsoft.KeyVault.SecretExpired'
+          'Microsoft.KeyVault.CertificateNearExpiry'
+          'Microsoft.KeyVault.CertificateExpired'
         ]
       }
       retryPolicy: {

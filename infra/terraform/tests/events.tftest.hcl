@@ -73,8 +73,10 @@ run "a_subscription_takes_these_events" {
       "Microsoft.KeyVault.CertificateNewVersionCreated",
       "Microsoft.KeyVault.SecretNearExpiry",
       "Microsoft.KeyVault.SecretExpired",
+      "Microsoft.KeyVault.CertificateNearExpiry",
+      "Microsoft.KeyVault.CertificateExpired",
     ])
-    error_message = "The four types of event that the app reads must be delivered, and no others."
+    error_message = "The six types of event that the app reads must be delivered, and no others."
   }
 
   assert {
