@@ -27,8 +27,8 @@ locals {
       APPLICATIONINSIGHTS_CONNECTION_STRING     = azapi_resource.application_insights.output.connection_string
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING = "ClientId=${azurerm_user_assigned_identity.app.client_id};Authorization=AAD"
       AZURE_CLIENT_ID                           = azurerm_user_assigned_identity.app.client_id
-      # Timer, resync and status wait in threads; by the processors of an instance they would be few.
-      PYTHON_THREADPOOL_THREAD_COUNT = "32"
+      # Strangers need not learn from the root what runs here.
+      AzureWebJobsDisableHomepage = "true"
     },
     # A name means an account of the public cloud.
     { for name, value in local.cloud_settings : name => value if local.public == (name == "AzureWebJobsStorage__accountName") },

@@ -124,6 +124,7 @@ def _client_environment(
         "VAULT_URL": f"https://{VAULTS[0].lower()}.vault.azure.net",
         "APP_URL": host.url,
         "FUNCTION_KEY": host.function_key,
+        "EVENT_URL": host.webhook("key_vault_event"),
         "KEYVAULT_SYNC_APP": host.url,
         "KEYVAULT_SYNC_KEY": host.function_key,
     }

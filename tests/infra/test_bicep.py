@@ -176,6 +176,12 @@ def test_concurrency_is_the_hosts() -> None:
     assert DEFAULTS["perInstanceConcurrency"] == host["extensions"]["http"]["maxConcurrentRequests"]
 
 
+def test_nothing_queues_at_the_host() -> None:
+    """What an instance cannot take at once is refused at once: Event Grid brings it again."""
+    http = json.loads((ROOT / "host.json").read_text())["extensions"]["http"]
+    assert http["maxOutstandingRequests"] == http["maxConcurrentRequests"]
+
+
 def test_outputs() -> None:
     """The outputs are these, and none is a key, a connection string or a secret."""
     assert set(declared(MAIN, "output")) == {

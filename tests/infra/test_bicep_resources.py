@@ -110,8 +110,11 @@ def test_app_settings() -> None:
         "APPLICATIONINSIGHTS_CONNECTION_STRING",
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
         "AZURE_CLIENT_ID",
-        "PYTHON_THREADPOOL_THREAD_COUNT",
+        "AzureWebJobsDisableHomepage",
     }
+    assert at(assignments(module("app")), "derivedSettings", "AzureWebJobsDisableHomepage") == (
+        "true"
+    )
     [settings] = [r for r in resources(module("app")) if r.body["name"] == "appsettings"]
     assert settings.body["properties"] == Expression(
         "union(derivedSettings, cloudSettings, settings)"

@@ -65,8 +65,8 @@ var derivedSettings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   AZURE_CLIENT_ID: identityClientId
-  // Timer, resync and status wait in threads; by the processors of an instance they would be few.
-  PYTHON_THREADPOOL_THREAD_COUNT: '32'
+  // Strangers need not learn from the root what runs here.
+  AzureWebJobsDisableHomepage: 'true'
 }
 
 // A name means an account of the public cloud.
