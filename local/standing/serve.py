@@ -68,8 +68,9 @@ def _serve(folder: Folder) -> int:
     try:
         with local_stack(folder.path) as stack:
             placed = placements(settings.get("SYNC_PLACEMENTS", ""), ROOT)
-            for name in dict.fromkeys((*map(str.lower, VAULTS), *placed.vaults)):
-                stack.vault(name)
+            usual = {name.lower(): name for name in VAULTS}
+            for name in {**dict.fromkeys(placed.vaults), **usual}:
+                stack.vault(usual.get(name, name))
             covered = {NAMESPACE: SECRETS}
             for namespace, secrets in placed.secrets.items():
                 covered[namespace] = (*covered.get(namespace, ()), *secrets)

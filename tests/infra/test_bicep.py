@@ -100,6 +100,7 @@ def test_types_fit_the_published_tables() -> None:
 DEFAULTS = {
     "name": "kvsync",
     "location": Expression("deployment().location"),
+    "cloud": Expression("environment().name"),
     "resourceGroupName": Expression("'rg-${name}'"),
     "tags": {},
     "vaults": {},
@@ -109,6 +110,7 @@ DEFAULTS = {
     "clusters": [],
     "azureRbacNamespaces": [],
     "credentialSecrets": [],
+    "inspectVaults": False,
     "settings": {},
     "network": None,
     "zoneRedundant": False,

@@ -228,3 +228,19 @@ def test_a_release_is_of_its_tag_and_attested_before_it_is_published() -> None:
     assert positions == sorted(positions)
     assert f"dist/release/{SUMS}" in text
     assert "az deployment" not in text
+
+
+@pytest.mark.parametrize("name", ["github-bicep.yml", "azure-pipelines-bicep.yml"])
+def test_bicep_is_checked_by_its_compiler(name: str) -> None:
+    """One release of the compiler builds, lints and formats all, and the tests get it too."""
+    check, _ = (PIPELINES / name).read_text().rsplit("deploy:", 1)
+    assert re.search(r"az bicep install --version v\d+\.\d+\.\d+$", check, re.MULTILINE)
+    for word in ("lint", "build", "build-params", "format"):
+        assert f'"$bicep" {word} ' in check
+    position = check.index("git diff --exit-code")
+    assert (
+        check.index("format --pattern")
+        < position
+        < check.index("BICEP")
+        < check.index("make check")
+    )
