@@ -118,6 +118,17 @@ def applied(body: Document) -> Document:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": NAME}, **body}
 
 
+def as_ours(labels: dict[str, str] | None = None, **data: str) -> Document:
+    """Return a body for an apply that names each field that the app's own apply names."""
+    annotations: Document = {STATE_ANNOTATION: "{}", _LINK: "https://a.example"}
+    metadata: Document = {
+        "name": NAME,
+        "labels": {**_OWNED, **(labels or {})},
+        "annotations": annotations,
+    }
+    return applied({"metadata": metadata, "type": "Opaque", "data": encoded(**data)})
+
+
 _OWNER: Document = {"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "1-2-3"}
 _OURS = {"fieldManager": "keyvault-sync"}
 _REFUSED: dict[str, tuple[Json, str, dict[str, str]]] = {
@@ -132,6 +143,8 @@ _REFUSED: dict[str, tuple[Json, str, dict[str, str]]] = {
     "apply-forced": (applied({"data": encoded(a=_OTHER)}), APPLY, {}),
     "apply-string-data": (applied({"stringData": {"a": _OTHER}}), APPLY, {}),
     "apply-in-our-name": (applied({"data": encoded(a=_OTHER, b=_B)}), APPLY, _OURS),
+    "apply-the-same-fields-in-our-name": (as_ours(a=_OTHER, b=_B), APPLY, _OURS),
+    "apply-a-label-in-our-name": (as_ours({"cost-centre": "1"}, a=_A, b=_B), APPLY, _OURS),
     "apply-nothing-in-our-name": (applied({}), APPLY, _OURS),
     "label": (labelled(project="other"), MERGE, {}),
     "label-removed": (labelled(project=None), MERGE, {}),
@@ -204,6 +217,7 @@ _FREE: dict[str, tuple[Json, str, dict[str, str]]] = {
     "the-same-value": (applied({"data": encoded(a=_A)}), APPLY, {}),
     "label": ({"metadata": {"labels": {"team": "shop"}}}, MERGE, {}),
     "annotation": ({"metadata": {"annotations": {"example.com/note": "x"}}}, MERGE, {}),
+    "the-same-fields-in-our-name": (as_ours(a=_A, b=_B), APPLY, _OURS),
     "several": (
         [
             {
