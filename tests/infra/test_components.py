@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from local.kubernetes.documents import Document, child, items, text
+from local.kubernetes.kinds import ROLE
 from local.role import BASE
 from sync.core.model import (
     FIELD_MANAGER,
@@ -137,14 +138,17 @@ def test_vaults_own_secrets_are_known_by_rule() -> None:
 def test_the_guarded_example_is_applied(
     actual_server: ApiServer, tmp_path: Path, side: str
 ) -> None:
-    """Kubectl applies the overlay from either side, and again without a change."""
+    """Kubectl applies first the policies by their label, then all, and again without a change."""
     config = tmp_path / "kubeconfig"
     config.write_text(actual_server.kubeconfig())
     for where in ("shop-dev", "shop-prod", "web-dev"):
         made = actual_server.call("POST", "/api/v1/namespaces", {"metadata": {"name": where}})
         assert made.status in {201, 409}
     apply = ["apply", f"--server-side={str(side == 'server').lower()}", "-k", str(GUARDED)]
+    role = ROLE.path("shop-dev", "keyvault-sync")
     try:
+        kubectl(*apply, "--selector", "velero.io/exclude-from-backup=true", config=config)
+        assert actual_server.call("GET", role).status == 404
         for _ in range(2):
             kubectl(*apply, "--force-conflicts" if side == "server" else "--wait", config=config)
         for name in NAMES:
