@@ -291,6 +291,30 @@ def test_the_app_rotates_removes_and_evicts(guarded: Guarded) -> None:
     assert is_refusal(refused), refused.message
 
 
+def test_others_add_though_the_server_merges_managers(guarded: Guarded) -> None:
+    """Of more than ten that update, the oldest lose their entry, the app's too: nobody is stopped.
+
+    The app has such an entry besides that of its applies once it has put a value in the place of a
+    key that others hold. It guards that value until the app's next apply does.
+    """
+    target = guarded.create()
+    actual = guarded.app.read(target, soon())
+    assert actual is not None
+    put = {"c": _B.encode()}
+    guarded.app.evict(target, frozenset(), actual.resource_version, soon(), values=put)
+    refused = guarded.ask(target, "PATCH", {"data": encoded(c=_OTHER)}, MERGE)
+    assert is_refusal(refused), refused.message
+    for number in range(12):
+        note: Document = {"metadata": {"annotations": {f"example.com/{number}": "x"}}}
+        query = {"fieldManager": f"team-{number}"}
+        added = guarded.ask(target, "PATCH", note, MERGE, query=query)
+        assert added.status == 200, added.message
+    managers = guarded.document(target)["metadata"]
+    assert "ancient-changes" in json.dumps(managers)
+    refused = guarded.ask(target, "PATCH", {"data": encoded(a=_OTHER)}, MERGE)
+    assert is_refusal(refused), refused.message
+
+
 def test_the_break_glass_group_may(guarded: Guarded) -> None:
     """A member of the group changes and deletes, and removes what was there before the guard."""
     target, who = guarded.create(), broken_glass(guarded.team)
