@@ -22,6 +22,7 @@ from tests.contract.api_servers import ApiServer
 from tests.contract.conftest import actual_server
 from tests.contract.policies import BINDINGS, COMPONENTS, POLICIES, policy
 from tests.infra.test_kubernetes import kubectl, needs_kubectl
+from tests.kit.waiting import wait_until
 
 __all__ = ["actual_server"]
 
@@ -155,5 +156,16 @@ def test_the_guarded_example_is_applied(
             held = actual_server.call("GET", f"{POLICIES}/{name}")
             assert child(held.body, "metadata")["generation"] == 1
             assert actual_server.call("GET", f"{BINDINGS}/{name}").status == 200
+        wait_until(lambda: "keyvault-sync-self-service" in refusal(config))
     finally:
         kubectl("delete", "--ignore-not-found", "-k", str(GUARDED), config=config)
+
+
+def refusal(config: Path) -> str:
+    """Return what kubectl says of the probe that the README tells to send; empty if it passes."""
+    probe = ["create", "secret", "generic", "probe", "--namespace", "shop-dev"]
+    try:
+        kubectl(*probe, "--dry-run=server", "--as", IDENTITY, config=config)
+    except AssertionError as refused:
+        return str(refused)
+    return ""
