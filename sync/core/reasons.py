@@ -54,17 +54,20 @@ class Reason(StrEnum):
         "namespace does not exist, and so its Role does not either: create both."), Remote.CLUSTER
     ADMISSION_DENIED = "AdmissionDenied", Group.TARGET, (
         "A ValidatingAdmissionPolicy or an admission webhook of the cluster refuses the Secret. "
-        "The message names it.")
+        "The message names it. What to do about `keyvault-sync-guard` and "
+        "`keyvault-sync-self-service`: docs/operate.md.")
     QUOTA_EXCEEDED = "QuotaExceeded", Group.TARGET, (
         "A ResourceQuota of the namespace has no room for another Secret. Raise it.")
     SECRET_REFUSED = "SecretRefused", Group.TARGET, (
         "The API server refuses the Secret that the app wants to write. The message names the "
         "fields.")
     SECRET_IMMUTABLE = "SecretImmutable", Group.TARGET, (
-        "Somebody made the Secret immutable. Delete it, and the app creates it again.")
+        "Somebody made the Secret immutable. Delete it, and the app creates it again. Where the "
+        "cluster has `components/guard`, its break-glass group deletes it.")
     SECRET_TYPE_MISMATCH = "SecretTypeMismatch", Group.TARGET, (
         "The Secret has another type than its vault secrets ask for. Delete it, and the app "
-        "creates it again; or choose another Secret with `k8s-secret`.")
+        "creates it again (where the cluster has `components/guard`, its break-glass group deletes "
+        "it); or choose another Secret with `k8s-secret`.")
     SECRET_TOO_LARGE = "SecretTooLarge", Group.TARGET, (
         "One Secret would hold more than 1 MiB of values. Send some vault secrets to another "
         "Secret with `k8s-secret`, or move them to an additional vault.")

@@ -246,9 +246,9 @@ def _from_assets(assets: Path) -> Iterator[ApiServer]:
     token = secrets.token_hex(16)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        etcd, peer, port = _free_ports(3)
+        etcd, peer, port = free_ports(3)
         stack.enter_context(
-            _running(
+            running(
                 folder / "etcd.log",
                 str(assets / "etcd"),
                 f"--data-dir={folder / 'etcd'}",
@@ -260,7 +260,7 @@ def _from_assets(assets: Path) -> Iterator[ApiServer]:
             )
         )
         stack.enter_context(
-            _running(
+            running(
                 folder / "kube-apiserver.log",
                 str(assets / "kube-apiserver"),
                 f"--etcd-servers=http://{LOOPBACK}:{etcd}",
@@ -361,7 +361,8 @@ def _clear(server: ApiServer) -> None:
 
 
 @contextmanager
-def _running(log: Path, *command: str) -> Iterator[None]:
+def running(log: Path, *command: str) -> Iterator[None]:
+    """Run a server for a while; what it prints goes to the file."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603 - ours
         try:
@@ -387,7 +388,8 @@ def _until(holds: Callable[[], bool], seconds: float, otherwise: str) -> None:
         time.sleep(0.1)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports of the loopback address that nobody listens on."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(count)]
         return [listener.getsockname()[1] for listener in sockets]

@@ -3,6 +3,7 @@
 import base64
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from local.key_vault import Vault
 from local.kubernetes import Rule
 from local.kubernetes.documents import Document, child, texts
 from local.stack import Stack
-from tests.contract.api_servers import MERGE, Answer, ApiServer
+from tests.contract.api_servers import MERGE, Account, Answer, ApiServer
 from tests.contract.conftest import actual_server, api_server, emulated_server, namespace
 from tests.functional.world import subscribe
 from tests.kit.waiting import PATIENCE_SECONDS
@@ -45,20 +46,29 @@ class Site:
         return {key: base64.b64decode(value).decode() for key, value in found.items()}
 
 
-@pytest.fixture
-def site(stack: Stack, tmp_path: Path, api_server: ApiServer, namespace: str) -> Iterator[Site]:
-    """Run an app whose one cluster is the server under test."""
-    rule = Rule(("get", "create", "patch"), ("secrets",), (SECRET,), (namespace,))
-    account = api_server.user("keyvault-sync", [rule])
-    config = tmp_path / "kubeconfig"
-    config.write_text(api_server.kubeconfig(account.token))
+@contextmanager
+def serving(
+    stack: Stack, folder: Path, server: ApiServer, namespace: str, account: Account
+) -> Iterator[Site]:
+    """Run an app whose one cluster is the server, as that account."""
+    config = folder / "kubeconfig"
+    config.write_text(server.kubeconfig(account.token))
     vault = stack.vault(f"weu-DS-AKV-e{secrets.token_hex(2)}-dev-1")
     environment = stack.app_environment([vault.name], SYNC_NAMESPACE=namespace)
     environment["KUBECONFIG"] = str(config)
     with stack.host(environment, timer=False) as host:
         subscribe(stack, host)
-        yield Site(stack, host, api_server, vault, namespace)
+        yield Site(stack, host, server, vault, namespace)
         assert stack.settle(PATIENCE_SECONDS)  # before the host goes, lest events stay behind
+
+
+@pytest.fixture
+def site(stack: Stack, tmp_path: Path, api_server: ApiServer, namespace: str) -> Iterator[Site]:
+    """Run an app with the least Role on the server under test."""
+    rule = Rule(("get", "create", "patch"), ("secrets",), (SECRET,), (namespace,))
+    account = api_server.user("keyvault-sync", [rule])
+    with serving(stack, tmp_path, api_server, namespace, account) as site:
+        yield site
 
 
 def test_the_main_job(site: Site) -> None:

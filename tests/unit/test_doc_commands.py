@@ -27,8 +27,8 @@ KNOWN: Mapping[str, str] = {
     "gh": "attestation verify|release download",
     "git": "clone",
     "keyvault-sync": "|".join(cli.commands),
-    "kubectl": "apply|create namespace|create role|create rolebinding|create serviceaccount"
-    "|create token|get",
+    "kubectl": "apply|create namespace|create role|create rolebinding|create secret generic"
+    "|create serviceaccount|create token|delete secret|get",
     "make": "|".join(TARGETS),
     "pip": "install",
     "pipx": "install",
