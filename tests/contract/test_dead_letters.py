@@ -1,8 +1,6 @@
 """The container of the dead letters, on Azurite: what the command line reads there, and how."""
 
-import base64
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -13,13 +11,12 @@ from azure.storage.blob import ContainerClient
 from local.authority import Authority
 from local.serving import LOOPBACK, Servers
 from sync.cli.dead_letters.container import container_url, own_container
-from tests.kit.azurite import Azurite, azurite
+from tests.kit.azurite import Azurite, azurite, token
 from tests.kit.command_line import Said, say
 from tests.kit.events import dead_letter
 from tests.kit.scripted import Answer, Scripted
 
 SHOP, BILLING = "weu-DS-AKV-shop-dev-1", "weu-DS-AKV-billing-dev-1"
-AUDIENCE = "https://storage.azure.com"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +31,7 @@ def identity(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scri
     """Serve tokens of Azure Storage where azure-identity looks for a managed identity's."""
     for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    scripted = Scripted([Answer(200, token(AUDIENCE))])
+    scripted = Scripted([Answer(200, token())])
     port = servers.serve(scripted.app())
     monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://{LOOPBACK}:{port}/token")
     monkeypatch.setenv("IDENTITY_HEADER", "h")
@@ -57,21 +54,6 @@ def container(
     made = running.service.create_container(f"dead-letters-{uuid4()}")
     monkeypatch.setenv("KEYVAULT_SYNC_DEAD_LETTERS", f"{running.url}/{made.container_name}")
     return made
-
-
-def token(audience: str) -> dict[str, object]:
-    """Return an answer with an unsigned Entra token, of which Azurite checks all but that."""
-    now = int(time.time())
-    claims = {
-        "aud": audience,
-        "iss": f"https://sts.windows.net/{uuid4()}/",
-        "iat": now - 60,
-        "nbf": now - 60,
-        "exp": now + 3600,
-    }
-    parts = (json.dumps(part).encode() for part in ({"alg": "none", "typ": "JWT"}, claims))
-    body = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
-    return {"access_token": f"{body}.", "expires_on": str(now + 3600), "token_type": "Bearer"}
 
 
 def put(container: ContainerClient, *events: object, name: str | None = None) -> None:

@@ -1,15 +1,18 @@
 """Azurite, Microsoft's emulator of Azure Storage, with its telemetry off; needs node and npm."""
 
 import base64
+import json
 import os
 import secrets
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from azure.core.credentials import AzureNamedKeyCredential
@@ -87,6 +90,21 @@ def azurite(folder: Path, authority: Authority) -> Iterator[Azurite]:
         service.close()
         running.terminate()
         running.wait(10)
+
+
+def token(audience: str = "https://storage.azure.com") -> dict[str, object]:
+    """Return a token endpoint's answer: unsigned, for Azurite checks all of a token but that."""
+    now = int(time.time())
+    claims = {
+        "aud": audience,
+        "iss": f"https://sts.windows.net/{uuid4()}/",
+        "iat": now - 60,
+        "nbf": now - 60,
+        "exp": now + 3600,
+    }
+    parts = (json.dumps(part).encode() for part in ({"alg": "none", "typ": "JWT"}, claims))
+    body = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+    return {"access_token": f"{body}.", "expires_on": str(now + 3600), "token_type": "Bearer"}
 
 
 def _free_port() -> int:

@@ -365,6 +365,16 @@ def test_an_app_that_is_not_there_is_asked_once() -> None:
     assert "2 vaults: 2 failed" in said.out
 
 
+def test_an_app_that_is_too_slow_for_one_vault_is_asked_for_the_next() -> None:
+    """That the front end ended one answer says nothing of another vault."""
+    slow = refusal(NoAnswer.APP_TOO_SLOW, "The app took too long.", transient=True)
+    app = App({BILLING.lower(): slow})
+    said = run(held(dead_letter(SHOP, "a"), dead_letter(BILLING, "b")), "replay", "--all", app=app)
+    assert said.code == 1
+    assert len(app.asked) == 2
+    assert "2 vaults: 1 failed, 1 in step" in said.out
+
+
 def test_a_replay_tells_what_it_could_not_read() -> None:
     """An unreadable event makes the exit code 1, though every other was replayed."""
     app, blobs = App(), held(dead_letter(SHOP, "a"), None)

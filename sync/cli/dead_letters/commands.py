@@ -22,11 +22,13 @@ from sync.cli.sources import Fields
 from sync.cli.tables import counted
 
 CONTAINER = "KEYVAULT_SYNC_DEAD_LETTERS"
+_NOT_THERE = frozenset(NoAnswer) - {NoAnswer.APP_TOO_SLOW}
+"""For these no further vault is asked for: each would meet the same."""
 
 
 @click.group("dead-letters", cls=Commands)
 def dead_letters() -> None:
-    """Show the events that Event Grid gave up on, and resync their vaults.
+    """Show and replay the events that Event Grid gave up on.
 
     Reads the container of the dead letters with your own Azure login, also if an app is chosen: you
     need the role Storage Blob Data Reader on it. Changes and deletes nothing in it.
@@ -156,7 +158,7 @@ def _outcomes(session: Session, route: str, requests: Iterator[Fields]) -> Itera
     """Yield the outcomes; a refused vault is one that failed, and so is each without an answer."""
     answer: Document = {}
     for fields in requests:
-        if text(answer, "reason") not in set(NoAnswer):  # an app that is not there is asked once
+        if text(answer, "reason") not in _NOT_THERE:
             answer = session.ask(route, fields)
         if is_refusal(answer):
             message = text(answer, "message") or " ".join(words(answer, "faults"))
