@@ -281,7 +281,7 @@ def test_each_event_that_is_given_up_on_raises_an_alert() -> None:
             for name in ("operator", "threshold", "timeAggregation")
         }
         for alert in resources(module("event-subscription"))
-        if alert.type == "Microsoft.Insights/metricAlerts"
+        if alert.type.startswith("Microsoft.Insights/metricAlerts@")
     }
     at_once = {"operator": "GreaterThan", "threshold": 0, "timeAggregation": "Total"}
     assert counted == {"DeadLetteredCount": at_once, "DroppedEventCount": at_once}

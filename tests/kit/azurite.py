@@ -1,6 +1,7 @@
 """Azurite, Microsoft's emulator of Azure Storage, with its telemetry off; needs node and npm."""
 
 import base64
+import fcntl
 import json
 import os
 import secrets
@@ -41,7 +42,17 @@ def install() -> None:
     """Install it as its lock says; skips the test where that cannot be done, except in CI."""
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("node and npm are not on the PATH; Azurite, which needs them, is not installed")
-    made = subprocess.run(  # noqa: S603 - the Makefile of this project
+    INSTALLED.mkdir(parents=True, exist_ok=True)
+    with (INSTALLED / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # processes of one run would install into one folder
+        made = _make()
+    if made.returncode and not os.environ.get("CI"):
+        pytest.skip(f"npm could not install Azurite: {made.stderr.strip()[-200:]}")
+    assert made.returncode == 0, made.stderr
+
+
+def _make() -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - the Makefile of this project
         ["make", "--silent", str((INSTALLED / "ready").relative_to(ROOT))],  # noqa: S607 - of the PATH
         cwd=ROOT,
         capture_output=True,
@@ -49,9 +60,6 @@ def install() -> None:
         timeout=_INSTALL_SECONDS,
         check=False,
     )
-    if made.returncode and not os.environ.get("CI"):
-        pytest.skip(f"npm could not install Azurite: {made.stderr.strip()[-200:]}")
-    assert made.returncode == 0, made.stderr
 
 
 @contextmanager
