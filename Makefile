@@ -14,7 +14,7 @@ FIND_PYTHON = for python in "$$(command -v python3.13)" "$$(command -v python3)"
 	if [ -x "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
 	then echo "$$python"; exit; fi; done
 
-.PHONY: help demo up shell down test faults operate check lint format docs picture prove mutants fuzz bench soak costs requirements package audit licences clean
+.PHONY: help demo up shell down test faults operate check lint format docs picture prove mutants fuzz bench soak costs requirements package release bump audit licences clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -87,6 +87,12 @@ requirements: .venv/ready ## Compile requirements.txt, what Azure installs, from
 
 package: .venv/ready ## Build dist/app and dist/keyvault-sync.zip, what is deployed, and the bill of materials; PLACEMENTS=FILE.json goes in
 	@$(BIN)/python -m infra.package $(if $(PLACEMENTS),--placements "$(PLACEMENTS)")
+
+release: .venv/ready ## Make dist/release: zip, bill, wheel, ARM template (BICEP names the compiler) and SHA-256 sums; TAG=v1.2.3 must fit
+	@$(BIN)/python -m infra.release build $(if $(TAG),--tag "$(TAG)")
+
+bump: .venv/ready ## Write a new version everywhere, VERSION=1.2.3
+	@$(BIN)/python -m infra.release bump "$(VERSION)"
 
 audit: .venv/ready ## Look for known vulnerabilities in what is deployed
 	@$(BIN)/python -m infra.audit $(AUDIT)

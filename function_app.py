@@ -1,9 +1,10 @@
 """The triggers of the app: decode, call, map the outcome."""
 
 import asyncio
-import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http import HTTPStatus
 from threading import Lock
 
@@ -14,12 +15,13 @@ from sync.app.explain import explained
 from sync.app.outcomes import errors
 from sync.app.requests import parse_doctor, parse_explain, parse_plan, parse_resync, parse_status
 from sync.app.status import statuses
-from sync.app.use_cases import EVENT, EVENT_SUBJECT, REQUEST, Pending
+from sync.app.unattended import nothing_known
+from sync.app.use_cases import PASS, REQUEST
 from sync.app.work_queue import attempt
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient, Unattended, Unexpected
 from sync.core.model import Failed, Ignored, Outcome
 from sync.core.reasons import Reason
-from sync.doctor.doctor import unparsed
+from sync.doctor.doctor import EXAMINATION_SECONDS, unparsed
 from sync.http_api.answers import Explanation, Health, Refusal, SettingsFault, Statuses, Version
 from sync.http_api.convert import (
     checks_of,
@@ -29,11 +31,12 @@ from sync.http_api.convert import (
     refusal_of,
     status_of,
 )
-from sync.http_api.dataclass_json import to_json
-from sync.http_api.http_status import http_status, retry_after
 from sync.http_api.openapi import VERSION
 from sync.http_api.openapi import openapi as describe
 from sync.http_api.principal import UnknownCaller, entra_principal
+from sync.http_api.request_body import whole_body
+from sync.http_api.responses import answer_of, response_of
+from sync.invocation import Work, bare, on_thread, settled
 from sync.settings.environment import SettingsError
 from sync.settings.table import Settings
 
@@ -45,14 +48,17 @@ app = func.FunctionApp(
 )
 _failures = telemetry.Failures(time.monotonic)
 _EXAMINING = Lock()
-_EVENT_GRID_WAITS = 29.0  # of 30 seconds
+_EVENT_GRID_WAITS = 24.5  # of 30 seconds, since the host may let an event wait before it calls
+_REQUESTS = ThreadPoolExecutor(200, "request")  # as many as host.json lets through
+_EVENTS = ThreadPoolExecutor(32, "event")
+_TIMER = ThreadPoolExecutor(1, "timer")
 
 
 def _schedule() -> str:
     """Return the timer's schedule; a wrong setting must not hide the functions that report it."""
     schedule = attempt(lambda: bootstrap.settings().schedule)
     if isinstance(schedule, SyncError):
-        telemetry.log_settings_fault(schedule)
+        telemetry.print_settings_fault(schedule)
         return Settings().schedule
     return schedule
 
@@ -62,12 +68,16 @@ def _schedule() -> str:
 async def key_vault_event(event: str) -> None:
     """Reconcile what an event points to; raises what Event Grid should redeliver."""
     began = time.monotonic()
-    pending = _told(lambda: bootstrap.app().event(event))
-    outcomes: Sequence[Outcome] = await asyncio.gather(*map(_settled, pending))
+    pending = _told("event", lambda: bootstrap.app().event(event))
+    outcomes: Sequence[Outcome] = await asyncio.gather(*map(settled, pending))
     if errors(outcomes):
-        left = began + _EVENT_GRID_WAITS - time.monotonic()
-        outcomes = await asyncio.to_thread(
-            _told, lambda: bootstrap.app().for_event_grid(outcomes, max(0.0, left))
+        answered = began + _EVENT_GRID_WAITS
+        outcomes = await on_thread(
+            _EVENTS,
+            lambda _: bootstrap.app().for_event_grid(
+                outcomes, max(0.0, answered - time.monotonic())
+            ),
+            max(0.0, answered - time.monotonic()),
         )
     for outcome in outcomes:
         _failures.log("event", outcome)
@@ -76,10 +86,12 @@ async def key_vault_event(event: str) -> None:
 
 @app.function_name("reconcile_drift")
 @app.timer_trigger(arg_name="timer", schedule=_schedule(), run_on_startup=False)
-def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
+async def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
     """Reconcile every known vault; raises if a later pass may do better."""
-    outcomes = _told(lambda: list(bootstrap.app().resync_known()))
-    telemetry.log_pass("timer", outcomes)
+    _told("timer", bootstrap.app)
+    outcomes = await on_thread(
+        _TIMER, lambda work: _passed(work, "timer", bootstrap.app().resync_known()), PASS.total
+    )
     telemetry.log_unannounced(outcomes, time.time())
     _failures.report("timer")
     _raise_redeliverable("timer", outcomes)
@@ -87,83 +99,85 @@ def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the bin
 
 @app.function_name("resync")
 @app.route("resync", methods=["POST"])
-def resync(req: func.HttpRequest) -> func.HttpResponse:
+async def resync(req: func.HttpRequest) -> func.HttpResponse:
     """Reconcile what an operator requests; one outcome per vault."""
-    return _answered(lambda: _resync(req))
+    return await _answered(lambda work: _resync(work, req))
 
 
-def _resync(req: func.HttpRequest) -> func.HttpResponse:
+def _resync(work: Work, req: func.HttpRequest) -> func.HttpResponse:
     trigger = _trigger("resync", req)
-    outcomes = list(bootstrap.app().resync(parse_resync(req.get_body())))
-    telemetry.log_pass(trigger, outcomes)
-    return _answer(outcomes_of(outcomes), errors(outcomes))
+    request = parse_resync(whole_body(req.headers, req.get_body()))
+    told = bootstrap.app().resync(request, REQUEST.after(work.waited))
+    outcomes = _passed(work, trigger, told)
+    return answer_of(outcomes_of(outcomes), errors(outcomes))
 
 
 @app.function_name("status")
 @app.route("status", methods=["GET"])
-def status(req: func.HttpRequest) -> func.HttpResponse:
+async def status(req: func.HttpRequest) -> func.HttpResponse:
     """Return the stored status of the Secrets; for a named vault also the reasons."""
-    return _answered(lambda: _status(req))
+    return await _answered(lambda work: _status(work, req))
 
 
-def _status(req: func.HttpRequest) -> func.HttpResponse:
+def _status(work: Work, req: func.HttpRequest) -> func.HttpResponse:
     trigger = _trigger("status", req)
     asked = bootstrap.app()
     request = parse_status(req.params)
+    budget = REQUEST.after(work.waited)
     began = time.monotonic()
     known = asked.choose(request)
-    told = list(statuses(asked, known, request))
-    telemetry.log_status(trigger, [each.error for each in told])
+    told = list(statuses(asked, known, request, budget))
+    work.log(partial(telemetry.log_status, trigger, [each.error for each in told]))
     explanations: Sequence[Explanation | Refusal | None] = [None] * len(told)
     if request.vault is not None:
-        left = REQUEST.after(time.monotonic() - began)
+        left = budget.after(time.monotonic() - began)
         places = list(asked.places(known.vaults, request))
         explanations = list(
             map(explanation_of, places, explained(asked, places, request.secret, left))
         )
     vaults = tuple(map(status_of, told, explanations))
-    return _answer(Statuses(vaults), [each.error for each in told if each.error])
+    return answer_of(Statuses(vaults), [each.error for each in told if each.error])
 
 
 @app.function_name("plan")
 @app.route("plan", methods=["GET"])
-def plan(req: func.HttpRequest) -> func.HttpResponse:
+async def plan(req: func.HttpRequest) -> func.HttpResponse:
     """Tell what a resync would write, and write nothing."""
-    return _answered(lambda: _plan(req))
+    return await _answered(lambda work: _plan(work, req))
 
 
-def _plan(req: func.HttpRequest) -> func.HttpResponse:
+def _plan(work: Work, req: func.HttpRequest) -> func.HttpResponse:
     trigger = _trigger("plan", req)
-    outcomes = list(bootstrap.app().resync(parse_plan(req.params)))
-    telemetry.log_pass(trigger, outcomes)
-    return _answer(outcomes_of(outcomes), errors(outcomes))
+    told = bootstrap.app().resync(parse_plan(req.params), REQUEST.after(work.waited))
+    outcomes = _passed(work, trigger, told)
+    return answer_of(outcomes_of(outcomes), errors(outcomes))
 
 
 @app.function_name("explain")
 @app.route("explain", methods=["GET"])
-def explain(req: func.HttpRequest) -> func.HttpResponse:
+async def explain(req: func.HttpRequest) -> func.HttpResponse:
     """Tell where each secret of a vault goes, or why it does not."""
-    return _answered(lambda: _explain(req))
+    return await _answered(lambda work: _explain(work, req))
 
 
-def _explain(req: func.HttpRequest) -> func.HttpResponse:
+def _explain(work: Work, req: func.HttpRequest) -> func.HttpResponse:
     trigger = _trigger("explain", req)
     asked, request = bootstrap.app(), parse_explain(req.params)
     places = list(asked.places(asked.choose(request).vaults, request))
-    told = explained(asked, places, request.secret)
+    told = explained(asked, places, request.secret, REQUEST.after(work.waited))
     failed = [each if isinstance(each, SyncError) else None for each in told]
-    telemetry.log_status(trigger, failed)
-    return _answer(explained_vault_of(places, told), [each for each in failed if each])
+    work.log(partial(telemetry.log_status, trigger, failed))
+    return answer_of(explained_vault_of(places, told), [each for each in failed if each])
 
 
 @app.function_name("doctor")
 @app.route("doctor", methods=["GET"])
-def doctor(req: func.HttpRequest) -> func.HttpResponse:
+async def doctor(req: func.HttpRequest) -> func.HttpResponse:
     """Examine what the sync needs, with the app's identity and settings."""
-    return _answered(lambda: _doctor(req))
+    return await _answered(lambda work: _doctor(work, req))
 
 
-def _doctor(req: func.HttpRequest) -> func.HttpResponse:
+def _doctor(work: Work, req: func.HttpRequest) -> func.HttpResponse:
     trigger = _trigger("doctor", req)
     request = parse_doctor(req.params)
     if not _EXAMINING.acquire(blocking=False):
@@ -171,69 +185,78 @@ def _doctor(req: func.HttpRequest) -> func.HttpResponse:
             Reason.EXAMINATION_RUNNING, "Another examination is under way: ask again in a while."
         )
     try:
-        checks = list(bootstrap.doctor().examine(request))
+        left = max(0.0, EXAMINATION_SECONDS - work.waited)
+        checks = list(bootstrap.doctor().examine(request, left))
     except SettingsError as error:
         checks = list(unparsed(error.faults))
     finally:
         _EXAMINING.release()
-    telemetry.log_checks(trigger, checks)
-    return _json(checks_of(checks, "the app"), HTTPStatus.OK)
+    work.log(partial(telemetry.log_checks, trigger, checks))
+    return response_of(checks_of(checks, "the app"), HTTPStatus.OK)
 
 
 @app.function_name("version")
 @app.route("version", methods=["GET"])
-def version(req: func.HttpRequest) -> func.HttpResponse:
+async def version(req: func.HttpRequest) -> func.HttpResponse:
     """Tell which release this is."""
-    return _answered(lambda: _version(req))
+    done = attempt(lambda: _version(req))
+    return _refusal(done) if isinstance(done, SyncError) else done
 
 
 def _version(req: func.HttpRequest) -> func.HttpResponse:
     _trigger("version", req)
-    return _json(Version(VERSION), HTTPStatus.OK)
+    return response_of(Version(VERSION), HTTPStatus.OK)
 
 
 @app.function_name("health")
 @app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the binding's name
-    """Return whether the app can work at all, and nothing else."""
-    if attempt(lambda: bootstrap.app().knows_nothing) is not False:
-        return _json(Health("misconfigured"), HTTPStatus.SERVICE_UNAVAILABLE)
-    return _json(Health("ok"), HTTPStatus.OK)
+async def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the binding's name
+    """Return whether the app can work at all, and nothing else; waits for no thread."""
+    useless = attempt(lambda: bootstrap.app().knows_nothing)
+    if useless is False:
+        return response_of(Health("ok"), HTTPStatus.OK)
+    why = useless if isinstance(useless, SyncError) else nothing_known()
+    _failures.log("health", Failed("health", why))
+    return response_of(Health("misconfigured"), HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 @app.function_name("openapi")
 @app.route("openapi.json", methods=["GET"])
-def openapi(req: func.HttpRequest) -> func.HttpResponse:
+async def openapi(req: func.HttpRequest) -> func.HttpResponse:
     """Return the API description, only to callers: strangers need not know what runs here."""
-    return _answered(lambda: _openapi(req))
+    done = attempt(lambda: _openapi(req))
+    return _refusal(done) if isinstance(done, SyncError) else done
 
 
 def _openapi(req: func.HttpRequest) -> func.HttpResponse:
     _trigger("openapi", req)
-    return _json(describe(entra=bootstrap.platform_authenticates()), HTTPStatus.OK)
+    return response_of(describe(entra=bootstrap.platform_authenticates()), HTTPStatus.OK)
 
 
-async def _settled(pending: Pending) -> Outcome:
-    """Wait for a target's outcome for as long as Event Grid waits for a response."""
-    try:
-        return await asyncio.wait_for(asyncio.wrap_future(pending.outcome), EVENT.total)
-    except TimeoutError:
-        target = pending.target
-        late = Transient(Reason.DEADLINE_EXCEEDED, "The reconcile took too long.")
-        return Failed(target.vault.text if target else EVENT_SUBJECT, late, target)
-
-
-def _told[Done](act: Callable[[], Done]) -> Done:
+def _told[Done](trigger: str, act: Callable[[], Done]) -> Done:
     """Call it; raises only SyncError, since the host logs the text of a trigger's exceptions."""
     done = attempt(act)
     if isinstance(done, SyncError):
-        raise done
+        _failures.log(trigger, Failed(trigger, done))
+        raise bare(done)
     return done
 
 
-def _answered(answer: Callable[[], func.HttpResponse]) -> func.HttpResponse:
-    done = attempt(answer)
-    return _refusal(done) if isinstance(done, SyncError) else done
+def _passed(work: Work, trigger: str, told: Iterable[Outcome]) -> list[Outcome]:
+    """Log each outcome as it comes, since the pass may be cut short, then their sum."""
+    outcomes: list[Outcome] = []
+    for outcome in told:
+        outcomes.append(outcome)
+        work.log(partial(telemetry.log_passed, trigger, outcome))
+    work.log(partial(telemetry.log_sum, trigger, outcomes))
+    return outcomes
+
+
+async def _answered(answer: Callable[[Work], func.HttpResponse]) -> func.HttpResponse:
+    try:
+        return await on_thread(_REQUESTS, answer, REQUEST.total)
+    except SyncError as error:
+        return _refusal(error)
 
 
 def _raise_redeliverable(trigger: str, outcomes: Iterable[Outcome]) -> None:
@@ -264,29 +287,11 @@ def _refusal(error: SyncError) -> func.HttpResponse:
     if isinstance(error, UnknownCaller):
         _failures.log("http", Ignored("caller", error))
         headers = {"WWW-Authenticate": "Bearer"}
-        return _json(refusal_of(error), HTTPStatus.UNAUTHORIZED, headers)
+        return response_of(refusal_of(error), HTTPStatus.UNAUTHORIZED, headers)
     if isinstance(error, SettingsError):
+        _failures.log("http", Failed("http", error))
         fault = SettingsFault("SettingsWrong", error.faults)
-        return _json(fault, HTTPStatus.INTERNAL_SERVER_ERROR)
+        return response_of(fault, HTTPStatus.INTERNAL_SERVER_ERROR)
     if isinstance(error, Unexpected):
         telemetry.log_outcome("http", Failed("request", error))
-    return _answer(refusal_of(error), [error])
-
-
-def _answer(body: object, failures: list[SyncError]) -> func.HttpResponse:
-    code = http_status(failures)
-    headers = (
-        {"Retry-After": str(retry_after(failures))}
-        if code == HTTPStatus.SERVICE_UNAVAILABLE
-        else {}
-    )
-    return _json(body, code, headers)
-
-
-def _json(body: object, code: int, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
-    return func.HttpResponse(
-        json.dumps(to_json(body)) + "\n",
-        status_code=code,
-        headers=headers,
-        mimetype="application/json",
-    )
+    return answer_of(refusal_of(error), [error])

@@ -21,7 +21,7 @@ from azure_functions_runtime.bindings.datumdef import Datum
 from local.functions_host.worker import Worker
 
 async def start():
-    worker = await Worker.index(Path.cwd(), 1)
+    worker = await Worker.index(Path.cwd())
     print("indexed", flush=True)
     await worker.invoke(worker.functions["key_vault_event"], Datum(sys.argv[1], "json"))
     print("invoked", flush=True)

@@ -16,7 +16,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from local import arm
 from local.api_server import AKS_AUDIENCE, ApiServer
 from local.authority import Authority
-from local.event_grid import EventGrid, Publisher, Subscription, event_grid_app
+from local.event_grid import Endpoint, EventGrid, Publisher, Subscription, event_grid_app
 from local.host_process import HostProcess
 from local.identity import Identity, identity_app
 from local.key_vault import KeyVaults, Vault, key_vault_app
@@ -127,7 +127,8 @@ class Stack:
 
     def subscribe(self, host: HostProcess) -> None:
         """Deliver the vaults' events to the app."""
-        self.grid.subscribe(Subscription("key-vault-sync", host.webhook("key_vault_event")))
+        url = host.webhook("key_vault_event")
+        self.grid.subscribe(Subscription("key-vault-sync", url, endpoint=Endpoint.FUNCTION))
 
     def settle(self, seconds: float = 30) -> bool:
         """Wait until every event so far has been delivered; False if that takes longer."""

@@ -1,8 +1,9 @@
 """One log line for what became of an event, a vault or a pass: names and versions, never values."""
 
 import logging
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from threading import Lock
 
 from sync.app.outcomes import key_of
@@ -100,22 +101,34 @@ def _more(named: Sized) -> str:
 def log_pass(trigger: str, outcomes: list[Outcome]) -> None:
     """Log a pass: each outcome, with what is odd of its vault, then one line that counts them."""
     for outcome in outcomes:
-        log_outcome(trigger, outcome)
-        match outcome:
-            case Converged(target, warnings=(_, *_) as warnings):
-                told = " ".join(f"{each.reason}: {each.message}" for each in warnings[:_NAMED])
-                _LOG.warning("%s: vault %s: %s%s", trigger, target.vault, told, _more(warnings))
-    vaults = [
-        each for each in outcomes if not (isinstance(each, Failed) and each.vault == DISCOVERY)
-    ]
-    failed = [
-        (each.vault if isinstance(each, Failed) else each.subject, each.error.reason)
-        for each in vaults
-        if not isinstance(each, Converged)
-    ]
+        log_passed(trigger, outcome)
+    log_sum(trigger, outcomes)
+
+
+def log_passed(trigger: str, outcome: Outcome) -> None:
+    """Log one outcome of a pass, with what is odd of its vault."""
+    log_outcome(trigger, outcome)
+    match outcome:
+        case Converged(target, warnings=(_, *_) as warnings):
+            told = " ".join(f"{each.reason}: {each.message}" for each in warnings[:_NAMED])
+            _LOG.warning("%s: vault %s: %s%s", trigger, target.vault, told, _more(warnings))
+
+
+def log_sum(trigger: str, outcomes: Sequence[Outcome]) -> None:
+    """Log the line that counts the vaults of a pass."""
+    failed = list(
+        dict.fromkeys(  # a vault may have several targets
+            (each.vault if isinstance(each, Failed) else each.subject, each.error.reason)
+            for each in outcomes
+            if not isinstance(each, Converged)
+            and not (isinstance(each, Failed) and each.vault == DISCOVERY)
+        )
+    )
+    bad = {vault for vault, _ in failed}
+    vaults = bad.union(each.target.vault.text for each in outcomes if isinstance(each, Converged))
     named = ", ".join(f"{vault} {reason}" for vault, reason in failed[:_NAMED])
     more = f": {named}{_more(failed)}. keyvault-sync explain VAULT tells more." if failed else ""
-    _LOG.info("%s: %d vaults, %d of them failed%s", trigger, len(vaults), len(failed), more)
+    _LOG.info("%s: %d vaults, %d of them failed%s", trigger, len(vaults), len(bad), more)
 
 
 def log_unannounced(outcomes: Iterable[Outcome], now: float) -> None:
@@ -233,9 +246,14 @@ class Failures:
             return due
 
 
-def log_settings_fault(fault: Exception) -> None:
-    """Log why the app cannot work at all."""
-    _LOG.error("The app's settings are wrong. %s", fault)
+def print_settings_fault(fault: Exception) -> None:
+    """Say on stderr why the app cannot work at all, in one line.
+
+    This is for the time of indexing, which is outside of any invocation: the Functions host drops
+    what is logged then, and passes on what is printed.
+    """
+    sys.stderr.write(f"The app's settings are wrong. {' '.join(str(fault).split())}\n")
+    sys.stderr.flush()
 
 
 def _level(error: SyncError) -> int:

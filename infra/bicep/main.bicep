@@ -2,8 +2,9 @@ targetScope = 'subscription'
 
 metadata description = 'Everything but the event subscriptions, which need the deployed code: events.bicep.'
 
-import { placementFaults, projectFaults, sharedNames, vaultsOf } from 'naming.bicep'
-import { cluster, duration, entraAuthentication, pageMap, project, receivers, syncSettings, tagMap, vaultMap, virtualNetwork } from 'types.bicep'
+import { networkFaults, placementFaults, projectFaults, sharedNames, sharedSecrets, vaultsOf } from 'naming.bicep'
+import { cluster, duration, entraAuthentication, pageMap, project, receivers } from 'types.bicep'
+import { syncSettings, tagMap, vaultMap, virtualNetwork } from 'types.bicep'
 
 @description('Base of all resource names, of a-z and 0-9.')
 @minLength(3)
@@ -12,6 +13,9 @@ param name string = 'kvsync'
 
 @description('Region of all resources but the topics, which are in their vault\'s region.')
 param location string = deployment().location
+
+@description('The Azure cloud, as the Azure CLI names it: AzureCloud, AzureChinaCloud or AzureUSGovernment.')
+param cloud string = environment().name
 
 @description('The resource group that is made.')
 @minLength(1)
@@ -43,6 +47,9 @@ param azureRbacNamespaces string[] = []
 
 @description('Resource ids of the secrets (…/vaults/VAULT/secrets/SECRET) that clusters name as token_secret or kubeconfig_secret: the identity may read each.')
 param credentialSecrets string[] = []
+
+@description('Whether the identity may also read how each vault is set up, but no value (Reader on the vault): doctor then tells who decides on access, what can be recovered, the network and the audit events. Without it these checks are "not checked".')
+param inspectVaults bool = false
 
 @description('Settings of the app; they win over what is derived.')
 param settings syncSettings = {}
@@ -91,31 +98,59 @@ param authentication entraAuthentication?
 @maxLength(24)
 param exampleVault string = ''
 
+var hosts = loadJsonContent('../clouds.json')[?cloud] ?? fail('cloud is AzureCloud, AzureChinaCloud or AzureUSGovernment, and not ${cloud}.')
 var ownSubscription = subscription().subscriptionId
 var groupId = '/subscriptions/${ownSubscription}/resourceGroups/${resourceGroupName}'
 var uniqueName = '${name}-${uniqueString(groupId)}'
 
 var projectsGroupId = '/subscriptions/${ownSubscription}/resourceGroups/${projectsResourceGroupName}'
 
-var listed = union(vaults, empty(exampleVault) ? {} : {
-  '${exampleVault}': {
-    resourceId: '${groupId}/providers/Microsoft.KeyVault/vaults/${exampleVault}'
-    location: location
-  }
-})
+var listed = union(
+  vaults,
+  empty(exampleVault)
+    ? {}
+    : {
+        '${exampleVault}': {
+          resourceId: '${groupId}/providers/Microsoft.KeyVault/vaults/${exampleVault}'
+          location: location
+        }
+      }
+)
 var placements = flatten(map(
   items(listed),
   vault =>
-    map(vault.value.?placements ?? [], placement =>
-      union(
-        { vault: vault.key },
-        toObject(filter(items(placement), field => field.value != null), field => field.key, field => field.value)
-      ))
+    map(
+      vault.value.?placements ?? [],
+      placement =>
+        union(
+          { vault: vault.key },
+          toObject(filter(items(placement), field => field.value != null), field => field.key, field => field.value)
+        )
+    )
+))
+// Whether the names alone say where vaults go, but for their placements; and whether the region in a name does.
+var placedByName = empty(placementsFile) && empty(settings.?SYNC_VAULT_PATTERN) && empty(settings.?SYNC_PLACEMENTS)
+var byRegion = contains(settings.?SYNC_NAMESPACE ?? '', '{region}') || !empty(settings.?SYNC_CLUSTERS) || !empty(filter(
+  clusters,
+  entry => entry.?match.?region != null
 ))
 var faults = concat(
   projectFaults(projects, objectKeys(listed), network != null),
   sharedNames(projects),
-  placementFaults(listed, empty(placementsFile) && empty(settings.?SYNC_VAULT_PATTERN) && empty(settings.?SYNC_PLACEMENTS)),
+  networkFaults(network),
+  placedByName && !byRegion
+    ? sharedSecrets(concat(
+        map(filter(items(listed), vault => empty(vault.value.?placements)), vault => vault.key),
+        filter(
+          union([], map(vaultsOf(projects, projectsGroupId, location), vault => vault.name)),
+          name => !contains(objectKeys(listed), name)
+        )
+      ))
+    : [],
+  placementFaults(listed, placedByName),
+  contains([hosts.vaults, ''], settings.?SYNC_VAULT_DNS_SUFFIX ?? '')
+    ? []
+    : ['SYNC_VAULT_DNS_SUFFIX is not that of the cloud ${cloud}, ${hosts.vaults}: leave it out.'],
   empty(placementsFile) || empty(placements)
     ? []
     : ['placementsFile is given, and placements of vaults as well: put these into the file.']
@@ -123,10 +158,13 @@ var faults = concat(
 // The loops below go by it, so that nothing is made where something is wrong.
 var projectVaults = empty(faults) ? vaultsOf(projects, projectsGroupId, location) : fail(join(faults, ' '))
 
-var served = union(listed, toObject(projectVaults, vault => vault.name, vault => {
-  resourceId: vault.resourceId
-  location: vault.location
-}))
+var served = union(
+  listed,
+  toObject(projectVaults, vault => vault.name, vault => {
+    resourceId: vault.resourceId
+    location: vault.location
+  })
+)
 var vaultSubscriptions = map(items(served), vault => split(vault.value.resourceId, '/')[2])
 var subscriptions = empty(served) ? [ownSubscription] : union([], vaultSubscriptions)
 
@@ -135,6 +173,7 @@ var namespaceSubscriptions = map(azureRbacNamespaces, id => '/subscriptions/${sp
 
 var derivedSettings = union(
   { SYNC_SUBSCRIPTIONS: join(subscriptions, ',') },
+  cloud == 'AzureCloud' ? {} : { SYNC_VAULT_DNS_SUFFIX: hosts.vaults },
   empty(served) ? {} : { SYNC_VAULTS: join(objectKeys(served), ',') },
   empty(placements) ? {} : { SYNC_PLACEMENTS: string(placements) },
   empty(placementsFile) ? {} : { SYNC_PLACEMENTS: placementsFile },
@@ -185,6 +224,7 @@ module privateStorage 'modules/private-storage.bicep' = if (network != null) {
     virtualNetworkId: join(take(split(network.?subnetId ?? '', '/'), 9), '/')
     privateEndpointSubnetId: network.?privateEndpointSubnetId ?? ''
     blobDnsZoneId: network.?blobDnsZoneId ?? ''
+    storageSuffix: hosts.storage
   }
 }
 
@@ -224,7 +264,10 @@ module app 'modules/app.bicep' = {
     tags: tags
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
+    cloud: cloud
+    loginHost: hosts.login
     storageAccountName: storage.outputs.name
+    storageEndpoints: storage.outputs.endpoints
     deploymentContainerUrl: storage.outputs.deploymentContainerUrl
     applicationInsightsConnectionString: monitoring.outputs.connectionString
     settings: effectiveSettings
@@ -275,6 +318,7 @@ module vaultAccess 'modules/vault-access.bicep' = [
     params: {
       vaultName: last(split(vault.value.resourceId, '/'))
       accessPolicies: vault.value.?accessPolicies ?? false
+      inspect: inspectVaults
       principalId: identity.outputs.principalId
     }
     dependsOn: [
@@ -382,7 +426,7 @@ output vaults vaultMap = served
 output portalAddresses pageMap = toObject(
   items(served),
   vault => vault.key,
-  vault => '${environment().portal}/#@${tenant().tenantId}/resource${vault.value.resourceId}'
+  vault => 'https://${hosts.portal}/#@${tenant().tenantId}/resource${vault.value.resourceId}'
 )
 
 @description('Where a resync is asked for.')

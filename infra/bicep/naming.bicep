@@ -1,6 +1,6 @@
 metadata description = 'The names of projects\' vaults, and what is wrong with projects and placements before anything is made.'
 
-import { project, projectVault, vaultMap } from 'types.bicep'
+import { project, projectVault, vaultMap, virtualNetwork } from 'types.bicep'
 
 @description('Whether a text is a word of a-z and 0-9.')
 func isWord(text string) bool =>
@@ -42,11 +42,17 @@ func projectFaults(projects project[], listed string[], inNetwork bool) string[]
     projects,
     project =>
       concat(
-        isWords(project.name) ? [] : ['The project ${project.name} is to be of a-z and 0-9, in parts joined by single hyphens.'],
-        isWord(project.stage) ? [] : ['The stage ${project.stage} of the project ${project.name} is to be of a-z and 0-9.'],
+        isWords(project.name)
+          ? []
+          : ['The project ${project.name} is to be of a-z and 0-9, in parts joined by single hyphens.'],
+        isWord(project.stage)
+          ? []
+          : ['The stage ${project.stage} of the project ${project.name} is to be of a-z and 0-9.'],
         isWord(project.region) && !contains('0123456789', take(project.region, 1))
           ? []
-          : ['The region ${project.region} of the project ${project.name} is to be of a-z and 0-9, with a letter first, as names of vaults spell it.'],
+          : [
+              'The region ${project.region} of the project ${project.name} is to be of a-z and 0-9, with a letter first, as names of vaults spell it.'
+            ],
         map(
           filter(project.numbers, number => number < 1 || number > 99),
           number => 'The number ${number} of the project ${project.name} is not 1 to 99.'
@@ -59,7 +65,8 @@ func projectFaults(projects project[], listed string[], inNetwork bool) string[]
             map(project.numbers, number => '${project.region}-DS-AKV-${project.name}-${project.stage}-${number}'),
             name => length(name) > 24
           ),
-          name => 'The name ${name} has ${length(name)} characters and a vault\'s has 24 at most: shorten the project, the stage or the region.'
+          name =>
+            'The name ${name} has ${length(name)} characters and a vault\'s has 24 at most: shorten the project, the stage or the region.'
         ),
         map(
           filter(
@@ -70,7 +77,9 @@ func projectFaults(projects project[], listed string[], inNetwork bool) string[]
         ),
         empty(project.?addresses) || inNetwork
           ? []
-          : ['The project ${project.name} has addresses, so its vaults have a firewall, which the app passes from a network only: give network, with its addresses unless private endpoints lead to the vaults.']
+          : [
+              'The project ${project.name} has addresses, so its vaults have a firewall, which the app passes from a network only: give network, with its addresses unless private endpoints lead to the vaults.'
+            ]
       )
   ))
 
@@ -82,13 +91,18 @@ func sharedNames(projects project[]) string[] =>
       items(groupBy(
         flatten(map(
           projects,
-          project => map(union([], project.numbers), number => '${project.region}-DS-AKV-${project.name}-${project.stage}-${number}')
+          project =>
+            map(
+              union([], project.numbers),
+              number => '${project.region}-DS-AKV-${project.name}-${project.stage}-${number}'
+            )
         )),
         name => toLower(name)
       )),
       group => length(group.value) > 1
     ),
-    group => 'Two entries of projects make the vault ${first(group.value)}: give each its own name, stage, region or numbers.'
+    group =>
+      'Two entries of projects make the vault ${first(group.value)}: give each its own name, stage, region or numbers.'
   )
 
 @export()
@@ -103,5 +117,35 @@ func placementFaults(vaults vaultMap, named bool) string[] =>
           placement => empty(placement.?project) || empty(placement.?stage)
         )))
     ),
-    vault => 'The name of the vault ${vault.key} is not REGION-DS-AKV-PROJECT-STAGE-NUMBER: give it placements, each with project and stage.'
+    vault =>
+      'The name of the vault ${vault.key} is not REGION-DS-AKV-PROJECT-STAGE-NUMBER: give it placements, each with project and stage.'
+  )
+
+@export()
+@description('The names that lead to one Secret, a sentence for each: those of one project, stage and number.')
+func sharedSecrets(names string[]) string[] =>
+  map(
+    filter(
+      items(groupBy(
+        filter(names, name => areOfNameRule(split(toLower(name), '-'))),
+        name => join(skip(split(toLower(name), '-'), 3), '-')
+      )),
+      group => length(group.value) > 1
+    ),
+    group =>
+      'The vaults ${join(group.value, ' and ')} are of one project, stage and number, so of one Secret: give each a number of its own, or placements, or tell their regions apart by SYNC_NAMESPACE or the clusters.'
+  )
+
+@export()
+@description('What is wrong with the network, a sentence each.')
+func networkFaults(network virtualNetwork?) string[] =>
+  concat(
+    contains(last(split(network.?subnetId ?? '', '/')), '_')
+      ? [
+          'The name of the subnet ${last(split(network.?subnetId ?? '', '/'))} has an underscore, with which Flex Consumption takes no subnet: give another as subnetId.'
+        ]
+      : [],
+    network != null && toLower(network.?subnetId ?? '') == toLower(network.?privateEndpointSubnetId ?? '')
+      ? ['subnetId and privateEndpointSubnetId are one subnet: that of the app is for the app alone.']
+      : []
   )

@@ -117,6 +117,20 @@ type pageMap = {
 }
 
 @export()
+@sealed()
+@description('Addresses of a storage account\'s services.')
+type endpoints = {
+  @description('Of blobs.')
+  blob: string
+
+  @description('Of queues.')
+  queue: string
+
+  @description('Of tables.')
+  table: string
+}
+
+@export()
 @description('Tags of a resource.')
 type tagMap = {
   @description('A tag: its value, under its name.')

@@ -6,22 +6,32 @@ locals {
     SYNC_SUBSCRIPTIONS = join(",", length(local.vaults) == 0 ? [local.subscription_id] : distinct([
       for vault in values(local.vaults) : split("/", vault.resource_id)[2]
     ]))
-    SYNC_PLACEMENTS = length(local.placements) == 0 ? var.placements_file : jsonencode(local.placements)
-    SYNC_CLUSTERS   = length(var.clusters) == 0 ? "" : jsonencode(var.clusters)
+    SYNC_PLACEMENTS       = length(local.placements) == 0 ? var.placements_file : jsonencode(local.placements)
+    SYNC_VAULT_DNS_SUFFIX = local.public ? "" : local.hosts.vaults
+    SYNC_CLUSTERS         = length(var.clusters) == 0 ? "" : jsonencode(var.clusters)
   }
   sync_settings = merge({ for name, value in local.derived_settings : name => value if value != "" }, var.settings)
 
+  cloud_settings = {
+    AzureWebJobsStorage__accountName     = azapi_resource.storage.name
+    AzureWebJobsStorage__blobServiceUri  = azapi_resource.storage.output.blob_endpoint
+    AzureWebJobsStorage__queueServiceUri = azapi_resource.storage.output.queue_endpoint
+    AzureWebJobsStorage__tableServiceUri = azapi_resource.storage.output.table_endpoint
+    AZURE_AUTHORITY_HOST                 = local.hosts.login
+  }
+
   app_settings = merge(
     {
-      AzureWebJobsStorage__accountName          = azapi_resource.storage.name
       AzureWebJobsStorage__credential           = "managedidentity"
       AzureWebJobsStorage__clientId             = azurerm_user_assigned_identity.app.client_id
       APPLICATIONINSIGHTS_CONNECTION_STRING     = azapi_resource.application_insights.output.connection_string
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING = "ClientId=${azurerm_user_assigned_identity.app.client_id};Authorization=AAD"
       AZURE_CLIENT_ID                           = azurerm_user_assigned_identity.app.client_id
-      # Timer, resync and status wait in threads; by the processors of an instance they would be few.
-      PYTHON_THREADPOOL_THREAD_COUNT = "32"
+      # Strangers need not learn from the root what runs here.
+      AzureWebJobsDisableHomepage = "true"
     },
+    # A name means an account of the public cloud.
+    { for name, value in local.cloud_settings : name => value if local.public == (name == "AzureWebJobsStorage__accountName") },
     local.sync_settings,
   )
 }
@@ -138,7 +148,8 @@ resource "azapi_update_resource" "authentication" {
         globalValidation = {
           requireAuthentication       = true
           unauthenticatedClientAction = "Return401"
-          excludedPaths               = ["/runtime/webhooks/eventgrid", "/api/health"]
+          # The host takes the webhook's path in any case, and Azure writes it in two; no document says in which case this list is compared.
+          excludedPaths = ["/runtime/webhooks/eventgrid", "/runtime/webhooks/EventGrid", "/api/health"]
         }
         httpSettings = {
           requireHttps = true
@@ -148,7 +159,7 @@ resource "azapi_update_resource" "authentication" {
             enabled = true
             registration = {
               clientId     = entra.client_id
-              openIdIssuer = "${local.cloud.login}${data.azurerm_client_config.current.tenant_id}/v2.0"
+              openIdIssuer = "https://${local.hosts.login}/${data.azurerm_client_config.current.tenant_id}/v2.0"
             }
             validation = {
               defaultAuthorizationPolicy = {

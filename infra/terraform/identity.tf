@@ -6,15 +6,8 @@ locals {
   group_id            = "/subscriptions/${local.subscription_id}/resourceGroups/${local.resource_group_name}"
   unique_name         = "${var.name}-${provider::azapi::unique_string([local.group_id])}"
 
-  # By the vaults' suffix, which is the one thing that another cloud needs to be told in any case.
-  cloud = lookup({
-    "vault.azure.cn"          = { login = "https://login.chinacloudapi.cn/", storage = "core.chinacloudapi.cn", portal = "https://portal.azure.cn" }
-    "vault.usgovcloudapi.net" = { login = "https://login.microsoftonline.us/", storage = "core.usgovcloudapi.net", portal = "https://portal.azure.us" }
-    }, lookup(var.settings, "SYNC_VAULT_DNS_SUFFIX", ""), {
-    login   = "https://login.microsoftonline.com/"
-    storage = "core.windows.net"
-    portal  = "https://portal.azure.com"
-  })
+  public = coalesce(var.cloud, "AzureCloud") == "AzureCloud"
+  hosts  = jsondecode(file("${path.module}/../clouds.json"))[coalesce(var.cloud, "AzureCloud")]
 }
 
 resource "azurerm_resource_group" "app" {

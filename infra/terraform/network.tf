@@ -6,7 +6,7 @@ locals {
 resource "azurerm_private_dns_zone" "blob" {
   count = local.makes_blob_zone ? 1 : 0
 
-  name                = "privatelink.blob.${local.cloud.storage}"
+  name                = "privatelink.blob.${local.hosts.storage}"
   resource_group_name = azurerm_resource_group.app.name
   tags                = var.tags
 }

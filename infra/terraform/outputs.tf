@@ -47,7 +47,7 @@ output "vaults" {
 output "portal_addresses" {
   description = "The page of each vault in the portal. No document promises these addresses."
   value = {
-    for vault in values(local.vaults) : vault.name => "${local.cloud.portal}/#@${data.azurerm_client_config.current.tenant_id}/resource${vault.resource_id}"
+    for vault in values(local.vaults) : vault.name => "https://${local.hosts.portal}/#@${data.azurerm_client_config.current.tenant_id}/resource${vault.resource_id}"
   }
 }
 

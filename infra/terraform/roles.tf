@@ -21,6 +21,7 @@ locals {
       telemetry = { scope = azapi_resource.application_insights.id, role = local.monitoring_metrics_publisher }
     },
     { for name, vault in local.vaults : "vault ${name}" => { scope = vault.resource_id, role = local.key_vault_secrets_user } if !vault.access_policies },
+    { for name, vault in local.vaults : "inspected ${name}" => { scope = vault.resource_id, role = local.reader } if var.inspect_vaults },
     { for id in distinct(var.credential_secrets) : "secret ${id}" => { scope = id, role = local.key_vault_secrets_user } },
     { for id in local.aks_clusters : "cluster ${id}" => { scope = id, role = local.aks_cluster_user } },
     { for id in distinct(var.azure_rbac_namespaces) : "namespace ${id}" => { scope = id, role = local.namespace_role } },

@@ -28,7 +28,9 @@ resource "azapi_resource" "storage" {
   }
 
   response_export_values = {
-    blob_endpoint = "properties.primaryEndpoints.blob"
+    blob_endpoint  = "properties.primaryEndpoints.blob"
+    queue_endpoint = "properties.primaryEndpoints.queue"
+    table_endpoint = "properties.primaryEndpoints.table"
   }
 }
 

@@ -16,6 +16,17 @@ variable "location" {
   nullable    = false
 }
 
+variable "cloud" {
+  description = "The Azure cloud, as the Azure CLI names it; null: AzureCloud. ARM_ENVIRONMENT tells the providers: public, china or usgovernment."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.cloud == null || contains(["AzureCloud", "AzureChinaCloud", "AzureUSGovernment"], coalesce(var.cloud, "AzureCloud"))
+    error_message = "cloud is AzureCloud, AzureChinaCloud or AzureUSGovernment."
+  }
+}
+
 variable "resource_group_name" {
   description = "The resource group that is made; null: rg-NAME."
   type        = string
@@ -177,6 +188,21 @@ variable "projects" {
   }
 
   validation {
+    # What the names alone place, by project, stage and number.
+    condition = var.placements_file != "" || length(setintersection(["SYNC_VAULT_PATTERN", "SYNC_PLACEMENTS", "SYNC_CLUSTERS"], keys(var.settings))) > 0 || strcontains(lookup(var.settings, "SYNC_NAMESPACE", ""), "{region}") || anytrue([for cluster in var.clusters : can(cluster.match.region)]) || try(
+      alltrue([for names in values({
+        for name in distinct([for name in flatten([
+          [for name, vault in var.vaults : name if length(vault.placements) == 0],
+          compact([var.example_vault]),
+          [for project in var.projects : [for number in project.numbers : "${project.region}-DS-AKV-${project.name}-${project.stage}-${number}"]],
+        ]) : lower(name)]) : regex("^[a-z0-9]+-ds-akv-(.+-[a-z0-9]+-[1-9][0-9]?)$", name)[0] => name... if can(regex("^[a-z0-9]+-ds-akv-(.+-[a-z0-9]+-[1-9][0-9]?)$", name))
+      }) : length(names) == 1]),
+      false,
+    )
+    error_message = "Two vaults are of one project, stage and number, so of one Secret: give each a number of its own, or placements, or tell their regions apart by SYNC_NAMESPACE or the clusters."
+  }
+
+  validation {
     condition = try(alltrue(flatten([
       for project in var.projects : [
         for field in ["officers", "readers", "addresses"] : can(tolist(try(project[field], [])))
@@ -305,6 +331,13 @@ variable "credential_secrets" {
   }
 }
 
+variable "inspect_vaults" {
+  description = "Whether the identity may also read how each vault is set up, but no value (Reader on the vault): doctor then tells who decides on access, what can be recovered, the network and the audit events. Without it these checks are \"not checked\"."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "settings" {
   description = "Settings of the app, by their SYNC_ names; they win over what is derived from other variables. With SYNC_DISCOVERY resource-graph the identity may read the subscriptions; its role at vaults that neither vaults nor vault_pattern names is yours to assign."
   type        = map(string)
@@ -339,6 +372,11 @@ variable "settings" {
       "SYNC_REGISTRY_IDENTITY_TOKENS",
     ])) == 0
     error_message = "settings takes the SYNC_ settings of README.md, nothing else."
+  }
+
+  validation {
+    condition     = contains([try(jsondecode(file("${path.module}/../clouds.json"))[coalesce(var.cloud, "AzureCloud")].vaults, ""), ""], lookup(var.settings, "SYNC_VAULT_DNS_SUFFIX", ""))
+    error_message = "SYNC_VAULT_DNS_SUFFIX is not that of the cloud: leave it out, and give cloud if it is not the public one."
   }
 
   validation {
@@ -415,6 +453,16 @@ variable "network" {
       can(regex("(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\\.Network/virtualNetworks/[^/]+/subnets/[^/]+$", id))
     ])
     error_message = "subnet_id and private_endpoint_subnet_id are resource ids: /subscriptions/…/providers/Microsoft.Network/virtualNetworks/NETWORK/subnets/SUBNET."
+  }
+
+  validation {
+    condition     = !strcontains(element(split("/", try(var.network.subnet_id, "")), -1), "_")
+    error_message = "The name of the subnet has an underscore, with which Flex Consumption takes no subnet: give another as subnet_id."
+  }
+
+  validation {
+    condition     = var.network == null || lower(try(var.network.subnet_id, "")) != lower(try(var.network.private_endpoint_subnet_id, ""))
+    error_message = "subnet_id and private_endpoint_subnet_id are one subnet: that of the app is for the app alone."
   }
 
   validation {

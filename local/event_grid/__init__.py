@@ -4,11 +4,13 @@ from local.event_grid.faults import Faults
 from local.event_grid.grid import Counts, DeadLetter, EventGrid, Subscription
 from local.event_grid.ingress import event_grid_app
 from local.event_grid.publisher import Publisher
+from local.event_grid.retry import Endpoint
 from local.event_grid.schema import MalformedError, Schema
 
 __all__ = [
     "Counts",
     "DeadLetter",
+    "Endpoint",
     "EventGrid",
     "Faults",
     "MalformedError",

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from local.event_grid.grid import Delivery, EventGrid
-from local.event_grid.schema import deliverable
+from local.event_grid.schema import deliverable, versions
 
 
 async def deliver(grid: EventGrid, answer_seconds: float) -> AsyncGenerator[None]:
@@ -41,7 +41,7 @@ async def _in_turn(
     await asyncio.sleep(delay)
     async with asyncio.TaskGroup() as retries:
         for delivery in deliveries:
-            pause = grid.settle(delivery, await _attempt(session, delivery))
+            pause = await _next(session, grid, delivery)
             if pause is not None:
                 retries.create_task(_retry(session, grid, delivery, pause))
 
@@ -51,7 +51,15 @@ async def _retry(
 ) -> None:
     while pause is not None:
         await asyncio.sleep(pause)
-        pause = grid.settle(delivery, await _attempt(session, delivery))
+        pause = await _next(session, grid, delivery)
+
+
+async def _next(session: ClientSession, grid: EventGrid, delivery: Delivery) -> float | None:
+    """Make the next attempt if it is due; return the pause after it, None if it was the last."""
+    await asyncio.sleep(grid.delay(delivery))
+    if not grid.is_due(delivery):
+        return None
+    return grid.settle(delivery, await _attempt(session, delivery))
 
 
 async def _attempt(session: ClientSession, delivery: Delivery) -> int | None:
@@ -62,6 +70,7 @@ async def _attempt(session: ClientSession, delivery: Delivery) -> int | None:
         "aeg-event-type": "Notification",
         "aeg-subscription-name": subscription.name.upper(),
         "aeg-delivery-count": str(delivery.attempts),
+        **versions(body),
     }
     try:
         async with session.post(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from local.event_grid import retry
 from local.event_grid.faults import Faults, FaultyChannel
+from local.event_grid.retry import Endpoint
 from local.event_grid.schema import Event, Schema, event_type, read_event
 
 _JITTER = 0.1
@@ -16,7 +17,10 @@ _JITTER = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A webhook and the event types it receives; no types means all of them."""
+    """A URL and the event types it receives; no types means all of them.
+
+    `endpoint` is what stands there, by which the rules for retries differ.
+    """
 
     name: str
     url: str
@@ -24,6 +28,7 @@ class Subscription:
     event_types: frozenset[str] = frozenset()
     max_attempts: int = retry.MAX_ATTEMPTS
     time_to_live: float = retry.TIME_TO_LIVE
+    endpoint: Endpoint = Endpoint.WEBHOOK
 
 
 @dataclass(slots=True)
@@ -34,6 +39,7 @@ class Delivery:
     subscription: Subscription
     expires: float
     attempts: int = 0
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,8 @@ class EventGrid:
         self._under_way = 0
         self._counter: Counter[str] = Counter()
         self._dead: list[DeadLetter] = []
+        self._failing: Counter[str] = Counter()
+        """How many deliveries in a row each subscription's endpoint has failed."""
 
     def connect(self, courier: Courier | None) -> None:
         """Use that courier from now on, and forget the deliveries of the previous one."""
@@ -124,23 +132,51 @@ class EventGrid:
                 else:
                     self._start(batches)
 
+    def is_due(self, delivery: Delivery) -> bool:
+        """Return whether to make the next attempt; an event whose time is over is a dead letter.
+
+        As in the service, the time to live is looked at only here.
+        """
+        with self._changed:
+            if time.monotonic() <= delivery.expires:
+                return True
+            self._give_up(delivery)
+            return False
+
+    def delay(self, delivery: Delivery) -> float:
+        """Return the seconds that an attempt waits because the endpoint keeps failing."""
+        with self._changed:
+            return retry.delay(self._failing[delivery.subscription.name]) * self._time_scale
+
     def settle(self, delivery: Delivery, status: int | None) -> float | None:
         """Record an attempt's response; return the seconds until the next one, None for no more."""
         with self._changed:
             delivery.attempts += 1
+            delivery.status = status
             self._counter["attempts"] += 1
+            subscription = delivery.subscription
             if retry.accepted(status):
                 self._counter["delivered"] += 1
-            else:
-                jitter = random.uniform(1, 1 + _JITTER)  # noqa: S311 - no cryptography
-                pause = retry.pause(delivery.attempts, status) * self._time_scale * jitter
-                if not self._hopeless(delivery, status, pause):
-                    return pause
-                name = delivery.subscription.name
-                self._dead.append(DeadLetter(delivery.event, name, delivery.attempts, status))
-            self._under_way -= 1
-            self._changed.notify_all()
-            return None
+                self._failing[subscription.name] = 0
+                self._end()
+                return None
+            self._failing[subscription.name] += 1
+            futile = retry.futile(status, subscription.endpoint)
+            if futile or delivery.attempts >= subscription.max_attempts:
+                self._give_up(delivery)
+                return None
+            jitter = random.uniform(1, 1 + _JITTER)  # noqa: S311 - no cryptography
+            pause = retry.pause(delivery.attempts, status, subscription.endpoint)
+            return pause * self._time_scale * jitter
+
+    def _give_up(self, delivery: Delivery) -> None:
+        name = delivery.subscription.name
+        self._dead.append(DeadLetter(delivery.event, name, delivery.attempts, delivery.status))
+        self._end()
+
+    def _end(self) -> None:
+        self._under_way -= 1
+        self._changed.notify_all()
 
     def counts(self) -> Counts:
         """Return the counts of this moment."""
@@ -182,11 +218,3 @@ class EventGrid:
                 self._under_way += len(deliveries)
                 self._courier(deliveries, self._channel.faults.delay)
         self._changed.notify_all()
-
-    @staticmethod
-    def _hopeless(delivery: Delivery, status: int | None, pause: float) -> bool:
-        return (
-            retry.futile(status)
-            or delivery.attempts >= delivery.subscription.max_attempts
-            or time.monotonic() + pause > delivery.expires
-        )

@@ -56,6 +56,20 @@ def deliverable(event: Event, schema: Schema) -> tuple[object, str]:
     return _cloud_event(event), "application/cloudevents+json; charset=utf-8"
 
 
+def versions(body: object) -> Mapping[str, str]:
+    """Return the headers that tell the versions of a delivery, whose CloudEvent has no version.
+
+    https://learn.microsoft.com/azure/event-grid/delivery-properties
+    """
+    match body:
+        case [{"metadataVersion": metadata, "dataVersion": data}]:
+            return {"aeg-metadata-version": str(metadata), "aeg-data-version": str(data)}
+        case {"specversion": version}:
+            return {"aeg-metadata-version": str(version)}
+        case _:
+            return {}
+
+
 def _cloud_event(event: Event) -> Event:
     if "specversion" in event:
         return event

@@ -19,6 +19,7 @@ from local.serving import LOOPBACK
 
 _GRACE_SECONDS = 5.0
 _ANSWER_SECONDS = 0.5
+_OF_THE_HOST = ("host", "aiohttp", "asyncio", "azure.functions", "azure_functions_runtime")
 
 
 def main() -> int:
@@ -53,13 +54,13 @@ async def _serve(options: argparse.Namespace) -> int:
     address = f"{LOOPBACK}:{listener.getsockname()[1]}"
     os.environ.setdefault("WEBSITE_HOSTNAME", address)  # as App Service names it to an app
     host_json = HostJson.read(folder)
-    worker = await Worker.index(folder, host_json.concurrency)
+    worker = await Worker.index(folder)
     given = {name: getattr(options, f"{name}_key") for name in Keys.__slots__}
     keys = Keys(**{name: key for name, key in given.items() if key})
     app = host_app(
         worker,
         keys,
-        host_json.route_prefix,
+        host_json,
         timer=not options.no_timer,
         authentication=authentication,
     )
@@ -98,24 +99,33 @@ class _Leash(asyncio.Protocol):
 
 
 def _log_to_stderr() -> None:
-    def name_invocation(record: logging.LogRecord) -> bool:
+    """Log what Azure's worker passes on, and print what the real host loses.
+
+    That is what the app logs outside of an invocation: while it is indexed, or on a thread of its
+    own. What it prints to stderr arrives.
+    """
+
+    def arrives(record: logging.LogRecord) -> bool:
         match current_invocation():
             case (function, invocation):
                 record.function, record.invocation = function, invocation
+                return True
             case None:
                 record.function, record.invocation = "-", "-"
-        return True
+                return record.name.startswith(_OF_THE_HOST)
 
-    handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(name_invocation)
-    handler.setFormatter(
+    kept, lost = logging.StreamHandler(sys.stderr), logging.StreamHandler(sys.stdout)
+    kept.addFilter(arrives)
+    kept.setFormatter(
         logging.Formatter(
             "%(asctime)s %(levelname)s [%(function)s %(invocation)s] %(name)s: %(message)s"
         )
     )
+    lost.addFilter(lambda record: not arrives(record))
+    lost.setFormatter(logging.Formatter("lost: %(levelname)s %(name)s: %(message)s"))
     wordy = os.environ.get("PYTHON_ENABLE_DEBUG_LOGGING", "").lower() in {"1", "true"}
     level = logging.DEBUG if wordy else logging.INFO  # as Azure's worker does
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[kept, lost], force=True)
     logging.getLogger("azure.functions").setLevel(logging.WARNING)
 
 

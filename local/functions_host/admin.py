@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Mapping
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from azure_functions_runtime.bindings.datumdef import (  # type: ignore[import-untyped]  # no types
     Datum,
 )
@@ -13,42 +13,41 @@ from azure_functions_runtime.version import (  # type: ignore[import-untyped]  #
 )
 
 from local.functions_host.keys import Keys
+from local.functions_host.routes import Routes
 from local.functions_host.timer import Timer
-from local.functions_host.triggers import AuthLevel, EventGridTrigger
+from local.functions_host.triggers import EventGridTrigger
 from local.functions_host.worker import InvocationFailedError, Worker
 
 
-def add_admin(
-    app: web.Application, worker: Worker, keys: Keys, timers: Mapping[str, Timer]
-) -> None:
+def add_admin(routes: Routes, worker: Worker, keys: Keys, timers: Mapping[str, Timer]) -> None:
     """Serve `GET /admin/host/status` and `POST /admin/functions/NAME`.
 
     The latter runs a timer or event function in the background and answers 202. With
-    `?wait=true`, which the real host does not know, it waits and answers 500 on a failure.
+    `?wait=true`, which the real host does not know, it waits and answers 500 on a failure. A
+    function of another trigger gets its 202 as well, but is not run.
     """
     background: set[asyncio.Task[None]] = set()
 
-    async def status(request: web.Request) -> web.Response:
-        _admit(keys, request)
+    async def status(request: web.Request, _: Mapping[str, str]) -> web.Response:
+        keys.admit_admin(request)
         return web.json_response(
             {"state": "Running", "version": VERSION, "functions": sorted(worker.functions)}
         )
 
-    async def run(request: web.Request) -> web.Response:
-        _admit(keys, request)
-        name = request.match_info["name"]
+    async def run(request: web.Request, path: Mapping[str, str]) -> web.Response:
+        keys.admit_admin(request)
         given = await _input(request)
-        function = worker.functions.get(name)
+        function = worker.function(path["name"])
         if function is None:
-            raise web.HTTPNotFound(text=f"no function '{name}'")
+            raise web.HTTPNotFound(text=f"no function '{path['name']}'")
         work: Awaitable[object]
-        if name in timers:
-            work = timers[name].fire()
+        if function.name in timers:
+            work = timers[function.name].fire()
         elif isinstance(function.trigger, EventGridTrigger):
             text = given if isinstance(given, str) else json.dumps(given)
             work = worker.invoke(function, Datum(text, "json"))
         else:
-            raise web.HTTPBadRequest(text=f"'{name}' has no timer or Event Grid trigger")
+            return web.Response(status=202)
         if request.query.get("wait") == "true":
             return web.Response(status=202 if await _succeeds(work) else 500)
         task = asyncio.create_task(_finish(work))
@@ -56,13 +55,8 @@ def add_admin(
         task.add_done_callback(background.discard)
         return web.Response(status=202)
 
-    app.router.add_get("/admin/host/status", status)
-    app.router.add_post("/admin/functions/{name}", run)
-
-
-def _admit(keys: Keys, request: web.Request) -> None:
-    if not keys.open_http(AuthLevel.ADMIN, request):
-        raise web.HTTPUnauthorized(text="x-functions-key must be the master key")
+    routes.add({hdrs.METH_GET}, "/admin/host/status", status)
+    routes.add({hdrs.METH_POST}, "/admin/functions/{name}", run)
 
 
 async def _input(request: web.Request) -> object:

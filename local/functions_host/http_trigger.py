@@ -1,7 +1,6 @@
 """HTTP triggers: an app's routes below the host's prefix."""
 
-import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 
 from aiohttp import hdrs, web
 from azure_functions_runtime.bindings.datumdef import (  # type: ignore[import-untyped]  # no types
@@ -10,42 +9,26 @@ from azure_functions_runtime.bindings.datumdef import (  # type: ignore[import-u
 from multidict import CIMultiDict
 
 from local.functions_host.keys import Keys
+from local.functions_host.routes import Handler, Routes
 from local.functions_host.triggers import AuthLevel, Function, HttpTrigger
 from local.functions_host.worker import InvocationFailedError, Worker
 
-_PLAIN_ROUTE = re.compile(r"(?:[^{}*?:]|\{\w+\})*")
 
-type Handler = Callable[[web.Request], Awaitable[web.Response]]
-
-
-def add_http_routes(app: web.Application, worker: Worker, keys: Keys, prefix: str) -> None:
-    """Route every HTTP function; raises ValueError for a template beyond `a/{name}/b`.
-
-    As in the real host, a method without a function is not found, HEAD and OPTIONS included:
-    https://github.com/Azure/azure-functions-host/issues/10098, and 11625 there.
-    """
-    some: set[str] = set()
-    every: set[str] = set()
+def add_http_routes(routes: Routes, worker: Worker, keys: Keys, prefix: str) -> None:
+    """Route every HTTP function; raises ValueError for a template beyond `a/{name}/b`."""
     for function in worker.functions.values():
         trigger = function.trigger
         if isinstance(trigger, HttpTrigger):
-            if not _PLAIN_ROUTE.fullmatch(trigger.route):
-                raise ValueError(f"{function.name}: only {{name}} parameters here: {trigger.route}")
             path = "/" + "/".join(part for part in (prefix, trigger.route) if part)
-            handle = _handler(worker, keys, function, trigger.auth_level)
-            for method in trigger.methods or (hdrs.METH_ANY,):
-                app.router.add_route(method, path, handle)
-            (some if trigger.methods else every).add(path)
-    for path in sorted(some - every):
-        app.router.add_route(hdrs.METH_ANY, path, _not_found)
+            routes.add(trigger.methods, path, _handler(worker, keys, function, trigger.auth_level))
 
 
 def _handler(worker: Worker, keys: Keys, function: Function, level: AuthLevel) -> Handler:
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: web.Request, path: Mapping[str, str]) -> web.Response:
         if not keys.open_http(level, request):
             return web.Response(status=401)
         try:
-            answer = await worker.invoke(function, await _request_datum(request))
+            answer = await worker.invoke(function, await _request_datum(request, path))
         except InvocationFailedError:
             return web.Response(status=500)
         return _response(answer)
@@ -53,19 +36,15 @@ def _handler(worker: Worker, keys: Keys, function: Function, level: AuthLevel) -
     return handle
 
 
-async def _not_found(_: web.Request) -> web.Response:
-    return web.Response(status=404)
-
-
-async def _request_datum(request: web.Request) -> Datum:
+async def _request_datum(request: web.Request, path: Mapping[str, str]) -> Datum:
     # As in the real host, see _query: a chunked body, without a length, is not passed on.
     body = await request.read() if request.content_length else b""
     return Datum(
         {
             "method": Datum(request.method, "string"),
             "url": Datum(str(request.url), "string"),
-            "headers": _strings(dict(request.headers)),
-            "params": _strings(dict(request.match_info)),
+            "headers": _strings(request.headers),
+            "params": _strings(path),
             "query": _strings(_query(request)),
             "body": Datum(body, "bytes"),
         },
@@ -82,7 +61,7 @@ def _query(request: web.Request) -> dict[str, str]:
     return {name: text for name, text in joined.items() if text}
 
 
-def _strings(values: dict[str, str]) -> dict[str, Datum]:
+def _strings(values: Mapping[str, str]) -> dict[str, Datum]:
     return {name: Datum(value, "string") for name, value in values.items()}
 
 

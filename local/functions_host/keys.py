@@ -31,9 +31,23 @@ class Keys:
             case AuthLevel.ADMIN:
                 return _presents(request, self.master)
 
-    def open_webhook(self, request: web.Request) -> bool:
-        """Return whether the request may deliver events (system key `eventgrid_extension`)."""
-        return _presents(request, self.event_grid, self.master)
+    def admit_events(self, request: web.Request) -> None:
+        """Admit who may deliver events, with the system key `eventgrid_extension`.
+
+        Raises 401 for a stranger, 403 for the holder of another key.
+        """
+        self._admit(request, self.event_grid, self.master)
+
+    def admit_admin(self, request: web.Request) -> None:
+        """Admit the holder of the master key; raises as `admit_events`."""
+        self._admit(request, self.master)
+
+    def _admit(self, request: web.Request, *keys: str) -> None:
+        if _presents(request, *keys):
+            return
+        if _presents(request, self.master, self.function, self.event_grid):
+            raise web.HTTPForbidden(text="this key opens something else")
+        raise web.HTTPUnauthorized(text="x-functions-key, or code= in the query, must be a key")
 
 
 def _presents(request: web.Request, *keys: str) -> bool:

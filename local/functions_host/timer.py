@@ -35,14 +35,14 @@ def read_schedule(text: str, settings: Mapping[str, str]) -> Schedule:
             raise ValueError(f"the schedule names the setting {found[1]}, which is not set")
         return settings[found[1]]
 
-    resolved = _SETTING.sub(setting, text).strip()
+    resolved = _SETTING.sub(setting, text).strip(" ")
     if interval := _INTERVAL.fullmatch(resolved):
         hours, minutes, seconds = map(int, interval.groups())
         step = timedelta(hours=hours, minutes=minutes, seconds=seconds)
         if not step:
             raise ValueError("an interval of 00:00:00 never ends")
         return lambda after: after + step
-    if len(resolved.split()) != _FIELDS or not croniter.is_valid(
+    if len([field for field in resolved.split(" ") if field]) != _FIELDS or not croniter.is_valid(
         resolved, second_at_beginning=True
     ):
         raise ValueError(f"not six-field NCRONTAB nor hh:mm:ss: {resolved!r}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 import time
 import uuid
@@ -11,6 +12,9 @@ from types import SimpleNamespace
 from typing import Self
 
 import azure_functions_runtime as runtime  # type: ignore[import-untyped]  # it ships no types
+from azure_functions_runtime.bindings.context import (  # type: ignore[import-untyped]  # as above
+    _invocation_id_local,
+)
 from azure_functions_runtime.bindings.datumdef import (  # type: ignore[import-untyped]  # as above
     Datum,
 )
@@ -20,6 +24,10 @@ from azure_functions_runtime.native_invocation import (  # type: ignore[import-u
 
 from local.functions_host import protos
 from local.functions_host.triggers import Function, read_function
+
+_THREADS = "PYTHON_THREADPOOL_THREAD_COUNT"
+_MOST_THREADS = "1000"
+"""What the real host sets where nothing is: `ApplyWorkerConcurrencyLimits` there."""
 
 _log = logging.getLogger("host")
 _running: dict[str, str] = {}  # the function's name by invocation
@@ -36,16 +44,17 @@ class InvocationFailedError(Exception):
 class Worker:
     """One app's functions. The runtime keeps its registry in globals: one app per process."""
 
-    def __init__(self, functions: Mapping[str, Function], concurrency: int) -> None:
+    def __init__(self, functions: Mapping[str, Function]) -> None:
         self.functions = functions
-        self._slots = asyncio.Semaphore(concurrency)
         self._idle = asyncio.Event()
         self._idle.set()
 
     @classmethod
-    async def index(cls, folder: Path, concurrency: int) -> Self:
+    async def index(cls, folder: Path) -> Self:
         """Index the app in the folder; raises IndexingError with the reason on failure."""
         sys.path.insert(0, str(folder))
+        if not os.environ.get(_THREADS):
+            os.environ[_THREADS] = _MOST_THREADS
         runtime.start_threadpool_executor()
         request = SimpleNamespace(
             request=SimpleNamespace(
@@ -63,34 +72,34 @@ class Worker:
         if not answer.function_metadata_results:
             raise IndexingError(f"no function_app.py with functions in {folder}")
         found = (read_function(metadata) for metadata in answer.function_metadata_results)
-        return cls({function.name: function for function in found}, concurrency)
+        return cls({function.name: function for function in found})
+
+    def function(self, name: str) -> Function | None:
+        """Return the function of that name in any case, None if there is none."""
+        return next((f for each, f in self.functions.items() if each.lower() == name.lower()), None)
 
     async def invoke(self, function: Function, payload: Datum) -> Datum | None:
-        """Invoke the function and return its `$return`; raises InvocationFailedError if it fails.
-
-        At most `concurrency` invocations run at a time; the others wait.
-        """
-        async with self._slots:
-            invocation = str(uuid.uuid4())
-            _running[invocation] = function.name
-            self._idle.clear()
-            current = runtime.invocation_id_cv.set(invocation)
-            began = time.monotonic()
-            try:
-                succeeded, answer, *_ = await invocation_request_native(
-                    invocation, function.id, [(function.parameter, payload)], {}
-                )
-                _log.info(
-                    "executed %s: %s in %d ms",
-                    function.name,
-                    "succeeded" if succeeded else "failed",
-                    (time.monotonic() - began) * 1000,
-                )
-            finally:
-                runtime.invocation_id_cv.reset(current)
-                del _running[invocation]
-                if not _running:
-                    self._idle.set()
+        """Invoke the function and return its `$return`; raises InvocationFailedError."""
+        invocation = str(uuid.uuid4())
+        _running[invocation] = function.name
+        self._idle.clear()
+        current = runtime.invocation_id_cv.set(invocation)
+        began = time.monotonic()
+        try:
+            succeeded, answer, *_ = await invocation_request_native(
+                invocation, function.id, [(function.parameter, payload)], {}
+            )
+            _log.info(
+                "executed %s: %s in %d ms",
+                function.name,
+                "succeeded" if succeeded else "failed",
+                (time.monotonic() - began) * 1000,
+            )
+        finally:
+            runtime.invocation_id_cv.reset(current)
+            del _running[invocation]
+            if not _running:
+                self._idle.set()
         if not succeeded:
             raise InvocationFailedError(function.name)
         return answer
@@ -106,8 +115,18 @@ class Worker:
 
 
 def current_invocation() -> tuple[str, str] | None:
-    """Return the names of the function and the invocation of the calling thread or task."""
-    invocation: str | None = runtime.invocation_id_cv.get()
+    """Return the names of the function and the invocation of the calling task or thread.
+
+    As in Azure's worker a task has that of its function, and so has a thread of the worker's own
+    pool; a thread that the app starts has none. `get_current_invocation_id` in
+    workers/proxy_worker/dispatcher.py of Azure/azure-functions-python-worker.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        invocation = getattr(_invocation_id_local, "invocation_id", None)
+    else:
+        invocation = runtime.invocation_id_cv.get()
     if invocation is None or invocation not in _running:
         return None
     return _running[invocation], invocation

@@ -68,8 +68,9 @@ def _serve(folder: Folder) -> int:
     try:
         with local_stack(folder.path) as stack:
             placed = placements(settings.get("SYNC_PLACEMENTS", ""), ROOT)
-            for name in dict.fromkeys((*map(str.lower, VAULTS), *placed.vaults)):
-                stack.vault(name)
+            usual = {name.lower(): name for name in VAULTS}
+            for name in {**dict.fromkeys(placed.vaults), **usual}:
+                stack.vault(usual.get(name, name))
             covered = {NAMESPACE: SECRETS}
             for namespace, secrets in placed.secrets.items():
                 covered[namespace] = (*covered.get(namespace, ()), *secrets)
@@ -124,6 +125,7 @@ def _client_environment(
         "VAULT_URL": f"https://{VAULTS[0].lower()}.vault.azure.net",
         "APP_URL": host.url,
         "FUNCTION_KEY": host.function_key,
+        "EVENT_URL": host.webhook("key_vault_event"),
         "KEYVAULT_SYNC_APP": host.url,
         "KEYVAULT_SYNC_KEY": host.function_key,
     }

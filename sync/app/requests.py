@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sync.core.errors import Malformed
@@ -14,6 +14,9 @@ MAX_BODY_LENGTH = 16 * 1024
 
 _FIELD = re.compile(r"[a-zA-Z_-]{1,20}", re.ASCII)
 _FLAGS = ("dry_run", "removals", "takeover", "refetch")
+_CHOICES = ("vault", "target", "project", "stage")
+_OF_THE_HOST = ("code", "clientid")
+"""Parameters of a query that the Functions host reads: a key and its name."""
 _FIELDS = frozenset(
     {"vault", "target", "project", "stage", "all", "secret", "takeover_from", *_FLAGS}
 )
@@ -70,6 +73,7 @@ def parse_resync(body: bytes) -> Resync:
 
 def parse_plan(query: Mapping[str, str]) -> Resync:
     """Parse the query of a plan, which has the fields of a resync; raises Malformed."""
+    _refuse_unknown(query, _FIELDS)
     fields: dict[str, object] = {}
     for name in _FIELDS & query.keys() - {"dry_run"}:
         text = query[name].strip()
@@ -118,9 +122,12 @@ def parse_status(query: Mapping[str, str]) -> Resync:
     It means all vaults, a project's stage, one vault, or one secret of it. An empty parameter is
     absent: the Functions host does not pass it on.
     """
+    _refuse_unknown(query, (*_CHOICES, "secret"))
     vault, secret = query.get("vault") or None, query.get("secret") or None
     if vault is None and secret is None:
-        return parse_doctor(query)
+        return parse_doctor({name: query[name] for name in _CHOICES if name in query})
+    if query.get("project") or query.get("stage"):
+        raise Malformed(Reason.REQUEST_MALFORMED, "Name a vault, or project and stage, not both.")
     if secret is not None and vault is None:
         raise Malformed(
             Reason.REQUEST_MALFORMED, "secret is one of a vault: name the vault as well."
@@ -139,10 +146,22 @@ def parse_explain(query: Mapping[str, str]) -> Resync:
 
 def parse_doctor(query: Mapping[str, str]) -> Resync:
     """Parse the query of an examination: a vault, a project's stage, or all; raises Malformed."""
-    names = ("vault", "target", "project", "stage")
-    given = {name: query[name].strip() for name in names if name in query}
+    _refuse_unknown(query, _CHOICES)
+    given = {name: query[name].strip() for name in _CHOICES if name in query}
     chosen = {name: text for name, text in given.items() if text}
     return _resync(chosen) if chosen else Resync()
+
+
+def _refuse_unknown(query: Mapping[str, str], known: Collection[str]) -> None:
+    """Raise Malformed for a parameter that nobody reads, unless it is the host's own."""
+    unknown = {name for name in query if name.lower() not in _OF_THE_HOST} - {*known}
+    if unknown:
+        name = min(unknown)
+        told = f" {name!r}" if _FIELD.fullmatch(name) else ""
+        raise Malformed(
+            Reason.REQUEST_MALFORMED,
+            f"Unknown parameter{told}: known are {', '.join(sorted(known))}.",
+        )
 
 
 def _object(body: bytes) -> dict[str, object]:

@@ -2,7 +2,13 @@
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, InvalidStateError, ThreadPoolExecutor
+from concurrent.futures import (
+    Executor,
+    Future,
+    InvalidStateError,
+    ThreadPoolExecutor,
+    as_completed,
+)
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -32,13 +38,15 @@ class Reconcile(Protocol):
 class Threads:
     """The concurrency limits of one process.
 
-    At most `lanes` targets are reconciled at once, of which a pass over many uses at most `passes`,
-    so that events never queue behind it. `fetchers` gets run at once for all of them, and `readers`
+    At most `lanes` targets are reconciled at once. Requests over many targets use at most `passes`
+    of them and the timer at most `timer`, so that the timer never queues behind requests, nor an
+    event behind either. `fetchers` gets run at once for all of them, and `readers`
     Secrets are read at once for a status.
     """
 
     lanes: int = 24
     passes: int = 8
+    timer: int = 8
     fetchers: int = 32
     readers: int = 8
 
@@ -73,6 +81,7 @@ class WorkQueue:
         self._clock = clock
         self._lanes = ThreadPoolExecutor(threads.lanes, "lane")
         self._passes = ThreadPoolExecutor(threads.passes, "pass")
+        self._timer = ThreadPoolExecutor(threads.timer, "timer")
         self.fetchers: Executor = ThreadPoolExecutor(threads.fetchers, "fetch")
         self._readers = ThreadPoolExecutor(threads.readers, "read")
         self._lock = Lock()
@@ -103,6 +112,22 @@ class WorkQueue:
         Each has `seconds`; those not started within the total are Transient. A single target does
         not wait for passes over others.
         """
+        reconcile = self._until(seconds, total_seconds)
+        asked = list(works)
+        if len(asked) == 1:
+            return map(reconcile, asked)
+        return self._passes.map(reconcile, asked)
+
+    def reconcile_by_timer(
+        self, works: Iterable[ReconcileRequest], seconds: float, total_seconds: float
+    ) -> Iterator[Outcome]:
+        """Reconcile as `reconcile_many`, on the timer's own threads; outcomes as they come."""
+        reconcile = self._until(seconds, total_seconds)
+        running = [self._timer.submit(reconcile, work) for work in works]
+        return (done.result() for done in as_completed(running))
+
+    def _until(self, seconds: float, total_seconds: float) -> Callable[[ReconcileRequest], Outcome]:
+        """Return a reconcile in so many seconds, or what is then left of the total."""
         end = Deadline.after(total_seconds, self._clock)
 
         def reconcile(work: ReconcileRequest) -> Outcome:
@@ -112,10 +137,7 @@ class WorkQueue:
                 return Failed(work.target.vault.text, late, work.target)
             return self._within(work, given)
 
-        asked = list(works)
-        if len(asked) == 1:
-            return map(reconcile, asked)
-        return self._passes.map(reconcile, asked)
+        return reconcile
 
     def _within(self, work: ReconcileRequest, seconds: float) -> Outcome:
         """Reconcile within that time and a grace, even if the reconcile hangs."""

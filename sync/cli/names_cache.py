@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -33,9 +34,9 @@ def recall(app: str) -> Names:
 def remember(app: str, document: Document, *, whole: bool) -> None:
     """Keep the names of a status or an explanation; a `whole` status names every vault."""
     vaults = items(document, "vaults")
-    told: dict[str, Sequence[str]] = {text(each, "vault"): _secrets(each) for each in vaults}
-    if "secrets" in document:
-        told[text(document, "vault")] = _secrets(document)
+    told: defaultdict[str, list[str]] = defaultdict(list)
+    for each in (*vaults, *([document] if "secrets" in document else ())):
+        told[text(each, "vault")] += _secrets(each)  # a vault may have several targets
     if not told:
         return
     former = recall(app)

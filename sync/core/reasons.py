@@ -37,8 +37,8 @@ class Reason(StrEnum):
         "`SYNC_NAMESPACE` and the vault's name make a namespace that is not an RFC 1123 label. "
         "Correct the setting.")
     NAMESPACE_PROTECTED = "NamespaceProtected", Group.TARGET, (
-        "The vault's name leads to `default` or `kube-*`, which the app never writes. Rename the "
-        "vault, or correct `SYNC_NAMESPACE`.")
+        "The vault's name leads to `default` or `kube-*`. Rename the vault, or correct "
+        "`SYNC_NAMESPACE`; an entry of `SYNC_PLACEMENTS` may name `default`.")
     NO_CLUSTER = "NoCluster", Group.TARGET, (
         "No cluster of `SYNC_CLUSTERS` matches the vault's region and stage. Add one.")
     CLUSTER_CONFIG = "ClusterConfig", Group.TARGET, (
@@ -297,7 +297,9 @@ class Reason(StrEnum):
     CLUSTER_UNAVAILABLE = "ClusterUnavailable", Group.TRANSIENT, (
         "The API server answers 5xx or 429."), Remote.CLUSTER
     CLUSTER_UNREACHABLE = "ClusterUnreachable", Group.TRANSIENT, (
-        "The API server does not answer."), Remote.CLUSTER
+        "The API server does not answer. An AKS cluster with authorized IP ranges answers no "
+        "other address, and a private one only its own network: "
+        "[docs/clusters.md](clusters.md#aks) says what each needs."), Remote.CLUSTER
     CLUSTER_ANSWER_BROKEN = "ClusterAnswerBroken", Group.TRANSIENT, (
         "The answer is not a Kubernetes API server's, or is not about the Secret."), Remote.CLUSTER
     DEADLINE_EXCEEDED = "DeadlineExceeded", Group.TRANSIENT, (

@@ -132,9 +132,7 @@ def _status(refused: Schema) -> Schema:
         ],
         "responses": {
             "200": _answer("every Secret could be read", answers.Statuses, examples.STATUS),
-            "400": _body(
-                "`secret` is no secret's name, or `vault` is missing", _refusal(MALFORMED)
-            ),
+            "400": _body("the query is malformed", _refusal(MALFORMED)),
             "401": refused,
             "404": _body("no such vault", _refusal((*NONE_KNOWN, *NOT_OURS)), examples.NOT_OURS),
             "422": _answer("a Secret cannot be read", answers.Statuses),

@@ -133,7 +133,7 @@ def _of_another_vault(target: Target, vault: str) -> Claim:
     resync = f"keyvault-sync resync {target.vault}"
     annotate = f"kubectl annotate secret {target.secret} -n {target.namespace}"
     steps = (
-        "tell the vaults apart by a name, SYNC_NAMESPACE or SYNC_CLUSTERS",
+        "tell the vaults apart by a name, SYNC_NAMESPACE, SYNC_CLUSTERS or SYNC_PLACEMENTS",
         f"if that vault is gone for good, {resync} --takeover-from {_plain(vault)}",
         f"if it never wrote this Secret, {annotate} {STATE_ANNOTATION}-",
     )

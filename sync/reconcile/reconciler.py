@@ -250,8 +250,8 @@ class Reconciler:
             raise Permanent(
                 Reason.TARGET_CONTESTED,
                 f"Secret {target} is not created for vault {target.vault}: another vault leads to "
-                "it as well. Rename one of the vaults, or tell them apart in SYNC_NAMESPACE or "
-                "SYNC_CLUSTERS.",
+                "it as well. Rename one of the vaults, or tell them apart in SYNC_NAMESPACE, "
+                "SYNC_CLUSTERS or SYNC_PLACEMENTS.",
             )
         return ObservedVault(target, {target.secret: own})
 

@@ -8,6 +8,7 @@ from sync.core.reasons import Reason
 from sync.settings.table import NAMES, SETTINGS, Settings
 
 PREFIX = "SYNC_"
+_UTC = frozenset({"", "utc", "etc/utc", "utc0", "gmt", "etc/gmt", "zulu", "etc/zulu"})
 
 
 class SettingsError(Permanent):
@@ -45,6 +46,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         )
     if settings.rules.portal_links:
         faults.extend(_no_pages(settings))
+    if is_deployed(environment):
+        faults.extend(_other_zones(environment))
     if faults:
         raise SettingsError(tuple(map(_plain, faults)))
     return settings
@@ -62,6 +65,30 @@ def _no_pages(settings: Settings) -> Iterator[str]:
             "SYNC_PORTAL_LINKS is wrong: azure knows the portals of vaults below "
             f"{', '.join(PORTALS)}, and SYNC_VAULT_DNS_SUFFIX is another."
         )
+
+
+def is_deployed(environment: Mapping[str, str]) -> bool:
+    """Return whether this process runs on Azure: the platform names its site, no laptop does.
+
+    Functions Core Tools set other `WEBSITE_` variables, and not this one.
+    https://learn.microsoft.com/azure/app-service/reference-app-settings#app-environment
+    """
+    return bool(environment.get("WEBSITE_SITE_NAME", "").strip())
+
+
+def _other_zones(environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield which settings give the app another time zone than UTC, in which its schedule is read.
+
+    Flex Consumption does not support them:
+    https://learn.microsoft.com/azure/azure-functions/functions-app-settings#website_time_zone
+    """
+    if environment.get("WEBSITE_TIME_ZONE", "").strip():
+        yield (
+            "WEBSITE_TIME_ZONE is wrong: remove it, since SYNC_SCHEDULE is in UTC and Flex "
+            "Consumption does not support it."
+        )
+    if environment.get("TZ", "").strip().lower() not in _UTC:
+        yield "TZ is wrong: remove it or set it to UTC, since SYNC_SCHEDULE is in UTC."
 
 
 def platform_authenticates(environment: Mapping[str, str]) -> bool:

@@ -78,7 +78,7 @@ def is_ncrontab(text: str) -> bool:
 def next_run(text: str, after: float) -> float | None:
     """Return when the timer runs next after a moment, both in epoch seconds; None if it never does.
 
-    The expression is in UTC, as on Azure unless `WEBSITE_TIME_ZONE` is set. It has to be valid.
+    The expression is in UTC: the deployed app refuses `WEBSITE_TIME_ZONE`. It has to be valid.
     """
     seconds, minutes, hours, days, months, weekdays = _parsed(text)
     start = datetime.fromtimestamp(int(after) + 1, UTC)
@@ -107,7 +107,7 @@ def _moments(
 
 
 def _parsed(text: str) -> list[frozenset[int]]:
-    fields = text.split()
+    fields = [field for field in text.split(" ") if field]  # the host takes no other blank
     if len(fields) != len(_FIELDS):
         raise ValueError(text)
     return [field.values(each) for field, each in zip(_FIELDS, fields, strict=True)]

@@ -154,7 +154,7 @@ SETTINGS = (
     ),
     Setting(
         "SYNC_SCHEDULE",
-        "when the timer runs, an NCRONTAB expression of six fields",
+        "when the timer runs, six fields of NCRONTAB in UTC",
         f"`{DEFAULT_SCHEDULE}`",
         lambda settings, text: replace(settings, schedule=values.schedule(text)),
     ),

@@ -19,6 +19,7 @@ from azure.eventgrid import EventGridEvent, EventGridPublisherClient
 
 from local.authority import Authority
 from local.event_grid import (
+    Endpoint,
     EventGrid,
     Faults,
     MalformedError,
@@ -28,6 +29,7 @@ from local.event_grid import (
     event_grid_app,
     retry,
 )
+from local.event_grid.grid import Delivery
 from local.serving import Servers
 
 TOPIC = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v"
@@ -278,6 +280,22 @@ class TestRetries:
         assert [headers["aeg-delivery-count"] for headers in world.hook.headers] == ["0", "1", "2"]
         assert world.grid.counts().delivered == 1
 
+    def test_a_function_is_tried_again_after_401(self, world: World) -> None:
+        """A host may answer before its keys are loaded: for a function that is no refusal."""
+        world.grid.subscribe(replace(world.subscription, endpoint=Endpoint.FUNCTION))
+        world.hook.statuses = [401]
+        world.accept([event()])
+        assert world.hook.ids() == ["1", "1"]
+        assert world.grid.dead_letters() == ()
+
+    @pytest.mark.parametrize("status", [400, 403, 413])
+    def test_what_is_futile_for_a_function(self, world: World, status: int) -> None:
+        """A stopped app answers 403, and its events are gone."""
+        world.grid.subscribe(replace(world.subscription, endpoint=Endpoint.FUNCTION))
+        world.hook.statuses = [status]
+        world.accept([event()])
+        assert [dead.status for dead in world.grid.dead_letters()] == [status]
+
     @pytest.mark.parametrize("status", [400, 401, 403, 413])
     def test_futile_is_dead_lettered(self, world: World, status: int) -> None:
         """An answer that says never again ends the delivery at once."""
@@ -295,12 +313,46 @@ class TestRetries:
         assert [dead.attempts for dead in world.grid.dead_letters()] == [3]
         assert len(world.hook.got) == 3
 
-    def test_time_to_live(self, world: World) -> None:
-        """An event whose next attempt would come after its time is dead-lettered."""
-        world.grid.subscribe(replace(world.subscription, time_to_live=0.0))
-        world.hook.statuses = [500]
+    def test_time_to_live(self) -> None:
+        """An event whose time is over is dead-lettered when its next attempt is due, not before."""
+        grid = EventGrid(TOPIC, KEY)
+        started: list[Delivery] = []
+        grid.connect(lambda deliveries, _: started.extend(deliveries))
+        grid.subscribe(Subscription("app", "http://127.0.0.1", time_to_live=60.0))
+        grid.accept([event()])
+        (delivery,) = started
+        assert grid.is_due(delivery)
+        assert grid.settle(delivery, 408) is not None  # two minutes later, beyond its time
+        assert grid.dead_letters() == ()
+        assert grid.counts().pending == 1
+        delivery.expires = 0.0
+        assert not grid.is_due(delivery)
+        assert [(dead.attempts, dead.status) for dead in grid.dead_letters()] == [(1, 408)]
+        assert grid.counts().pending == 0
+
+    def test_an_endpoint_that_keeps_failing_waits(self, world: World) -> None:
+        """After ten failures in a row all its deliveries wait, new ones too, until one works."""
+        world.hook.statuses = [500] * 40
+        world.grid.accept([event(number) for number in range(20)])
+        while world.grid.counts().attempts < 20:
+            assert not world.grid.wait_idle(0.01)
+        delivery = Delivery(event(), world.subscription, 0.0)
+        assert world.grid.delay(delivery) > 0
+        other = Delivery(event(), replace(world.subscription, name="other"), 0.0)
+        assert world.grid.delay(other) == 0
+        assert world.grid.wait_idle(DEADLINE)
+        assert world.grid.delay(delivery) == 0
+        assert [retry.delay(failures) for failures in (9, 10, 20, 40, 999)] == [0, 30, 60, 240, 300]
+
+    def test_versions_are_in_headers(self, world: World) -> None:
+        """A delivery tells its metadata and data version, a CloudEvent its specification's."""
         world.accept([event()])
-        assert [dead.attempts for dead in world.grid.dead_letters()] == [1]
+        world.grid.subscribe(replace(world.subscription, schema=Schema.CLOUD_EVENTS))
+        world.accept([event()])
+        grid, cloud = world.hook.headers
+        assert (grid["aeg-metadata-version"], grid["aeg-data-version"]) == ("1", "1")
+        assert cloud["aeg-metadata-version"] == "1.0"
+        assert "aeg-data-version" not in cloud
 
     def test_slow_endpoint_gets_it_again(self, world: World) -> None:
         """An answer that does not come in time counts as none, though the work was done."""
@@ -343,12 +395,15 @@ class TestRetries:
         assert world.grid.counts().delivered == 100
 
     def test_schedule(self) -> None:
-        """The pauses are Event Grid's, with its floors for some answers."""
-        pauses = [retry.pause(attempts, 500) for attempts in range(1, 12)]
+        """The pauses are Event Grid's, with its floors for some answers and kinds of endpoint."""
+        webhook, function = Endpoint.WEBHOOK, Endpoint.FUNCTION
+        pauses = [retry.pause(attempts, 500, webhook) for attempts in range(1, 12)]
         assert pauses[:7] == [10, 30, 60, 300, 600, 1800, 3600]
         assert pauses[-1] == pauses[-2] == 12 * 3600
-        assert retry.pause(1, None) == 10
-        assert [retry.pause(1, status) for status in (404, 408, 503)] == [300, 120, 30]
+        assert retry.pause(1, None, webhook) == 10
+        answers = (401, 404, 408, 503)
+        assert [retry.pause(1, status, function) for status in answers] == [300, 300, 120, 30]
+        assert [retry.pause(1, status, webhook) for status in answers[1:]] == [10, 120, 30]
 
 
 class TestFaults:

@@ -6,12 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import SplitResult, urlsplit
 
 import pytest
@@ -106,7 +107,12 @@ TIMER_BODY = "def f(t: func.TimerRequest) -> None: ...\n"
 
 
 @contextmanager
-def running_host(log: Path, *options: str, tick: str = "00:00:01") -> Iterator[Host]:
+def running_host(
+    log: Path,
+    *options: str,
+    tick: str = "00:00:01",
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Host]:
     """Run the sample app until the end of the block."""
     command = [sys.executable, "-m", "local.functions_host", "--app", str(SAMPLE), *KEYS, *options]
     with (
@@ -115,7 +121,7 @@ def running_host(log: Path, *options: str, tick: str = "00:00:01") -> Iterator[H
         subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command,
             cwd=REPOSITORY,
-            env={**os.environ, "TICK": tick},
+            env={**os.environ, "TICK": tick, **environment},
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
@@ -200,6 +206,23 @@ class TestHttp:
         assert host.call("GET", "/v1/secret", key=FUNCTION).status_code == 401
         assert host.call("GET", "/v1/secret", key=MASTER).text == "for the master"
 
+    @pytest.mark.parametrize("path", ["/V1/Echo/Hi", "/v1/ECHO/Hi/"])
+    def test_a_path_is_taken_in_any_case(self, host: Host, path: str) -> None:
+        """Routes match in any case and with a slash at the end; a parameter keeps its case."""
+        assert host.call("POST", path, key=FUNCTION).json()["word"] == "Hi"
+
+    def test_the_root_is_a_page(self, host: Host, tmp_path: Path) -> None:
+        """Anybody gets the host's page at /, unless the app switches it off."""
+        answer = host.call("GET", "/")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (
+            200,
+            "text/html; charset=utf-8",
+        )
+        off = {"AzureWebJobsDisableHomepage": "true"}
+        with running_host(tmp_path / "log", "--no-timer", environment=off) as without:
+            answer = without.call("GET", "/")
+        assert (answer.status_code, answer.content) == (204, b"")
+
     def test_unknown_route(self, host: Host) -> None:
         """A route that no function has is not found, with the prefix or without."""
         assert host.call("GET", "/v1/nothing").status_code == 404
@@ -239,6 +262,20 @@ class TestHttp:
         assert {answer.status_code for answer in answers} == {200}
         assert max(int(answer.text) for answer in answers) <= 4
 
+    def test_calls_beyond_the_outstanding_ones_are_refused(self, host: Host) -> None:
+        """What is over maxOutstandingRequests gets 429 at once, with a header to scale out."""
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda _: host.call("GET", "/v1/slow"), range(20)))
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert 0 < len(refused) < 20
+        assert all(answer.headers["X-FUNCTION-SCALEOUT"] == "1" for answer in refused)
+        assert {answer.status_code for answer in answers} == {200, 429}
+        assert host.call("GET", "/v1/slow").status_code == 200
+
+    def test_a_thread_is_at_hand_for_each_call(self, host: Host) -> None:
+        """The host gives the worker a pool of a thousand threads, where the app sets nothing."""
+        assert host.call("GET", "/v1/threads").text == "1000"
+
 
 class TestWebhook:
     """The Event Grid webhook."""
@@ -276,7 +313,37 @@ class TestWebhook:
         event = {**EVENT, "data": {"validationCode": "512d38b6", "validationUrl": "https://x"}}
         answer = host.notify("sync_event", [event], kind="SubscriptionValidation")
         assert answer.status_code == 200
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
         assert answer.json() == {"validationResponse": "512d38b6"}
+
+    def test_validation_of_an_event_whose_data_is_text(self, host: Host) -> None:
+        """A single validation event may have its data as JSON in a text, as CloudEvents has it."""
+        event = {**CLOUD_EVENT, "data": json.dumps({"validationCode": "512d38b6"})}
+        answer = host.notify("sync_event", event, kind="SubscriptionValidation")
+        assert (answer.status_code, answer.json()) == (200, {"validationResponse": "512d38b6"})
+        assert host.notify("sync_event", [event], kind="SubscriptionValidation").status_code == 500
+        broken = {**event, "data": "{"}
+        assert host.notify("sync_event", broken, kind="SubscriptionValidation").status_code == 500
+
+    @pytest.mark.parametrize("path", ["EventGrid", "EVENTGRID/", "eventgrid"])
+    def test_the_webhook_is_found_in_any_case(self, host: Host, path: str) -> None:
+        """Its path has no case, and the function's name in it has."""
+        query = f"functionName=sync_event&code={EVENT_GRID}"
+        body, headers = json.dumps([EVENT]), {"aeg-event-type": "Notification"}
+        url = f"/runtime/webhooks/{path}?{query}"
+        assert host.call("POST", url, headers=headers, body=body).status_code == 202
+        url = url.replace("sync_event", "Sync_Event")
+        assert host.call("POST", url, headers=headers, body=body).status_code == 404
+
+    @pytest.mark.parametrize("body", ["null", "5", '"x"', "[null]", "no JSON", "", "{"])
+    def test_what_is_no_event_calls_nothing(self, host: Host, body: str) -> None:
+        """A body that the extension cannot read is an empty 500, and the function is not called."""
+        before = host.seen()
+        path = f"/runtime/webhooks/eventgrid?functionName=sync_event&code={EVENT_GRID}"
+        headers = {"aeg-event-type": "Notification"}
+        answer = host.call("POST", path, headers=headers, body=body)
+        assert (answer.status_code, answer.content) == (500, b"")
+        assert host.seen() == before
 
     def test_abuse_protection_handshake(self, host: Host) -> None:
         """The host answers the OPTIONS request that CloudEvents subscriptions begin with."""
@@ -285,20 +352,20 @@ class TestWebhook:
         answer = host.call("OPTIONS", path, headers=origin)
         assert answer.status_code == 200
         assert answer.headers["WebHook-Allowed-Origin"] == "eventgrid.azure.net"
+        assert "WebHook-Allowed-Rate" not in answer.headers
         assert host.call("OPTIONS", path).status_code == 400
 
     def test_refusals(self, host: Host) -> None:
-        """404 unknown function, 401 bad key, 400 no event type or no JSON, 202 unsubscribe."""
+        """404 unknown function, 401 no key, 403 another key, 400 no event type, 202 unsubscribe."""
         assert host.notify("nobody", [EVENT]).status_code == 404
         assert host.notify("tick", [EVENT]).status_code == 404
         assert host.notify("sync_event", [EVENT], key="wrong").status_code == 401
-        assert host.notify("sync_event", [EVENT], key=FUNCTION).status_code == 401
+        assert host.notify("sync_event", [EVENT], key=FUNCTION).status_code == 403
+        assert host.notify("sync_event", [EVENT], key=MASTER).status_code == 202
         assert host.notify("sync_event", [EVENT], kind=None).status_code == 400
-        assert host.notify("sync_event", [], kind="SubscriptionValidation").status_code == 400
+        assert host.notify("sync_event", CLOUD_EVENT, kind=None).status_code == 400
+        assert host.notify("sync_event", [], kind="SubscriptionValidation").status_code == 500
         assert host.notify("sync_event", [], kind="Unsubscribe").status_code == 202
-        path = f"/runtime/webhooks/eventgrid?functionName=sync_event&code={EVENT_GRID}"
-        bad = host.call("POST", path, headers={"aeg-event-type": "Notification"}, body="{")
-        assert bad.status_code == 400
 
 
 class TestAdmin:
@@ -315,7 +382,8 @@ class TestAdmin:
         """An admin call runs a timer, in the background or, with wait, before the answer."""
         before = len([text for text in host.seen() if text.startswith("tick")])
         path = "/admin/functions/tick"
-        assert host.call("POST", path, key=FUNCTION, body="{}").status_code == 401
+        assert host.call("POST", path, key=FUNCTION, body="{}").status_code == 403
+        assert host.call("POST", path, key="wrong", body="{}").status_code == 401
         assert host.call("POST", f"{path}?wait=true", key=MASTER, body="{}").status_code == 202
         assert len([text for text in host.seen() if text.startswith("tick")]) == before + 1
         assert host.call("POST", path, key=MASTER, body='{"input": null}').status_code == 202
@@ -337,11 +405,15 @@ class TestAdmin:
         assert host.call("POST", path, key=MASTER, body=failing).status_code == 500
 
     def test_refusals(self, host: Host) -> None:
-        """404 unknown function, 400 an HTTP function or a body that is no object."""
+        """404 unknown function, 400 a body that is no object."""
         assert host.call("POST", "/admin/functions/nobody", key=MASTER).status_code == 404
-        assert host.call("POST", "/admin/functions/seen", key=MASTER).status_code == 400
         assert host.call("POST", "/admin/functions/tick", key=MASTER, body="[").status_code == 400
         assert host.call("POST", "/admin/functions/tick", key=MASTER, body="[]").status_code == 400
+
+    def test_an_http_function_is_accepted(self, host: Host) -> None:
+        """The host says 202 before it looks at the trigger; names have no case."""
+        path = "/Admin/Functions/SEEN"
+        assert host.call("POST", path, key=MASTER, body="{}").status_code == 202
 
 
 class TestProcess:
@@ -364,6 +436,17 @@ class TestProcess:
         assert "[echo " in line
         assert "planted-body" not in log
         assert "planted-event-body" not in log
+
+    def test_a_log_line_outside_an_invocation_is_lost(self, tmp_path: Path) -> None:
+        """What a thread of the app's own logs arrives nowhere; what is printed to stderr does."""
+        with running_host(tmp_path / "log", "--no-timer") as host:
+            assert host.call("GET", "/v1/beside").text == "done"
+            log = host.log.read_text()
+            assert host.process.stdout is not None
+            assert host.process.stdout.readline() == "lost: INFO app: beside its invocation\n"
+        assert "app: within its invocation" in log
+        assert "beside its invocation" not in log
+        assert "printed to stderr" in log
 
     def test_keys_not_given_are_made(self, tmp_path: Path) -> None:
         """A key that no option gives is printed after the address, and opens its door."""
@@ -452,7 +535,9 @@ class TestSchedule:
         schedule = read_schedule(text, {"EVERY": "* * * * * *"})
         assert schedule(datetime(2026, 1, 1, 12, 3, 20, tzinfo=UTC)) == expected
 
-    @pytest.mark.parametrize("text", ["*/5 * * * *", "x * * * * *", "00:00:00", "%UNSET%", ""])
+    @pytest.mark.parametrize(
+        "text", ["*/5 * * * *", "x * * * * *", "00:00:00", "%UNSET%", "", "0\t* * * * *"]
+    )
     def test_what_is_no_schedule(self, text: str) -> None:
         """Five fields, nonsense, no time at all and an unset setting are refused."""
         with pytest.raises(ValueError, match=r"NCRONTAB|never ends|not set"):

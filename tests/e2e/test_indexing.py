@@ -13,7 +13,7 @@ import asyncio, json
 from dataclasses import asdict
 from pathlib import Path
 from local.functions_host.worker import Worker
-worker = asyncio.run(Worker.index(Path.cwd(), 1))
+worker = asyncio.run(Worker.index(Path.cwd()))
 print(json.dumps({f.name: [type(f.trigger).__name__, asdict(f.trigger)]
                   for f in worker.functions.values()}))
 """

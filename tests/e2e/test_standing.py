@@ -153,7 +153,7 @@ def test_a_missing_vault_is_told(started: tuple[Folder, str]) -> None:
     url = "https://weu-ds-akv-shop-dve-1.vault.azure.net/secrets?api-version=7.4"
     said = bash(f". '{folder.env}'; curl -sS {url}")
     assert "There is no vault at weu-ds-akv-shop-dve-1" in said
-    assert "weu-DS-AKV-shop-dev-1, weu-DS-AKV-shop-dev-2" in said
+    assert "weu-ds-akv-shop-dev-1, weu-ds-akv-shop-dev-2" in said
 
 
 def test_other_settings_than_the_running_stacks_are_told(started: tuple[Folder, str]) -> None:

@@ -55,7 +55,7 @@ def test_malformed_events_are_acknowledged_at_error(
     assert place.data() is None
 
 
-@pytest.mark.parametrize("event", ["text", None, {"specversion": "1.0"}], ids=str)
+@pytest.mark.parametrize("event", ["text", 7, {"specversion": "1.0"}], ids=str)
 def test_what_is_no_event_at_all_is_acknowledged_at_error(world: World, event: object) -> None:
     """Neither text, numbers nor empty objects fail the function."""
     assert world.deliver(event) == 202

@@ -1,7 +1,8 @@
 """What operators get over HTTP: outcomes and status as names and versions, never values."""
 
+import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
@@ -10,6 +11,7 @@ import urllib3
 
 from local.kubernetes.faults import Where
 from local.kubernetes.kinds import SECRET
+from sync.http_api.openapi import VERSION
 from tests.functional.gate import closed_gate
 from tests.functional.world import Place, World, changes, outcome, wait_until
 from tests.leaks.dye import value
@@ -59,6 +61,8 @@ def test_status_of_a_vault_off_the_pattern_is_not_found(world: World) -> None:
         ("vault=" + "x" * 4000, 404),
         ("vault=weu-ds-akv-a-dev-1&secret=a/b", 400),
         ("secret=a", 400),
+        ("Vault=weu-ds-akv-a-dev-1", 400),
+        ("foo=1", 400),
     ],
     ids=lambda given: str(given)[:40],
 )
@@ -67,6 +71,31 @@ def test_a_query_that_cannot_be_is_refused(world: World, query: str, status: int
     answer = world.get(f"/api/status?{query}")
     assert answer.status == status
     assert len(answer.text) < 1000
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "told"),
+    [
+        ({}, iter([b'{"all": true}']), "in chunks"),
+        ({"Content-Encoding": "gzip"}, gzip.compress(b'{"all": true}'), "compressed"),
+    ],
+    ids=["chunked", "gzip"],
+)
+def test_a_body_that_the_host_does_not_pass_on_is_told_so(
+    world: World, headers: Mapping[str, str], body: bytes | Iterator[bytes], told: str
+) -> None:
+    """What came in chunks or compressed is no JSON by then, and the answer says what to send."""
+    key = {"x-functions-key": world.host.function_key}
+    url = f"{world.host.url}/api/resync"
+    answer = urllib3.request("POST", url, body=body, headers={**key, **headers}, retries=False)
+    assert answer.status == 400
+    assert told in answer.data.decode()
+
+
+def test_a_key_in_the_query_is_no_parameter(world: World) -> None:
+    """The host's own parameter is left alone, where routes refuse those that they do not know."""
+    url = f"{world.host.url}/api/status?code={world.host.function_key}"
+    assert urllib3.request("GET", url, retries=False).status == 200
 
 
 def test_status_explains_one_secret(world: World) -> None:
@@ -329,7 +358,7 @@ def test_one_examination_goes_on_at_a_time(world: World) -> None:
     assert first.result().status == 200
     checks = listed(first.result().body, "checks")
     assert {check["view"] for check in checks} == {"the app"}
-    assert world.get("/api/version").body == {"version": "0.1.0"}
+    assert world.get("/api/version").body == {"version": VERSION}
 
 
 def test_one_name_off_the_pattern_keeps_no_other_vault_out(world: World) -> None:

@@ -30,8 +30,21 @@ def test_wrong_settings_are_all_told_at_once(world: World) -> None:
         assert app.get("/api/status").body["faults"] == faults
         assert app.timer == 500
         assert app.deliver(place.event("key")) == 500
-    assert world.logged("ERROR", *wrong)
+    lines = world.log().splitlines()
+    for route in ("health", "http", "event", "timer"):
+        told = [line for line in lines if f" keyvault-sync: {route}: SettingsWrong: " in line]
+        assert told, route
+        assert all(name in told[0] for name in wrong)
+    (printed,) = [line for line in lines if line.startswith("The app's settings are wrong. ")]
+    assert all(name in printed for name in wrong)
     assert place.data() is None
+
+
+def test_an_app_that_can_do_nothing_logs_why(world: World) -> None:
+    """Where no setting is wrong but none names a vault, the probe's 503 has its line."""
+    with world.app(SYNC_SUBSCRIPTIONS="") as app:
+        assert app.get("/api/health").status == 503
+    assert world.logged("ERROR", "health: NothingKnown: Neither SYNC_SUBSCRIPTIONS nor")
 
 
 def test_a_template_of_ones_own(world: World) -> None:

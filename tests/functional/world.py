@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import override
 
-from local.event_grid import Schema, Subscription
+from local.event_grid import Endpoint, Schema, Subscription
 from local.host_process import Answer, HostProcess
 from local.stack import SUBSCRIPTION, Stack
 from tests.described import faults
@@ -138,7 +138,9 @@ class World(App):
 
 def subscribe(stack: Stack, host: HostProcess, schema: Schema = Schema.EVENT_GRID) -> None:
     """Deliver the vaults' events to that host, in that schema."""
-    stack.grid.subscribe(Subscription("key-vault-sync", host.webhook(EVENTS), schema))
+    url = host.webhook(EVENTS)
+    kind = Endpoint.FUNCTION
+    stack.grid.subscribe(Subscription("key-vault-sync", url, schema, endpoint=kind))
 
 
 def outcome(answer: Answer) -> Mapping[str, object]:

@@ -100,6 +100,7 @@ def test_types_fit_the_published_tables() -> None:
 DEFAULTS = {
     "name": "kvsync",
     "location": Expression("deployment().location"),
+    "cloud": Expression("environment().name"),
     "resourceGroupName": Expression("'rg-${name}'"),
     "tags": {},
     "vaults": {},
@@ -109,6 +110,7 @@ DEFAULTS = {
     "clusters": [],
     "azureRbacNamespaces": [],
     "credentialSecrets": [],
+    "inspectVaults": False,
     "settings": {},
     "network": None,
     "zoneRedundant": False,
@@ -172,6 +174,12 @@ def test_concurrency_is_the_hosts() -> None:
     """An instance is not sent more events than the host takes at once."""
     host = json.loads((ROOT / "host.json").read_text())
     assert DEFAULTS["perInstanceConcurrency"] == host["extensions"]["http"]["maxConcurrentRequests"]
+
+
+def test_nothing_queues_at_the_host() -> None:
+    """What an instance cannot take at once is refused at once: Event Grid brings it again."""
+    http = json.loads((ROOT / "host.json").read_text())["extensions"]["http"]
+    assert http["maxOutstandingRequests"] == http["maxConcurrentRequests"]
 
 
 def test_outputs() -> None:

@@ -8,19 +8,16 @@ import pytest
 
 from sync.settings.table import SETTINGS
 from tests.infra.bicep_files import AZURE_CLI, MAIN, TYPES, Expression, declared
+from tests.infra.deployments import snake
 
 TERRAFORM = Path(__file__).parents[2] / "infra" / "terraform"
 ONLY_TERRAFORM = {"vault_pattern", "package"}  # Bicep cannot search, nor send the code
 ELSEWHERE = {
     "location": "deployment().location",
+    "cloud": "environment().name",
     "resource_group_name": "'rg-${name}'",
     "projects_resource_group_name": "'rg-${name}-vaults'",
 }
-
-
-def snake(name: str) -> str:
-    """Spell a Bicep name as Terraform does."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: f"_{found[1].lower()}", name)
 
 
 def blocks(file: str, kind: str) -> dict[str, dict[str, object]]:

@@ -39,7 +39,7 @@ from pathlib import Path
 app, *folders = sys.argv[1:]
 sys.path += folders
 from local.functions_host.worker import Worker
-worker = asyncio.run(Worker.index(Path(app), 1))
+worker = asyncio.run(Worker.index(Path(app)))
 import sync
 for module in pkgutil.walk_packages(sync.__path__, "sync."):
     importlib.import_module(module.name)

@@ -9,9 +9,11 @@ import pytest
 import yaml
 
 from infra.package import ROOT, SBOM, ZIP
+from infra.release import SUMS
 
 PIPELINES = ROOT / "infra" / "pipelines"
 GITHUB = ("github-bicep.yml", "github-terraform.yml")
+RELEASE = "github-release.yml"
 AZURE = ("azure-pipelines-bicep.yml", "azure-pipelines-terraform.yml")
 # The schema knows the tasks that Azure Pipelines brings along; one of the same shape stands in.
 STAND_IN = {"TerraformInstaller@1": "GoTool@0", "terraformVersion": "version"}
@@ -70,10 +72,10 @@ def validated(schema: str, file: Path) -> str:
 
 def test_there_is_a_pipeline_for_each_place_and_language() -> None:
     """The tests below see every file of the folder."""
-    assert {path.name for path in PIPELINES.iterdir()} == {*GITHUB, *AZURE}
+    assert {path.name for path in PIPELINES.iterdir()} == {*GITHUB, *AZURE, RELEASE}
 
 
-@pytest.mark.parametrize("name", GITHUB)
+@pytest.mark.parametrize("name", [*GITHUB, RELEASE])
 @pytest.mark.parametrize(
     "schema", ["vendor.github-workflows", "custom.github-workflows-require-timeout"]
 )
@@ -100,7 +102,7 @@ def test_the_languages_differ_in_steps_and_settings_alone(names: tuple[str, str]
     assert bicep == terraform
 
 
-@pytest.mark.parametrize("name", [*GITHUB, *AZURE])
+@pytest.mark.parametrize("name", [*GITHUB, *AZURE, RELEASE])
 def test_pipelines_keep_no_secret(name: str) -> None:
     """Azure trusts the pipeline by federation: nothing is read from a secret or looks like one."""
     text = (PIPELINES / name).read_text()
@@ -127,7 +129,7 @@ def test_github_jobs_have_the_least_rights(name: str) -> None:
     assert [step["with"] for step in checkouts] == [{"persist-credentials": "false"}] * len(jobs)
 
 
-@pytest.mark.parametrize("name", GITHUB)
+@pytest.mark.parametrize("name", [*GITHUB, RELEASE])
 def test_github_actions_are_pinned(name: str) -> None:
     """Every action is named by its commit, which no one can move."""
     uses = every(load(name), "uses")
@@ -158,19 +160,20 @@ def test_only_main_is_deployed_one_at_a_time_after_the_checks(name: str) -> None
     assert every(deploy, "environment")
 
 
-@pytest.mark.parametrize("name", [*GITHUB, *AZURE])
+@pytest.mark.parametrize("name", [*GITHUB, *AZURE, RELEASE])
 def test_pipelines_name_what_there_is(name: str) -> None:
     """Targets of make and paths of the project exist; the package is the one that is built."""
     text = (PIPELINES / name).read_text()
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"\bmake (\w+)", re.sub(r"(?m)^#.*", "", text)))
-    assert {"audit", "check", "package"} <= targets
+    assert {"audit", "check", "release" if name == RELEASE else "package"} <= targets
     assert [t for t in targets if not re.search(rf"^{t}:", makefile, re.MULTILINE)] == []
     generated = {"infra/terraform/backend_override.tf"}
     paths = set(re.findall(r"\binfra/[\w./-]*\w", text)) - generated
-    assert paths
+    assert bool(paths) is (name != RELEASE)
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
-    assert set(re.findall(r"dist/[\w.-]+", text)) <= {f"dist/{ZIP}", f"dist/{SBOM}"}
+    built = {f"dist/{ZIP}", f"dist/{SBOM}", "dist/release"}
+    assert set(re.findall(r"dist/[\w.-]+", text)) <= built
 
 
 @pytest.mark.parametrize("name", [*GITHUB, *AZURE])
@@ -204,3 +207,40 @@ def test_bicep_deploys_in_two_phases_around_the_code(name: str) -> None:
     positions = [deploy.index(word) for word in order]
     assert positions == sorted(positions)
     assert "--build-remote false" in deploy
+
+
+def test_a_release_is_of_its_tag_and_attested_before_it_is_published() -> None:
+    """It waits for the checks; only the job that publishes may write, and it deploys nothing."""
+    workflow = load(RELEASE)
+    assert isinstance(workflow, dict)
+    assert (workflow["permissions"], workflow["on"]) == ({}, {"push": {"tags": ["v*"]}})
+    jobs = workflow["jobs"]
+    assert isinstance(jobs, dict)
+    check, publish = jobs["check"], jobs["release"]
+    assert isinstance(check, dict)
+    assert isinstance(publish, dict)
+    assert check["permissions"] == {"contents": "read"}
+    rights = {"contents": "write", "id-token": "write", "attestations": "write"}
+    assert (publish["permissions"], publish["needs"]) == (rights, "check")
+    text = (PIPELINES / RELEASE).read_text()
+    order = ('make release TAG="$GITHUB_REF_NAME"', "attest-build-provenance", "gh release create")
+    positions = [text.index(word) for word in order]
+    assert positions == sorted(positions)
+    assert f"dist/release/{SUMS}" in text
+    assert "az deployment" not in text
+
+
+@pytest.mark.parametrize("name", ["github-bicep.yml", "azure-pipelines-bicep.yml"])
+def test_bicep_is_checked_by_its_compiler(name: str) -> None:
+    """One release of the compiler builds, lints and formats all, and the tests get it too."""
+    check, _ = (PIPELINES / name).read_text().rsplit("deploy:", 1)
+    assert re.search(r"az bicep install --version v\d+\.\d+\.\d+$", check, re.MULTILINE)
+    for word in ("lint", "build", "build-params", "format"):
+        assert f'"$bicep" {word} ' in check
+    position = check.index("git diff --exit-code")
+    assert (
+        check.index("format --pattern")
+        < position
+        < check.index("BICEP")
+        < check.index("make check")
+    )

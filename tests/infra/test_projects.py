@@ -1,13 +1,9 @@
 """The vaults that Bicep makes for projects, the placements that it writes, and what it refuses."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NotRequired, TypedDict
 
 import pytest
 
@@ -27,9 +23,9 @@ from tests.infra.bicep_files import (
     only,
     resources,
 )
+from tests.infra.deployments import OTHER, OWN
+from tests.infra.deployments.compiler import evaluated, predicted
 
-OWN = "00000000-0000-0000-0000-000000000000"
-OTHER = "00000000-0000-0000-0000-000000000002"
 OFFICERS = "11111111-1111-4111-8111-111111111111"
 READERS = "21111111-1111-4111-8111-111111111111"
 VAULTS = f"/subscriptions/{OWN}/resourceGroups/rg-kvsync-vaults/providers/Microsoft.KeyVault/vaults"
@@ -84,14 +80,6 @@ def test_a_vault_gets_a_role_or_a_policy() -> None:
     assert takes_roles == Expression("vault.properties.?enableRbacAuthorization ?? false")
 
 
-class Predicted(TypedDict):
-    """A resource that a deployment would make, as the compiler tells of it."""
-
-    id: str
-    type: str
-    properties: NotRequired[dict[str, Value]]
-
-
 @dataclass(frozen=True, slots=True)
 class Made:
     """A resource that a deployment would make."""
@@ -100,49 +88,25 @@ class Made:
     properties: dict[str, Value]
 
 
-class Snapshot(TypedDict):
-    """A deployment, evaluated."""
-
-    predictedResources: list[Predicted]
-    diagnostics: list[str]
-
-
-def compiler(*words: str, cwd: Path = FOLDER) -> subprocess.CompletedProcess[str]:
-    """Run the Bicep compiler; skips where there is none."""
-    program = os.environ.get("BICEP") or shutil.which("bicep")
-    if program is None:
-        pytest.skip("set BICEP to the Bicep compiler, or have bicep on the PATH")
-    return subprocess.run(  # noqa: S603 - the compiler and our own words
-        [program, *words], cwd=cwd, capture_output=True, text=True, check=False
-    )
-
-
-def evaluated(folder: Path, parameters: str) -> subprocess.CompletedProcess[str]:
-    """Evaluate a deployment offline, into `given.snapshot.json` of the folder."""
-    main = os.path.relpath(MAIN, folder)
-    (folder / "given.bicepparam").write_text(f"using '{main}'\n{parameters}")
-    words = ("--subscription-id", OWN, "--location", "westeurope", "--mode", "overwrite")
-    return compiler("snapshot", "given.bicepparam", *words, cwd=folder)
+def given(parameters: str) -> str:
+    """Return parameters with a cloud, since the compiler knows no environment()."""
+    return f"param cloud = 'AzureCloud'\n{parameters}"
 
 
 def made(folder: Path, parameters: str) -> dict[str, Made]:
     """Return what a deployment would make, by its id."""
-    done = evaluated(folder, parameters)
-    assert done.returncode == 0, done.stdout + done.stderr
-    snapshot: Snapshot = json.loads((folder / "given.snapshot.json").read_text())
-    assert snapshot["diagnostics"] == []
     return {
-        resource["id"]: Made(resource["type"], resource.get("properties", {}))
-        for resource in snapshot["predictedResources"]
+        each.id: Made(each.type, each.properties)
+        for each in predicted(MAIN, folder, given(parameters))
     }
 
 
-@pytest.mark.parametrize("file", ["main.bicep", "events.bicep", "naming.bicep"])
-def test_the_compiler_has_nothing_to_say(file: str) -> None:
-    """Every file builds and passes the linter without a warning."""
-    for words in (("build", file, "--stdout"), ("lint", file)):
-        done = compiler(*words)
-        assert (done.returncode, done.stderr) == (0, "")
+def refused(folder: Path, parameters: str) -> str:
+    """Return what is told of a deployment that is refused before anything is made."""
+    done = evaluated(MAIN, folder, given(parameters))
+    assert done.returncode != 0
+    assert not list(folder.glob("*.snapshot.json"))
+    return done.stdout + done.stderr
 
 
 HUB = f"/subscriptions/{OWN}/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/hub"
@@ -304,9 +268,7 @@ param projects = [
 
 def test_what_is_wrong_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     """One error names all that is wrong with projects and placements."""
-    done = evaluated(tmp_path, REFUSED)
-    assert done.returncode != 0
-    told = done.stdout + done.stderr
+    told = refused(tmp_path, REFUSED)
     for sentence in (
         "The name weu-DS-AKV-somethinglong-dev-1 has 30 characters",
         "The project shop, stage dev, has a number twice.",
@@ -324,7 +286,6 @@ def test_what_is_wrong_is_refused_before_anything_is_made(tmp_path: Path) -> Non
         assert sentence in told
     assert "shop-dev-3:" not in told
     assert "shop-dev-5" not in told
-    assert not (tmp_path / "given.snapshot.json").exists()
 
 
 OFF_THE_RULE = (
@@ -356,10 +317,60 @@ def test_names_off_the_rule_need_placements(tmp_path: Path) -> None:
     entries.append(
         f"  'half-kv': {{ resourceId: '{KV}', location: 'westeurope', placements: {half} }}"
     )
-    done = evaluated(tmp_path, "param vaults = {\n" + "\n".join(entries) + "\n}\n")
-    assert done.returncode != 0
-    told = done.stdout + done.stderr
+    told = refused(tmp_path, "param vaults = {\n" + "\n".join(entries) + "\n}\n")
     for name in (*OFF_THE_RULE, "half-kv"):
         assert f"The name of the vault {name} is not" in told
     for name in OF_THE_RULE:
         assert name not in told
+
+
+def test_the_network_is_one_that_flex_takes(tmp_path: Path) -> None:
+    """No underscore in the name of the app's subnet, and nothing else in that."""
+    told = refused(tmp_path, NETWORK.replace("subnets/app'", "subnets/app_1'"))
+    assert "The name of the subnet app_1 has an underscore" in told
+    told = refused(tmp_path, NETWORK.replace("subnets/endpoints'", "subnets/App'"))
+    assert "subnetId and privateEndpointSubnetId are one subnet" in told
+    assert made(tmp_path, NETWORK.replace("/hub/", "/hub_1/"))
+
+
+TWO = f"""
+param vaults = {{ 'weu-DS-AKV-shop-dev-1': {{ resourceId: '{KV}', location: 'westeurope' }} }}
+param projects = [{{ name: 'shop', stage: 'dev', numbers: [1, 2], region: 'neu' }}]
+"""
+
+
+def test_two_vaults_for_one_secret_are_refused(tmp_path: Path) -> None:
+    """One project, stage and number is one Secret, wherever the vaults are."""
+    told = refused(tmp_path, TWO)
+    assert "The vaults weu-DS-AKV-shop-dev-1 and neu-DS-AKV-shop-dev-1 are of one project" in told
+    assert "dev-2" not in told
+
+
+@pytest.mark.parametrize(
+    "apart",
+    [
+        "param settings = { SYNC_NAMESPACE: '{region}-{project}-{stage}' }",
+        "param clusters = [{ name: 'n', match: { region: 'neu' }, server: 'https://10.0.0.4' }]",
+    ],
+    ids=["namespace", "cluster"],
+)
+def test_unless_the_region_tells_them_apart(apart: str, tmp_path: Path) -> None:
+    """A namespace or a cluster for each region is no reason to refuse."""
+    assert made(tmp_path, TWO + apart)
+
+
+def test_of_settings_the_apps_alone_are_taken(tmp_path: Path) -> None:
+    """One that would move the timer's clock is refused while compiling."""
+    told = refused(tmp_path, "param settings = { WEBSITE_TIME_ZONE: 'Europe/Vienna' }")
+    assert "WEBSITE_TIME_ZONE" in told
+
+
+def test_the_cloud_is_known_and_its_suffix_its_own(tmp_path: Path) -> None:
+    """Neither a made-up cloud nor another cloud's vaults are taken."""
+    done = evaluated(MAIN, tmp_path, "param cloud = 'public'")
+    assert done.returncode != 0
+    assert "AzureUSGovernment, and not public." in done.stdout + done.stderr
+    told = refused(
+        tmp_path, "param settings = { SYNC_VAULT_DNS_SUFFIX: 'vault.usgovcloudapi.net' }"
+    )
+    assert "SYNC_VAULT_DNS_SUFFIX is not that of the cloud AzureCloud" in told

@@ -1,18 +1,13 @@
 """Holds the Terraform files to their grammar, to what the state may know, and to their tests."""
 
-import os
 import re
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from sync.app.events import EXPIRY, NEW_VERSION
 from sync.core.vault_names import DEFAULT_PATTERN
+from tests.infra.deployments.terraform import need_providers, terraform
 from tests.infra.terraform_files import FILES, FOLDER, Value, at, blocks
-
-PROVIDERS = "TF_CLI_CONFIG_FILE"
 
 # What azapi may read back into the state. None of it opens anything.
 READ_BACK = {
@@ -22,6 +17,8 @@ READ_BACK = {
     "properties.defaultHostName",
     "properties.enableRbacAuthorization",
     "properties.primaryEndpoints.blob",
+    "properties.primaryEndpoints.queue",
+    "properties.primaryEndpoints.table",
     "properties.source",
 }
 
@@ -69,26 +66,10 @@ SECURE: dict[str, dict[str, Value]] = {
 }
 
 
-def terraform(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Terraform in the folder; skips where there is none."""
-    program = shutil.which("terraform")
-    if program is None:
-        pytest.skip("terraform is not on the PATH")
-    return subprocess.run(  # noqa: S603 - a found program and our own arguments
-        [program, *arguments], cwd=FOLDER, capture_output=True, text=True, check=False
-    )
-
-
 @pytest.fixture
 def providers() -> None:
     """Skip where Terraform has no providers to check with."""
-    configured = Path(os.environ.get(PROVIDERS, ""))
-    overridden = configured.is_file() and "dev_overrides" in configured.read_text()
-    if not overridden and not (FOLDER / ".terraform/providers").is_dir():
-        pytest.skip(
-            f"run terraform init -backend=false in infra/terraform, or set {PROVIDERS} to a file "
-            "whose dev_overrides name the providers azurerm and azapi"
-        )
+    need_providers()
 
 
 def test_files_are_formatted() -> None:

@@ -6,14 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from urllib3 import HTTPConnectionPool
+from urllib3.exceptions import ReadTimeoutError
 
 from local.authority import Authority
 from local.serving import LOOPBACK, Servers
+from sync.adapters.kubernetes.api_errors import unreachable
 from sync.adapters.kubernetes.client import Clusters
 from sync.adapters.kubernetes.cluster_config import ClusterConfig, KubeconfigFile
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
 from sync.core.model import Desired, Target, VaultName
+from sync.core.reasons import Reason
 from tests.kit.kubeconfigs import document, encoded
 from tests.kit.scripted import Answer, Scripted, said, soon
 from tests.leaks.dye import PLANTED
@@ -499,3 +503,19 @@ def test_the_environment_s_proxy_is_used_unless_excepted(
     monkeypatch.setenv("NO_PROXY", "localhost")
     other = Clusters([ClusterConfig("main", KubeconfigFile(str(config)))])
     assert "HTTPS_PROXY" in failure(KubernetesSecrets(other)).message
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("https://main-1a2b.hcp.westeurope.azmk8s.io:443", True),
+        ("https://main.1a2b.privatelink.westeurope.azmk8s.io", True),
+        ("https://azmk8s.io.example.org", False),
+        ("https://10.20.0.4:6443", False),
+    ],
+)
+def test_authorized_ip_ranges_are_named_where_aks_has_them(url: str, *, named: bool) -> None:
+    """A cluster of AKS that does not answer may let the app's address not in."""
+    error = unreachable("main", url, ReadTimeoutError(HTTPConnectionPool("h"), "/", "late"))
+    assert error.reason is Reason.CLUSTER_UNREACHABLE
+    assert ("authorized IP ranges" in error.message) is named

@@ -17,12 +17,14 @@ BLOCKS = [block for block in blocks() if block.kind == "sh"]
 TARGETS = re.findall(r"^(\w+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
 KNOWN: Mapping[str, str] = {
     ".venv/bin/python": "-m infra.vault_names",
-    "az": "account show|ad app update|bicep build-params|functionapp deployment source config-zip"
+    "az": "account show|ad app update|bicep build-params|deployment sub create"
+    "|functionapp deployment source config-zip"
     "|functionapp config appsettings delete|functionapp config appsettings set"
     "|functionapp keys list|group create|keyvault secret backup|keyvault secret restore"
     "|keyvault secret set|keyvault secret show|login|rest",
     "azd": "auth login|deploy|env get-value|env new|up",
     "func": "azure functionapp publish",
+    "gh": "attestation verify|release download",
     "git": "clone",
     "keyvault-sync": "|".join(cli.commands),
     "kubectl": "apply|create namespace|create role|create rolebinding|create serviceaccount"
@@ -43,6 +45,7 @@ PLAIN = {
     "curl",
     "date",
     "echo",
+    "sha256sum",
     "export",
     "keyvault_sync_deactivate",
     "mktemp",

@@ -1,13 +1,23 @@
 """What a resync request may say."""
 
 import json
+from collections.abc import Callable, Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.app.requests import MAX_BODY_LENGTH, Resync, parse_resync
+from sync.app.requests import (
+    MAX_BODY_LENGTH,
+    Resync,
+    parse_doctor,
+    parse_explain,
+    parse_plan,
+    parse_resync,
+    parse_status,
+)
 from sync.core.errors import Malformed
+from sync.http_api.request_body import whole_body
 from tests.kit.errors import raises
 
 VAULT = "weu-ds-akv-shop-dev-1"
@@ -123,3 +133,38 @@ def test_any_body_is_read_or_malformed(body: bytes) -> None:
         return
     assert (resync.project is None) == (resync.stage is None)
     assert resync.vault is None or resync.project is None
+
+
+@pytest.mark.parametrize("parse", [parse_status, parse_explain, parse_plan, parse_doctor])
+@pytest.mark.parametrize("name", ["Vault", "foo", "vaults", "a b"])
+def test_an_unknown_parameter_is_refused(
+    parse: Callable[[Mapping[str, str]], Resync], name: str
+) -> None:
+    """A parameter that nobody reads is not ignored: that would mean all vaults."""
+    with pytest.raises(Malformed, match="known are ") as refused:
+        parse({"vault": "v", name: "x"})
+    assert (repr(name) in refused.value.message) == (" " not in name)
+
+
+@pytest.mark.parametrize("parse", [parse_status, parse_explain, parse_plan, parse_doctor])
+def test_the_hosts_own_parameters_are_left_alone(
+    parse: Callable[[Mapping[str, str]], Resync],
+) -> None:
+    """The key that the host has checked, and its name, may be in the query."""
+    assert parse({"vault": "v", "code": "k", "clientId": "c"}).vault == "v"
+
+
+def test_a_status_is_of_one_choice() -> None:
+    """A vault together with a stage means nothing."""
+    with pytest.raises(Malformed, match="not both"):
+        parse_status({"vault": "v", "project": "p", "stage": "dev"})
+
+
+def test_a_body_that_the_host_lost_is_told_so() -> None:
+    """What came in chunks or compressed is refused by what it is, and not as no JSON."""
+    with pytest.raises(Malformed, match="in chunks"):
+        whole_body({"transfer-encoding": "chunked"}, b"")
+    with pytest.raises(Malformed, match="compressed"):
+        whole_body({"content-encoding": "gzip"}, b"x")
+    for headers in ({}, {"content-encoding": "identity"}, {"transfer-encoding": "chunked"}):
+        assert whole_body(headers, b"{}") == b"{}"

@@ -95,6 +95,11 @@ def test_a_schedule_is_taken_as_it_is(schedule: str) -> None:
         "1/ * * * * *",
         "*-5 * * * * *",
         "\N{ARABIC-INDIC DIGIT THREE} * * * * *",
+        "0\t*/5 * * * *",
+        "0\n*/5 * * * *",
+        "0\v*/5 * * * *",
+        "0\N{NO-BREAK SPACE}*/5 * * * *",
+        "0 \t*/5 * * * *",
     ],
 )
 def test_a_schedule_that_never_comes_is_a_fault(schedule: str) -> None:
@@ -429,3 +434,35 @@ def test_any_clusters_are_clusters_or_faults(clusters: list[object]) -> None:
     """Whatever JSON is given, all of it is read or the setting is refused."""
     with suppress(SettingsError):
         assert len(read({"SYNC_CLUSTERS": json.dumps(clusters)}).clusters) == len(clusters)
+
+
+DEPLOYED = {"WEBSITE_SITE_NAME": "keyvault-sync-1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "zone"),
+    [
+        ("WEBSITE_TIME_ZONE", "Europe/Berlin"),
+        ("WEBSITE_TIME_ZONE", "UTC"),  # the plan supports none
+        ("TZ", "Europe/Berlin"),
+        ("TZ", ":/etc/localtime"),
+    ],
+)
+def test_a_deployed_app_is_in_utc(name: str, zone: str) -> None:
+    """A time zone is refused where the app is deployed, since the schedule is in UTC."""
+    told = faults(**DEPLOYED, **{name: zone})
+    assert len(told) == 1
+    assert told[0].startswith(f"{name} is wrong: remove it")
+    assert zone not in told[0] or zone == "UTC"
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Etc/UTC", " utc ", "", "GMT"])
+def test_utc_is_no_other_time_zone(zone: str) -> None:
+    """A platform may well name the zone that it has anyway."""
+    assert read({**DEPLOYED, "TZ": zone}) == read({})
+
+
+def test_a_laptop_has_its_own_time_zone() -> None:
+    """Where nothing is deployed no zone is wrong, also under Functions Core Tools."""
+    laptop = {"WEBSITE_HOSTNAME": "localhost:7071", "TZ": "Europe/Berlin"}
+    assert read({**laptop, "WEBSITE_TIME_ZONE": "Europe/Berlin"}) == read({})

@@ -19,9 +19,11 @@ from sync.telemetry import (
     Failures,
     log_outcome,
     log_pass,
-    log_settings_fault,
+    log_passed,
     log_status,
+    log_sum,
     log_unannounced,
+    print_settings_fault,
 )
 from tests.kit.fakes import Clock, target_of, vault_name
 from tests.kit.world import World
@@ -180,10 +182,23 @@ def test_only_a_new_version_has_an_event_of_its_own() -> None:
     assert change.updated == int(world.clock())
 
 
-def test_wrong_settings_are_an_error(log: pytest.LogCaptureFixture) -> None:
-    """An app that cannot work says so at error."""
-    log_settings_fault(ValueError("SYNC_PRUNE is wrong."))
-    assert log.records[-1].levelno == logging.ERROR
+def test_wrong_settings_are_a_line_on_stderr(
+    log: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While it is indexed the app prints why it cannot work, since the host drops what it logs."""
+    print_settings_fault(ValueError("SYNC_PRUNE is wrong.\nSo is SYNC_X."))
+    told = capsys.readouterr().err
+    assert told == "The app's settings are wrong. SYNC_PRUNE is wrong. So is SYNC_X.\n"
+    assert log.records == []
+
+
+def test_a_pass_is_logged_as_it_goes(log: pytest.LogCaptureFixture) -> None:
+    """Each outcome has its lines before the pass is over; the sum counts them all."""
+    late = Failed("v", Transient(Reason.VAULT_UNAVAILABLE, "x"))
+    log_passed("timer", late)
+    assert [record.getMessage() for record in log.records] == ["timer: v: VaultUnavailable: x"]
+    log_sum("timer", [late, Converged(TARGET)])
+    assert log.records[-1].getMessage().startswith("timer: 2 vaults, 1 of them failed: v Vault")
 
 
 def test_no_value_is_logged(log: pytest.LogCaptureFixture) -> None:

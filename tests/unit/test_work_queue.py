@@ -342,6 +342,46 @@ def test_an_event_never_queues_behind_a_sweep() -> None:
     assert len(list(sweep)) == 8
 
 
+def test_the_timer_never_queues_behind_requests() -> None:
+    """While requests have all that they may have, a pass by timer goes ahead on its own threads."""
+    desk = Desk()
+    under_test = WorkQueue(desk, Clock(), Threads(lanes=4, passes=2, fetchers=2, timer=2))
+    requests = under_test.reconcile_many([work(number, whole=True) for number in range(1, 9)], 5, 9)
+    deadline = time.monotonic() + SECONDS
+    while desk.running < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    timer = under_test.reconcile_by_timer([work(number) for number in range(20, 24)], 5, 9)
+    while desk.running < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    swept = {work(number).target for number in range(20, 24)}
+    assert len([each for each in desk.works if each.target in swept]) == 2
+    desk.gate.set()
+    assert len(list(timer)) == 4
+    assert len(list(requests)) == 8
+
+
+def test_outcomes_of_the_timer_come_when_they_are_there() -> None:
+    """A vault that hangs does not keep back the outcomes of those after it."""
+    ended = Event()
+
+    def reconcile(
+        work: ReconcileRequest, deadline: Deadline, fetchers: Executor
+    ) -> ReconcileResult:
+        del deadline, fetchers
+        assert work.target.number != 1 or ended.wait(SECONDS)
+        return QUIET
+
+    under_test = WorkQueue(reconcile, Clock(), Threads(lanes=4, passes=2, fetchers=2, timer=2))
+    told = under_test.reconcile_by_timer([work(number) for number in range(1, 6)], 5, SECONDS)
+    first = [next(told) for _ in range(4)]
+    quick = {work(number).target for number in range(2, 6)}
+    assert {each.target for each in first if isinstance(each, Converged)} == quick
+    ended.set()
+    assert [type(outcome) for outcome in told] == [Converged]
+
+
 def test_one_vaults_failure_leaves_the_others() -> None:
     """In a sweep a bug or an error of one vault is its own outcome."""
 

@@ -1,6 +1,6 @@
 metadata description = 'The Flex Consumption plan and the function app on it.'
 
-import { entraAuthentication, syncSettings, tagMap } from '../types.bicep'
+import { entraAuthentication, endpoints, syncSettings, tagMap } from '../types.bicep'
 
 @description('Name of plan and app.')
 param name string
@@ -17,8 +17,17 @@ param identityId string
 @description('Client id of the app\'s identity.')
 param identityClientId string
 
+@description('The Azure cloud.')
+param cloud string
+
+@description('Host that the cloud logs in at.')
+param loginHost string
+
 @description('Name of the host\'s storage account.')
 param storageAccountName string
+
+@description('Addresses of the storage account\'s services.')
+param storageEndpoints endpoints
 
 @description('Where the package is put.')
 param deploymentContainerUrl string
@@ -51,15 +60,26 @@ param maximumInstances int
 param instanceMemory int
 
 var derivedSettings = {
-  AzureWebJobsStorage__accountName: storageAccountName
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   AZURE_CLIENT_ID: identityClientId
-  // Timer, resync and status wait in threads; by the processors of an instance they would be few.
-  PYTHON_THREADPOOL_THREAD_COUNT: '32'
+  // Strangers need not learn from the root what runs here.
+  AzureWebJobsDisableHomepage: 'true'
 }
+
+// A name means an account of the public cloud.
+var cloudSettings = cloud == 'AzureCloud'
+  ? {
+      AzureWebJobsStorage__accountName: storageAccountName
+    }
+  : {
+      AzureWebJobsStorage__blobServiceUri: storageEndpoints.blob
+      AzureWebJobsStorage__queueServiceUri: storageEndpoints.queue
+      AzureWebJobsStorage__tableServiceUri: storageEndpoints.table
+      AZURE_AUTHORITY_HOST: loginHost
+    }
 
 // Client id of the Azure CLI, in every tenant.
 var azureCli = '04b07795-8ddb-461a-bbee-02f9e1bf7b46'
@@ -71,8 +91,10 @@ var entraSettings = {
   globalValidation: {
     requireAuthentication: true
     unauthenticatedClientAction: 'Return401'
+    // The host takes the webhook's path in any case, and Azure writes it in two; no document says in which case this list is compared.
     excludedPaths: [
       '/runtime/webhooks/eventgrid'
+      '/runtime/webhooks/EventGrid'
       '/api/health'
     ]
   }
@@ -84,7 +106,7 @@ var entraSettings = {
       enabled: true
       registration: {
         clientId: authentication.?clientId
-        openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+        openIdIssuer: 'https://${loginHost}/${tenant().tenantId}/v2.0'
       }
       validation: {
         defaultAuthorizationPolicy: {
@@ -157,12 +179,14 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
         version: '3.13'
       }
       scaleAndConcurrency: {
-        alwaysReady: alwaysReady == 0 ? [] : [
-          {
-            name: 'http'
-            instanceCount: alwaysReady
-          }
-        ]
+        alwaysReady: alwaysReady == 0
+          ? []
+          : [
+              {
+                name: 'http'
+                instanceCount: alwaysReady
+              }
+            ]
         maximumInstanceCount: maximumInstances
         instanceMemoryMB: instanceMemory
         triggers: {
@@ -191,7 +215,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
 
   resource appSettings 'config' = {
     name: 'appsettings'
-    properties: union(derivedSettings, settings)
+    properties: union(derivedSettings, cloudSettings, settings)
   }
 
   // There in any case, so that authentication taken out again is turned off.

@@ -113,15 +113,17 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
             timeAggregation: alert.value.aggregation
             operator: alert.value.operator
             threshold: int(alert.value.threshold == 'alertAfter' ? minutes[alertAfter] : alert.value.threshold)
-            dimensions: empty(alert.value.dimension) ? [] : [
-              {
-                name: alert.value.dimension
-                operator: 'Include'
-                values: [
-                  '*'
+            dimensions: empty(alert.value.dimension)
+              ? []
+              : [
+                  {
+                    name: alert.value.dimension
+                    operator: 'Include'
+                    values: [
+                      '*'
+                    ]
+                  }
                 ]
-              }
-            ]
             failingPeriods: {
               numberOfEvaluationPeriods: 1
               minFailingPeriodsToAlert: 1

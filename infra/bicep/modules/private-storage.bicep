@@ -20,11 +20,14 @@ param virtualNetworkId string
 @description('Resource id of the private endpoint\'s subnet.')
 param privateEndpointSubnetId string
 
+@description('DNS suffix of storage accounts in the cloud.')
+param storageSuffix string
+
 @description('Resource id of an existing zone for blobs; empty: one is made and linked.')
 param blobDnsZoneId string
 
 resource zone 'Microsoft.Network/privateDnsZones@2024-06-01' = if (empty(blobDnsZoneId)) {
-  name: 'privatelink.blob.${environment().suffixes.storage}'
+  name: 'privatelink.blob.${storageSuffix}'
   location: 'global'
   tags: tags
 }

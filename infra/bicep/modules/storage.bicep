@@ -1,6 +1,6 @@
 metadata description = 'The storage account of the host, the package and the dead letters, without keys.'
 
-import { tagMap } from '../types.bicep'
+import { endpoints, tagMap } from '../types.bicep'
 
 @description('Name of the storage account.')
 @minLength(3)
@@ -90,6 +90,13 @@ output id string = account.id
 
 @description('Name of the storage account.')
 output name string = account.name
+
+@description('Addresses of the account\'s services.')
+output endpoints endpoints = {
+  blob: account.properties.primaryEndpoints.blob
+  queue: account.properties.primaryEndpoints.queue
+  table: account.properties.primaryEndpoints.table
+}
 
 @description('Where the package is put.')
 output deploymentContainerUrl string = '${account.properties.primaryEndpoints.blob}${account::blobs::deployment.name}'

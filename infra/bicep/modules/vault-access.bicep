@@ -1,4 +1,4 @@
-metadata description = 'Lets the identity list and read the secrets of one vault: by a role, or by an access policy where the vault takes those.'
+metadata description = 'Lets the identity list and read the secrets of one vault, by a role, or by an access policy where the vault takes those; and see how the vault is set up, if asked for.'
 
 @description('Name of the vault.')
 param vaultName string
@@ -6,10 +6,14 @@ param vaultName string
 @description('Whether the vault takes access policies instead of roles.')
 param accessPolicies bool
 
+@description('Whether the identity may read how the vault is set up.')
+param inspect bool
+
 @description('Object id of the app\'s identity.')
 param principalId string
 
 var keyVaultSecretsUser = '4633458b-17de-408a-b874-0445c86b69e6'
+var reader = 'acdd72a7-3385-48ef-bd42-f606fba81ae7'
 
 resource vault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {
   name: vaultName
@@ -26,6 +30,17 @@ resource access 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!acce
     principalId: takesRoles
       ? principalId
       : fail('The vault ${vaultName} takes access policies, where a role is useless: set accessPolicies of its entry in vaults, or let it take roles (enableRbacAuthorization).')
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// Of the management plane, so it counts where the vault takes access policies, too.
+resource inspection 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (inspect) {
+  name: guid(vault.id, principalId, reader)
+  scope: vault
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', reader)
+    principalId: principalId
     principalType: 'ServicePrincipal'
   }
 }

@@ -39,7 +39,7 @@ run "entra" {
   }
 
   assert {
-    condition     = jsonencode(azapi_update_resource.authentication.body.properties.globalValidation.excludedPaths) == jsonencode(["/runtime/webhooks/eventgrid", "/api/health"])
+    condition     = jsonencode(azapi_update_resource.authentication.body.properties.globalValidation.excludedPaths) == jsonencode(["/runtime/webhooks/eventgrid", "/runtime/webhooks/EventGrid", "/api/health"])
     error_message = "Events and health alone must pass without a token."
   }
 

@@ -90,3 +90,75 @@ run "a_network_as_subnet_is_refused" {
 
   expect_failures = [var.network]
 }
+
+run "an_underscore_in_the_subnets_name_is_refused" {
+  command = plan
+
+  variables {
+    network = {
+      subnet_id                  = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/hub_1/subnets/app_1"
+      private_endpoint_subnet_id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/hub_1/subnets/endpoints_1"
+    }
+  }
+
+  expect_failures = [var.network]
+}
+
+run "an_underscore_elsewhere_is_not" {
+  command = plan
+
+  variables {
+    network = {
+      subnet_id                  = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/net_1/providers/Microsoft.Network/virtualNetworks/hub_1/subnets/app"
+      private_endpoint_subnet_id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/net_1/providers/Microsoft.Network/virtualNetworks/hub_1/subnets/endpoints_1"
+    }
+  }
+
+  assert {
+    condition     = azapi_resource.site.body.properties.virtualNetworkSubnetId == var.network.subnet_id
+    error_message = "The app must go out through the subnet."
+  }
+}
+
+run "one_subnet_for_both_is_refused" {
+  command = plan
+
+  variables {
+    network = {
+      subnet_id                  = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/hub/subnets/app"
+      private_endpoint_subnet_id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/hub/subnets/App"
+    }
+  }
+
+  expect_failures = [var.network]
+}
+
+run "another_clouds_suffix_is_refused" {
+  command = plan
+
+  variables {
+    settings = { SYNC_VAULT_DNS_SUFFIX = "vault.usgovcloudapi.net" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "an_unknown_cloud_is_refused" {
+  command = plan
+
+  variables {
+    cloud = "public"
+  }
+
+  expect_failures = [var.cloud]
+}
+
+run "other_settings_than_the_apps_are_refused" {
+  command = plan
+
+  variables {
+    settings = { WEBSITE_TIME_ZONE = "Europe/Vienna" }
+  }
+
+  expect_failures = [var.settings]
+}

@@ -73,7 +73,27 @@ run "vaults_of_the_pattern_are_found" {
 
   assert {
     condition     = azurerm_role_assignment.app["vault weu-ds-akv-shop-dev-1"].role_definition_id == "/subscriptions/00000000-0000-0000-0000-000000000001/providers/Microsoft.Authorization/roleDefinitions/4633458b-17de-408a-b874-0445c86b69e6" && azurerm_role_assignment.app["vault weu-ds-akv-shop-dev-1"].scope == output.vaults["WEU-DS-AKV-shop-dev-1"].resource_id
-    error_message = "The identity must be able to read the vault, and no more."
+    error_message = "The identity must be able to read the vault."
+  }
+
+  assert {
+    condition     = keys(azurerm_role_assignment.app) == ["storage", "telemetry", "vault neu-ds-akv-my-shop-prod-99", "vault weu-ds-akv-shop-dev-1"]
+    error_message = "The identity must have one role on each vault, and no other without being asked for."
+  }
+}
+
+run "how_vaults_are_set_up_is_read_where_it_is_asked_for" {
+  command = plan
+
+  variables {
+    inspect_vaults = true
+  }
+
+  assert {
+    condition = { for name, access in azurerm_role_assignment.app : access.scope => reverse(split("/", access.role_definition_id))[0] if startswith(name, "inspected ") } == {
+      for vault in values(output.vaults) : vault.resource_id => "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+    }
+    error_message = "The identity must have Reader on each vault, and nowhere else."
   }
 }
 
@@ -173,6 +193,43 @@ run "an_id_of_another_vault_is_refused" {
   }
 
   expect_failures = [var.vaults]
+}
+
+run "two_vaults_for_one_secret_are_refused" {
+  command = plan
+
+  variables {
+    vaults = {
+      weu-ds-akv-shop-dev-1 = {
+        resource_id = "/subscriptions/00000000-0000-0000-0000-000000000002/resourceGroups/shop/providers/Microsoft.KeyVault/vaults/weu-ds-akv-shop-dev-1"
+        location    = "westeurope"
+      }
+    }
+    projects = [{ name = "shop", stage = "dev", numbers = [1, 2], region = "neu" }]
+  }
+
+  expect_failures = [var.projects]
+}
+
+run "two_regions_may_be_told_apart" {
+  command = plan
+
+  variables {
+    vault_pattern = ""
+    vaults = {
+      weu-ds-akv-shop-dev-1 = {
+        resource_id = "/subscriptions/00000000-0000-0000-0000-000000000002/resourceGroups/shop/providers/Microsoft.KeyVault/vaults/weu-ds-akv-shop-dev-1"
+        location    = "westeurope"
+      }
+    }
+    projects = [{ name = "shop", stage = "dev", numbers = [1, 2], region = "neu" }]
+    settings = { SYNC_NAMESPACE = "{region}-{project}-{stage}" }
+  }
+
+  assert {
+    condition     = length(output.vaults) == 3
+    error_message = "Vaults that do not go to one Secret must be served."
+  }
 }
 
 run "one_vault_twice_is_refused" {

@@ -58,6 +58,12 @@ def explain(target: Target, answer: Answer) -> SyncError:
     return _refused(target, status, told)
 
 
+_AKS = re.compile(
+    r"\.(?:azmk8s\.io|cx\.prod\.service\.azk8s\.cn|cx\.aks\.containerservice\.azure\.us)\b"
+)
+"""Hosts of AKS's API servers."""
+
+
 def unreachable(cluster: str, url: str, error: HTTPError) -> Transient:
     """Return the error for a connection that failed; `url` is the API server's."""
     match error:
@@ -76,6 +82,12 @@ def unreachable(cluster: str, url: str, error: HTTPError) -> Transient:
             )
         case ProxyError():
             what = "the proxy failed: check HTTPS_PROXY and NO_PROXY"
+        case _ if _AKS.search(url):
+            what = (
+                f"{type(error).__name__}; this may pass. If it does not, the cluster may have "
+                "authorized IP ranges: let in the address that the app's calls come from, which a "
+                "NAT gateway gives it (docs/clusters.md)"
+            )
         case _:
             what = f"{type(error).__name__}; this may pass"
     return Transient(

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import sys
 import threading
 import time
 
@@ -100,6 +101,21 @@ def slow(req: func.HttpRequest) -> str:
     with _guard:
         _running -= 1
         return str(_most)
+
+
+@app.route("threads", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def threads(req: func.HttpRequest) -> str:
+    """Answer how many threads the host gives to the worker."""
+    return os.environ["PYTHON_THREADPOOL_THREAD_COUNT"]
+
+
+@app.route("beside", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def beside(req: func.HttpRequest) -> str:
+    """Log in a thread of its own, and in the function itself."""
+    await asyncio.to_thread(logging.getLogger("app").info, "beside its invocation")
+    logging.getLogger("app").info("within its invocation")
+    sys.stderr.write("printed to stderr\n")
+    return "done"
 
 
 @app.route("broken", auth_level=func.AuthLevel.ANONYMOUS)

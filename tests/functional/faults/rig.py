@@ -21,7 +21,6 @@ from tests.kit.app import App, values_told
 from tests.leaks.dye import value
 
 _TIMERS = 3
-_THREADS = {"PYTHON_THREADPOOL_THREAD_COUNT": "32"}  # as infra/ sets it
 
 
 @dataclass(slots=True)
@@ -40,7 +39,7 @@ class Rig:
     @contextmanager
     def start(self, log: str, vaults: Iterable[str] = (), **settings: str) -> Iterator[App]:
         """Start an app that knows these vaults."""
-        environment = self.stack.app_environment([*vaults], **settings, **_THREADS)
+        environment = self.stack.app_environment([*vaults], **settings)
         path = self.stack.folder / f"{log}.log"
         with HostProcess(ROOT, environment, path, timer=False) as host:
             app = App(host)
