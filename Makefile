@@ -101,7 +101,13 @@ licences: .venv/ready ## List the licences of what is deployed in docs/licences.
 	@$(BIN)/python -m infra.licences
 
 clean: ## Remove what was set up and cached
-	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
+	rm -rf .venv .local .cache/azurite .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
+
+# Microsoft's emulator of blobs, for the tests of the container of dead letters; needs node and npm.
+.cache/azurite/ready: tests/azurite/package.json tests/azurite/package-lock.json
+	@mkdir -p $(@D) && cp tests/azurite/package.json tests/azurite/package-lock.json $(@D)
+	@cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
 
 .venv/ready: pyproject.toml uv.lock infra/uv.txt .python-version
 	@python=$$($(FIND_PYTHON)); \

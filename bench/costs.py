@@ -70,6 +70,7 @@ LOG_ALERTS = {
     "PT10M": Price("log alert rule, every 10 minutes", 1.00, 1, "2024-07", "monitor"),
     "PT15M": Price("log alert rule, every 15 minutes", 0.50, 1, "2024-07", "monitor"),
 }
+ALERTS_A_VAULT = 2  # on dead-lettered and on dropped events
 METRIC_ALERTS = Price("metric alert rule, time series", 0.10, 1, "2026-10", "monitor", 10)
 WRITES = Price("Blob storage LRS, writes", 0.054, 10_000, "2024-07", "storage/blobs")
 OTHERS = Price("Blob storage LRS, other operations", 0.0043, 10_000, "2024-07", "storage/blobs")
@@ -166,7 +167,7 @@ class Month:
         logged = self.passes * (HOST_RECORDS_A_PASS + 1) + self.events * (HOST_RECORDS_AN_EVENT + 1)
         return {
             "Key Vault": OPERATIONS.of(operations + self.events * calls.event_gets),
-            "metric alerts": METRIC_ALERTS.of(self.vaults),
+            "metric alerts": METRIC_ALERTS.of(ALERTS_A_VAULT * self.vaults),
             "Functions": self._functions(ready),
             "log alerts": sum(LOG_ALERTS[frequency].of(1) for frequency in self.frequencies),
             "Event Grid": EVENTS.of(2 * self.events),  # ingress and delivery

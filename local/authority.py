@@ -49,6 +49,15 @@ class Authority:
 
         An expired certificate was valid until a minute ago.
         """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.TemporaryDirectory() as folder:  # load_cert_chain reads files only
+            chain = Path(folder) / "chain.pem"
+            chain.write_bytes(self.server_pem(*hosts, expired=expired))
+            context.load_cert_chain(chain)
+        return context
+
+    def server_pem(self, *hosts: str, expired: bool = False) -> bytes:
+        """Return a new key and its certificate for these hosts, PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             _builder(
@@ -68,19 +77,12 @@ class Authority:
             )
             .sign(self._key, hashes.SHA256())
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        with tempfile.TemporaryDirectory() as folder:  # load_cert_chain reads files only
-            chain = Path(folder) / "chain.pem"
-            chain.write_bytes(
-                key.private_bytes(
-                    serialization.Encoding.PEM,
-                    serialization.PrivateFormat.PKCS8,
-                    serialization.NoEncryption(),
-                )
-                + certificate.public_bytes(serialization.Encoding.PEM)
-            )
-            context.load_cert_chain(chain)
-        return context
+        private = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        return private + certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _name(common_name: str) -> x509.Name:

@@ -33,7 +33,7 @@ settings.load_profile("house")
 def _no_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Leave the app of whoever runs the tests alone, and the names that they complete."""
     with pytest.MonkeyPatch.context() as patched:
-        for name in ("APP", "KEY", "APP_SCOPE"):
+        for name in ("APP", "KEY", "APP_SCOPE", "DEAD_LETTERS"):
             patched.delenv(f"KEYVAULT_SYNC_{name}", raising=False)
         for name in ("NO_COLOR", "FORCE_COLOR"):
             patched.delenv(name, raising=False)

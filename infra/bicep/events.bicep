@@ -64,6 +64,7 @@ module eventSubscription 'modules/event-subscription.bicep' = [
     params: {
       topicName: entry.name
       alertName: '${appName}-dead-lettered-${entry.vaultName}'
+      droppedAlertName: '${appName}-dropped-${entry.vaultName}'
       tags: tags
       functionAppId: functionAppId
       storageAccountId: storageAccountId

@@ -179,3 +179,49 @@ resource "azapi_resource" "dead_lettered" {
     }
   }
 }
+
+resource "azapi_resource" "dropped" {
+  for_each = local.topics
+
+  type      = "Microsoft.Insights/metricAlerts@2018-03-01"
+  name      = "${local.unique_name}-dropped-${each.key}"
+  parent_id = each.value.group_id
+  location  = "global"
+  tags      = var.tags
+
+  body = {
+    properties = {
+      description         = "Events were given up on and could not be put into the container dead-letters either: they exist nowhere. The next pass finds what they told of; resync the vaults that no pass covers."
+      enabled             = true
+      severity            = 2
+      scopes              = [each.value.id]
+      evaluationFrequency = "PT5M"
+      windowSize          = "PT15M"
+      criteria = {
+        "odata.type" = "Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria"
+        allOf = [
+          {
+            criterionType   = "StaticThresholdCriterion"
+            name            = "dropped"
+            metricNamespace = "Microsoft.EventGrid/systemTopics"
+            metricName      = "DroppedEventCount"
+            timeAggregation = "Total"
+            operator        = "GreaterThan"
+            threshold       = 0
+            dimensions = [
+              {
+                name     = "EventSubscriptionName"
+                operator = "Include"
+                values   = [azapi_resource.event_subscription[each.key].name]
+              }
+            ]
+            # A new topic has not counted anything yet.
+            skipMetricValidation = true
+          }
+        ]
+      }
+      autoMitigate = true
+      actions      = [for id in local.action_group_ids : { actionGroupId = id }]
+    }
+  }
+}

@@ -30,7 +30,7 @@ EXPIRY = {
     "Microsoft.KeyVault.CertificateExpired": Reason.CERTIFICATE_EXPIRED,
 }
 
-_TOPIC = re.compile(
+TOPIC = re.compile(
     r"/subscriptions/(?P<subscription>[0-9a-f-]{36})/resourceGroups/[^/]+"
     r"/providers/Microsoft\.KeyVault/vaults/(?P<vault>[0-9a-z-]{3,24})",
     re.IGNORECASE | re.ASCII,
@@ -121,7 +121,7 @@ def _stripped(fields: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _admit(topic: str, vault: str, subscriptions: frozenset[str]) -> None:
-    match = _TOPIC.fullmatch(topic)
+    match = TOPIC.fullmatch(topic)
     if match is None:
         raise _malformed("its topic (source) is not the resource id of a Key Vault")
     if match["vault"].lower() != vault.lower():

@@ -4,9 +4,11 @@ import click
 
 from sync.cli.adopt import adopt
 from sync.cli.completion import completion
+from sync.cli.dead_letters.commands import dead_letters
 from sync.cli.doctor import doctor
 from sync.cli.explain import explain
 from sync.cli.options import EXIT_CODES, LOG_IN, with_shared
+from sync.cli.ordered import Commands
 from sync.cli.plan import plan
 from sync.cli.resync import resync
 from sync.cli.session import PROGRAM
@@ -14,16 +16,7 @@ from sync.cli.status import status
 from sync.cli.version import version
 from sync.cli.wait import wait
 
-_ORDER = (status, explain, doctor, plan, resync, wait, adopt, version, completion)
-
-
-class Commands(click.Group):
-    """Lists the commands in the order of their use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands' names."""
-        del ctx
-        return list(self.commands)
+_ORDER = (status, explain, doctor, plan, resync, wait, dead_letters, adopt, version, completion)
 
 
 @click.group(
@@ -56,10 +49,11 @@ def show_help(context: click.Context, command: str | None) -> None:
 
 def _finished() -> None:
     with_shared(cli)
-    for command in _ORDER:
+    for command in (*_ORDER, *dead_letters.commands.values()):
         if command is not completion:
             with_shared(command)
         command.epilog = command.epilog or EXIT_CODES
+    for command in _ORDER:
         cli.add_command(command)
     cli.add_command(show_help)
 

@@ -1,4 +1,4 @@
-"""The reasons for which the command line has no answer of the app."""
+"""The reasons for which there is no answer of the app, or of the container of dead letters."""
 
 from enum import StrEnum
 from typing import Self
@@ -43,6 +43,18 @@ class NoAnswer(StrEnum):
     HOST_UNKNOWN = "HostUnknown", "the host's name does not resolve"
     TLS_FAILED = "TlsFailed", "the host's certificate is not trusted"
     APP_NOT_REACHED = "AppNotReached", "the connection failed in another way"
+    CONTAINER_FORBIDDEN = (
+        "ContainerForbidden",
+        "401 or 403: you lack the role *Storage Blob Data Reader* on the container of dead letters",
+    )
+    CONTAINER_FIREWALLED = (
+        "ContainerFirewalled",
+        "403 `AuthorizationFailure`: mostly the storage account's firewall",
+    )
+    CONTAINER_MISSING = "ContainerMissing", "404: there is no such container"
+    CONTAINER_NOT_READ = "ContainerNotRead", "the container cannot be read for another reason"
+    DEAD_LETTER_MISSING = "DeadLetterMissing", "no dead letter that was searched has the id"
+    LIBRARY_MISSING = "LibraryMissing", "azure-storage-blob, of the extra `cli`, is not installed"
 
 
 def refusal(reason: str, message: str, *, transient: bool = False) -> Document:

@@ -81,10 +81,11 @@ def with_shared(command: click.Command) -> click.Command:
     return reduce(lambda given, add: add(given), _SHARED, command)
 
 
-def _filled(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+def filled(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse an empty value, such as that of an unset shell variable."""
     del context, parameter
     if value is not None and not value.strip():
-        raise click.BadParameter("it is empty.")  # such as an unset shell variable
+        raise click.BadParameter("it is empty.")
     return value
 
 
@@ -109,26 +110,31 @@ def _begun(names: Iterable[str], begun: str) -> "list[CompletionItem]":
     return [CompletionItem(name) for name in names if name.lower().startswith(begun.lower())]
 
 
-def vault(*, required: bool) -> Wrapper:
-    """Take VAULT, and one of its targets."""
-    name = click.argument(
+def vault_argument(*, required: bool) -> Wrapper:
+    """Take VAULT."""
+    return click.argument(
         "vault",
         required=required,
         metavar="VAULT" if required else "[VAULT]",
-        callback=_filled,
+        callback=filled,
         shell_complete=_vaults,
     )
+
+
+def vault(*, required: bool) -> Wrapper:
+    """Take VAULT, and one of its targets."""
+    name = vault_argument(required=required)
     target = click.option(
         "--target",
         metavar="NAMESPACE/SECRET",
-        callback=_filled,
+        callback=filled,
         help="of a vault with several targets this one",
     )
     return lambda command: name(target(command))
 
 
 secret = click.argument(
-    "secret", required=False, metavar="[SECRET]", callback=_filled, shell_complete=_secrets
+    "secret", required=False, metavar="[SECRET]", callback=filled, shell_complete=_secrets
 )
 
 
@@ -136,8 +142,8 @@ def vaults(command: FC) -> FC:
     """Take one of VAULT, --project with --stage, and --all."""
     for each in (
         click.option("--all", is_flag=True, help="every vault that the app knows"),
-        click.option("--stage", metavar="S", callback=_filled, help="and of this stage"),
-        click.option("--project", metavar="P", callback=_filled, help="the vaults of this project"),
+        click.option("--stage", metavar="S", callback=filled, help="and of this stage"),
+        click.option("--project", metavar="P", callback=filled, help="the vaults of this project"),
         vault(required=False),
     ):
         command = each(command)
@@ -159,7 +165,7 @@ def manner(command: FC) -> FC:
             click.option(
                 name,
                 metavar=metavar,
-                callback=_filled,
+                callback=filled,
                 help=summary,
                 shell_complete=_secrets if name == "--secret" else None,
             )

@@ -34,7 +34,7 @@ class OwnRights:
         """Return those of this process's environment."""
         from sync import bootstrap  # noqa: PLC0415 - the SDKs take a second to import
 
-        _log(verbose=verbose)
+        log_to_stderr(verbose=verbose)
         return cls(
             lambda: bootstrap.app(command_line=True),
             lambda: bootstrap.doctor(command_line=True),
@@ -116,7 +116,8 @@ def unlimited() -> "Budget":
     return Budget(target=120, total=inf)
 
 
-def _log(*, verbose: bool) -> None:
+def log_to_stderr(*, verbose: bool) -> None:
+    """Log what fails, and with `verbose` the login, without what a login library quotes."""
     handler = logging.StreamHandler()
     handler.addFilter(_is_tellable)
     logging.basicConfig(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sync.cli import names_cache
 from sync.cli.choice import Options, app_of, source_of
+from sync.cli.dead_letters.container import Opening, own_container
 from sync.cli.documents import Document, is_refusal, text, words
 from sync.cli.exits import Exit
 from sync.cli.screen import Screen
@@ -45,6 +46,7 @@ class Session:
 
     screen_of: Callable[[bool], Screen]
     choose: Callable[[Options, Screen], Source] = source_of
+    container_at: Opening = own_container
     given: dict[str, object] = field(default_factory=dict)
     parting: str = READS
     """What an interrupt says."""

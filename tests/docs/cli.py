@@ -15,7 +15,7 @@ def commands() -> str:
     root = click.Context(
         cli, info_name=PROGRAM, terminal_width=80, help_option_names=["-h", "--help"]
     )
-    return "\n".join((_shown(cli, root, shared=True), *_each(root)))
+    return "\n".join((_shown(cli, root, shared=True), *_below(cli, root)))
 
 
 def reasons() -> str:
@@ -24,10 +24,12 @@ def reasons() -> str:
     return "| reason | meaning |\n|---|---|\n" + "".join(rows)
 
 
-def _each(root: click.Context) -> Iterator[str]:
-    for name, command in cli.commands.items():
-        with click.Context(command, info_name=name, parent=root, terminal_width=80) as context:
+def _below(group: click.Group, parent: click.Context) -> Iterator[str]:
+    for name, command in group.commands.items():
+        with click.Context(command, info_name=name, parent=parent, terminal_width=80) as context:
             yield _shown(command, context, shared=False)
+            if isinstance(command, click.Group):
+                yield from _below(command, context)
 
 
 def _shown(command: click.Command, context: click.Context, *, shared: bool) -> str:

@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from local.serving import LOOPBACK
 from local.stack import ROOT, Stack
 from sync.cli.choice import OWN
 from tests.functional.clusters import started_stack
+from tests.kit.azurite import azurite, token
+from tests.kit.events import dead_letter
+from tests.kit.scripted import Answer, Scripted
 from tests.leaks.dye import PLANTED
 from tests.leaks.search import leaks
 
@@ -188,6 +192,35 @@ def test_an_app_answers_as_ones_own_rights_do(
         assert [name for name in ids[0] if name != "vault-events"] == ids[1]  # what only it can see
     else:
         assert theirs == ours
+
+
+def test_dead_letters_are_replayed_by_the_app(
+    stack: Stack, asked: Mapping[str, str], tmp_path: Path
+) -> None:
+    """The app resyncs the vault of an event in the container; the caller needs no right to it."""
+    name = "we-ds-akv-replay-prod-1"
+    stack.namespace("replay-prod", "keyvault-project")
+    stack.vault(name).set_secret("lost", PLANTED)
+    identity = Scripted([Answer(200, token())])
+    port = stack.servers.serve(identity.app())
+    (tmp_path / "trusted.pem").write_bytes(stack.authority.pem)
+    with azurite(tmp_path, stack.authority) as storage:
+        made = storage.service.create_container("dead-letters")
+        made.upload_blob(
+            "KEY-VAULT-SYNC/2026/1/1/0/1.json", json.dumps([dead_letter(name, "lost")])
+        )
+        environment = {
+            **asked,
+            "KEYVAULT_SYNC_DEAD_LETTERS": f"{storage.url}/dead-letters",
+            "REQUESTS_CA_BUNDLE": str(tmp_path / "trusted.pem"),
+            "IDENTITY_ENDPOINT": f"http://{LOOPBACK}:{port}/token",
+            "IDENTITY_HEADER": "h",
+        }
+        code, out, err = ask(environment, "dead-letters", "replay", "--all")
+    stack.servers.stop(port)
+    assert (code, out.splitlines()[-1]) == (0, "1 vault: 1 changed")
+    assert [line.split()[0] for line in err.splitlines()] == ["Container", "App"]
+    assert stack.command("plan", name).returncode == 0
 
 
 def test_a_wrong_key_is_told(asked: Mapping[str, str]) -> None:

@@ -283,6 +283,22 @@ def test_event_subscription() -> None:
     }
 
 
+def test_each_event_that_is_given_up_on_raises_an_alert() -> None:
+    """One alert counts what went into the container, another what was dropped: both languages."""
+    counted: dict[str, object] = {
+        str(at(alert.body, "properties", "criteria", "allOf", 0, "metricName")): {
+            name: at(alert.body, "properties", "criteria", "allOf", 0, name)
+            for name in ("operator", "threshold", "timeAggregation")
+        }
+        for alert in resources(module("event-subscription"))
+        if alert.type.startswith("Microsoft.Insights/metricAlerts@")
+    }
+    at_once = {"operator": "GreaterThan", "threshold": 0, "timeAggregation": "Total"}
+    assert counted == {"DeadLetteredCount": at_once, "DroppedEventCount": at_once}
+    text = (FOLDER.parent / "terraform" / "events.tf").read_text()
+    assert set(re.findall(r'metricName +="? *"(\w+)"', text)) == counted.keys()
+
+
 def test_dead_letters_may_be_written_before_there_are_events() -> None:
     """A subscription waits for its topic's role at the container."""
     [subscription] = [use for use in modules(EVENTS) if use.name == "eventSubscription"]

@@ -1,14 +1,17 @@
-metadata description = 'The event subscription of one vault and the alert on its dead letters.'
+metadata description = 'The event subscription of one vault, and the alerts on events that were dead-lettered and that were dropped.'
 
 import { tagMap } from '../types.bicep'
 
 @description('Name of the vault\'s system topic.')
 param topicName string
 
-@description('Name of the alert rule.')
+@description('Name of the alert rule on dead-lettered events.')
 param alertName string
 
-@description('Tags of the alert rule.')
+@description('Name of the alert rule on dropped events.')
+param droppedAlertName string
+
+@description('Tags of the alert rules.')
 param tags tagMap
 
 @description('Resource id of the function app.')
@@ -17,7 +20,7 @@ param functionAppId string
 @description('Resource id of the storage account with the container of the dead letters.')
 param storageAccountId string
 
-@description('The action groups of the alert.')
+@description('The action groups of the alerts.')
 param actionGroupIds string[]
 
 resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
@@ -87,6 +90,53 @@ resource deadLettered 'Microsoft.Insights/metricAlerts@2018-03-01' = {
           name: 'dead-lettered'
           metricNamespace: 'Microsoft.EventGrid/systemTopics'
           metricName: 'DeadLetteredCount'
+          timeAggregation: 'Total'
+          operator: 'GreaterThan'
+          threshold: 0
+          dimensions: [
+            {
+              name: 'EventSubscriptionName'
+              operator: 'Include'
+              values: [
+                topic::subscription.name
+              ]
+            }
+          ]
+          // A new topic has not counted anything yet.
+          skipMetricValidation: true
+        }
+      ]
+    }
+    autoMitigate: true
+    actions: [
+      for id in actionGroupIds: {
+        actionGroupId: id
+      }
+    ]
+  }
+}
+
+resource dropped 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: droppedAlertName
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Events were given up on and could not be put into the container dead-letters either: they exist nowhere. The next pass finds what they told of; resync the vaults that no pass covers.'
+    enabled: true
+    severity: 2
+    scopes: [
+      topic.id
+    ]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: 'dropped'
+          metricNamespace: 'Microsoft.EventGrid/systemTopics'
+          metricName: 'DroppedEventCount'
           timeAggregation: 'Total'
           operator: 'GreaterThan'
           threshold: 0

@@ -107,6 +107,11 @@ run "dead_letters_alert_beside_the_topic" {
     condition     = azapi_resource.dead_lettered["weu-ds-akv-shop-dev-1"].body.properties.criteria.allOf[0].metricName == "DeadLetteredCount" && azapi_resource.dead_lettered["weu-ds-akv-shop-dev-1"].body.properties.criteria.allOf[0].dimensions[0].values[0] == "key-vault-sync"
     error_message = "The alert must count this subscription's dead letters."
   }
+
+  assert {
+    condition     = azapi_resource.dropped["weu-ds-akv-shop-dev-1"].body.properties.criteria.allOf[0].metricName == "DroppedEventCount" && azapi_resource.dropped["weu-ds-akv-shop-dev-1"].body.properties.criteria.allOf[0].dimensions[0].values[0] == "key-vault-sync" && azapi_resource.dropped["weu-ds-akv-shop-dev-1"].parent_id == azapi_resource.dead_lettered["weu-ds-akv-shop-dev-1"].parent_id
+    error_message = "An alert beside it must count this subscription's dropped events."
+  }
 }
 
 run "a_topic_without_identity_is_refused" {
