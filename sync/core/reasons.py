@@ -107,7 +107,9 @@ class Reason(StrEnum):
         "The vault does not accept the app's token: the identity is of another tenant, or the "
         "token was revoked. Restart the app to get a new one."), Remote.VAULT
     VAULT_FIREWALLED = "VaultFirewalled", Group.TARGET, (
-        "The vault's network rules refuse the app. Allow its subnet, or give the vault a private "
+        "The vault's network rules refuse the app. Give the vault a private endpoint and its DNS "
+        "zone, or the app's subnet a NAT gateway whose address the rules let in. On Flex "
+        "Consumption the rules cannot name the app's subnet: it may have no service "
         "endpoint."), Remote.VAULT
     VAULT_REFUSED = "VaultRefused", Group.TARGET, (
         "The vault refuses the request for another reason. The message has the HTTP "

@@ -35,7 +35,7 @@ def of_vault(vault: VaultName, error: SyncError) -> str:
             role = 'az role assignment create --role "Key Vault Secrets User" --assignee IDENTITY'
             return f"{role} --scope {_id_of(vault)}"
         case Reason.VAULT_FIREWALLED:
-            return f"az keyvault network-rule add --name {vault} --subnet SUBNET-ID"
+            return f"az keyvault network-rule add --name {vault} --ip-address NAT-ADDRESS"
         case Reason.CREDENTIAL_REFUSED | Reason.CREDENTIAL_UNAVAILABLE:
             return of_login(error)
         case _:

@@ -120,8 +120,9 @@ def _forbidden(answer: Answer, host: VaultHost) -> Permanent:
     if inner in {"ForbiddenByFirewall", "ForbiddenByConnection"}:
         return Permanent(
             Reason.VAULT_FIREWALLED,
-            f"The network rules of vault {vault} refuse this app. Allow its subnet: az keyvault "
-            f"network-rule add --name {vault} --subnet SUBNET-ID (or give it a private endpoint).",
+            f"The network rules of vault {vault} refuse this app. Give the vault a private "
+            "endpoint with its DNS zone, or let in the address of the NAT gateway of the app's "
+            f"subnet: az keyvault network-rule add --name {vault} --ip-address NAT-ADDRESS",
         )
     if inner == "AccessDenied":  # of access policies; that of roles is ForbiddenByRbac
         return Permanent(
