@@ -195,6 +195,14 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Set(0, "b", wait=10_000),
         Sweep(),
     ),
+    # The vault is empty and the state lost: removals are asked for before the keys that no record
+    # claims may go, and have to be asked for again. This, too, the model had to learn.
+    "emptied-and-the-state-lost": (
+        Set(0, "a"),
+        Run(0),
+        Turn(0, "a", "delete"),
+        Mark(0, "", "state"),
+    ),
     # The version that stood in was refused, and the refusal was taken for the newer one's: that one
     # was not read when it became valid.
     "valid-after-what-stood-in-was-refused": (
