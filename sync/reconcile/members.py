@@ -6,7 +6,7 @@ secret's key.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -51,9 +51,20 @@ class Members:
                 if record is not None and key in record.keys:
                     holders.setdefault(key, name)
         for key, names in claims.items():
+            if key not in holders and (holder := self._whose(key, names)) is not None:
+                holders[key] = holder
             for name in names:
                 if holders.get(key, name if len(names) == 1 else None) != name:
                     yield name, Clash(key, holders.get(key), tuple(names))
+
+    def _whose(self, key: str, names: Iterable[SecretName]) -> SecretName | None:
+        """Return the only claimant whose value a key without a record has.
+
+        An eviction sets such a key, and the apply that follows records it.
+        """
+        there = self.observed.data.get(key)
+        same = [name for name in names if self.arriving[name].values[key] == there]
+        return same[0] if len(same) == 1 else None
 
     def _label_clashes(self, *, swap: bool) -> Iterator[tuple[SecretName, "LabelClash"]]:
         """Yield each secret that asks for another value of a label than a holder has."""

@@ -98,6 +98,16 @@ class ObservedSecret:
         return frozenset((owned | self.recorded.keys()) & self.data.keys())
 
     @cached_property
+    def unrecorded(self) -> frozenset[str]:
+        """The keys that are there because of us and that no record claims.
+
+        That has those which an eviction set and whose apply has not followed.
+        """
+        holders = self.actual.holders if self.actual else {}
+        set_by_us = {key for key, managers in holders.items() if FIELD_MANAGER in managers}
+        return frozenset((self.ours | set_by_us & self.data.keys()) - self.recorded.keys())
+
+    @cached_property
     def intact(self) -> frozenset[str]:
         """The keys that we wrote and nobody has changed since."""
         return frozenset(self.recorded.keys() & self.removable)

@@ -68,7 +68,7 @@ class Turn:
         It may be another secret's last good value, and only a listing shows whose.
         """
         return any(
-            not (observed.ours - observed.recorded.keys()).isdisjoint(fetched.values)
+            not observed.unrecorded.isdisjoint(fetched.values)
             for secret, observed in self.vault.secrets.items()
             for fetched in self.survey.fetched.values()
             if secret in fetched.placement.secrets

@@ -10,6 +10,7 @@ from tests.model.steps import (
     Mark,
     Overlay,
     Remove,
+    Restore,
     Retag,
     Run,
     Set,
@@ -202,6 +203,28 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Run(0),
         Turn(0, "a", "delete"),
         Mark(0, "", "state"),
+    ),
+    # A restored Secret gets a renamed key by an eviction, and another secret claims that key before
+    # the apply: nothing recorded whose it was, and the other one took it.
+    "claimed-between-eviction-and-apply": (
+        Set(0, "a"),
+        Run(0),
+        Set(0, "a", tags=(("k8s-key", "b"),)),
+        Restore(0, "", "velero-server", "lost", -1),
+        Together(
+            (Run(0, event=-1, fates=((1, Fate.KILL),)), Run(0, event=-1), Set(0, "b")),
+            (0, 0, 0, 0, 0, 0, 1, 0),
+        ),
+        Run(0, event=-1),
+    ),
+    "claimed-after-an-eviction-without-its-apply": (
+        Set(0, "a"),
+        Run(0),
+        Set(0, "a", tags=(("k8s-key", "b"),)),
+        Restore(0, "", "velero-server", "lost", -1),
+        Run(0, event=-1, fates=((3, Fate.KILL),)),
+        Set(0, "b"),
+        Run(0, event=-1),
     ),
     # The version that stood in was refused, and the refusal was taken for the newer one's: that one
     # was not read when it became valid.
