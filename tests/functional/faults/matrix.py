@@ -115,7 +115,7 @@ def _look_again(rig: Rig, cases: Sequence[Case]) -> None:
 def _was_late(case: Case) -> bool:
     """Tell whether the only thing wrong is a time limit, of the app's or of its caller's."""
     seen = case.seen[case.trigger]
-    wanted = fate(case.call.name, case.fault, case.trigger, once=case.once)
+    wanted = fate(case.call.name, case.fault, once=case.once)
     if not all(each.startswith(steps.TOO_LATE) for each in case.wrong):
         return False
     return bool(case.wrong) or ((seen.ended, seen.reason) != wanted and seen.reason in steps.LATE)
