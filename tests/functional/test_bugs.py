@@ -46,7 +46,7 @@ BUGS = (
         "sync.adapters.azure.key_vault:KeyVaults.get",
     ),
     *(
-        "sync.adapters.azure.credential_errors:Credential.get_token",
+        "sync.adapters.azure.vault_tokens:VaultTokens.get",
         "sync.adapters.kubernetes.login.kubeconfig:Kubeconfig.connect",
     ),
     *(
