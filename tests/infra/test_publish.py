@@ -82,33 +82,45 @@ def test_it_waits_half_an_hour_for_a_role(
 
 
 @pytest.mark.parametrize(
-    ("uploads", "deployment", "told"),
+    ("deployment", "told"),
     [
-        ([(409, "Another deployment runs.")], [], "HTTP 409: Another deployment runs."),
-        ([(400, "No zip.")], [], "HTTP 400: No zip."),
-        ([], [(200, {"status": 3, "status_text": "Bad host.json"})], "it failed. {"),
-        ([], [(200, {"status": -1})], "it was cancelled."),
-        ([], [(200, {"status": 5})], "another deployment took its place."),
-        ([], [(200, {"status": 6})], "it succeeded in part."),
-        ([], [(401, {})], "HTTP 401"),
+        ((200, {"status": 3, "status_text": "Bad host.json"}), "it failed. {"),
+        ((200, {"status": -1}), "it was cancelled."),
+        ((200, {"status": 5}), "another deployment took its place."),
+        ((200, {"status": 6}), "it succeeded in part."),
+        ((401, {}), "HTTP 401"),
     ],
 )
 def test_anything_else_fails_at_once(
     azure: AzureServer,
     words: list[str],
     capsys: pytest.CaptureFixture[str],
-    uploads: list[tuple[int, str]],
-    deployment: list[tuple[int, Json]],
+    deployment: tuple[int, Json],
     told: str,
 ) -> None:
     """It is sent once, and what the service said is told."""
-    azure.uploads, azure.deployments = uploads, [deployment]
+    azure.deployments = [[deployment]]
     clock = Steps()
     assert main(words, clock) == 1
     assert clock.now() <= 5
     said = capsys.readouterr()
     assert told in said.err
     assert TOKEN not in said.out + said.err
+
+
+@pytest.mark.parametrize("upload", [(409, "Another deployment runs."), (400, "No zip.")])
+def test_a_package_that_is_not_taken_fails_at_once(
+    azure: AzureServer,
+    words: list[str],
+    capsys: pytest.CaptureFixture[str],
+    upload: tuple[int, str],
+) -> None:
+    """What the service says to it is told."""
+    azure.uploads = [upload]
+    clock = Steps()
+    assert main(words, clock) == 1
+    assert clock.now() == 0
+    assert f"HTTP {upload[0]}: {upload[1]}" in capsys.readouterr().err
 
 
 def test_a_deployment_without_an_end_is_left(
