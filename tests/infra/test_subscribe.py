@@ -1,6 +1,7 @@
 """The event subscriptions: what is asked for, what is repeated, and what is not."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from infra import subscribe
 from infra.package import ROOT
 from infra.subscribe import EVENT_TYPES, FUNCTION, NAME, desired, main
 from sync.app.events import EXPIRY, NEW_VERSION
+from sync.core.model import VaultName
+from sync.doctor.remedies import event_subscription
 from tests.infra.azure_server import (
     APP,
     STORAGE,
@@ -60,6 +64,17 @@ def test_the_app_is_sent_what_it_reads() -> None:
     """The types of event are those that the app knows, and the function is the app's."""
     assert sorted(EVENT_TYPES) == sorted({*NEW_VERSION, *EXPIRY})
     assert f"def {FUNCTION}(" in (ROOT / "function_app.py").read_text()
+
+
+def test_the_doctor_tells_the_command(azure: AzureServer) -> None:
+    """What the doctor prints, with ids put in, makes the subscription."""
+    told, _, _ = event_subscription(VaultName("weu-ds-akv-shop-dev-1")).partition("   # ")
+    for name, given in (("APP-ID", APP), ("STORAGE-ID", STORAGE), ("TOPIC-ID", topic("a"))):
+        told = told.replace(name, given)
+    python, option, module, *rest = shlex.split(told)
+    assert (python, option, module) == ("python3", "-m", subscribe.__name__)
+    assert main(rest, Steps()) == 0
+    assert azure.puts == [topic("a")]
 
 
 def test_the_templates_make_no_subscription() -> None:
