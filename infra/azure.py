@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
-from urllib.error import HTTPError, URLError
+from http.client import HTTPException
+from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 _TIMEOUT = 230.0  # seconds: what Azure's front ends give a request
-_LONGEST_PAUSE = 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _LONGEST_OPERATION = 600  # seconds
 
 
@@ -65,7 +66,7 @@ class Clock:
 
     def pauses(self, seconds: float) -> Iterator[float]:
         """Yield the pauses to make between repetitions, in seconds, until that time is over."""
-        end, pause = self.now() + seconds, 5.0
+        end, pause = self.now() + seconds, _FIRST_PAUSE
         while self.now() < end:
             yield pause
             pause = min(pause * 2, _LONGEST_PAUSE)
@@ -114,7 +115,7 @@ class Azure:
         except HTTPError as error:
             with error:
                 return _answer(error.code, error.headers, error.read())
-        except (URLError, OSError) as error:
+        except (HTTPException, OSError) as error:
             raise AzureError(f"{method} {url.partition('?')[0]} failed: {error}") from error
 
     def finish(self, method: str, path: str, clock: Clock, body: object = None) -> None:

@@ -5,7 +5,7 @@ from typing import TypedDict
 
 import yaml
 
-from infra import publish, subscribe
+from infra import package, publish, subscribe
 from tests.infra.bicep_files import FOLDER, MAIN, Expression, assignments, declared, resources
 
 ROOT = FOLDER.parents[1]
@@ -19,16 +19,25 @@ class Infra(TypedDict):
     module: str
 
 
+class Service(TypedDict):
+    """What azd deploys."""
+
+    host: str
+    project: str
+    dist: str
+    remoteBuild: bool
+    hooks: dict[str, dict[str, str]]
+
+
 class Project(TypedDict):
     """What azure.yaml holds, as far as the tests ask for it."""
 
     infra: Infra
-    hooks: dict[str, dict[str, str]]
-    workflows: dict[str, list[dict[str, str]]]
+    services: dict[str, Service]
 
 
 PROJECT: Project = yaml.safe_load((ROOT / "azure.yaml").read_text())
-HOOK = PROJECT["hooks"]["postprovision"]
+[SERVICE] = PROJECT["services"].values()
 
 
 def test_the_infrastructure_is_a_file() -> None:
@@ -39,28 +48,45 @@ def test_the_infrastructure_is_a_file() -> None:
     assert file.with_suffix(".bicepparam").is_file()
 
 
-def test_code_and_events_follow_the_infrastructure() -> None:
-    """All there is to `azd up` is the infrastructure, after which each step stops at a failure."""
-    assert PROJECT["workflows"]["up"] == [{"azd": "provision"}]
-    assert HOOK["shell"] == "sh"
-    first, *steps = HOOK["run"].splitlines()
-    assert first == "set -eu"
-    commands = ("make package", f".venv/bin/python -m {publish.__name__} ")
-    order = (*commands, f".venv/bin/python -m {subscribe.__name__} ")
-    assert len(steps) == len(order)
-    assert all(step.startswith(word) for step, word in zip(steps, order, strict=True))
+def test_what_is_deployed_is_what_is_packaged() -> None:
+    """The service is the folder that `make package` leaves, and Azure builds nothing."""
+    assert SERVICE["host"] == "function"
+    assert SERVICE["project"] == "."
+    assert SERVICE["dist"] == f"dist/{package.APP}"
+    assert SERVICE["remoteBuild"] is False
+    assert SERVICE["hooks"]["prepackage"] == {"shell": "sh", "run": "make package"}
+    assert "\npackage:" in (ROOT / "Makefile").read_text()
 
 
-def test_the_steps_take_outputs() -> None:
+def test_azd_waits_before_the_code_and_subscribes_after_it() -> None:
+    """The hooks are the commands of all ways of deploying."""
+    hooks = {"predeploy": publish, "postdeploy": subscribe}
+    for name, command in hooks.items():
+        hook = SERVICE["hooks"][name]
+        assert hook["shell"] == "sh"
+        assert hook["run"].startswith(f".venv/bin/python -m {command.__name__} ")
+
+
+def test_the_hooks_take_outputs() -> None:
     """Each is an output, which azd hands on as an environment variable of its name."""
-    taken = set(re.findall(r'"\$(\w+)"', HOOK["run"]))
+    runs = " ".join(hook["run"] for hook in SERVICE["hooks"].values())
+    taken = set(re.findall(r'"\$(\w+)"', runs))
     assert taken == {"functionAppId", "storageAccountId", "topics"}
     assert taken <= declared(MAIN, "output").keys()
 
 
-def test_azd_finds_the_group_by_its_tag() -> None:
-    """The resource group has the name of azd's environment as a tag."""
+def test_azd_finds_the_app_by_its_tags() -> None:
+    """The site has the service's name as tag, and the group that of azd's environment."""
+    [service] = PROJECT["services"]
+    [site] = [
+        made
+        for made in resources(*FOLDER.rglob("app.bicep"))
+        if made.type.startswith("Microsoft.Web/sites@")
+    ]
     [group] = [made for made in resources(MAIN) if made.type.startswith("Microsoft.Resources/")]
+    tags = site.body["tags"]
+    assert isinstance(tags, Expression)
+    assert f"'azd-service-name': '{service}'" in tags.text
     assert group.body["tags"] == Expression("tags")
     given = assignments(FOLDER / "main.bicepparam")["tags"]
     assert isinstance(given, Expression)

@@ -143,7 +143,10 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
 resource site 'Microsoft.Web/sites@2024-11-01' = {
   name: name
   location: location
-  tags: tags
+  tags: union(tags, {
+    // azd finds the app of the service in azure.yaml by it.
+    'azd-service-name': 'app'
+  })
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
