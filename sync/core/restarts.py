@@ -47,6 +47,9 @@ class RestartRules:
         return self.scope is not Scope.OFF
 
 
+NO_RESTARTS = RestartRules()
+
+
 @dataclass(frozen=True, slots=True)
 class Restart:
     """What came of a workload that reads changed keys; without `error` it was restarted.
