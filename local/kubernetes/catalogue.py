@@ -72,6 +72,7 @@ def custom_kind(definition: Document) -> Kind:
         reset="status" if has_status else "",
         version=text(version, "name"),
         counted=tuple(key for key in child(schema, "properties") if key not in _NOT_COUNTED),
+        custom=True,
         openapi=schema,
     )
 

@@ -44,6 +44,8 @@ class Kind:
     """Whether a change of the annotations moves it, too."""
     empty: Document = field(default_factory=dict)
     """The fields that even an empty object has, so that no write adds them."""
+    custom: bool = False
+    """Whether a definition made it: a server has no types for its fields."""
     openapi: Document = field(default_factory=dict)
     """The OpenAPI schema, unless it is made from the structure."""
 

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from local.kubernetes.documents import (
     Document,
@@ -64,6 +64,17 @@ class Decoded:
             raise DecodeError(f"strict decoding error: {', '.join(self.told)}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What is noted of an object while it is read; a custom kind keeps what is empty."""
+
+    keeps_empty: bool
+    unknown: list[str] = field(default_factory=list)
+
+    def keeps(self, path: str) -> bool:
+        return self.keeps_empty and not path.startswith("metadata")
+
+
 def read_object(raw: bytes, media: str, kind: str) -> Document:
     """Read an object of that kind, or options; null counts as an empty one."""
     read = _READERS.get(media or JSON)
@@ -97,8 +108,8 @@ def decode(kind: Kind, document: Document) -> Decoded:
     name = text(document, "kind") or kind.name
     if (version, name) != (kind.api_version, kind.name):
         raise DecodeError(f'it is a {name} in version "{version}"')
-    unknown: list[str] = []
-    known = _known(kind.schema, document, "", unknown)
+    reading = _Reading(keeps_empty=kind.custom)
+    known = _known(kind.schema, document, "", reading)
     assert isinstance(known, dict)
     known |= {"apiVersion": kind.api_version, "kind": kind.name}
     if kind is SECRET:
@@ -107,7 +118,7 @@ def decode(kind: Kind, document: Document) -> Decoded:
         known = _namespace(known)
     elif kind is POD or kind in WORKLOADS:
         known = defaulted(kind, known)
-    return Decoded(known, tuple(unknown))
+    return Decoded(known, tuple(reading.unknown))
 
 
 def decode_sent(kind: Kind, body: Json, validation: str) -> Decoded:
@@ -122,16 +133,16 @@ def decode_sent(kind: Kind, body: Json, validation: str) -> Decoded:
     return decoded
 
 
-def _known(node: Node, value: Json, path: str, unknown: list[str]) -> Json:
+def _known(node: Node, value: Json, path: str, reading: _Reading) -> Json:
     """Return the value without unknown fields and without what Go would omit as empty."""
     match node, value:
         case (Struct() as struct) | Atomic(struct), dict():
-            return _known_fields(struct, value, path, unknown)
+            return _known_fields(struct, value, path, reading)
         case Map(element), dict():
-            return {key: _known(element, item, path, unknown) for key, item in value.items()}
+            return {key: _known(element, item, path, reading) for key, item in value.items()}
         case Keyed(item=element) | Items(element), list():
             return [
-                _known(element, item, f"{path}[{index}]", unknown)
+                _known(element, item, f"{path}[{index}]", reading)
                 for index, item in enumerate(value)
             ]
         case Members(element), list():
@@ -142,16 +153,16 @@ def _known(node: Node, value: Json, path: str, unknown: list[str]) -> Json:
             raise DecodeError(f"{path} is of the wrong type")
 
 
-def _known_fields(struct: Struct, value: Document, path: str, unknown: list[str]) -> Document:
+def _known_fields(struct: Struct, value: Document, path: str, reading: _Reading) -> Document:
     kept: Document = {}
     for key, item in value.items():
         below = f"{path}.{key}" if path else key
         node = struct.fields.get(key, Leaf("any") if struct.open else None)
         if node is None:
-            unknown.append(below)
+            reading.unknown.append(below)
         elif item is not None:
-            known = _known(node, item, below, unknown)
-            if known or _is_kept(node, known) or (key == "managedFields" and known == []):
+            known = _known(node, item, below, reading)
+            if known or reading.keeps(below) or _is_kept(node, known) or key == "managedFields":
                 kept[key] = known
     return kept
 
