@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
+from sync.core.model import SyncedSecret, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.core.restarts import Reader, Restart, RestartRules
@@ -73,8 +74,15 @@ class Restarter:
         restarts = tuple(each for look in looks for each in look.restarts)
         return Look(restarts, {place: at for look in looks for place, at in look.due.items()})
 
-    def readers(self, place: Place, secrets: Secrets, deadline: Deadline) -> Sequence[Reader]:
-        """Return which workloads read each key of the Secrets; raises Permanent or Transient."""
+    def readers_of(
+        self, target: Target, secrets: Iterable[SyncedSecret], deadline: Deadline
+    ) -> Sequence[Reader]:
+        """Return which workloads read each key of a target's Secrets.
+
+        Raises Permanent or Transient.
+        """
+        by_name = {each.name: each for each in secrets}
+        place = Place(target.cluster, target.namespace)
         return [
             Reader(
                 kind=workload.kind,
@@ -86,7 +94,7 @@ class Restarter:
                 running=workload.record.count(each.secret, each.key) if workload.record else None,
             )
             for workload in self._workloads.list(place, deadline)
-            for each in readings(workload, choice(workload, self.rules), secrets)
+            for each in readings(workload, choice(workload, self.rules), by_name)
         ]
 
     def _look(self, place: Place, secrets: Secrets, deadline: Deadline) -> Look:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sync.core.errors import Permanent, Transient
-from sync.core.model import SyncedSecret
+from sync.core.model import SyncedSecret, Target, VaultName
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.core.restarts import Reader, RestartRules, Scope
@@ -214,9 +214,8 @@ def test_readers_are_told_with_what_they_run() -> None:
         replace(workload("web", _READS), record=Record({"orders": {"a": 1400}})),
         workload("api", Use("orders", None), opted="false"),
     )
-    told = rig.restarter.readers(
-        PLACE, {"orders": secret(a=1500, b=None)}, Deadline.after(9, rig.clock)
-    )
+    target = Target(VaultName("v"), PLACE.cluster, PLACE.namespace, "orders")
+    told = rig.restarter.readers_of(target, [secret(a=1500, b=None)], Deadline.after(9, rig.clock))
     assert told == [
         Reader("Deployment", "web", "orders", "a", opted=True, changed=1500, running=1400),
         Reader("Deployment", "api", "orders", "a", opted=False, changed=1500, running=None),
