@@ -79,10 +79,7 @@ def custom_kind(definition: Document) -> Kind:
         columns=(*columns, AGE),
         reset="status" if has_status else "",
         version=text(version, "name"),
-        counted=tuple(key for key in child(schema, "properties") if key not in _NOT_COUNTED),
+        counted=("spec",),
         custom=True,
         openapi=schema,
     )
-
-
-_NOT_COUNTED = ("apiVersion", "kind", "metadata", "status")
