@@ -25,8 +25,9 @@ def allow_restarts(place: StackSite, *, without: str = "") -> None:
     shipped = Rights.shipped(place.namespace, APP_USER, [place.secret], components=["restart"])
     secrets, *others = items(shipped.role, "rules")
     rules = [
-        {**rule, "verbs": array(verb for verb in words(rule, "verbs") if verb != without)}
+        {**rule, "verbs": array(verbs)}
         for rule in others
+        if (verbs := [verb for verb in words(rule, "verbs") if verb != without])
     ]
     role: Document = {**shipped.role, "rules": array([secrets, *rules])}
     place.stack.cluster.bind(role, shipped.binding)
