@@ -362,14 +362,9 @@ def test_restarts_are_logged(failures: Failures, log: pytest.LogCaptureFixture) 
     for _ in range(20):
         refused = Permanent(Reason.WORKLOAD_REFUSED, "No.")
         failures.log_restart("timer", replace(web, error=refused))
+    about = "Deployment web in namespace shop-dev of cluster default"
     assert [(each.levelname, each.getMessage()) for each in log.records][:3] == [
-        (
-            "INFO",
-            (
-                "event: restarted Deployment web in namespace shop-dev of cluster default, which reads "
-                "orders/a, orders/b"
-            ),
-        ),
+        ("INFO", f"event: restarted {about}, which reads orders/a, orders/b"),
         ("INFO", "timer: WorkloadWaits: Later."),
         ("WARNING", "timer: WorkloadRefused: No."),
     ]
