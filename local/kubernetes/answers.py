@@ -7,12 +7,14 @@ from typing import Literal
 
 from aiohttp import web
 
-from local.kubernetes.discovery import DISCOVERY, OPENAPI_V2, OPENAPI_V2_PROTOBUF
+from local.kubernetes.discovery import OPENAPI_V2, OPENAPI_V2_PROTOBUF
 from local.kubernetes.documents import child, dump, text
 from local.kubernetes.forms import Form
-from local.kubernetes.kinds import KINDS, Kind, Struct
+from local.kubernetes.kinds import Kind
+from local.kubernetes.nodes import Struct
 from local.kubernetes.objects import JSON, read_object, read_patch
 from local.kubernetes.options import Written, agent_manager, is_dry_delete, write_options
+from local.kubernetes.paging import Page
 from local.kubernetes.patch import PATCH_TYPES
 from local.kubernetes.registry import Registry
 from local.kubernetes.reviews import may_read, review, reviewed
@@ -42,7 +44,7 @@ _NO_WATCH_LIST = (
 
 async def answer(registry: Registry, request: web.Request, user: str) -> web.StreamResponse:
     """Answer that user's request from the registry; raises ApiError."""
-    call = route(request.method, request.path, request.query)
+    call = route(registry.kinds, request.method, request.path, request.query)
     if call is None:
         return await _other(registry, request, user)
     attempt = call.attempt(request.query.get("fieldSelector", ""))
@@ -54,7 +56,8 @@ async def answer(registry: Registry, request: web.Request, user: str) -> web.Str
             return _json(form.one(call.kind, registry.read(call.kind, call.namespace, call.name)))
         case "list":
             found, version = registry.list(call.kind, call.namespace, _selector(request, call))
-            return _json(form.many(call.kind, found, version))
+            page = Page.asked(request.query, found, version)
+            return _json(form.many(call.kind, page.found, page.metadata))
         case "watch":
             return await _watch(registry, request, call, form)
         case "delete" | "deletecollection":
@@ -143,7 +146,7 @@ async def _delete(registry: Registry, request: web.Request, call: Call, form: Fo
     for stored in found:
         name = text(stored.metadata, "name")
         registry.delete(call.kind, call.namespace, name, dry_run=dry_run)
-    return _json(form.many(call.kind, found, version))
+    return _json(form.many(call.kind, found, {"resourceVersion": version}))
 
 
 async def _write(
@@ -200,7 +203,7 @@ async def _other(registry: Registry, request: web.Request, user: str) -> web.Res
         body = read_object(await _raw(request), _media(request), kind)
         manager = agent_manager(request.headers.get("User-Agent", ""))
         return _json(dump(reviewed(registry, user, kind, manager, body)), 201)
-    known = DISCOVERY.get(path)
+    known = registry.kinds.documents.get(path)
     if known is not None and request.method == "GET":
         if path == "/openapi/v2" and "proto-openapi" in request.headers.get("Accept", ""):
             return web.Response(body=OPENAPI_V2, content_type=OPENAPI_V2_PROTOBUF)
@@ -217,7 +220,7 @@ async def _other(registry: Registry, request: web.Request, user: str) -> web.Res
         raise no_such_method()
     if not path.startswith(("/api/", "/apis/")):
         return web.Response(text="404 page not found\n", status=404)
-    kinds = ", ".join(KINDS)
+    kinds = ", ".join(kind.resource for kind in registry.kinds)
     why = f"this local server has no {request.method} {request.path}: it only knows {kinds}"
     raise ApiError(404, "NotFound", why, {})
 

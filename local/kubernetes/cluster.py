@@ -11,9 +11,10 @@ from aiohttp import web
 
 from local.kubernetes.answers import answer
 from local.kubernetes.authorization import ANY, Rule
+from local.kubernetes.catalogue import Catalogue, custom_kind
 from local.kubernetes.documents import Document, Json, array, child, strings, text, texts
 from local.kubernetes.faults import Faults, Requests
-from local.kubernetes.kinds import NAMESPACE, ROLE, ROLE_BINDING, SECRET, Kind
+from local.kubernetes.kinds import DEFINITION, NAMESPACE, ROLE, ROLE_BINDING, SECRET, Kind
 from local.kubernetes.objects import decoded_data
 from local.kubernetes.options import Write
 from local.kubernetes.patch import PatchType
@@ -44,6 +45,7 @@ class AnyCluster(ABC):
     ) -> None:
         self._tokens = dict(tokens or {})
         self._identify = identify
+        self.kinds = Catalogue()
         self.faults = Faults()
         self.requests = Requests()
         self.observers: list[Callable[[str, str], None]] = []
@@ -95,6 +97,10 @@ class AnyCluster(ABC):
         """DELETE an object."""
 
     @abstractmethod
+    def write_status(self, kind: Kind, namespace: str, name: str, new: Document) -> None:
+        """Give an object another status, as its controller does."""
+
+    @abstractmethod
     def delete_namespace(self, name: str) -> None:
         """Remove a namespace with its Secrets; permissions in it stay, like a ClusterRole's."""
 
@@ -108,6 +114,12 @@ class AnyCluster(ABC):
             metadata = child(document, "metadata")
             where = text(metadata, "namespace"), text(metadata, "name")
             self.patch(kind, *where, "apply", document, Write("kubectl", force=True))
+
+    def define(self, definition: Document) -> Kind:
+        """Apply a CustomResourceDefinition; its kind is served on return."""
+        name = text(child(definition, "metadata"), "name")
+        self.patch(DEFINITION, "", name, "apply", definition, Write("kubectl", force=True))
+        return custom_kind(definition)
 
     def secret(self, namespace: str, name: str) -> Document:
         """Return the whole Secret."""
@@ -188,8 +200,8 @@ class Cluster(Registry, AnyCluster):
         identify: Callable[[str], str | None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        Registry.__init__(self, clock)
         AnyCluster.__init__(self, tokens, identify)
+        Registry.__init__(self, clock, self.kinds)
         self.access.grant(ADMIN, [_EVERYTHING])
         for name in _SYSTEM_NAMESPACES:
             self.create_namespace(name)
@@ -205,6 +217,17 @@ class Cluster(Registry, AnyCluster):
     def document(self, kind: Kind, namespace: str, name: str) -> Document:
         """Return the object that is stored."""
         return self.read(kind, namespace, name).document
+
+    @property
+    def version(self) -> str:
+        """The resource version of the last change."""
+        return str(self._store.version)
+
+    def write_status(self, kind: Kind, namespace: str, name: str, new: Document) -> None:
+        """Give an object another status."""
+        with self._lock:
+            live = self.read(kind, namespace, name)
+            self._store.put(kind, (namespace, name), {**live.bare, "status": new}, live.owners)
 
     def secrets(self, namespace: str) -> Mapping[str, Mapping[str, bytes]]:
         """Return what is stored."""

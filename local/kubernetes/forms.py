@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
-from local.kubernetes.documents import Document, Json, array, child, dump, text
+from local.kubernetes.documents import Document, Json, array, child, dump
 from local.kubernetes.kinds import Column, Kind
 from local.kubernetes.objects import JSON
 from local.kubernetes.selectors import field_of
@@ -38,27 +38,27 @@ class Form:
         """Return an object in this form."""
         if not self.table:
             return stored.body
-        return self._table(kind, [stored], text(stored.metadata, "resourceVersion"))
+        return self._table(kind, [stored], {"resourceVersion": stored.metadata["resourceVersion"]})
 
-    def many(self, kind: Kind, found: Iterable[Stored], version: str) -> bytes:
+    def many(self, kind: Kind, found: Iterable[Stored], metadata: Document) -> bytes:
         """Return a list in this form; its objects do not repeat their kind."""
         if self.table:
-            return self._table(kind, found, version)
+            return self._table(kind, found, metadata)
         head: Document = {
             "kind": f"{kind.name}List",
             "apiVersion": kind.api_version,
-            "metadata": {"resourceVersion": version},
+            "metadata": metadata,
             "items": [],
         }
         return dump(head)[:-2] + b",".join(stored.listed_body for stored in found) + b"]}"
 
-    def _table(self, kind: Kind, objects: Iterable[Stored], version: str) -> bytes:
+    def _table(self, kind: Kind, objects: Iterable[Stored], metadata: Document) -> bytes:
         columns = (_NAME, *kind.columns)
         return dump(
             {
                 "kind": "Table",
                 "apiVersion": "meta.k8s.io/v1",
-                "metadata": {"resourceVersion": version},
+                "metadata": metadata,
                 "columnDefinitions": array(_definition(column) for column in columns),
                 "rows": array(self._row(columns, stored) for stored in objects),
             }
@@ -94,6 +94,10 @@ def _cell(column: Column, document: Document) -> Json:
             return len(held[0]) if isinstance(held[0], dict | list) else 0
         case "age":
             return _age(str(held[0]))
+        case "number":
+            return held[0] or 0
+        case "numbers":
+            return "/".join(str(each or 0) for each in held)
         case "text":
             return "/".join(str(each) for each in held)
 

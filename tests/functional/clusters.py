@@ -109,6 +109,18 @@ class RealCluster(AnyCluster):
         """DELETE an object."""
         return self._ask("DELETE", kind.path(namespace, name))
 
+    def define(self, definition: Document) -> Kind:
+        """Apply the definition, and wait until its kind is served."""
+        self.kinds.define(definition)
+        kind = super().define(definition)
+        wait_until(lambda: self._server.call("GET", kind.collection).status == 200)
+        return kind
+
+    def write_status(self, kind: Kind, namespace: str, name: str, new: Document) -> None:
+        """PATCH the object's status."""
+        path = f"{kind.path(namespace, name)}/status"
+        self._ask("PATCH", path, {"status": new}, _MEDIA["merge"])
+
     def create_namespace(self, name: str) -> None:
         """Make a namespace."""
         super().create_namespace(name)
@@ -127,7 +139,7 @@ class RealCluster(AnyCluster):
         """Apply both, and wait until the server goes by them."""
         super().bind(role, binding)
         namespace = text(child(role, "metadata"), "namespace")
-        rules = items(role, "rules")
+        rules = [rule for rule in items(role, "rules") if "secrets" in words(rule, "resources")]
         for user in bound_users(binding):
             for name in {name for rule in rules for name in words(rule, "resourceNames")}:
                 for verb in _VERBS:
