@@ -11,8 +11,9 @@ from sync.app.requests import Resync
 from sync.app.use_cases import App
 from sync.core.model import Converged, Failed, Outcome
 from tests.model.actors import Actor
+from tests.model.counts import STATE
 from tests.model.oracle import No, Place, Wants, is_tagged, wish
-from tests.model.watch import LINK, STATE, Watch
+from tests.model.watch import LINK, Watch
 from tests.model.world import CLOSED, Broken, Kept, World
 
 PATIENCE_SECONDS = 70
@@ -232,6 +233,7 @@ def differences(world: World, watch: Watch, kept: Kept, *, patient: bool) -> Ite
     """Yield where the cluster is not as the vault wants it."""
     wanted = expected(world, kept)
     yield from _neglected(world, kept, wanted)
+    yield from watch.ledger.counted_in_vain(kept, wanted.places.keys() - wanted.loose)
     for (secret, key), value in sorted(wanted.places.items()):
         if (secret, key) in wanted.loose:
             continue

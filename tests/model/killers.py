@@ -8,6 +8,7 @@ from tests.model.steps import (
     Overlay,
     Quirk,
     Remove,
+    Restore,
     Retag,
     Run,
     Set,
@@ -147,3 +148,19 @@ PENDING: Killer = (
     Tick(10),
     Run(0),
 )
+
+EVICTED: Killer = (
+    Set(0, "a"),
+    Set(0, "c"),
+    Run(0),
+    Set(0, "a"),
+    Turn(0, "c", "delete"),
+    Restore(0, "", "velero-server", "lost", -1),
+    Run(0),
+)
+"""A restored Secret has another manager, so the key that goes is evicted, and values are set with
+it, before the apply that records what they are."""
+
+CHANGED_AT_ONCE: Killer = (*_KNOWN, Set(0, "a"), Run(0))
+
+MADE_ANEW: Killer = (*_KNOWN, Tick(10), Remove(0, ""), Set(0, "a"), Run(0))

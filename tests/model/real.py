@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 from unittest import mock
 
@@ -107,6 +107,24 @@ class Real:
     reconciler: Reconciler
     inline: Inline = field(default_factory=Inline)
 
+    @classmethod
+    def of(cls, wire: Wire, reconciler: Reconciler) -> "Real":
+        """Put the parts together around a reconciler."""
+        vaults = tuple(NAMING.vault(name) for name in VAULTS)
+        subscriptions = frozenset({SUBSCRIPTION})
+        apps = [
+            app_of(reconciler, *_PLACED.table, naming=_PLACED, subscriptions=subscriptions),
+            *(
+                app_of(reconciler, *vaults[:number], subscriptions=subscriptions)
+                for number in range(1, len(vaults) + 1)
+            ),
+        ]
+        return cls(wire, apps, reconciler)
+
+    def uncounted(self) -> "Real":
+        """Return the app on the same clients without the counts of changes."""
+        return self.of(self.wire, replace(self.reconciler, counting=False))
+
     def deadline(self) -> Deadline:
         """Return the deadline of an event."""
         return Deadline.after(_SECONDS, self.wire.now)
@@ -127,17 +145,15 @@ def build(wire: Wire) -> Real:
         cluster = KubernetesSecrets(clusters)
         _open(key_vaults, cluster, (*vaults, placed_vault))
     reconciler = Reconciler(
-        key_vaults, cluster, wire.now, turns=no_wait_turns, rules=RULES, pages=page_of
+        key_vaults,
+        cluster,
+        wire.now,
+        turns=no_wait_turns,
+        rules=RULES,
+        pages=page_of,
+        counting=True,
     )
-    subscriptions = frozenset({SUBSCRIPTION})
-    apps = [
-        app_of(reconciler, placed_vault, naming=_PLACED, subscriptions=subscriptions),
-        *(
-            app_of(reconciler, *vaults[:number], subscriptions=subscriptions)
-            for number in range(1, len(vaults) + 1)
-        ),
-    ]
-    return Real(wire, apps, reconciler)
+    return Real.of(wire, reconciler)
 
 
 def _open(key_vaults: KeyVaults, cluster: KubernetesSecrets, vaults: Sequence[VaultName]) -> None:
