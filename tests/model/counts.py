@@ -77,7 +77,8 @@ class Ledger:
         self._owed |= {(*place, k) for k, v in write.new.items() if write.old.get(k) != v}
         self._owed = {each for each in self._owed if each[:2] != place or each[2] in write.new}
         before, after = counts(write.before), counts(write.after)
-        pending = _by(write.before, "Update") - _by(write.before, "Apply")
+        pending = _by(write.before, "Update") | (_unmanaged(write.before) - recorded(write.before))
+        pending -= _by(write.before, "Apply")
         for key in sorted(_by(write.after, "Apply") & write.new.keys()):
             made = self._world.values.found(write.new[key])
             if made is None:
@@ -182,6 +183,13 @@ def _is_silent(version: Version) -> bool:
 
 def _data(document: Document) -> Mapping[str, bytes]:
     return {key: b64decode(value) for key, value in texts(document, "data").items()}
+
+
+def _unmanaged(document: Document) -> set[str]:
+    """Return the data keys that nobody manages."""
+    entries = items(child(document, "metadata"), "managedFields")
+    managed = {name for entry in entries for name in child(child(entry, "fieldsV1"), "f:data")}
+    return {key for key in texts(document, "data") if f"f:{key}" not in managed}
 
 
 def _by(document: Document, operation: str) -> set[str]:

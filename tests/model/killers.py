@@ -150,16 +150,13 @@ PENDING: Killer = (
 )
 
 EVICTED: Killer = (
-    Set(0, "a"),
-    Set(0, "c"),
-    Run(0),
-    Set(0, "a"),
-    Turn(0, "c", "delete"),
+    *_KNOWN,
+    Set(0, "a", tags=(_KEY,)),
     Restore(0, "", "velero-server", "lost", -1),
     Run(0),
 )
-"""A restored Secret has another manager, so the key that goes is evicted, and values are set with
-it, before the apply that records what they are."""
+"""A restored Secret has another manager, so the old key is evicted, and the new one is set with it,
+before the apply that records it."""
 
 CHANGED_AT_ONCE: Killer = (*_KNOWN, Set(0, "a"), Run(0))
 

@@ -105,10 +105,11 @@ class Real:
     apps: Sequence[App]
     """One that knows the placed vault, one the first by rule, one the first two, and so on."""
     reconciler: Reconciler
+    clusters: Clusters
     inline: Inline = field(default_factory=Inline)
 
     @classmethod
-    def of(cls, wire: Wire, reconciler: Reconciler) -> "Real":
+    def of(cls, wire: Wire, reconciler: Reconciler, clusters: Clusters) -> "Real":
         """Put the parts together around a reconciler."""
         vaults = tuple(NAMING.vault(name) for name in VAULTS)
         subscriptions = frozenset({SUBSCRIPTION})
@@ -119,11 +120,11 @@ class Real:
                 for number in range(1, len(vaults) + 1)
             ),
         ]
-        return cls(wire, apps, reconciler)
+        return cls(wire, apps, reconciler, clusters)
 
     def uncounted(self) -> "Real":
         """Return the app on the same clients without the counts of changes."""
-        return self.of(self.wire, replace(self.reconciler, counting=False))
+        return self.of(self.wire, replace(self.reconciler, counting=False), self.clusters)
 
     def deadline(self) -> Deadline:
         """Return the deadline of an event."""
@@ -153,7 +154,7 @@ def build(wire: Wire) -> Real:
         pages=page_of,
         counting=True,
     )
-    return Real.of(wire, reconciler)
+    return Real.of(wire, reconciler, clusters)
 
 
 def _open(key_vaults: KeyVaults, cluster: KubernetesSecrets, vaults: Sequence[VaultName]) -> None:

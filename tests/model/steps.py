@@ -45,13 +45,17 @@ class History:
     def __init__(self, vaults: int = 3) -> None:
         self.real = real_app()
         self.world = self.real.wire.world = World(vaults)
-        self.watch = Watch(self.world)
+        self.watch = self.watching()
         self._vaults = vaults
 
     @property
     def app(self) -> "App":
         """The app that knows the vaults."""
         return self.real.apps[self._vaults]
+
+    def watching(self) -> Watch:
+        """Return what watches the world."""
+        return Watch(self.world)
 
     def kept(self, number: int) -> Kept:
         """Return a vault, whatever the number."""

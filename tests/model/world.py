@@ -217,7 +217,7 @@ class World:
         """Note what an instance saw, at the moment at which it was so."""
         self.moment += 1
         if sent.host == CLUSTER_HOST:
-            if sent.method == "GET":
+            if sent.method == "GET" and "/secrets/" in sent.path:
                 actor.seen[sent.path] = Seen(self._version(sent.path), self.moment)
         elif (name := vault_secret(sent)) and answered.status < _REFUSED:
             actor.fetched[sent.host.partition(".")[0], name] = self.moment
