@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -23,8 +24,8 @@ from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.app.registry import VaultRegistry
 from sync.app.use_cases import App
 from sync.app.work_queue import WorkQueue
-from sync.core.model import VaultName
-from sync.core.ports import Pages, no_pages
+from sync.core.model import Target, VaultName
+from sync.core.ports import Deadline, Pages, no_pages
 from sync.reconcile.reconciler import Reconciler
 from sync.settings import environment as settings_of
 from sync.settings.ncrontab import next_run
@@ -33,6 +34,7 @@ from sync.settings.table import Settings
 if TYPE_CHECKING:
     from sync.doctor.doctor import Doctor
     from sync.rollout.restarter import Restarter
+    from sync.rollout.workloads import Place
 
 _BUILDING = Lock()
 _LOOKS = 8  # how many namespaces' workloads are looked at at once
@@ -152,8 +154,16 @@ def _restarter(given: Settings, clients: _Clients) -> "Restarter | None":
     from sync.rollout.restarter import Restarter  # noqa: PLC0415 - likewise
     from sync.settings.restarts import is_open  # noqa: PLC0415 - likewise
 
+    cluster = KubernetesSecrets(clients.clusters)
+
+    def keys(place: "Place", secret: str, deadline: Deadline) -> Collection[str] | None:
+        target = Target(VaultName(""), place.cluster, place.namespace, secret)
+        actual = cluster.read(target, deadline)
+        return None if actual is None else actual.data.keys()
+
     return Restarter(
         KubernetesWorkloads(clients.clusters, time.monotonic),
+        keys,
         given.restarts,
         time.time,
         partial(is_open, given.restarts.windows),

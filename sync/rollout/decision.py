@@ -193,11 +193,7 @@ def _obstacles(
 ) -> Iterator[SyncError]:
     """Yield why a workload is not restarted until somebody acts."""
     if missing := [f"{each.secret}/{each.key}" for each in found if each.needed and not each.there]:
-        yield Permanent(
-            Reason.WORKLOAD_KEY_MISSING,
-            f"{workload} is not restarted, since its pods would not start without "
-            f"{_listed(missing)}: set the vault secret, or mark that use as optional.",
-        )
+        yield lacks(workload, missing)
     kind, _, owner = workload.owner.partition("/")
     if workload.owner and rules.owners.isdisjoint({kind, kind.partition(".")[0]}):
         yield Permanent(
@@ -214,6 +210,15 @@ def _obstacles(
             f"{workload} is not restarted, since Secret {', '.join(frozen)} is immutable: new pods "
             "might get its old values. Make it anew without immutable.",
         )
+
+
+def lacks(workload: Workload, missing: Sequence[str]) -> Permanent:
+    """Return why a workload is not restarted without keys, or Secrets, that it needs."""
+    return Permanent(
+        Reason.WORKLOAD_KEY_MISSING,
+        f"{workload} is not restarted, since its pods would not start without "
+        f"{_listed(missing)}: set the vault secret, or mark that use as optional.",
+    )
 
 
 def _postponed(decision: Decision, moment: Moment) -> Decision:

@@ -1,6 +1,6 @@
 """Looks at the workloads of namespaces and restarts those whose turn it is."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from threading import Lock
@@ -10,7 +10,7 @@ from sync.core.model import SyncedSecret, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.core.restarts import Reader, Restart, RestartRules
-from sync.rollout.decision import Decision, Moment, decide
+from sync.rollout.decision import Decision, Moment, decide, lacks
 from sync.rollout.opting import Secrets, choice, readings
 from sync.rollout.record import Changed
 from sync.rollout.sequence import Queue
@@ -19,6 +19,9 @@ from sync.rollout.workloads import Place, Workload, Workloads
 _ATTEMPTS = 5  # controllers write the status all the time, and so move the resourceVersion
 _REFUSED_SECONDS = 3600.0
 _REFUSALS = 10_000  # more than there are; then all are forgotten
+
+type Keys = Callable[[Place, str, Deadline], Collection[str] | None]
+"""Returns the keys of a Secret, None if there is no such one; raises Permanent or Transient."""
 
 type _Refused = tuple[str, tuple[Changed, ...]]
 """A workload's uid and the changes for which it was to be restarted."""
@@ -40,12 +43,14 @@ class Restarter:
 
     It remembers nothing that another instance needs: only what admission refused, and how many
     restarts are under way in other namespaces. `now` returns epoch seconds, `is_open` whether
-    restarts may begin at such a time. `threads` look at several namespaces at once.
+    restarts may begin at such a time. `keys` is asked for Secrets of ours that were not visited.
+    `threads` look at several namespaces at once.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - two ports, the settings, a clock, windows and threads
         self,
         workloads: Workloads,
+        keys: Keys,
         rules: RestartRules,
         now: Callable[[], float],
         is_open: Callable[[float], bool],
@@ -53,6 +58,7 @@ class Restarter:
     ) -> None:
         self.rules = rules
         self._workloads = workloads
+        self._keys = keys
         self._now = now
         self._is_open = is_open
         self._threads = threads
@@ -130,7 +136,39 @@ class Restarter:
             each if each is None or not each.changed else decide(each.workload, secrets, moment)
             for each in first
         )
-        return [self._unless_refused(each) for each in again if each is not None], moment
+        return [
+            self._unless_refused(self._unless_lacking(each, secrets, deadline))
+            for each in again
+            if each is not None
+        ], moment
+
+    def _unless_lacking(self, decision: Decision, secrets: Secrets, deadline: Deadline) -> Decision:
+        """Look for what pods need of those of our Secrets that no reconcile has just visited.
+
+        Ours are those of which the workload remembers counts.
+        """
+        workload = decision.workload
+        if not decision.restarts or workload.record is None:
+            return decision
+        needed = [
+            use
+            for use in workload.uses
+            if not use.optional
+            and use.secret in workload.record.counts
+            and use.secret not in secrets
+        ]
+        missing: list[str] = []
+        for name in dict.fromkeys(use.secret for use in needed):
+            try:
+                keys = self._keys(workload.place, name, deadline)
+            except SyncError as error:
+                return decision.refused(error)
+            if keys is None:
+                missing.append(name)
+                continue
+            wanted = {use.key for use in needed if use.secret == name and use.key is not None}
+            missing += [f"{name}/{key}" for key in sorted(wanted.difference(keys))]
+        return decision.refused(lacks(workload, missing)) if missing else decision
 
     def _turns(self, place: Place, queue: Queue, decisions: Iterable[Decision]) -> list[Decision]:
         """Choose whose turn it is, of all namespaces that this process looks at."""

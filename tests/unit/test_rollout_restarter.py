@@ -30,8 +30,18 @@ class _Rig:
         self.clock = Clock(2000.0)
         self.fake = FakeWorkloads()
         self.open = True
-        self.restarter = Restarter(
-            self.fake, rules, self.clock, lambda _: self.open, ThreadPoolExecutor(2)
+        self.keys: dict[str, set[str]] = {}
+        self.restarter = self.another(rules)
+
+    def another(self, rules: RestartRules = _ANNOTATED) -> Restarter:
+        """Return a restarter of another instance, over the same workloads."""
+        return Restarter(
+            self.fake,
+            lambda _place, name, _deadline: self.keys.get(name),
+            rules,
+            self.clock,
+            lambda _: self.open,
+            ThreadPoolExecutor(2),
         )
 
     def look(self, *secrets: SyncedSecret, place: Place = PLACE) -> Look:
@@ -79,16 +89,26 @@ def test_the_next_waits_until_the_last_is_complete() -> None:
 
 def test_another_instance_goes_on() -> None:
     """All that counts is in the annotations and in the status."""
-    rig, other = _Rig(), _Rig()
-    other.fake = rig.fake
-    other.restarter = Restarter(
-        rig.fake, rig.restarter.rules, rig.clock, lambda _: True, ThreadPoolExecutor(1)
-    )
+    rig = _Rig()
     rig.fake.add(workload("web", _READS), workload("api", _READS))
     rig.look(secret(a=1500))
-    assert _told(other.look(secret(a=1500))) == [("web", Reason.WORKLOAD_WAITS)]
+    rig.restarter = rig.another()
+    assert _told(rig.look(secret(a=1500))) == [("web", Reason.WORKLOAD_WAITS)]
     rig.fake.settle()
-    assert _told(other.look(secret(a=1500))) == [("web", None)]
+    assert _told(rig.look(secret(a=1500))) == [("web", None)]
+
+
+def test_secrets_of_ours_that_were_not_visited_are_looked_at() -> None:
+    """A pod would not start without them either; what is not ours is not asked for."""
+    rig = _Rig()
+    reader = workload("web", _READS, env("billing", "b"), env("foreign", "c"))
+    counts = {"orders": {"a": 1000}, "billing": {"b": 1000}}
+    rig.fake.add(replace(reader, record=Record(counts)))
+    assert _told(rig.look(secret(a=1500))) == [("web", Reason.WORKLOAD_KEY_MISSING)]
+    rig.keys["billing"] = {"other"}
+    assert _told(rig.look(secret(a=1500))) == [("web", Reason.WORKLOAD_KEY_MISSING)]
+    rig.keys["billing"] = {"b"}
+    assert _told(rig.look(secret(a=1500))) == [("web", None)]
 
 
 def test_one_that_is_not_ready_stops_the_readers_of_its_keys_alone() -> None:
