@@ -50,7 +50,8 @@ class Moment:
 class Decision:
     """What a workload's annotation is to remember, and for which changes it is restarted.
 
-    Without `changed` it only remembers. With `error` nothing is written; `due` is when it is worth
+    Without `changed` it only remembers; `waited` says that this is because its pods seem to have
+    waited for a key. With `error` nothing is written; `due` is when it is worth
     looking again, in epoch seconds, None for the next pass.
     """
 
@@ -59,6 +60,7 @@ class Decision:
     changed: tuple[Changed, ...] = ()
     error: SyncError | None = None
     due: float | None = None
+    waited: bool = False
 
     @property
     def restarts(self) -> bool:
@@ -110,7 +112,8 @@ def decide(workload: Workload, secrets: Secrets, moment: Moment) -> Decision | N
         return None
     changed = [_changed(each) for each in new if _restarts(each, workload, moment)]
     counts = _counts(workload, found, secrets, forgets=bool(changed))
-    decision = Decision(workload, counts, tuple(sorted(changed, reverse=True)))
+    waited = any(_waited(each, workload) for each in new)
+    decision = Decision(workload, counts, tuple(sorted(changed, reverse=True)), waited=waited)
     if len(decision.write(moment.now).record) > LARGEST_RECORD:
         decision = decision.refused(_too_large(workload))
     if not changed or decision.error is not None:
@@ -121,8 +124,8 @@ def decide(workload: Workload, secrets: Secrets, moment: Moment) -> Decision | N
 
 
 def needs_pods(decision: Decision | None) -> bool:
-    """Return whether the pods may show that a restart is not needed."""
-    return decision is not None and bool(decision.changed)
+    """Return whether the pods may show that a restart is not needed, or that it is."""
+    return decision is not None and (bool(decision.changed) or decision.waited)
 
 
 def _is_new(reading: Reading, workload: Workload) -> bool:
@@ -143,9 +146,27 @@ def _restarts(reading: Reading, workload: Workload, moment: Moment) -> bool:
     at = reading.count.at
     if not workload.replicas or workload.created > at or _all_newer(workload, moment.pods, at):
         return False
+    return not _waited(reading, workload) or _has_older(workload, moment.pods, at)
+
+
+def _waited(reading: Reading, workload: Workload) -> bool:
+    """Return whether the workload's pods seem to have waited for a key, since it is new.
+
+    A key is new as well in a Secret that was deleted and made anew. A workload that remembers
+    nothing of it may then run with the value before: only its pods show that.
+    """
+    assert reading.count is not None
     known = workload.record.count(reading.secret, reading.key) if workload.record else None
-    waited = known is None and reading.count.first and reading.needed
-    return not waited
+    return known is None and reading.count.first and reading.needed
+
+
+def _has_older(workload: Workload, pods: Sequence[Pod] | None, at: int) -> bool:
+    """Return whether a pod of a workload is seen that started before the change for certain."""
+    return any(
+        pod.started is not None and pod.started < at - _SKEW
+        for pod in pods or ()
+        if workload.selector.selects(pod.labels)
+    )
 
 
 def _all_newer(workload: Workload, pods: Sequence[Pod] | None, at: int) -> bool:

@@ -1,9 +1,9 @@
 """What may happen to the readers in a history: each step's repr is the code that repeats it."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import current_thread
 from typing import Literal
 
@@ -15,6 +15,7 @@ from local.kubernetes.status import ApiError
 from local.kubernetes.workloads import DAEMON_SET
 from sync.adapters.kubernetes.workloads import KubernetesWorkloads
 from sync.core.errors import SyncError
+from sync.core.ports import Deadline
 from sync.core.restarts import RestartRules, Scope
 from sync.rollout.restarter import Restarter
 from sync.rollout.workloads import Place
@@ -96,12 +97,20 @@ class Look(Run):
         work = self._work(history)
         if work is None:
             return
+        target = work.target
+
+        def keys(_place: Place, secret: str, deadline: Deadline) -> Collection[str] | None:
+            actual = real.reconciler.cluster.read(replace(target, secret=secret), deadline)
+            return None if actual is None else actual.data.keys()
+
+        restarter = Restarter(
+            history.workloads, keys, RULES, world.now, lambda _: True, real.inline
+        )
         try:
             done = real.reconciler.reconcile(work, real.deadline(), real.inline)
             history.tell(done)
-            place = Place(work.target.cluster, work.target.namespace)
-            restarter = Restarter(history.workloads, RULES, world.now, lambda _: True, real.inline)
             secrets = {each.name: each for each in done.secrets}
+            place = Place(target.cluster, target.namespace)
             history.tell(restarter.look({place: secrets}, real.deadline()))
         except Killed:
             return

@@ -8,7 +8,7 @@ from local.kubernetes.documents import Document, child, text, texts
 from local.kubernetes.kinds import SECRET as SECRET_KIND
 from local.kubernetes.store import Change
 from tests.model.actors import Actor
-from tests.model.counts import counts
+from tests.model.counts import Counted, counts
 from tests.model.inside import Sent
 from tests.model.real import CLUSTER_HOST
 from tests.model.restarts.kubelet import Kubelet, Running
@@ -79,11 +79,21 @@ class Witness(Watch):
                 continue
             for started, values in running.started:
                 for key in form.keys(data) & counted.keys():
+                    if self._may_have_waited(running, counted[key], started):
+                        continue
                     if values.get(key) != data[key]:
                         yield (
                             f"{running.reader.name} started at {started} with another value of "
                             f"{key}, which changed at {counted[key]}"
                         )
+
+    def _may_have_waited(self, running: Running, count: Counted, started: float) -> bool:
+        """Tell whether nothing shows that a pod ran before a key was made that it needs.
+
+        A Secret was deleted and made anew, and the workload remembers nothing of it.
+        """
+        seen_before = self._sees_pods and started < count.number - SKEW_SECONDS
+        return count.first and running.reader.form.value.needed and not seen_before
 
     def _asked(self, actor: Actor, sent: Sent) -> None:
         parts = sent.path.split("/")
