@@ -3,22 +3,18 @@
 from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from local.key_vault import Version
-from local.kubernetes.documents import Document, child, items, parse_json, text, texts, words
+from local.kubernetes.documents import Document, child, items, text, texts, words
 from tests.model.oracle import Place
+from tests.model.states import is_restored, owns_state, recorded, state
 from tests.model.values import Made
 from tests.model.world import Kept, World
 
 if TYPE_CHECKING:
     from tests.model.watch import Write
-
-STATE = "keyvault-sync/state"
-_VERSION_AND_FINGERPRINT = 2
-"""How many words of a record come before its keys."""
 
 type _Place = tuple[str, str, str]
 """A namespace, a Secret and a key."""
@@ -76,7 +72,8 @@ class Ledger:
         place = (write.kept.namespace, write.secret)
         self._owed |= {(*place, k) for k, v in write.new.items() if write.old.get(k) != v}
         self._owed = {each for each in self._owed if each[:2] != place or each[2] in write.new}
-        before, after = counts(write.before), counts(write.after)
+        before = counts(write.before) if _is_believed(write) else {}
+        after = counts(write.after)
         pending = _by(write.before, "Update") | (_unmanaged(write.before) - recorded(write.before))
         pending -= _by(write.before, "Apply")
         for key in sorted(_by(write.after, "Apply") & write.new.keys()):
@@ -158,23 +155,9 @@ def counts(document: Document) -> Mapping[str, Counted]:
     }
 
 
-def recorded(document: Document) -> set[str]:
-    """Return the keys that the records on a Secret name."""
-    records = child(state(document), "secrets")
-    return {
-        key
-        for name in records
-        for key in (words(records, name)[_VERSION_AND_FINGERPRINT:] or [name])
-    }
-
-
-def state(document: Document) -> Document:
-    """Return the state on a Secret; nothing where there is none."""
-    told = texts(child(document, "metadata"), "annotations").get(STATE, "")
-    with suppress(ValueError):
-        found = parse_json(told.encode())
-        return found if isinstance(found, dict) else {}
-    return {}
+def _is_believed(write: "Write") -> bool:
+    """Tell whether the app believes the state on a Secret before a write."""
+    return owns_state(write.before) or is_restored(write.before, write.kept, write.secret)
 
 
 def _is_silent(version: Version) -> bool:

@@ -20,8 +20,8 @@ from sync.reconcile.request import ReconcileRequest
 from tests.kit.schedules import Choices, Schedule
 from tests.model.actors import Actor, Fate, Killed
 from tests.model.agreement import check
-from tests.model.counts import STATE
 from tests.model.real import PLACED_VAULT, SUBSCRIPTION, Real, Wire, build
+from tests.model.states import STATE
 from tests.model.values import MARKER, Shape
 from tests.model.watch import LINK, Watch
 from tests.model.world import Broken, Kept, World

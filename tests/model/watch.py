@@ -10,10 +10,11 @@ from local.kubernetes.documents import Document, child, text, texts
 from local.kubernetes.kinds import SECRET
 from local.kubernetes.store import Change
 from tests.model.actors import Actor, Fate
-from tests.model.counts import STATE, Ledger
+from tests.model.counts import Ledger
 from tests.model.inside import Sent
 from tests.model.oracle import No, Place, Wants, wish
 from tests.model.real import CLUSTER_HOST, PORTAL
+from tests.model.states import STATE
 from tests.model.values import MARKER, Made
 from tests.model.world import Broken, Kept, World
 

@@ -89,7 +89,7 @@ class Kept:
 
     def _usable(self, newest: Version) -> Version:
         """Return the newest version that is valid, and of a certificate that is enabled."""
-        waits = (newest.nbf or 0) > self.now()
+        waits = newest.enabled and (newest.nbf or 0) > self.now()
         if not (waits or (newest.kid is not None and not newest.enabled)):
             return newest
         usable = [

@@ -17,7 +17,7 @@ _REFERENCE: Document = {"name": SECRET, "key": KEY}
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """Which key is read, all for None; whether a pod needs it to start, and sees it change."""
+    """Which key is read, all for None; whether a pod needs KEY to start, and sees a change."""
 
     key: str | None
     needed: bool
@@ -51,6 +51,12 @@ class Form(Enum):
         live=False,
         container={"envFrom": [{"secretRef": {"name": SECRET}}]},
     )
+    BOTH = _Way(
+        None,
+        needed=True,
+        live=False,
+        container={**_variable(), "envFrom": [{"secretRef": {"name": SECRET}}]},
+    )
     FILE = _Way(KEY, needed=True, live=True, container=_mounted(), volumes=_volume(items=True))
     FILES = _Way(None, needed=False, live=True, container=_mounted(), volumes=_volume())
     SUB_PATH = _Way(
@@ -60,6 +66,10 @@ class Form(Enum):
     def keys(self, there: Iterable[str]) -> set[str]:
         """Return the keys that are read of those that are there."""
         return {key for key in there if self.value.key in {None, key}}
+
+    def needs(self, key: str) -> bool:
+        """Tell whether a pod does not start without a key."""
+        return self.value.needed and key == KEY
 
     def starts_with(self, data: Mapping[str, bytes] | None) -> bool:
         """Tell whether a pod starts; None for no Secret."""

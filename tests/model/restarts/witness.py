@@ -12,7 +12,7 @@ from tests.model.counts import Counted, counts
 from tests.model.inside import Sent
 from tests.model.real import CLUSTER_HOST
 from tests.model.restarts.kubelet import Kubelet, Running
-from tests.model.restarts.readers import KINDS, SECRET
+from tests.model.restarts.readers import KEY, KINDS, SECRET
 from tests.model.watch import Watch
 from tests.model.world import Broken, World
 
@@ -61,7 +61,7 @@ class Witness(Watch):
         world, namespace = self._world, self.kubelet.namespace
         data = world.data(namespace, SECRET)
         for uid, running in self.kubelet.running.items():
-            if not running.reader.form.value.needed or running.reader.form.value.key in data:
+            if not running.reader.form.value.needed or KEY in data:
                 self._whole[uid] = self._ticks
             if any(self._causes(running, data)):
                 self._caused[uid] = self._ticks
@@ -75,11 +75,11 @@ class Witness(Watch):
             form = running.reader.form
             if not running.reader.is_restarted or form.value.live:
                 continue
-            if form.value.needed and form.value.key not in data:
+            if form.value.needed and KEY not in data:
                 continue
             for started, values in running.started:
                 for key in form.keys(data) & counted.keys():
-                    if self._may_have_waited(running, counted[key], started):
+                    if form.needs(key) and self._may_have_waited(counted[key], started):
                         continue
                     if values.get(key) != data[key]:
                         yield (
@@ -87,13 +87,13 @@ class Witness(Watch):
                             f"{key}, which changed at {counted[key]}"
                         )
 
-    def _may_have_waited(self, running: Running, count: Counted, started: float) -> bool:
+    def _may_have_waited(self, count: Counted, started: float) -> bool:
         """Tell whether nothing shows that a pod ran before a key was made that it needs.
 
         A Secret was deleted and made anew, and the workload remembers nothing of it.
         """
         seen_before = self._sees_pods and started < count.number - SKEW_SECONDS
-        return count.first and running.reader.form.value.needed and not seen_before
+        return count.first and not seen_before
 
     def _asked(self, actor: Actor, sent: Sent) -> None:
         parts = sent.path.split("/")
@@ -156,6 +156,9 @@ class Witness(Watch):
         for key in running.reader.form.keys(data):
             count = counted.get(key)
             if count is None or known.get(key, -1) >= count.number:
+                continue
+            if running.reader.form.needs(key) and count.first and key not in known:
+                yield any(values.get(key) != data[key] for _, values in running.started)
                 continue
             started = [at for at, _ in running.started]
             newer = all(at > count.number + SKEW_SECONDS for at in started)
