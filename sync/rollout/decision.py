@@ -13,15 +13,9 @@ from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.reasons import Reason
 from sync.core.restarts import RestartRules
 from sync.rollout.opting import RESTART_ANNOTATION, Reading, Secrets, choice, readings
+from sync.rollout.pods import SKEW, all_newer, has_older
 from sync.rollout.record import LARGEST_RECORD, Changed, Counts, Record, restarted_for
 from sync.rollout.workloads import Kind, Pod, Workload, Write
-
-_SKEW = 5
-"""Seconds: a pod that started so soon after a write may have the value before it.
-
-The clocks of the app, of the API server and of the nodes differ a little, and a kubelet takes a
-moment to see that a Secret changed.
-"""
 
 _POLL = 3.0
 """Seconds until it is worth looking again whether another rollout is through."""
@@ -94,7 +88,7 @@ class Decision:
         present = self.workload.restart_at
         if not self.changed:
             return present
-        ours = datetime.fromtimestamp(self.changed[0].at + _SKEW, UTC)
+        ours = datetime.fromtimestamp(self.changed[0].at + SKEW, UTC)
         return max(present or "", ours.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
@@ -144,9 +138,9 @@ def _restarts(reading: Reading, workload: Workload, moment: Moment) -> bool:
     """Return whether pods of the workload run without the present value of a key."""
     assert reading.count is not None
     at = reading.count.at
-    if not workload.replicas or workload.created > at or _all_newer(workload, moment.pods, at):
+    if not workload.replicas or workload.created > at or all_newer(workload, moment.pods, at):
         return False
-    return not _waited(reading, workload) or _has_older(workload, moment.pods, at)
+    return not _waited(reading, workload) or has_older(workload, moment.pods, at)
 
 
 def _waited(reading: Reading, workload: Workload) -> bool:
@@ -158,25 +152,6 @@ def _waited(reading: Reading, workload: Workload) -> bool:
     assert reading.count is not None
     known = workload.record.count(reading.secret, reading.key) if workload.record else None
     return known is None and reading.count.first and reading.needed
-
-
-def _has_older(workload: Workload, pods: Sequence[Pod] | None, at: int) -> bool:
-    """Return whether a pod of a workload is seen that started before the change for certain."""
-    return any(
-        pod.started is not None and pod.started < at - _SKEW
-        for pod in pods or ()
-        if workload.selector.selects(pod.labels)
-    )
-
-
-def _all_newer(workload: Workload, pods: Sequence[Pod] | None, at: int) -> bool:
-    """Return whether all pods of a workload are seen, and none started before the change."""
-    if pods is None:
-        return False
-    own = [pod for pod in pods if workload.selector.selects(pod.labels)]
-    if len(own) < workload.pods:
-        return False
-    return all(pod.started is None or pod.started > at + _SKEW for pod in own)
 
 
 def _counts(
