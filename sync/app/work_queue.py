@@ -243,7 +243,7 @@ def _outcome(work: ReconcileRequest, done: ReconcileResult | SyncError) -> Outco
     left_out = tuple(each for each in done.left_out if work.whole or each.secret in mine)
     if refused:
         written = () if work.dry_run else done.changes
-        error, told = first_cause(refused), (done.warnings, left_out)
+        error, told = first_cause(refused), (done.warnings, left_out, done.secrets)
         return Failed(vault, error, work.target, written, refused, *told)
     return Converged(
         work.target,
@@ -253,6 +253,7 @@ def _outcome(work: ReconcileRequest, done: ReconcileResult | SyncError) -> Outco
         work.dry_run,
         done.warnings,
         left_out,
+        done.secrets,
     )
 
 

@@ -234,17 +234,43 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """When a data key's value last changed: an epoch second, or one more than before if later.
+
+    `first` says that the value has not changed since the key was first written.
+    """
+
+    at: int
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SyncedSecret:
+    """A Secret as a reconcile left it, read or written: all its data keys, and the counts of ours.
+
+    A key without a count was written before counting began, or by somebody else.
+    """
+
+    name: str
+    keys: frozenset[str]
+    counts: Mapping[str, Count]
+    immutable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The difference between desired and actual; falsy if there is nothing to write.
 
     `evict` are keys to remove that another field manager owns, which no apply can remove.
     `replacing` are the values that the same write sets, so that none is missing until the apply.
+    `counts` are those of the Secret once nothing is left to write.
     """
 
     changes: tuple[Change, ...] = ()
     apply: Desired | None = None
     evict: frozenset[str] = frozenset()
     replacing: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    counts: Mapping[str, Count] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return self.apply is not None
@@ -274,7 +300,8 @@ class LeftOut:
 class Converged:
     """The Secret matches the vault; `changes` were needed (in a dry run, would be needed).
 
-    A dry run tells in `left_out` what is not among the changes.
+    A dry run tells in `left_out` what is not among the changes. `secrets` are all that were
+    visited, the own one first, where changes are counted.
     """
 
     target: Target
@@ -284,6 +311,7 @@ class Converged:
     dry_run: bool = False
     warnings: tuple[Notice, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    secrets: tuple[SyncedSecret, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +319,8 @@ class Failed:
     """The Secret may differ from the vault; `changes` were written nevertheless.
 
     `refused` are the vault secrets that could not be brought over, each with its own error;
-    `error` sums them up. It is empty if the vault failed as a whole. `left_out` is as above.
+    `error` sums them up. It is empty if the vault failed as a whole. `left_out` and `secrets` are
+    as above.
     """
 
     vault: str
@@ -301,6 +330,7 @@ class Failed:
     refused: Mapping[SecretName, SyncError] = field(default_factory=dict, hash=False)
     warnings: tuple[Notice, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    secrets: tuple[SyncedSecret, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sync.core.labels import Labels
-from sync.core.model import SecretName
+from sync.core.model import Count, SecretName
 from sync.core.reasons import Reason
 
 LATEST = 16_725_225_599
@@ -104,7 +104,8 @@ class State:
     vault secrets in each, and `refused`, the refused secrets with `unnamed` more that had no room,
     and `failure` of the vault as a whole. `unusable` are those whose newest version may not be used
     yet and of which no other is. A `newer` state has a later format, of which only the vault is
-    known.
+    known. `counts` say by data key of this Secret when its value last changed, where that is
+    counted.
     """
 
     vault: str
@@ -121,3 +122,4 @@ class State:
     secret: str = ""
     own: str = ""
     uid: str = ""
+    counts: Mapping[str, Count] = field(default_factory=dict)

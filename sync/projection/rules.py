@@ -203,7 +203,7 @@ class Rules:
         """
         if options is UNTAGGED and key == name:
             return ""  # most secrets, at each pass
-        shaping = replace(options, secret=(), labels=())
+        shaping = replace(options, secret=(), labels=(), restart=None)
         if key == name and replace(shaping, key=None) == UNTAGGED:
             return ""
         rules = replace(

@@ -66,6 +66,8 @@ class TagOptions:
     """Whether to remove line breaks at the end of the value, or of each member's."""
     labels: Labels = ()
     """The labels that its Secrets get."""
+    restart: bool | None = None
+    """Whether a change restarts what reads its keys; None if no tag says it."""
 
 
 CERTIFICATE_MEMBERS: Mapping[str, str] = {
@@ -126,6 +128,7 @@ def read_tags(
         type=ours.word("k8s-type", _TYPE),
         trim=ours.word("k8s-trim", _YES_OR_NO) is True,
         labels=ours.labels(allowed),
+        restart=ours.word("k8s-restart", _YES_OR_NO),
     )
     ours.compare(options)
     unknown = ours.unknown()

@@ -98,14 +98,17 @@ class ObservedSecret:
         return frozenset((owned | self.recorded.keys()) & self.data.keys())
 
     @cached_property
-    def unrecorded(self) -> frozenset[str]:
-        """The keys that are there because of us and that no record claims.
+    def unapplied(self) -> frozenset[str]:
+        """The keys that an eviction set and whose apply has not followed."""
+        if self.actual is None:
+            return frozenset()
+        set_by_us = {k for k, managers in self.actual.holders.items() if FIELD_MANAGER in managers}
+        return frozenset(set_by_us & self.data.keys() - self.actual.owned)
 
-        That has those which an eviction set and whose apply has not followed.
-        """
-        holders = self.actual.holders if self.actual else {}
-        set_by_us = {key for key, managers in holders.items() if FIELD_MANAGER in managers}
-        return frozenset((self.ours | set_by_us & self.data.keys()) - self.recorded.keys())
+    @cached_property
+    def unrecorded(self) -> frozenset[str]:
+        """The keys that are there because of us and that no record claims."""
+        return (self.ours | self.unapplied) - self.recorded.keys()
 
     @cached_property
     def intact(self) -> frozenset[str]:

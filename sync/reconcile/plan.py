@@ -52,6 +52,7 @@ def diff(
         secret=target.secret,
         own=target.own,
         uid=actual.uid if actual else "",
+        counts=desired.counts,
     )
     marks = {**more.labels, **labels(target)}
     if actual is None or state is None:
@@ -73,7 +74,7 @@ def diff(
             or not actual.owned_annotations <= {STATE_ANNOTATION, *more.annotations}
         )
     if not needed:
-        return Plan()
+        return Plan(counts=desired.counts)
     applied = Desired(
         data={**filler, **{key: entry.value for key, entry in desired.entries.items()}},
         labels=marks,
@@ -84,7 +85,8 @@ def diff(
     refuse_unwritable(observed, applied, removed)
     evict = removed if actual is None else removed - (actual.owned - actual.owned_by_others)
     differing = {k: v for k, v in applied.data.items() if observed.data.get(k) != v}
-    return Plan(tuple(sorted(changes)), applied, evict, differing if evict else {})
+    replacing = differing if evict else {}
+    return Plan(tuple(sorted(changes)), applied, evict, replacing, desired.counts)
 
 
 def with_failure(observed: ObservedSecret, reason: Reason, now: float) -> Desired | None:

@@ -4,7 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import Change, Hint, LeftOut, ListedSecret, Notice, SecretName, Target
+from sync.core.model import (
+    Change,
+    Hint,
+    LeftOut,
+    ListedSecret,
+    Notice,
+    SecretName,
+    SyncedSecret,
+    Target,
+)
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 
@@ -51,7 +60,8 @@ class ReconcileRequest:
 class ReconcileResult:
     """What was written (or would be), and why some vault secrets could not be synced.
 
-    `left_out` are in a dry run the secrets that belong in no Secret.
+    `left_out` are in a dry run the secrets that belong in no Secret. `secrets` are the Secrets that
+    were visited, the own one first; they are told only where changes are counted.
     """
 
     changes: tuple[Change, ...]
@@ -60,6 +70,7 @@ class ReconcileResult:
     refused: Mapping[SecretName, SyncError]
     warnings: tuple[Notice, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    secrets: tuple[SyncedSecret, ...] = field(default=(), compare=False, repr=False)
 
 
 def first_cause(refused: Mapping[SecretName, SyncError]) -> SyncError:

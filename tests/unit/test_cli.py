@@ -143,7 +143,7 @@ left-out  -                 -      -        out      its tag k8s-sync is false
 waits     keyvault-project  waits  -        waiting  it is new in the vault and not written yet
 wrong     -                 -      -        failed   TagUnknown: Correct the tags of secret 'wrong'\
 : 'k8s-foo' is no tag of this app. Known tags are k8s-sync, k8s-key, k8s-keys, k8s-expand, \
-k8s-path, k8s-encoding, k8s-secret, k8s-type, k8s-trim, k8s-label-NAME.
+k8s-path, k8s-encoding, k8s-secret, k8s-type, k8s-trim, k8s-restart, k8s-label-NAME.
 
 4 secrets: 1 failed, 1 in step, 1 out, 1 waiting
 """

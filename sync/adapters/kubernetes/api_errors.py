@@ -42,6 +42,11 @@ def is_absent(answer: Answer) -> bool:
     return answer.status == HTTPStatus.NOT_FOUND and _read(answer.data).reason == "NotFound"
 
 
+def status_message(answer: Answer) -> str:
+    """Return the message of a v1 Status, which may hold anything; empty for another answer."""
+    return _read(answer.data).message
+
+
 def explain(target: Target, answer: Answer) -> SyncError:
     """Return the error to raise for an answer that is not a success."""
     status, told = answer.status, _read(answer.data)
