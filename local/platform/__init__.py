@@ -6,13 +6,13 @@ import yaml
 
 from local.kubernetes.documents import Document, PlainLoader
 
-_FOLDER = Path(__file__).parent
-EXAMPLE = _FOLDER / "kubernetes"
+PLATFORM = Path(__file__).parent
+EXAMPLE = PLATFORM / "kubernetes"
 """Kustomizations: `base`, and `dev`, `stg` and `prd` on top of it."""
 
 
 def _read(name: str) -> list[Document]:
-    text = (_FOLDER / name).read_text()
+    text = (PLATFORM / name).read_text()
     return list(yaml.load_all(text, Loader=PlainLoader))
 
 
