@@ -244,7 +244,7 @@ def _outcome(work: ReconcileRequest, done: ReconcileResult | SyncError) -> Outco
     if refused:
         written = () if work.dry_run else done.changes
         error, told = first_cause(refused), (done.warnings, left_out, done.secrets)
-        return Failed(vault, error, work.target, written, refused, *told)
+        return Failed(vault, error, work.target, written, refused, *told, done.applications)
     return Converged(
         work.target,
         done.changes,
@@ -254,6 +254,7 @@ def _outcome(work: ReconcileRequest, done: ReconcileResult | SyncError) -> Outco
         done.warnings,
         left_out,
         done.secrets,
+        done.applications,
     )
 
 

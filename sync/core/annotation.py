@@ -14,8 +14,11 @@ from sync.core.reasons import Reason
 from sync.core.state import LATEST, Failure, Record, Refusal, State, Unusable
 from sync.core.vault_names import AZURE_NAME
 
-FORMAT = 3
-"""The format that is written. Earlier ones are still read; the first has no number."""
+FORMAT = 4
+"""The latest format. Earlier ones are still read; the first has no number."""
+
+_WITHOUT_APPLICATIONS = 3
+"""What is written where no application has a Secret, so that the release before can read it."""
 
 MAX_REFUSED_BYTES = 32 * 1024
 MAX_WARNED_BYTES = 16 * 1024
@@ -29,6 +32,7 @@ _VERSION = re.compile(r"[0-9A-Za-z]{0,64}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-z]{0,16}", re.ASCII)
 _REASON = re.compile(r"[A-Z][0-9A-Za-z]{2,63}", re.ASCII)
 _UID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
+_APPLICATION = re.compile(r"[a-z0-9.-]{1,320}/[a-z0-9.-]{1,253}", re.ASCII)
 _REASONS = {reason.value: reason for reason in Reason}
 
 
@@ -41,10 +45,12 @@ def encode(state: State) -> str:
     the time, in hexadecimal, at which another version may be used, if that is known. Refusals
     beyond 32 KiB, or without room, are left out and counted. Warnings are grouped by reason, and
     left out beyond 16 KiB or without room, and so are unusable secrets. Labels are grouped as
-    `name=value`.
+    `name=value`. A state that knows of no application is of format 3, so that an earlier release
+    can read it.
     """
+    of_applications = state.application or state.applications
     fields: Mapping[str, object] = {
-        "v": FORMAT,
+        "v": FORMAT if of_applications else _WITHOUT_APPLICATIONS,
         "vault": state.vault,
         "written": moment(state.written),
         "rules": state.rules,
@@ -54,6 +60,8 @@ def encode(state: State) -> str:
         "secrets": dict(sorted(map(_encoded, state.secrets.items()))),
         "overruled": state.overruled,
         "others": dict(sorted(state.others.items())),
+        "application": state.application,
+        "applications": dict(sorted(state.applications.items())),
         "due": {str(n): each.due for n, each in sorted(state.secrets.items()) if each.due},
         "labels": grouped(
             {name: map(label_text, record.labels) for name, record in state.secrets.items()}
@@ -111,6 +119,13 @@ def decode(text: str) -> State | None:
             secret=_matching(SECRET_NAME, fields["secret"]) if "secret" in fields else "",
             own=_matching(SECRET_NAME, fields["own"]) if "own" in fields else "",
             uid=_matching(_UID, fields["uid"]) if "uid" in fields else "",
+            applications={
+                _matching(SECRET_NAME, secret): _matching(_APPLICATION, application)
+                for secret, application in fields.get("applications", {}).items()
+            },
+            application=(
+                _matching(_APPLICATION, fields["application"]) if "application" in fields else ""
+            ),
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
