@@ -4,20 +4,25 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from sync.app.events import EXPIRY, Expiring, parse, vault_named
-from sync.app.registry import VaultRegistry
+from sync.app.chains import Following, nothing_follows
+from sync.app.events import Expiring, expiry, parse, vault_named
+from sync.app.registry import VaultRegistry, not_gone
 from sync.app.requests import EVERYTHING, Resync
 from sync.app.shared_listing import SharedListing
 from sync.app.unattended import for_event_grid, nothing_known
 from sync.app.work_queue import WorkQueue
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient, quoted
-from sync.core.model import Failed, Hint, Ignored, Outcome, SecretName, Target, VaultName, moment
+from sync.core.model import Failed, Hint, Ignored, Outcome, SecretName, Target, VaultName
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
 from sync.core.vault_names import Naming
 from sync.reconcile.reconciler import Reconciler
 from sync.reconcile.request import ReconcileRequest
+
+if TYPE_CHECKING:
+    from sync.app.application_works import ApplicationWorks
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +78,20 @@ class App:
     next_pass: Callable[[], float | None] = _never
     strays: tuple[tuple[str, SyncError], ...] = ()
     """The names among the listed vaults that are no vault's, each with why."""
+    applications: "ApplicationWorks | None" = None
+    """None if no application is synced."""
 
     def event(self, payload: str) -> Sequence[Pending]:
-        """Reconcile each target that one Event Grid or CloudEvents payload points to."""
+        """Reconcile each target that one Event Grid or CloudEvents payload points to.
+
+        Where applications are synced, this may wait some seconds for a list of them.
+        """
         subject = vault_named(payload) or EVENT_SUBJECT
         try:
             event = parse(payload, self.subscriptions)
             subject = event.vault
             if isinstance(event, Expiring):
-                raise _expiry(event)
+                raise expiry(event)
             targets = self.naming.targets(self.naming.vault(event.vault))
         except NotOurs as reason:
             if reason.reason is Reason.SUBSCRIPTIONS_UNSET and not self.registry.knows_any:
@@ -89,8 +99,20 @@ class App:
             return [_settled(Ignored(subject, reason))]
         except SyncError as error:
             return [_settled(Failed(subject, error))]
-        works = [self.work(target, (event.hint,), whole=False) for target in targets]
-        return [Pending(self.work_queue.submit(work, EVENT.target), work.target) for work in works]
+        deadline = Deadline.after(EVENT.target, self.clock)
+        works = (self.work(target, (event.hint,), whole=False) for target in targets)
+        pending = [self._pending(work, deadline) for work in works]
+        if self.applications is not None:
+            for target in targets:
+                more = self.applications.of_event(target, event.hint, deadline)
+                pending += [self._pending(work, deadline) for work in more]
+        return pending
+
+    def _pending(self, work: ReconcileRequest | Failed, deadline: Deadline) -> Pending:
+        if isinstance(work, Failed):
+            return _settled(work)
+        seconds = max(0.0, deadline.at - self.clock())
+        return Pending(self.work_queue.submit(work, seconds), work.target)
 
     def for_event_grid(self, outcomes: Iterable[Outcome], seconds: float) -> Sequence[Outcome]:
         """Return an event's outcomes, as Unattended those that no pass would repair.
@@ -174,7 +196,9 @@ class App:
         works: list[ReconcileRequest] = []
         hints = (Hint(SecretName(request.secret)),) if request.secret else ()
         listings = {vault: self._listing(vault) for vault in known.vaults}
-        for place in self.places(known.vaults, request):
+        of_applications = request.target is not None
+        places = self.places(known.vaults, request, applications=of_applications)
+        for place in places:
             if isinstance(place, Failed):
                 yield place
             elif refused := self._not_gone(place, request, budget):
@@ -184,21 +208,37 @@ class App:
                 listing = listings[place.vault]
                 works.append(replace(_in_the_manner(work, request), listing=listing))
         many = self.work_queue.reconcile_by_timer if timer else self.work_queue.reconcile_many
-        yield from many(works, budget.target, budget.total)
+        following: Following = nothing_follows
+        if self.applications is not None and request.target is None:
+            following = self.applications.following
+        yield from many(works, budget.target, budget.total, following)
 
     def places(
-        self, vaults: Iterable[VaultName], request: Resync = EVERYTHING
+        self,
+        vaults: Iterable[VaultName],
+        request: Resync = EVERYTHING,
+        *,
+        applications: bool = True,
     ) -> Iterator[Target | Failed]:
-        """Yield the vaults' targets that are meant, or the error of a vault without a safe one."""
+        """Yield the vaults' targets that are meant, or the error of a vault without a safe one.
+
+        Those of `applications` come after the own target that they belong to.
+        """
         for vault in vaults:
             try:
-                yield from filter(request.means, self.naming.targets(vault))
+                targets = self.naming.targets(vault)
             except Permanent as error:
                 yield Failed(vault.text, error)
+                continue
+            for own in targets:
+                if request.means(own):
+                    yield own
+                if applications and self.applications is not None:
+                    yield from self.applications.meant(own, request, self.clock)
 
     def _listing(self, vault: VaultName) -> SharedListing | None:
         """Return one listing for all targets of a vault, None for a vault with one target."""
-        if len(self.naming.table.get(vault, ())) < _SEVERAL:
+        if self.applications is None and len(self.naming.table.get(vault, ())) < _SEVERAL:
             return None
         return SharedListing(self.reconciler.vaults, vault, self.clock)
 
@@ -210,15 +250,7 @@ class App:
         (gone,) = self.work_queue.ask([former], self.registry.is_gone, budget.target, budget.total)
         if isinstance(gone, SyncError):
             return gone
-        if gone:
-            return None
-        return Permanent(
-            Reason.VAULT_NOT_GONE,
-            f"Secret {target} is not taken from vault {quoted(former)}: it is not certain that "
-            "this vault is gone. With SYNC_DISCOVERY Resource Manager has to call its name free "
-            "for a new vault (one that can be recovered is not gone); otherwise a name server has "
-            "to say that its host does not exist, which it cannot through a proxy.",
-        )
+        return None if gone else not_gone(target, former)
 
     def _look(self) -> Known:
         known = self.registry.look(Deadline.after(_SEARCH_SECONDS, self.clock))
@@ -260,18 +292,12 @@ def vault_of(place: Target | Failed) -> str:
     return place.vault if isinstance(place, Failed) else place.vault.text
 
 
+def failing(error: SyncError) -> Pending:
+    """Return the outcome of an event that could not be handled at all."""
+    return _settled(Failed(EVENT_SUBJECT, error))
+
+
 def _settled(outcome: Outcome) -> Pending:
     future: Future[Outcome] = Future()
     future.set_result(outcome)
     return Pending(future)
-
-
-def _expiry(event: Expiring) -> NotOurs:
-    when = "" if event.expires is None else f" at {moment(event.expires)}"
-    reason = EXPIRY[event.event_type]
-    what = "Certificate" if reason.startswith("Certificate") else "Secret"
-    return NotOurs(
-        reason,
-        f"{what} {event.secret!r} of vault {event.vault} expires or has expired{when}. It stays in "
-        "the cluster as it is: set a new version.",
-    )

@@ -1,6 +1,6 @@
 """The platform's rules: which vault secrets are synced, to which Secrets, and as which keys."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from hashlib import sha256
@@ -12,7 +12,6 @@ from sync.core.model import (
     SECRET_NAME,
     VARIABLES,
     Application,
-    ListedSecret,
     SecretName,
     Target,
     Variables,
@@ -298,16 +297,3 @@ def _given(options: Rules | TagOptions) -> Mapping[str, object]:
 
 DEFAULT_RULES = Rules()
 """The rules without any setting: each enabled secret becomes one key with its name."""
-
-
-def latest(listing: Iterable[ListedSecret]) -> Mapping[SecretName, ListedSecret]:
-    """Return the secrets by name.
-
-    Names that differ only in case are one secret in Key Vault, which may list it twice. The entry
-    with the latest update is kept, whatever the order of the listing.
-    """
-    found: dict[SecretName, ListedSecret] = {}
-    for secret in sorted(listing, key=lambda secret: (secret.updated, str(secret.name))):
-        found.pop(secret.name, None)
-        found[secret.name] = secret
-    return found

@@ -11,8 +11,9 @@ from sync.core.ports import Deadline, Vaults
 from sync.core.reasons import Reason
 from sync.core.state import Refusal, Unusable
 from sync.projection.placement import Excluded, Placement
-from sync.projection.rules import Rules, latest
+from sync.projection.rules import Rules
 from sync.reconcile.fetching import fetch_all, in_turn
+from sync.reconcile.listing import latest
 from sync.reconcile.observed import ObservedSecret, ObservedVault
 from sync.reconcile.request import Listing
 from sync.reconcile.secret_reader import SETTLED_SECONDS, SecretReader

@@ -18,11 +18,12 @@ from sync.core.reasons import Reason
 from sync.projection.budget import ParseBudget
 from sync.projection.keys import KeyStyle
 from sync.projection.placement import Excluded, Placement
-from sync.projection.rules import Pattern, Rules, latest
+from sync.projection.rules import Pattern, Rules
 from sync.projection.stages import USUAL_ALIASES, StagePrefixes
 from sync.projection.tags import TagOptions
 from sync.projection.turns import PARSING
 from sync.projection.validity import NotBefore, Validity
+from sync.reconcile.listing import latest
 from tests.kit.bundles import LEAF, bundle, certificate, plain, shrouded
 from tests.kit.chains import chain_of, key_pem, pem, text_of
 from tests.kit.errors import raises

@@ -34,10 +34,13 @@ class VaultClients:
         self._throttle = Throttle(clock)
         self._opened: dict[str, _FirstUse] = {}
 
-    def ask(self, host: VaultHost, url: str, deadline: Deadline) -> Answer:
-        """Return the vault's answer to a GET, whatever its status; raises Permanent or Transient.
+    def ask(
+        self, host: VaultHost, url: str, deadline: Deadline, body: bytes | None = None
+    ) -> Answer:
+        """Return the vault's answer, whatever its status; raises Permanent or Transient.
 
-        `url` may be relative to the vault. A client is kept only once its vault has answered with
+        It is asked by GET, or by PUT with a body of JSON. `url` may be relative to the vault. A
+        client is kept only once its vault has answered with
         200: events can name any number of vaults that do not exist.
         """
         name = host.vault.text
@@ -46,7 +49,7 @@ class VaultClients:
         client = client or self._opened.setdefault(name, _FirstUse(self._client(host)))
         try:
             self._throttle.check(str(host), deadline.remaining())
-            return client.ask(lambda client: self._sent(client, url, deadline), deadline)
+            return client.ask(lambda client: self._sent(client, url, deadline, body), deadline)
         except FAULTS as error:
             failure = explain(error, host)
         finally:
@@ -54,7 +57,9 @@ class VaultClients:
                 self._opened.pop(name, None)
         raise failure  # outside the except clause: the SDK's exception may hold a body
 
-    def _sent(self, client: SecretClient, url: str, deadline: Deadline) -> Answer:
+    def _sent(
+        self, client: SecretClient, url: str, deadline: Deadline, body: bytes | None
+    ) -> Answer:
         token_sent = False
 
         def note(response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
@@ -63,7 +68,7 @@ class VaultClients:
 
         began = self._clock()
         response = client.send_request(
-            HttpRequest("GET", url, headers={"Accept": "application/json"}),
+            _request(url, body),
             stream=True,  # else the SDK decodes the body, and logs what is no JSON
             timeout=deadline.remaining(),
             raw_response_hook=note,
@@ -82,6 +87,14 @@ class VaultClients:
             redirect_policy=RedirectPolicy.no_redirects(),  # a token goes to no other host
             logging_policy=SansIOHTTPPolicy(),  # the SDK's own can log bodies
         )
+
+
+def _request(url: str, body: bytes | None) -> HttpRequest:
+    headers = {"Accept": "application/json"}
+    if body is None:
+        return HttpRequest("GET", url, headers=headers)
+    headers["Content-Type"] = "application/json"
+    return HttpRequest("PUT", url, headers=headers, content=body)
 
 
 class _FirstUse:
