@@ -1,4 +1,4 @@
-"""A Kubernetes API server for namespaces, Secrets and Roles, on loopback."""
+"""A Kubernetes API server for namespaces, Secrets, Roles and workloads, on loopback."""
 
 from local.kubernetes.authorization import Rule
 from local.kubernetes.cluster import AnyCluster, Cluster

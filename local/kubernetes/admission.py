@@ -1,5 +1,6 @@
 """Checks a write before anything changes: its address, kind and preconditions."""
 
+import uuid
 from dataclasses import dataclass
 
 from local.kubernetes.documents import Document, child, text
@@ -15,6 +16,7 @@ SET_BY_SERVER = (
     "generation",
     "selfLink",
 )
+_NEVER_GIVEN = frozenset(SET_BY_SERVER) - {"generation"}
 _UNMATCHED_NAMESPACE = (
     "the namespace of the provided object does not match the namespace sent on the request"
 )
@@ -120,15 +122,41 @@ def bare(document: Document) -> Document:
     return without(document, "managedFields", "resourceVersion")
 
 
+def made(kind: Kind, new: Document, now: str) -> Document:
+    """Return a new object with what the server gives it."""
+    metadata = {k: v for k, v in child(new, "metadata").items() if k not in _NEVER_GIVEN}
+    metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": now}
+    metadata |= {"generation": 1} if kind.counted else {}
+    whole = bare({**new, "metadata": metadata})
+    if kind is NAMESPACE:
+        return {**whole, "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
+    if not kind.reset:
+        return whole
+    kept = {key: value for key, value in whole.items() if key != kind.reset}
+    return {**kept, **({kind.reset: kind.empty[kind.reset]} if kind.reset in kind.empty else {})}
+
+
 def completed(at: Address, new: Document, live: Stored) -> Document:
     """Return the new object with the fields that a client cannot change taken from the live one."""
     servers = (*SET_BY_SERVER, "resourceVersion")
     kept = {key: value for key, value in live.metadata.items() if key in servers}
     whole = without(new, "managedFields", *servers)
     whole = {**whole, "metadata": {**child(whole, "metadata"), **kept}}
-    if at.kind is NAMESPACE:
-        whole |= {key: live.bare[key] for key in ("spec", "status")}
-    return whole
+    servers_own = ("spec", "status") if at.kind is NAMESPACE else (at.kind.reset,)
+    whole = {key: value for key, value in whole.items() if key not in servers_own}
+    whole |= {key: live.bare[key] for key in servers_own if key in live.bare}
+    return counted(at.kind, live.bare, whole)
+
+
+def counted(kind: Kind, old: Document, new: Document) -> Document:
+    """Return the new object with the next generation if a change moves it."""
+    metadata, before = child(new, "metadata"), child(old, "metadata")
+    annotated = kind.counts_annotations and metadata.get("annotations") != before.get("annotations")
+    if not annotated and all(old.get(key) == new.get(key) for key in kind.counted):
+        return new
+    generation = before.get("generation")
+    assert isinstance(generation, int)
+    return {**new, "metadata": {**metadata, "generation": generation + 1}}
 
 
 def marked_deleted(document: Document, now: str) -> Document:

@@ -7,10 +7,11 @@ from typing import Literal
 
 from aiohttp import web
 
-from local.kubernetes.discovery import DISCOVERY, OPENAPI_V2, OPENAPI_V2_PROTOBUF
+from local.kubernetes.discovery import OPENAPI_V2, OPENAPI_V2_PROTOBUF
 from local.kubernetes.documents import child, dump, text
 from local.kubernetes.forms import Form
-from local.kubernetes.kinds import KINDS, Kind, Struct
+from local.kubernetes.kinds import Kind
+from local.kubernetes.nodes import Struct
 from local.kubernetes.objects import JSON, read_object, read_patch
 from local.kubernetes.options import Written, agent_manager, is_dry_delete, write_options
 from local.kubernetes.patch import PATCH_TYPES
@@ -42,7 +43,7 @@ _NO_WATCH_LIST = (
 
 async def answer(registry: Registry, request: web.Request, user: str) -> web.StreamResponse:
     """Answer that user's request from the registry; raises ApiError."""
-    call = route(request.method, request.path, request.query)
+    call = route(registry.kinds, request.method, request.path, request.query)
     if call is None:
         return await _other(registry, request, user)
     attempt = call.attempt(request.query.get("fieldSelector", ""))
@@ -200,7 +201,7 @@ async def _other(registry: Registry, request: web.Request, user: str) -> web.Res
         body = read_object(await _raw(request), _media(request), kind)
         manager = agent_manager(request.headers.get("User-Agent", ""))
         return _json(dump(reviewed(registry, user, kind, manager, body)), 201)
-    known = DISCOVERY.get(path)
+    known = registry.kinds.documents.get(path)
     if known is not None and request.method == "GET":
         if path == "/openapi/v2" and "proto-openapi" in request.headers.get("Accept", ""):
             return web.Response(body=OPENAPI_V2, content_type=OPENAPI_V2_PROTOBUF)
@@ -217,7 +218,7 @@ async def _other(registry: Registry, request: web.Request, user: str) -> web.Res
         raise no_such_method()
     if not path.startswith(("/api/", "/apis/")):
         return web.Response(text="404 page not found\n", status=404)
-    kinds = ", ".join(KINDS)
+    kinds = ", ".join(kind.resource for kind in registry.kinds)
     why = f"this local server has no {request.method} {request.path}: it only knows {kinds}"
     raise ApiError(404, "NotFound", why, {})
 

@@ -49,12 +49,12 @@ def config_label(kind: Kind, config: Document) -> str:
     """Return the name of an applied configuration in messages."""
     metadata = child(config, "metadata")
     named = f"{text(metadata, 'namespace')}/{text(metadata, 'name')}"
-    return f"{named}; {kind.group}/v1, Kind={kind.name}"
+    return f"{named}; {kind.group}/{kind.version}, Kind={kind.name}"
 
 
-def _field_conflict(error: FieldConflictError) -> ApiError:
+def _field_conflict(error: FieldConflictError, version: str) -> ApiError:
     """409: an apply without force would take fields that others own."""
-    message, causes = conflict_causes(error.conflicts)
+    message, causes = conflict_causes(error.conflicts, version)
     listed: list[Json] = [
         Cause("FieldManagerConflict", said, where).document() for said, where in causes
     ]
@@ -79,7 +79,7 @@ def merged(  # noqa: PLR0913, PLR0917 - an address, what was and is to be, who a
             yielded=_taken_over(at.kind, before) if write.manager == KUBECTL else frozenset(),
         )
     except FieldConflictError as error:
-        raise _field_conflict(error) from error
+        raise _field_conflict(error, at.kind.api_version) from error
     if write.manager != KUBECTL:
         return applied
     return replace(applied, document=_refreshed(before, applied.document, config))

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from local.kubernetes.answers import answer
 from local.kubernetes.authorization import ANY, Rule
+from local.kubernetes.catalogue import Catalogue
 from local.kubernetes.documents import Document, Json, array, child, strings, text, texts
 from local.kubernetes.faults import Faults, Requests
 from local.kubernetes.kinds import NAMESPACE, ROLE, ROLE_BINDING, SECRET, Kind
@@ -44,6 +45,7 @@ class AnyCluster(ABC):
     ) -> None:
         self._tokens = dict(tokens or {})
         self._identify = identify
+        self.kinds = Catalogue()
         self.faults = Faults()
         self.requests = Requests()
         self.observers: list[Callable[[str, str], None]] = []
@@ -93,6 +95,14 @@ class AnyCluster(ABC):
     @abstractmethod
     def delete(self, kind: Kind, namespace: str, name: str) -> object:
         """DELETE an object."""
+
+    @abstractmethod
+    def define(self, definition: Document) -> Kind:
+        """Add the kind of a CustomResourceDefinition; it is served on return."""
+
+    @abstractmethod
+    def write_status(self, kind: Kind, namespace: str, name: str, new: Document) -> None:
+        """Give an object another status, as its controller does."""
 
     @abstractmethod
     def delete_namespace(self, name: str) -> None:
@@ -188,8 +198,8 @@ class Cluster(Registry, AnyCluster):
         identify: Callable[[str], str | None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        Registry.__init__(self, clock)
         AnyCluster.__init__(self, tokens, identify)
+        Registry.__init__(self, clock, self.kinds)
         self.access.grant(ADMIN, [_EVERYTHING])
         for name in _SYSTEM_NAMESPACES:
             self.create_namespace(name)
@@ -205,6 +215,10 @@ class Cluster(Registry, AnyCluster):
     def document(self, kind: Kind, namespace: str, name: str) -> Document:
         """Return the object that is stored."""
         return self.read(kind, namespace, name).document
+
+    def define(self, definition: Document) -> Kind:
+        """Add the kind of a CustomResourceDefinition."""
+        return self.kinds.define(definition)
 
     def secrets(self, namespace: str) -> Mapping[str, Mapping[str, bytes]]:
         """Return what is stored."""

@@ -1,8 +1,12 @@
 """The server's self-description: versions, resources, and as much OpenAPI as kubectl reads."""
 
+from collections.abc import Iterable, Sequence
+
 from local.kubernetes.documents import Document, array, child
-from local.kubernetes.kinds import KINDS, Keyed, Kind, Leaf, Map, Members, Node, Struct
+from local.kubernetes.kinds import Kind
+from local.kubernetes.nodes import Atomic, Items, Keyed, Leaf, Map, Members, Node, Struct
 from local.kubernetes.patch import PATCH_TYPES
+from local.kubernetes.workloads import DEFINITIONS
 
 REVIEWS_GROUP = "authorization.k8s.io"
 WHOAMI_GROUP = "authentication.k8s.io"
@@ -24,9 +28,9 @@ VERSION: Document = {
 _API_GROUP: Document = {"kind": "APIGroup", "apiVersion": "v1"}
 
 
-def _group(name: str) -> Document:
-    version: Document = {"groupVersion": f"{name}/v1", "version": "v1"}
-    return {"name": name, "versions": [version], "preferredVersion": version}
+def _group(name: str, version: str = "v1") -> Document:
+    served: Document = {"groupVersion": f"{name}/{version}", "version": version}
+    return {"name": name, "versions": [served], "preferredVersion": served}
 
 
 def _reviews(group: str, *kinds: str) -> dict[str, Document]:
@@ -52,13 +56,11 @@ def _reviews(group: str, *kinds: str) -> dict[str, Document]:
     }
 
 
-def _resources(group: str) -> Document:
-    version = f"{group}/v1" if group else "v1"
-    kinds = (kind for kind in KINDS.values() if kind.group == group)
+def _resources(kinds: Sequence[Kind]) -> Document:
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",
-        "groupVersion": version,
+        "groupVersion": kinds[0].api_version,
         "resources": array(_resource(kind) for kind in kinds),
     }
 
@@ -80,27 +82,28 @@ _OPTIONS = ("dryRun", "fieldManager", "fieldValidation", "force")
 
 
 def _title(kind: Kind) -> str:
-    return f"io.k8s.api.{kind.group.partition('.')[0] or 'core'}.v1.{kind.name}"
+    group = kind.group.partition(".")[0] or "core"
+    return f"io.k8s.api.{group}.{kind.version}.{kind.name}"
 
 
 def _type(kind: Kind) -> Document:
-    return {"group": kind.group, "version": "v1", "kind": kind.name}
+    return {"group": kind.group, "version": kind.version, "kind": kind.name}
 
 
 def _schema(node: Node) -> Document:  # noqa: PLR0911 - one for each node
     match node:
-        case Struct(fields=fields):
+        case (Struct(fields=fields)) | Atomic(Struct(fields=fields)):
             properties: Document = {name: _schema(field) for name, field in fields.items()}
             return {"type": "object", "properties": properties}
         case Map(element):
             return {"type": "object", "additionalProperties": _schema(element)}
-        case Keyed(key=key):
+        case Keyed(keys=keys, item=item):
             return {
                 "type": "array",
-                "items": {"type": "object"},
+                "items": _schema(item),
                 "x-kubernetes-list-type": "map",
-                "x-kubernetes-list-map-keys": [key],
-                "x-kubernetes-patch-merge-key": key,
+                "x-kubernetes-list-map-keys": array(keys),
+                "x-kubernetes-patch-merge-key": keys[0],
                 "x-kubernetes-patch-strategy": "merge",
             }
         case Members():
@@ -110,6 +113,8 @@ def _schema(node: Node) -> Document:  # noqa: PLR0911 - one for each node
                 "x-kubernetes-list-type": "set",
                 "x-kubernetes-patch-strategy": "merge",
             }
+        case Items(element):
+            return {"type": "array", "items": _schema(element)}
         case Leaf("list"):
             return {"type": "array", "items": {"type": "object"}}
         case Leaf("bytes"):
@@ -119,7 +124,8 @@ def _schema(node: Node) -> Document:  # noqa: PLR0911 - one for each node
 
 
 def _kind_schema(kind: Kind) -> Document:
-    return {**_schema(kind.schema), "x-kubernetes-group-version-kind": [_type(kind)]}
+    schema = kind.openapi or _schema(kind.schema)
+    return {**schema, "x-kubernetes-group-version-kind": [_type(kind)]}
 
 
 def _operations(kind: Kind) -> Document:
@@ -142,16 +148,13 @@ def _operations(kind: Kind) -> Document:
     }
 
 
-_SCHEMAS: Document = {_title(kind): _kind_schema(kind) for kind in KINDS.values()}
-
-
-def _openapi(root: str) -> Document:
-    kinds = (kind for kind in KINDS.values() if kind.root == root)
+def _openapi(kinds: Sequence[Kind]) -> Document:
+    schemas: Document = {_title(kind): _kind_schema(kind) for kind in kinds}
     return {
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": VERSION["gitVersion"]},
         "paths": {path: asked for kind in kinds for path, asked in _operations(kind).items()},
-        "components": {"schemas": _SCHEMAS},
+        "components": {"schemas": {**DEFINITIONS, **schemas}},
     }
 
 
@@ -162,28 +165,30 @@ OPENAPI_V2 = b"\n\x032.0\x12\x10\n\nKubernetes\x12\x02v1"
 Of a kind that has no type there, kubectl then says `no matches for kind`.
 """
 
-_GROUPS = sorted({kind.group for kind in KINDS.values() if kind.group})
-_ROOTS = sorted({kind.root for kind in KINDS.values()})
-DISCOVERY: dict[str, Document] = {
-    "/api": {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []},
-    "/api/v1": _resources(""),
-    "/apis": {
-        "kind": "APIGroupList",
-        "apiVersion": "v1",
-        "groups": array(_group(name) for name in (REVIEWS_GROUP, WHOAMI_GROUP, *_GROUPS)),
-    },
-    **{f"/apis/{name}": {**_API_GROUP, **_group(name)} for name in _GROUPS},
-    **{f"/apis/{name}/v1": _resources(name) for name in _GROUPS},
-    **_reviews(REVIEWS_GROUP, "SelfSubjectAccessReview"),
-    **_reviews(WHOAMI_GROUP, "SelfSubjectReview"),
-    "/version": VERSION,
-    "/openapi/v2": {
-        "swagger": "2.0",
-        "info": {"title": "Kubernetes", "version": "v1"},
-        "paths": {},
-    },
-    "/openapi/v3": {
-        "paths": {root[1:]: {"serverRelativeURL": f"/openapi/v3{root}"} for root in _ROOTS}
-    },
-    **{f"/openapi/v3{root}": _openapi(root) for root in _ROOTS},
-}
+
+def described(kinds: Iterable[Kind]) -> dict[str, Document]:
+    """Return the documents in which a server with these kinds describes itself, by path."""
+    by_root: dict[str, list[Kind]] = {}
+    for kind in kinds:
+        by_root.setdefault(kind.root, []).append(kind)
+    groups = {each[0].group: each[0].version for each in by_root.values() if each[0].group}
+    reviews = (REVIEWS_GROUP, WHOAMI_GROUP)
+    listed = [*map(_group, reviews), *(_group(*each) for each in sorted(groups.items()))]
+    return {
+        "/api": {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []},
+        "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": array(listed)},
+        **{f"/apis/{each['name']}": {**_API_GROUP, **each} for each in listed},
+        **{root: _resources(each) for root, each in by_root.items()},
+        **_reviews(REVIEWS_GROUP, "SelfSubjectAccessReview"),
+        **_reviews(WHOAMI_GROUP, "SelfSubjectReview"),
+        "/version": VERSION,
+        "/openapi/v2": {
+            "swagger": "2.0",
+            "info": {"title": "Kubernetes", "version": "v1"},
+            "paths": {},
+        },
+        "/openapi/v3": {
+            "paths": {root[1:]: {"serverRelativeURL": f"/openapi/v3{root}"} for root in by_root}
+        },
+        **{f"/openapi/v3{root}": _openapi(each) for root, each in by_root.items()},
+    }

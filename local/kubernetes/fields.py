@@ -4,12 +4,23 @@ A path is a tuple of elements spelled as FieldsV1 spells them: `f:name`, `k:{"ui
 The rules are those of structured merge-diff, for the structures that `kinds` knows.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from local.kubernetes.documents import Document, Json, array, dump
-from local.kubernetes.kinds import Keyed, Leaf, Map, Members, Node, Struct
+from local.kubernetes.nodes import (
+    WHOLE,
+    Atomic,
+    Items,
+    Keyed,
+    Leaf,
+    Map,
+    Members,
+    Node,
+    Struct,
+)
 
 type Path = tuple[str, ...]
 type Paths = frozenset[Path]
@@ -46,11 +57,11 @@ def _children(node: Node, value: Json) -> Iterator[_Item]:
         case Map(element), dict():
             for key, item in value.items():
                 yield _Item(f"f:{key}", key, element, item)
-        case Keyed(key=key), list():
+        case Keyed(item=element), list():
             for item in value:
                 if isinstance(item, dict):
-                    element_name = "k:" + dump({key: item.get(key)}).decode()
-                    yield _Item(element_name, element_name, _UNKNOWN, item)
+                    element_name = f"k:{_identity(node, item)}"
+                    yield _Item(element_name, element_name, element, item)
         case Members(), list():
             for item in value:
                 element_name = "v:" + dump(item).decode()
@@ -60,17 +71,22 @@ def _children(node: Node, value: Json) -> Iterator[_Item]:
 
 
 _UNKNOWN = Leaf()
+_ANYTHING = Leaf("any")
+
+
+def _identity(node: Keyed, item: Document) -> str:
+    return dump({key: item.get(key, node.missing.get(key)) for key in sorted(node.keys)}).decode()
 
 
 def field_set(node: Node, value: Json, path: Path = ()) -> Iterator[Path]:
     """Yield the fields that an applied document claims."""
-    if isinstance(node, Leaf):
+    if isinstance(node, WHOLE):
         yield path
         return
     in_list = isinstance(node, Keyed | Members)
     for item in _children(node, value):
         below = (*path, item.element)
-        if isinstance(item.node, Leaf) or item.value is None or item.value == {}:
+        if isinstance(item.node, WHOLE) or item.value is None or item.value == {}:
             yield below
         else:
             if in_list or isinstance(node, Map):
@@ -86,7 +102,7 @@ def compare(node: Node, old: Json, new: Json) -> Comparison:
 
 
 def _compare(node: Node, old: Json, new: Json, path: Path, found: Comparison) -> None:
-    if isinstance(node, Leaf) or (not old and not new):
+    if isinstance(node, WHOLE) or (not old and not new):
         if old != new:
             found.modified.add(path)
         return
@@ -121,18 +137,38 @@ def merge(node: Node, live: Json, applied: Json) -> Json:
                     merged[item.key] = item.value
             return merged
         case Keyed() | Members(), list(), list():
-            by_element = {item.element: item.value for item in _children(node, live)}
-            by_element |= {item.element: item.value for item in _children(node, applied)}
-            return array(by_element.values())
-        case Leaf(), _, _:
+            before = {item.element: item for item in _children(node, live)}
+            after = {item.element: item for item in _children(node, applied)}
+            return array(
+                merge(after[each].node, before[each].value, after[each].value)
+                if each in before and each in after
+                else (after.get(each) or before[each]).value
+                for each in _ordered(list(before), list(after))
+            )
+        case Leaf() | Items() | Atomic(), _, _:
             return applied
         case _:
             return live if applied is None else applied
 
 
+def _ordered(live: list[str], applied: list[str]) -> Iterator[str]:
+    """Yield each item once: in the applied order, those that only the live list has in between."""
+    waiting = deque(applied)
+    shared = deque(each for each in applied if each in live)
+    for each in live:
+        if each not in applied:
+            yield each
+        elif shared and each == shared[0]:
+            shared.popleft()
+            while (next_one := waiting.popleft()) != each:
+                yield next_one
+            yield each
+    yield from waiting
+
+
 def remove(node: Node, value: Json, paths: Paths, path: Path = ()) -> Json:
     """Return the value without those fields; what loses its last item stays, as None."""
-    if isinstance(node, Leaf) or not value:
+    if isinstance(node, WHOLE) or not value:
         return value
     kept: list[tuple[str, Json]] = []
     for item in _children(node, value):
@@ -151,10 +187,14 @@ def with_named_parents(node: Node, paths: Paths) -> Paths:
     for above in {path[:-1] for path in paths}:
         here: Node = node
         for depth, element in enumerate(above):
-            if not isinstance(here, Struct) or element[2:] not in here.fields:
-                break
-            parents.add(above[: depth + 1])
-            here = here.fields[element[2:]]
+            match here:
+                case Struct(fields) if element[2:] in fields:
+                    parents.add(above[: depth + 1])
+                    here = fields[element[2:]]
+                case Map(below) | Keyed(item=below):
+                    here = below
+                case _:
+                    break
     return paths | parents
 
 
@@ -202,25 +242,31 @@ def check_structure(node: Node, value: Json, path: str = "") -> None:
     if not isinstance(value, form):
         raise TypeMismatchError(f"{path}: expected {name}")
     match node, value:
-        case Struct(fields=fields), dict():
+        case (Struct() as known) | Atomic(known), dict():
             for key, item in value.items():
-                if key not in fields:
-                    raise TypeMismatchError(f"{path}.{key}: field not declared in schema")
-                check_structure(fields[key], item, f"{path}.{key}")
+                check_structure(_declared(known, key, path), item, f"{path}.{key}")
         case Map(element), dict():
             for key, item in value.items():
                 check_structure(element, item, f"{path}.{key}")
-        case ((Keyed(item=element) | Members(element)), list()):
+        case ((Keyed(item=element) | Members(element) | Items(element)), list()):
             for item in value:
                 check_structure(element, item, path)
 
 
+def _declared(known: Struct, key: str, path: str) -> Node:
+    if key not in known.fields and not known.open:
+        raise TypeMismatchError(f"{path}.{key}: field not declared in schema")
+    return known.fields.get(key, _ANYTHING)
+
+
 def _expected(node: Node) -> tuple[str, type]:
     match node:
-        case Struct() | Map() | Leaf("object"):
+        case Struct() | Map() | Atomic() | Leaf("object"):
             return "map", dict
-        case Keyed() | Members() | Leaf("list"):
+        case Keyed() | Members() | Items() | Leaf("list"):
             return "list", list
+        case Leaf("any" | "integer or string" | "quantity"):
+            return "scalar", object
         case Leaf("boolean"):
             return "boolean", bool
         case Leaf("integer"):

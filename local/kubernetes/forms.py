@@ -94,6 +94,10 @@ def _cell(column: Column, document: Document) -> Json:
             return len(held[0]) if isinstance(held[0], dict | list) else 0
         case "age":
             return _age(str(held[0]))
+        case "number":
+            return held[0] or 0
+        case "numbers":
+            return "/".join(str(each or 0) for each in held)
         case "text":
             return "/".join(str(each) for each in held)
 

@@ -4,75 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A value that is owned and replaced as a whole."""
-
-    type: str = "string"
-
-
-@dataclass(frozen=True, slots=True)
-class Struct:
-    """A mapping with known fields."""
-
-    fields: Mapping[str, "Node"]
-
-
-@dataclass(frozen=True, slots=True)
-class Map:
-    """A mapping with keys chosen by the user, each owned separately."""
-
-    element: Leaf = field(default_factory=Leaf)
-
-
-@dataclass(frozen=True, slots=True)
-class Keyed:
-    """A list of mappings identified by one key; an item is owned as a whole."""
-
-    key: str
-    item: Struct
-
-
-@dataclass(frozen=True, slots=True)
-class Members:
-    """A list of strings that is a set."""
-
-    element: Leaf = field(default_factory=Leaf)
-
-
-type Node = Leaf | Struct | Map | Keyed | Members
-
-_STRING = Leaf()
-_OWNER = Struct(
-    {
-        "apiVersion": _STRING,
-        "kind": _STRING,
-        "name": _STRING,
-        "uid": _STRING,
-        "controller": Leaf("boolean"),
-        "blockOwnerDeletion": Leaf("boolean"),
-    }
-)
-_METADATA = Struct(
-    {
-        "name": _STRING,
-        "generateName": _STRING,
-        "namespace": _STRING,
-        "selfLink": _STRING,
-        "uid": _STRING,
-        "resourceVersion": _STRING,
-        "generation": Leaf("integer"),
-        "creationTimestamp": _STRING,
-        "deletionTimestamp": _STRING,
-        "deletionGracePeriodSeconds": Leaf("integer"),
-        "labels": Map(),
-        "annotations": Map(),
-        "ownerReferences": Keyed("uid", _OWNER),
-        "finalizers": Members(),
-        "managedFields": Leaf("list"),
-    }
-)
+from local.kubernetes.documents import Document
+from local.kubernetes.nodes import Leaf, Map, Struct, struct
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +14,13 @@ class Column:
 
     name: str
     fields: tuple[str, ...]
-    form: Literal["text", "count", "age"] = "text"
+    form: Literal["text", "count", "number", "numbers", "age"] = "text"
 
 
-_AGE = Column("Age", ("metadata.creationTimestamp",), "age")
+AGE = Column("Age", ("metadata.creationTimestamp",), "age")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """A kind of object: its names, its structure, and its columns. A new kind is a row here."""
 
@@ -97,23 +30,39 @@ class Kind:
     group: str = ""
     namespaced: bool = True
     short_names: tuple[str, ...] = ()
-    columns: tuple[Column, ...] = (_AGE,)
+    columns: tuple[Column, ...] = (AGE,)
     selectable: str = ""
     """The field, besides name and namespace, that a field selector may use."""
     reset: str = ""
     """The field that only the server writes, and that nobody owns."""
     fixed: Mapping[str, str] = field(default_factory=dict)
     """The immutable fields, and the server's message for a change."""
+    version: str = "v1"
+    counted: tuple[str, ...] = ()
+    """The fields whose changes move the generation, which such objects have."""
+    counts_annotations: bool = False
+    """Whether a change of the annotations moves it, too."""
+    empty: Document = field(default_factory=dict)
+    """The fields that even an empty object has, so that no write adds them."""
+    custom: bool = False
+    """Whether a definition made it: a server has no types for its fields."""
+    openapi: Document = field(default_factory=dict)
+    """The OpenAPI schema, unless it is made from the structure."""
 
     @property
     def api_version(self) -> str:
         """The version as written in objects."""
-        return f"{self.group}/v1" if self.group else "v1"
+        return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
     def root(self) -> str:
         """The path below which the API serves the kind."""
-        return f"/apis/{self.group}/v1" if self.group else "/api/v1"
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+
+    @property
+    def collection(self) -> str:
+        """The path of all objects of the kind."""
+        return f"{self.root}/{self.plural}"
 
     @property
     def resource(self) -> str:
@@ -131,28 +80,24 @@ class Kind:
         return f"{self.root}{where}/{self.plural}" + (f"/{name}" if name else "")
 
 
-def _object(**fields: Node) -> Struct:
-    return Struct({"apiVersion": _STRING, "kind": _STRING, "metadata": _METADATA, **fields})
-
-
 SECRET = Kind(
     "Secret",
     "secrets",
-    _object(data=Map(Leaf("bytes")), stringData=Map(), type=_STRING, immutable=Leaf("boolean")),
-    columns=(Column("Type", ("type",)), Column("Data", ("data",), "count"), _AGE),
+    struct(data=Map(Leaf("bytes")), stringData=Map(), type=Leaf(), immutable=Leaf("boolean")),
+    columns=(Column("Type", ("type",)), Column("Data", ("data",), "count"), AGE),
     selectable="type",
     fixed={"type": "field is immutable"},
 )
 NAMESPACE = Kind(
     "Namespace",
     "namespaces",
-    _object(
+    struct(
         spec=Struct({"finalizers": Leaf("list")}),
-        status=Struct({"phase": _STRING, "conditions": Leaf("list")}),
+        status=Struct({"phase": Leaf(), "conditions": Leaf("list")}),
     ),
     namespaced=False,
     short_names=("ns",),
-    columns=(Column("Status", ("status.phase",)), _AGE),
+    columns=(Column("Status", ("status.phase",)), AGE),
     selectable="status.phase",
     reset="status",
 )
@@ -160,16 +105,15 @@ RBAC = "rbac.authorization.k8s.io"
 ROLE = Kind(
     "Role",
     "roles",
-    _object(rules=Leaf("list")),
+    struct(rules=Leaf("list")),
     RBAC,
     columns=(Column("Created At", ("metadata.creationTimestamp",)),),
 )
 ROLE_BINDING = Kind(
     "RoleBinding",
     "rolebindings",
-    _object(roleRef=Leaf("object"), subjects=Leaf("list")),
+    struct(roleRef=Leaf("object"), subjects=Leaf("list")),
     RBAC,
-    columns=(Column("Role", ("roleRef.kind", "roleRef.name")), _AGE),
+    columns=(Column("Role", ("roleRef.kind", "roleRef.name")), AGE),
     fixed={"roleRef": "cannot change roleRef"},
 )
-KINDS: Mapping[str, Kind] = {kind.plural: kind for kind in (NAMESPACE, SECRET, ROLE, ROLE_BINDING)}

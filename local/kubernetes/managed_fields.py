@@ -114,7 +114,7 @@ def apply(  # noqa: PLR0913, PLR0917 - all that an apply depends on
     """
     if not owners and live:
         first = Manager(BEFORE_FIRST_APPLY, UPDATE)
-        owners = update(kind, {}, live, {}, first, now)
+        owners = update(kind, kind.empty, live, {}, first, now)
     merged = merge(kind.schema, live, config)
     claimed = frozenset(field_set(kind.schema, config))
     claimed = frozenset(p for p in claimed if not _is_reset(kind, p))
@@ -179,19 +179,19 @@ def _union(sets: Iterable[Paths]) -> Paths:
     return _NOTHING.union(*sets)
 
 
-def render(owners: Owners) -> list[Json]:
-    """Return `metadata.managedFields`, in the server's order."""
+def render(owners: Owners, version: str) -> list[Json]:
+    """Return `metadata.managedFields` of that API version, in the server's order."""
     ordered = sorted(
         owners.items(), key=lambda item: (item[0].operation, item[1].time, item[0].name)
     )
-    return array(_entry(manager, owned) for manager, owned in ordered)
+    return array(_entry(manager, owned, version) for manager, owned in ordered)
 
 
-def _entry(manager: Manager, owned: Owned) -> Document:
+def _entry(manager: Manager, owned: Owned, version: str) -> Document:
     entry: Document = {
         "manager": manager.name,
         "operation": manager.operation,
-        "apiVersion": "v1",
+        "apiVersion": version,
     }
     if owned.time:
         entry["time"] = owned.time
@@ -228,10 +228,13 @@ def same(one: Owners, other: Owners) -> bool:
     }
 
 
-def conflict_causes(conflicts: Mapping[Manager, Paths]) -> tuple[str, list[tuple[str, str]]]:
+def conflict_causes(
+    conflicts: Mapping[Manager, Paths], version: str
+) -> tuple[str, list[tuple[str, str]]]:
     """Return the real server's message and its causes: the text of each, and the field."""
     by_words = {
-        f'conflict with "{owner.name}"{_using(owner)}': paths for owner, paths in conflicts.items()
+        f'conflict with "{owner.name}"{_using(owner, version)}': paths
+        for owner, paths in conflicts.items()
     }
     causes = [
         (said, dotted(path))
@@ -257,8 +260,8 @@ def _in_set(path: Path) -> tuple[tuple[bool, str], ...]:
     return tuple((index < last, element) for index, element in enumerate(path))
 
 
-def _using(owner: Manager) -> str:
-    return " using v1" if owner.operation == UPDATE else ""
+def _using(owner: Manager, version: str) -> str:
+    return f" using {version}" if owner.operation == UPDATE else ""
 
 
 def dotted(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from local.kubernetes.documents import (
     Document,
@@ -14,10 +14,12 @@ from local.kubernetes.documents import (
     text,
     texts,
 )
-from local.kubernetes.kinds import NAMESPACE, SECRET, Keyed, Kind, Leaf, Map, Members, Node, Struct
+from local.kubernetes.kinds import NAMESPACE, SECRET, Kind
+from local.kubernetes.nodes import Atomic, Items, Keyed, Leaf, Map, Members, Node, Struct
 from local.kubernetes.patch import PatchType
 from local.kubernetes.protobuf import MEDIA_TYPE, parse_protobuf
 from local.kubernetes.status import ApiError, bad_request
+from local.kubernetes.workloads import POD, WORKLOADS, defaulted
 
 JSON = "application/json"
 _YAML = "application/yaml"
@@ -28,7 +30,15 @@ _READERS: Mapping[str, Callable[[bytes], Json]] = {
 }
 
 NAME_LABEL = "kubernetes.io/metadata.name"
-_TYPES = {"boolean": bool, "integer": int, "list": list, "object": dict, "string": str}
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "any": object,
+    "boolean": bool,
+    "integer": int,
+    "integer or string": (int, str),
+    "list": list,
+    "number": (int, float),
+    "object": dict,
+}
 _UNSUPPORTED = "the body of the request was in an unknown format - accepted media types include: "
 
 
@@ -52,6 +62,17 @@ class Decoded:
         """Raise `DecodeError` for unknown fields if the write demands strict validation."""
         if self.unknown and validation == "Strict":
             raise DecodeError(f"strict decoding error: {', '.join(self.told)}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What is noted of an object while it is read; a custom kind keeps what is empty."""
+
+    keeps_empty: bool
+    unknown: list[str] = field(default_factory=list)
+
+    def keeps(self, path: str) -> bool:
+        return self.keeps_empty and not path.startswith("metadata")
 
 
 def read_object(raw: bytes, media: str, kind: str) -> Document:
@@ -87,26 +108,43 @@ def decode(kind: Kind, document: Document) -> Decoded:
     name = text(document, "kind") or kind.name
     if (version, name) != (kind.api_version, kind.name):
         raise DecodeError(f'it is a {name} in version "{version}"')
-    unknown: list[str] = []
-    known = _known(kind.schema, document, "", unknown)
+    reading = _Reading(keeps_empty=kind.custom)
+    known = _known(kind.schema, document, "", reading)
     assert isinstance(known, dict)
     known |= {"apiVersion": kind.api_version, "kind": kind.name}
     if kind is SECRET:
         known = _secret(known)
     elif kind is NAMESPACE:
         known = _namespace(known)
-    return Decoded(known, tuple(unknown))
+    elif kind is POD or kind in WORKLOADS:
+        known = defaulted(kind, known)
+    return Decoded(known, tuple(reading.unknown))
 
 
-def _known(node: Node, value: Json, path: str, unknown: list[str]) -> Json:
+def decode_sent(kind: Kind, body: Json, validation: str) -> Decoded:
+    """Decode the body of a create or an update; 400 if it is invalid."""
+    assert isinstance(body, dict)
+    try:
+        decoded = decode(kind, body)
+        decoded.check(validation)
+    except DecodeError as error:
+        label = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}'
+        raise bad_request(f"{label}: {error}") from error
+    return decoded
+
+
+def _known(node: Node, value: Json, path: str, reading: _Reading) -> Json:
     """Return the value without unknown fields and without what Go would omit as empty."""
     match node, value:
-        case Struct(fields), dict():
-            return _known_fields(fields, value, path, unknown)
+        case (Struct() as struct) | Atomic(struct), dict():
+            return _known_fields(struct, value, path, reading)
         case Map(element), dict():
-            return {key: _scalar(element, item, path) for key, item in value.items()}
-        case Keyed(item=struct), list():
-            return [_known(struct, item, path, unknown) for item in value]
+            return {key: _known(element, item, path, reading) for key, item in value.items()}
+        case Keyed(item=element) | Items(element), list():
+            return [
+                _known(element, item, f"{path}[{index}]", reading)
+                for index, item in enumerate(value)
+            ]
         case Members(element), list():
             return [_scalar(element, item, path) for item in value]
         case Leaf(), _:
@@ -115,19 +153,25 @@ def _known(node: Node, value: Json, path: str, unknown: list[str]) -> Json:
             raise DecodeError(f"{path} is of the wrong type")
 
 
-def _known_fields(
-    fields: Mapping[str, Node], value: Document, path: str, unknown: list[str]
-) -> Document:
+def _known_fields(struct: Struct, value: Document, path: str, reading: _Reading) -> Document:
     kept: Document = {}
     for key, item in value.items():
         below = f"{path}.{key}" if path else key
-        if key not in fields:
-            unknown.append(below)
+        node = struct.fields.get(key, Leaf("any") if struct.open else None)
+        if node is None:
+            reading.unknown.append(below)
         elif item is not None:
-            known = _known(fields[key], item, below, unknown)
-            if known or known is False or (key == "managedFields" and known == []):
-                kept[key] = known  # its flags are pointers in Go, which keep false
+            known = _known(node, item, below, reading)
+            if known or reading.keeps(below) or _is_kept(node, known) or key == "managedFields":
+                kept[key] = known
     return kept
+
+
+def _is_kept(node: Node, empty: Json) -> bool:
+    """Whether Go keeps the empty value: its flags, numbers and structures are mostly pointers."""
+    if isinstance(empty, dict):
+        return isinstance(node, Struct | Atomic)
+    return isinstance(empty, int | float)
 
 
 def _scalar(node: Leaf, value: Json, path: str) -> Json:
@@ -137,6 +181,8 @@ def _scalar(node: Leaf, value: Json, path: str) -> Json:
         return _base64(value, path)
     if node.type == "string" and value is None:
         return ""
+    if node.type == "quantity" and isinstance(value, int | float):
+        return str(value)
     if not isinstance(value, _TYPES.get(node.type, str)):
         raise DecodeError(f"{path} is of the wrong type")
     return value

@@ -1,14 +1,15 @@
 """Applies merge patches, strategic merge patches and JSON patches.
 
-A strategic merge patch is treated as a merge patch here; its other features, for the lists of
-owners and finalizers and through directives, are refused. So is a JSON patch that does more than
-replace a field, as kubectl does to turn its client-side applies into server-side ones.
+A JSON patch that does more than replace a field, as kubectl does to turn its client-side applies
+into server-side ones, is refused.
 """
 
 from collections.abc import Mapping
 from typing import Literal
 
+from local.kubernetes import strategic
 from local.kubernetes.documents import Document, Json, child, text
+from local.kubernetes.nodes import Node
 from local.kubernetes.status import ApiError, bad_request
 
 type PatchType = Literal["merge", "strategic", "json", "apply"]
@@ -19,17 +20,16 @@ PATCH_TYPES: Mapping[str, PatchType] = {
     "application/apply-patch+yaml": "apply",
     "application/strategic-merge-patch+json": "strategic",
 }
-_LISTS = frozenset({"ownerReferences", "finalizers", "conditions"})
 
 
-def patched(live: Document, how: PatchType, patch: Json) -> Json:
+def patched(schema: Node, live: Document, how: PatchType, patch: Json) -> Json:
     """Return the object with the patch applied; raises ApiError if that is impossible."""
     if how == "json":
         for operation in patch if isinstance(patch, list) else ():
             live = _replaced(live, operation if isinstance(operation, dict) else {})
         return live
     if how == "strategic":
-        _check_strategic(patch)
+        return strategic.merged(schema, live, patch)
     return _merged(live, patch)
 
 
@@ -60,11 +60,3 @@ def _merged(target: Json, patch: Json) -> Json:
         else:
             result[key] = _merged(result.get(key), value)
     return result
-
-
-def _check_strategic(patch: Json) -> None:
-    """Refuse a strategic merge patch that does more than a merge patch."""
-    for key, value in patch.items() if isinstance(patch, dict) else ():
-        if key.startswith("$") or (key in _LISTS and isinstance(value, list)):
-            raise bad_request(f"this local server takes no {key} in a strategic merge patch")
-        _check_strategic(value)

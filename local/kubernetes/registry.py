@@ -2,7 +2,6 @@
 
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +10,6 @@ from datetime import UTC, datetime
 from local.kubernetes import managed_fields as ownership
 from local.kubernetes import validation
 from local.kubernetes.admission import (
-    SET_BY_SERVER,
     Address,
     addressed,
     bare,
@@ -22,22 +20,24 @@ from local.kubernetes.admission import (
     check_uid_of_absent,
     check_version,
     completed,
+    made,
     marked_deleted,
     without,
 )
 from local.kubernetes.applying import checked_config, config_label, merged
 from local.kubernetes.authorization import Access, Attempt
+from local.kubernetes.catalogue import Catalogue
+from local.kubernetes.controllers import status
 from local.kubernetes.documents import Document, Json, child, dump, text, words
-from local.kubernetes.kinds import KINDS, NAMESPACE, Kind
+from local.kubernetes.kinds import NAMESPACE, Kind
 from local.kubernetes.managed_fields import UPDATE, Manager, Owners
-from local.kubernetes.objects import Decoded, DecodeError, decode
+from local.kubernetes.objects import DecodeError, decode, decode_sent
 from local.kubernetes.options import Write, Written
 from local.kubernetes.patch import PatchType, patched
 from local.kubernetes.selectors import Selector
 from local.kubernetes.status import (
     ApiError,
     already_exists,
-    bad_request,
     forbidden,
     invalid,
     invalid_patch,
@@ -47,14 +47,16 @@ from local.kubernetes.status import (
 )
 from local.kubernetes.store import Deliver, Store, Stored
 
-_NEVER_GIVEN = frozenset(SET_BY_SERVER) - {"generation"}
 _KEPT_NAMESPACES = ("default", "kube-system", "kube-public")
 
 
 class Registry:
     """The stored objects; thread-safe."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.time, kinds: Catalogue | None = None
+    ) -> None:
+        self.kinds = kinds or Catalogue()
         self._clock = clock
         self._lock = threading.RLock()
         self._store = Store()
@@ -102,7 +104,7 @@ class Registry:
 
     def create(self, kind: Kind, namespace: str, body: Json, write: Write) -> Written:
         """POST an object."""
-        decoded = self._decoded(kind, body, write)
+        decoded = decode_sent(kind, body, write.field_validation)
         metadata = child(decoded.document, "metadata")
         with self._lock, write.told(decoded.told) as warnings:
             check_namespace(namespace, metadata)
@@ -111,13 +113,13 @@ class Registry:
             new = without(new, "deletionTimestamp", "deletionGracePeriodSeconds")
             owners = ownership.requested(new, {})
             manager = Manager(write.manager, UPDATE)
-            owners = ownership.update(kind, {}, bare(new), owners, manager, self.now())
+            owners = ownership.update(kind, kind.empty, bare(new), owners, manager, self.now())
             version = text(metadata, "resourceVersion")
             return replace(self._created(at, new, owners, write, version), warnings=warnings)
 
     def replace(self, kind: Kind, namespace: str, name: str, body: Json, write: Write) -> Written:
         """PUT an object."""
-        decoded = self._decoded(kind, body, write)
+        decoded = decode_sent(kind, body, write.field_validation)
         at = Address(kind, namespace, name)
         metadata = child(decoded.document, "metadata")
         with self._lock, write.told(decoded.told) as warnings:
@@ -135,7 +137,7 @@ class Registry:
             if how == "apply":
                 return self._applied(at, patch, write)
             live = self.read(kind, namespace, name)
-            result = patched(live.document, how, patch)
+            result = patched(kind.schema, live.document, how, patch)
             assert isinstance(result, dict)
             try:
                 decoded = decode(kind, result)
@@ -174,16 +176,6 @@ class Registry:
                 self._drop(at, live)
             return success(kind, name, text(live.metadata, "uid"))
 
-    def _decoded(self, kind: Kind, body: Json, write: Write) -> Decoded:
-        assert isinstance(body, dict)
-        try:
-            decoded = decode(kind, body)
-            decoded.check(write.field_validation)
-        except DecodeError as error:
-            label = f'{kind.name} in version "v1" cannot be handled as a {kind.name}'
-            raise bad_request(f"{label}: {error}") from error
-        return decoded
-
     def _applied(self, at: Address, config: Json, write: Write) -> Written:
         config = checked_config(at, config)
         live = self._store.get(at.kind, at.namespace, at.name)
@@ -218,11 +210,7 @@ class Registry:
             raise not_found(NAMESPACE, at.namespace)
         if home is not None and home.metadata.get("deletionTimestamp"):
             raise terminating(at.kind, at.namespace, at.name)
-        metadata = {k: v for k, v in child(new, "metadata").items() if k not in _NEVER_GIVEN}
-        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": self.now()}
-        new = bare({**new, "metadata": metadata})
-        if at.kind is NAMESPACE:
-            new |= {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
+        new = made(at.kind, new, self.now())
         if faults := validation.faults(at.kind, new):
             raise invalid(at.kind, at.name, faults)
         if asked not in ("", "0") and not write.dry_run:
@@ -230,9 +218,10 @@ class Registry:
         if self._store.get(at.kind, at.namespace, at.name) is not None:
             raise already_exists(at.kind, at.name)
         if not write.dry_run:
-            return Written(self._store.put(at.kind, at.key, new, owners), created=True)
+            return Written(self._put(at, new, owners), created=True)
         told: Document = {"resourceVersion": version} if version else {}
-        return Written(Stored.of({**new, "metadata": {**metadata, **told}}, owners), created=True)
+        shown: Document = {**new, "metadata": {**child(new, "metadata"), **told}}
+        return Written(Stored.of(shown, owners), created=True)
 
     def _updated(self, at: Address, live: Stored, new: Document, write: Write) -> Written:
         metadata = child(new, "metadata")
@@ -265,7 +254,20 @@ class Registry:
             if not write.dry_run:
                 self._drop(at, last)
             return Written(last)
-        return Written(self._store.put(at.kind, at.key, new, owners))
+        return Written(self._put(at, new, owners))
+
+    def _put(self, at: Address, new: Document, owners: Owners) -> Stored:
+        """Store an object; its status follows at once, as a write of its own."""
+        stored = self._store.put(at.kind, at.key, new, owners)
+        if followed := status(at.kind, stored.bare, self.now()):
+            self._store.put(at.kind, at.key, {**stored.bare, "status": followed}, owners)
+        return stored
+
+    def write_status(self, kind: Kind, namespace: str, name: str, new: Document) -> None:
+        """Give an object another status, as its controller does."""
+        with self._lock:
+            live = self.read(kind, namespace, name)
+            self._store.put(kind, (namespace, name), {**live.bare, "status": new}, live.owners)
 
     def _drop(self, at: Address, last: Stored) -> None:
         self._store.drop(at.kind, at.key, last)
@@ -284,7 +286,7 @@ class Registry:
             return Stored.of(marked, live.owners)
         if marked != live.bare:
             live = self._store.put(at.kind, at.key, marked, live.owners)
-        for kind in KINDS.values():
+        for kind in self.kinds:
             for stored in list(self._store.all(kind, at.name)) if kind.namespaced else ():
                 self.delete(kind, at.name, text(stored.metadata, "name"))
         if self._store.get(NAMESPACE, "", at.name) is not None:
@@ -292,6 +294,6 @@ class Registry:
         return live
 
     def _drop_if_empty(self, at: Address, live: Stored) -> None:
-        kinds = (kind for kind in KINDS.values() if kind.namespaced)
+        kinds = (kind for kind in self.kinds if kind.namespaced)
         if not any(True for kind in kinds for _ in self._store.all(kind, at.name)):
             self._drop(at, live)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from local.kubernetes.authorization import Attempt
-from local.kubernetes.kinds import KINDS, NAMESPACE, Kind
+from local.kubernetes.catalogue import Catalogue
+from local.kubernetes.kinds import NAMESPACE, Kind
 from local.kubernetes.options import is_true
 from local.kubernetes.selectors import name_asked
 from local.kubernetes.status import bad_request, no_such_method
@@ -30,11 +31,11 @@ class Call:
         return Attempt(self.verb, self.kind.plural, namespace, name, self.kind.group)
 
 
-def route(method: str, path: str, query: Mapping[str, str]) -> Call | None:
+def route(kinds: Catalogue, method: str, path: str, query: Mapping[str, str]) -> Call | None:
     """Return the call, or None if the path has no kind of this server."""
-    group, plural, namespace, name = _addressed(path)
-    kind = KINDS.get(plural)
-    if kind is None or kind.group != group or (namespace and not kind.namespaced):
+    root, plural, namespace, name = _addressed(path)
+    kind = kinds.at(f"{root}/{plural}")
+    if kind is None or (namespace and not kind.namespaced):
         return None
     verb = _verb(method, name, query)
     if not _allowed(kind, verb, namespace, name):
@@ -54,9 +55,10 @@ def _allowed(kind: Kind, verb: str, namespace: str, name: str) -> bool:
 def unknown(method: str, path: str, query: Mapping[str, str]) -> Attempt | None:
     """Return what needs to be authorized for an unknown kind; None for any other path."""
     watched = path.replace("/watch/", "/", 1)
-    group, plural, namespace, name = _addressed(watched)
+    root, plural, namespace, name = _addressed(watched)
     if not plural:
         return None
+    group = root.split("/")[2] if root.startswith("/apis/") else ""
     verb = "watch" if watched != path else _verb(method, name, query)
     return Attempt(verb, plural, namespace, name, group)
 
@@ -69,24 +71,24 @@ def _verb(method: str, name: str, query: Mapping[str, str]) -> str:
 
 
 def _addressed(path: str) -> tuple[str, str, str, str]:
-    """Return group, resource, namespace and name; no resource if the path has none."""
+    """Return the API's root, resource, namespace and name; no resource if the path has none."""
     match path.strip("/").split("/"):
         case ["api", "v1", *rest]:
-            group = ""
-        case ["apis", group, "v1", *rest]:
-            pass
+            root = "/api/v1"
+        case ["apis", group, version, *rest]:
+            root = f"/apis/{group}/{version}"
         case _:
             return "", "", "", ""
     if rest[:1] == ["namespaces"] and "" in rest[1:2] and len(rest) > 2:  # noqa: PLR2004 - below it
         raise bad_request("Namespace parameter required.")
     match rest:
         case ["namespaces", name]:
-            return group, "namespaces", "", name
+            return root, "namespaces", "", name
         case ["namespaces", namespace, plural] if namespace:
-            return group, plural, namespace, ""
+            return root, plural, namespace, ""
         case ["namespaces", namespace, plural, name, *below] if namespace:
-            return group, "/".join([plural, *below]), namespace, name
+            return root, "/".join([plural, *below]), namespace, name
         case [plural]:
-            return group, plural, "", ""
+            return root, plural, "", ""
         case _:
             return "", "", "", ""

@@ -9,7 +9,7 @@ from local.kubernetes.answers import BODY_LIMIT, add_warnings
 from local.kubernetes.cluster import AnyCluster
 from local.kubernetes.documents import dump
 from local.kubernetes.faults import Where
-from local.kubernetes.kinds import NAMESPACE, SECRET
+from local.kubernetes.kinds import NAMESPACE, Kind
 from local.kubernetes.patch import PATCH_TYPES
 from local.kubernetes.routes import route
 from local.kubernetes.status import ApiError, forbidden, not_found, unauthorized
@@ -36,7 +36,7 @@ def kubernetes_app(cluster: AnyCluster) -> web.Application:
 
 def _handler(cluster: AnyCluster) -> _Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        where = _asked(request)
+        where = _asked(cluster, request)
         cluster.requests.add(where.verb or "", where.resource or "")
 
         async def answer() -> web.StreamResponse:
@@ -48,7 +48,10 @@ def _handler(cluster: AnyCluster) -> _Handler:
         fault = cluster.faults.take(where)
         if fault is None:
             return await answer()
-        return await fault.meet(request, answer, lambda code: _refusal(_on_demand(code, where)))
+        kind = cluster.kinds.named(where.resource or "")
+        return await fault.meet(
+            request, answer, lambda code: _refusal(_on_demand(kind, code, where))
+        )
 
     return handle
 
@@ -62,10 +65,10 @@ async def _answer(cluster: AnyCluster, request: web.Request, where: Where) -> we
     return response
 
 
-def _asked(request: web.Request) -> Where:
+def _asked(cluster: AnyCluster, request: web.Request) -> Where:
     """Return the request's subject; method and path if it has no kind."""
     with suppress(ApiError):
-        if call := route(request.method, request.path, request.query):
+        if call := route(cluster.kinds, request.method, request.path, request.query):
             patch = PATCH_TYPES.get(request.content_type) if request.method == "PATCH" else None
             return Where(call.verb, call.kind.plural, call.namespace, call.name, patch)
     return Where(request.method.lower(), request.path)
@@ -79,17 +82,17 @@ def _user(cluster: AnyCluster, request: web.Request) -> str:
     return user
 
 
-def _on_demand(status: int, where: Where) -> ApiError:
+def _on_demand(kind: Kind, status: int, where: Where) -> ApiError:
     """Return an API server's error for that status and request."""
     match status:
         case 401:
             return unauthorized()
         case 403:
-            return forbidden(SECRET, where.name or "", "on demand")
+            return forbidden(kind, where.name or "", "on demand")
         case 404 if where.patch == "apply":  # an apply never misses the object itself
             return not_found(NAMESPACE, where.namespace or "")
         case 404:
-            return not_found(SECRET, where.name or "")
+            return not_found(kind, where.name or "")
         case _:
             reason = _REASONS.get(status, "")
             return ApiError(status, reason, f"planned fault {status}", {})

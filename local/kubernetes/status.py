@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from local.kubernetes.documents import Document, array
+from local.kubernetes.documents import Document, Json, array, dump
 from local.kubernetes.kinds import Kind
 
 
@@ -53,9 +53,9 @@ def quoted(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def invalid_value(field: str, value: str, why: str) -> Cause:
-    """Return the cause for a value with invalid syntax."""
-    return Cause("FieldValueInvalid", f"Invalid value: {quoted(value)}: {why}", field)
+def invalid_value(field: str, value: Json, why: str) -> Cause:
+    """Return the cause for an invalid value."""
+    return Cause("FieldValueInvalid", f"Invalid value: {dump(value).decode()}: {why}", field)
 
 
 def required(field: str, why: str = "") -> Cause:

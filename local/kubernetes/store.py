@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from local.kubernetes.documents import Document, child, dump
+from local.kubernetes.documents import Document, child, dump, text
 from local.kubernetes.kinds import Kind
 from local.kubernetes.managed_fields import Owners, render
 from local.kubernetes.status import ApiError
@@ -56,8 +56,8 @@ def served(bare: Document, owners: Owners) -> Document:
     """Return the object with `metadata.managedFields`."""
     if not owners:
         return bare
-    metadata = {**child(bare, "metadata"), "managedFields": render(owners)}
-    return {**bare, "metadata": metadata}
+    entries = render(owners, text(bare, "apiVersion"))
+    return {**bare, "metadata": {**child(bare, "metadata"), "managedFields": entries}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +83,12 @@ class Store:
 
     def get(self, kind: Kind, namespace: str, name: str) -> Stored | None:
         """Return the object if it exists."""
-        return self._objects.get(kind.plural, {}).get((namespace, name))
+        return self._objects.get(kind.collection, {}).get((namespace, name))
 
     def all(self, kind: Kind, namespace: str) -> Iterator[Stored]:
         """Yield the namespace's objects by name; those of all namespaces if none is given."""
         for (its_namespace, _), stored in sorted(
-            self._objects.get(kind.plural, {}).items(), key=lambda item: item[0]
+            self._objects.get(kind.collection, {}).items(), key=lambda item: item[0]
         ):
             if namespace in ("", its_namespace):
                 yield stored
@@ -96,7 +96,7 @@ class Store:
     def put(self, kind: Kind, key: Key, bare: Document, owners: Owners) -> Stored:
         """Store an object under the next resource version."""
         stored = Stored.of(self._versioned(bare), owners)
-        objects = self._objects.setdefault(kind.plural, {})
+        objects = self._objects.setdefault(kind.collection, {})
         before = objects.get(key)
         objects[key] = stored
         how: Literal["ADDED", "MODIFIED"] = "MODIFIED" if before else "ADDED"
@@ -105,7 +105,7 @@ class Store:
 
     def drop(self, kind: Kind, key: Key, last: Stored) -> None:
         """Remove an object; watchers see `last`, with the next resource version."""
-        before = self._objects[kind.plural].pop(key)
+        before = self._objects[kind.collection].pop(key)
         gone = Stored.of(self._versioned(last.bare), last.owners)
         self._tell(Change(self.version, "DELETED", kind, key[0], gone, before))
 

@@ -4,9 +4,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+from local.kubernetes import workload_rules
 from local.kubernetes.documents import Document, child, items, text, texts, words
-from local.kubernetes.kinds import ROLE, SECRET, Kind
+from local.kubernetes.kinds import NAMESPACE, RBAC, ROLE, SECRET, Kind
 from local.kubernetes.objects import decoded_data
+from local.kubernetes.selectors import field_of
 from local.kubernetes.status import Cause, invalid_value, not_allowed, required, too_long
 
 _DATA_LIMIT = 1 << 20
@@ -57,7 +59,8 @@ def update_faults(kind: Kind, old: Document, sent: Document, new: Document) -> l
     """
     changed = [*_metadata(new), *_fixed(child(old, "metadata"), child(sent, "metadata"))]
     whole = list(_metadata(new))
-    return [*changed, *changed, *whole, *whole, *_kept(kind, old, new), *_own(kind, new)]
+    own = [*_kept(kind, old, new), *_own(kind, new), *workload_rules.fixed_faults(kind, old, new)]
+    return [*changed, *changed, *whole, *whole, *own]
 
 
 def _fixed(before: Document, after: Document) -> Iterator[Cause]:
@@ -69,8 +72,8 @@ def _fixed(before: Document, after: Document) -> Iterator[Cause]:
 def _kept(kind: Kind, old: Document, new: Document) -> Iterator[Cause]:
     """Yield forbidden changes to immutable fields."""
     for field, why in kind.fixed.items():
-        if old.get(field) != new.get(field):
-            yield invalid_value(field, text(new, field), why)
+        if field_of(old, field) != (value := field_of(new, field)):
+            yield invalid_value(field, value, why)
     if old.get("immutable"):
         if not new.get("immutable"):
             yield not_allowed("immutable", _FROZEN)
@@ -83,6 +86,8 @@ def _own(kind: Kind, document: Document) -> Iterator[Cause]:
         yield from _secret(document)
     elif kind is ROLE:
         yield from _role(document)
+    else:
+        yield from workload_rules.faults(kind, document)
 
 
 def _named(kind: Kind, document: Document) -> Iterator[Cause]:
@@ -108,13 +113,13 @@ def _metadata(document: Document) -> Iterator[Cause]:
 
 
 def _name(kind: Kind, name: str) -> Iterator[Cause]:
-    if kind.group:
+    if kind.group == RBAC:
         if name in {".", ".."} or "/" in name or "%" in name:
             yield invalid_value("metadata.name", name, "may not be a part of a path")
         return
     longest, pattern, syntax = (
         (_LONGEST_NAME, _SUBDOMAIN, _SUBDOMAIN_SYNTAX)
-        if kind is SECRET
+        if kind is not NAMESPACE
         else (_LONGEST_LABEL, _LABEL, _LABEL_SYNTAX)
     )
     if len(name) > longest:

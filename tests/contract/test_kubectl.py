@@ -226,21 +226,19 @@ def test_explain_and_api_resources(kubectl: Kubectl) -> None:
     assert "immutable" in kubectl("explain", "secret")
 
 
-_DEPLOYMENT = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
+_JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: once}
 spec:
-  selector: {matchLabels: {app: web}}
   template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: web, image: web}]}
+    spec: {restartPolicy: Never, containers: [{name: once, image: web}]}
 """
 
 
 @pytest.mark.parametrize("words", ["apply", "apply --server-side", "create", "replace", "delete"])
 def test_a_kind_that_is_not_served_is_told(kubectl: Kubectl, words: str) -> None:
     """Of a manifest whose kind the cluster lacks, kubectl says so."""
-    refused = kubectl.run(*words.split(), "-f", "-", stdin=_DEPLOYMENT)
+    refused = kubectl.run(*words.split(), "-f", "-", stdin=_JOB)
     assert refused.returncode == 1
-    assert 'no matches for kind "Deployment" in version "apps/v1"' in refused.stderr
+    assert 'no matches for kind "Job" in version "batch/v1"' in refused.stderr

@@ -22,6 +22,7 @@ from tests.kit.waiting import wait_until
 
 _MEDIA: Mapping[PatchType, str] = {how: media for media, how in PATCH_TYPES.items()}
 _REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _VERBS = ("get", "create", "patch")
 _OF_THE_CONNECTION = {"connection", "content-length", "date", "transfer-encoding"}
 
@@ -108,6 +109,19 @@ class RealCluster(AnyCluster):
     def delete(self, kind: Kind, namespace: str, name: str) -> object:
         """DELETE an object."""
         return self._ask("DELETE", kind.path(namespace, name))
+
+    def define(self, definition: Document) -> Kind:
+        """POST the definition, unless it is there, and wait until the kind is served."""
+        kind = self.kinds.define(definition)
+        made = self._server.call("POST", _DEFINITIONS, definition)
+        assert made.status in {201, 409}, made.message
+        wait_until(lambda: self._server.call("GET", kind.collection).status == 200)
+        return kind
+
+    def write_status(self, kind: Kind, namespace: str, name: str, new: Document) -> None:
+        """PATCH the object's status."""
+        path = f"{kind.path(namespace, name)}/status"
+        self._ask("PATCH", path, {"status": new}, _MEDIA["merge"])
 
     def create_namespace(self, name: str) -> None:
         """Make a namespace."""

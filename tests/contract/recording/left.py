@@ -49,6 +49,11 @@ LEFT = (
         '"groups":[]',
     ),
     Left(
+        "the annotation that a DaemonSet has of its template's generation, for clients of old",
+        r'"(f:)?deprecated\.daemonset\.template\.generation":("\d+"|\{\}),',
+        "",
+    ),
+    Left(
         "what Go's crypto/tls warns of in a pair of certificate and key; nothing reads it",
         r'"Warning":"299 - \\"tls: [^"]*\\"",',
         "",
