@@ -106,7 +106,11 @@ def annotation(**fields: object) -> str:
     return json.dumps({**whole, **fields})
 
 
-@given(ANY, st.sampled_from(["v", "vault", "written", "rules", "secrets", "overruled", "refused"]))
+FIELDS = ["v", "vault", "written", "rules", "secrets", "overruled", "refused"]
+FIELDS += ["applications", "application"]
+
+
+@given(ANY, st.sampled_from(FIELDS))
 def test_any_annotation_is_read_or_none(value: object, field: str) -> None:
     """Whatever somebody wrote there, it is a state or None, and a state can be written again."""
     for text in (
@@ -192,7 +196,7 @@ def test_the_first_format_is_read_and_rewritten() -> None:
     assert [record.settled for record in state.secrets.values()] == [True, False, True, False]
     assert (state.written, state.others) == (NOON, {"keyvault-x": ("e",)})
     again = encode(state)
-    assert json.loads(again) == {"v": FORMAT, **json.loads(text)}
+    assert json.loads(again) == {"v": 3, **json.loads(text)}
     assert decode(again) == state
 
 
@@ -308,3 +312,29 @@ def test_an_odd_list_of_other_secrets_is_no_state(others: object) -> None:
     """What is not a list of names for each Secret is not believed."""
     state = decode(annotation(others=others))
     assert state is None or decode(encode(state)) == state
+
+
+def test_applications_make_a_state_of_a_later_format() -> None:
+    """An earlier release writes nothing to such a Secret; one without them it can still read."""
+    known = State(VAULT, NOON, {}, applications={"checkout": "deployments.apps/checkout"})
+    made = State(VAULT, NOON, {}, application="pods/a.b", secret="a")
+    for state in (known, made):
+        text = encode(state)
+        assert (json.loads(text)["v"], decode(text)) == (FORMAT, state)
+    assert json.loads(encode(State(VAULT, NOON, {})))["v"] == FORMAT - 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"applications": {"A": "deployments.apps/checkout"}},
+        {"applications": {"checkout": "deployments.apps"}},
+        {"applications": {"checkout": "deployments.apps/../x"}},
+        {"applications": ["checkout"]},
+        {"application": "/"},
+        {"application": 1},
+    ],
+)
+def test_applications_that_cannot_be_are_no_state(fields: dict[str, object]) -> None:
+    """Anybody who may write Secrets may write there, and names get into URLs."""
+    assert decode(annotation(**fields)) is None
