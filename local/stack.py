@@ -81,21 +81,32 @@ class Stack:
             for each in self.grid.subscriptions()
         ]
 
-    def namespace(self, name: str, *secrets: str) -> None:
+    def namespace(self, name: str, *secrets: str, components: Sequence[str] = ()) -> None:
         """Create a namespace with the app's Role for these Secrets; if none are named, for all.
 
-        One that is there already, as `default`, gets the Role.
+        One that is there already, as `default`, gets the Role. `components` add rules to it.
         """
         try:
             self.cluster.create_namespace(name)
         except ApiError as refused:
             if refused.code != HTTPStatus.CONFLICT:
                 raise
-        self.bind(name, *(secrets or EVERY_SECRET))
+        self.bind(name, *(secrets or EVERY_SECRET), components=components)
 
-    def bind(self, namespace: str, *secrets: str, without: Sequence[str] = ()) -> None:
-        """Limit the app's Role there to these Secrets, without some of its verbs."""
-        rights = Rights.shipped(namespace, APP_USER, secrets, without=without)
+    def bind(
+        self,
+        namespace: str,
+        *secrets: str,
+        without: Sequence[str] = (),
+        components: Sequence[str] = (),
+    ) -> None:
+        """Limit the app's Role there to these Secrets, without some of its verbs.
+
+        `components` add rules to it.
+        """
+        rights = Rights.shipped(
+            namespace, APP_USER, secrets, without=without, components=components
+        )
         self.cluster.bind(rights.role, rights.binding)
 
     def another_cluster(self, audience: str = AKS_AUDIENCE) -> ApiServer:

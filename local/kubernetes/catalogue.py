@@ -7,6 +7,7 @@ from local.kubernetes.discovery import described
 from local.kubernetes.documents import Document, child, items, text, words
 from local.kubernetes.kinds import (
     AGE,
+    DEFINITION,
     NAMESPACE,
     ROLE,
     ROLE_BINDING,
@@ -17,7 +18,10 @@ from local.kubernetes.kinds import (
 from local.kubernetes.schemas import Schemas
 from local.kubernetes.workloads import DAEMON_SET, DEPLOYMENT, POD, STATEFUL_SET
 
-BUILT_IN = (NAMESPACE, SECRET, POD, ROLE, ROLE_BINDING, DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
+BUILT_IN = (
+    *(NAMESPACE, SECRET, POD, ROLE, ROLE_BINDING),
+    *(DEPLOYMENT, STATEFUL_SET, DAEMON_SET, DEFINITION),
+)
 
 
 class Catalogue:
@@ -37,12 +41,16 @@ class Catalogue:
         """Return the kind with that plural name; the Secret if there is none."""
         return next((kind for kind in self if kind.plural == plural), SECRET)
 
-    def define(self, definition: Document) -> Kind:
-        """Add the kind of a CustomResourceDefinition."""
+    def define(self, definition: Document) -> None:
+        """Add or change the kind of a CustomResourceDefinition."""
         kind = custom_kind(definition)
         self._kinds[kind.collection] = kind
         self.__dict__.pop("documents", None)
-        return kind
+
+    def forget(self, definition: Document) -> Kind | None:
+        """Remove the kind that a definition added; return it."""
+        self.__dict__.pop("documents", None)
+        return self._kinds.pop(custom_kind(definition).collection, None)
 
     @cached_property
     def documents(self) -> Mapping[str, Document]:

@@ -11,10 +11,10 @@ from aiohttp import web
 
 from local.kubernetes.answers import answer
 from local.kubernetes.authorization import ANY, Rule
-from local.kubernetes.catalogue import Catalogue
+from local.kubernetes.catalogue import Catalogue, custom_kind
 from local.kubernetes.documents import Document, Json, array, child, strings, text, texts
 from local.kubernetes.faults import Faults, Requests
-from local.kubernetes.kinds import NAMESPACE, ROLE, ROLE_BINDING, SECRET, Kind
+from local.kubernetes.kinds import DEFINITION, NAMESPACE, ROLE, ROLE_BINDING, SECRET, Kind
 from local.kubernetes.objects import decoded_data
 from local.kubernetes.options import Write
 from local.kubernetes.patch import PatchType
@@ -97,10 +97,6 @@ class AnyCluster(ABC):
         """DELETE an object."""
 
     @abstractmethod
-    def define(self, definition: Document) -> Kind:
-        """Add the kind of a CustomResourceDefinition; it is served on return."""
-
-    @abstractmethod
     def write_status(self, kind: Kind, namespace: str, name: str, new: Document) -> None:
         """Give an object another status, as its controller does."""
 
@@ -118,6 +114,12 @@ class AnyCluster(ABC):
             metadata = child(document, "metadata")
             where = text(metadata, "namespace"), text(metadata, "name")
             self.patch(kind, *where, "apply", document, Write("kubectl", force=True))
+
+    def define(self, definition: Document) -> Kind:
+        """Apply a CustomResourceDefinition; its kind is served on return."""
+        name = text(child(definition, "metadata"), "name")
+        self.patch(DEFINITION, "", name, "apply", definition, Write("kubectl", force=True))
+        return custom_kind(definition)
 
     def secret(self, namespace: str, name: str) -> Document:
         """Return the whole Secret."""
@@ -216,9 +218,16 @@ class Cluster(Registry, AnyCluster):
         """Return the object that is stored."""
         return self.read(kind, namespace, name).document
 
-    def define(self, definition: Document) -> Kind:
-        """Add the kind of a CustomResourceDefinition."""
-        return self.kinds.define(definition)
+    @property
+    def version(self) -> str:
+        """The resource version of the last change."""
+        return str(self._store.version)
+
+    def write_status(self, kind: Kind, namespace: str, name: str, new: Document) -> None:
+        """Give an object another status."""
+        with self._lock:
+            live = self.read(kind, namespace, name)
+            self._store.put(kind, (namespace, name), {**live.bare, "status": new}, live.owners)
 
     def secrets(self, namespace: str) -> Mapping[str, Mapping[str, bytes]]:
         """Return what is stored."""

@@ -3,7 +3,7 @@
 import hashlib
 
 from local.kubernetes.documents import Document, Json, array, child, dump, text, texts
-from local.kubernetes.kinds import Kind
+from local.kubernetes.kinds import DEFINITION, Kind
 from local.kubernetes.workloads import DAEMON_SET, DEPLOYMENT, POD, STATEFUL_SET
 
 HOLD_STATUS = "local/hold-status"
@@ -21,6 +21,12 @@ def status(kind: Kind, document: Document, now: str) -> Document | None:
         return None
     if kind is POD:
         return None if "startTime" in before else {**before, **_pod(now)}
+    if kind is DEFINITION:
+        return (
+            None
+            if before
+            else {"conditions": [_condition("Established", "InitialNamesAccepted", now)]}
+        )
     if kind not in _STATUSES:
         return None
     wanted: Document = {

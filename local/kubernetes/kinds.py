@@ -117,3 +117,15 @@ ROLE_BINDING = Kind(
     columns=(Column("Role", ("roleRef.kind", "roleRef.name")), AGE),
     fixed={"roleRef": "cannot change roleRef"},
 )
+DEFINITION = Kind(
+    "CustomResourceDefinition",
+    "customresourcedefinitions",
+    struct(spec=Struct({}, open=True), status=Struct({}, open=True)),
+    "apiextensions.k8s.io",
+    namespaced=False,
+    short_names=("crd", "crds"),
+    columns=(Column("Created At", ("metadata.creationTimestamp",)),),
+    reset="status",
+    counted=("spec",),
+    custom=True,
+)

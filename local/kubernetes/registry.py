@@ -29,7 +29,7 @@ from local.kubernetes.authorization import Access, Attempt
 from local.kubernetes.catalogue import Catalogue
 from local.kubernetes.controllers import status
 from local.kubernetes.documents import Document, Json, child, dump, text, words
-from local.kubernetes.kinds import NAMESPACE, Kind
+from local.kubernetes.kinds import DEFINITION, NAMESPACE, Kind
 from local.kubernetes.managed_fields import UPDATE, Manager, Owners
 from local.kubernetes.objects import DecodeError, decode, decode_sent
 from local.kubernetes.options import Write, Written
@@ -45,7 +45,7 @@ from local.kubernetes.status import (
     success,
     terminating,
 )
-from local.kubernetes.store import Deliver, Store, Stored
+from local.kubernetes.store import Change, Deliver, Store, Stored
 
 _KEPT_NAMESPACES = ("default", "kube-system", "kube-public")
 
@@ -60,6 +60,7 @@ class Registry:
         self._clock = clock
         self._lock = threading.RLock()
         self._store = Store()
+        self._store.watch(None, self._defined)
         self.access = Access(self._store)
 
     def allows(self, user: str, attempt: Attempt) -> bool:
@@ -71,11 +72,6 @@ class Registry:
         """Return the time in the form used in objects."""
         moment = datetime.fromtimestamp(self._clock(), UTC)
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    @property
-    def version(self) -> str:
-        """The resource version of the last change."""
-        return str(self._store.version)
 
     def read(self, kind: Kind, namespace: str, name: str) -> Stored:
         """Return the object, or 404."""
@@ -89,7 +85,7 @@ class Registry:
         """Return the selected objects and the resource version at which they were read."""
         with self._lock:
             found = [s for s in self._store.all(kind, namespace) if selector.matches(s.bare)]
-            return found, self.version
+            return found, str(self._store.version)
 
     def watch(self, since: int | None, deliver: Deliver) -> Callable[[], None]:
         """Deliver each change after a version, in order; return a function that ends it."""
@@ -180,9 +176,6 @@ class Registry:
         config = checked_config(at, config)
         live = self._store.get(at.kind, at.namespace, at.name)
         metadata = child(config, "metadata")
-        attempt = Attempt("create", at.kind.plural, at.namespace, at.name, at.kind.group)
-        if live is None and write.user is not None and not self.allows(write.user, attempt):
-            raise forbidden(at.kind, at.name, attempt.refusal(write.user))
         named: Document = {} if live is None else {"name": at.name}
         version = text(metadata, "resourceVersion")
         config = without(config, "resourceVersion")
@@ -213,6 +206,9 @@ class Registry:
         new = made(at.kind, new, self.now())
         if faults := validation.faults(at.kind, new):
             raise invalid(at.kind, at.name, faults)
+        attempt = Attempt("create", at.kind.plural, at.namespace, at.name, at.kind.group)
+        if write.user is not None and not self.allows(write.user, attempt):
+            raise forbidden(at.kind, at.name, attempt.refusal(write.user))
         if asked not in ("", "0") and not write.dry_run:
             raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
         if self._store.get(at.kind, at.namespace, at.name) is not None:
@@ -263,11 +259,12 @@ class Registry:
             self._store.put(at.kind, at.key, {**stored.bare, "status": followed}, owners)
         return stored
 
-    def write_status(self, kind: Kind, namespace: str, name: str, new: Document) -> None:
-        """Give an object another status, as its controller does."""
-        with self._lock:
-            live = self.read(kind, namespace, name)
-            self._store.put(kind, (namespace, name), {**live.bare, "status": new}, live.owners)
+    def _defined(self, change: Change) -> None:
+        """Serve a kind while its definition is there; its objects go with it."""
+        if change.kind is DEFINITION and change.type != "DELETED":
+            self.kinds.define(change.after.bare)
+        elif change.kind is DEFINITION and (gone := self.kinds.forget(change.after.bare)):
+            self._store.clear(gone)
 
     def _drop(self, at: Address, last: Stored) -> None:
         self._store.drop(at.kind, at.key, last)

@@ -82,8 +82,8 @@ def _addressed(path: str) -> tuple[str, str, str, str]:
     if rest[:1] == ["namespaces"] and "" in rest[1:2] and len(rest) > 2:  # noqa: PLR2004 - below it
         raise bad_request("Namespace parameter required.")
     match rest:
-        case ["namespaces", name]:
-            return root, "namespaces", "", name
+        case ["namespaces" | "customresourcedefinitions" as plural, name]:
+            return root, plural, "", name
         case ["namespaces", namespace, plural] if namespace:
             return root, plural, namespace, ""
         case ["namespaces", namespace, plural, name, *below] if namespace:

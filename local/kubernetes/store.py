@@ -109,6 +109,10 @@ class Store:
         gone = Stored.of(self._versioned(last.bare), last.owners)
         self._tell(Change(self.version, "DELETED", kind, key[0], gone, before))
 
+    def clear(self, kind: Kind) -> None:
+        """Remove all objects of a kind that is not served any more."""
+        self._objects.pop(kind.collection, None)
+
     def _versioned(self, bare: Document) -> Document:
         self.version += 1
         metadata = {**child(bare, "metadata"), "resourceVersion": str(self.version)}

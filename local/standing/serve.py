@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.host_process import HostProcess
+from local.platform import DEFINITION
 from local.role import EVERY_SECRET
 from local.stack import ROOT, SUBSCRIPTION, Stack, local_stack
 from local.standing.environment import write_environment
@@ -21,8 +22,12 @@ SECRETS = (
     *further("keyvault-project"),
     *further("keyvault-2"),
     "orders",
+    "web-application",
 )
-"""What the app's Role covers: the vaults' own Secrets, and those of the tags in docs/secrets.md."""
+"""What the app's Role covers: the vaults' own Secrets, those of the tags in docs/secrets.md, and
+that of the example of an application."""
+COMPONENTS = ("restart", "applications")
+"""What else the Role lets the app do, where its settings ask for it."""
 
 DEFAULTS = {
     "SYNC_VAULTS": ",".join(VAULTS),
@@ -67,6 +72,7 @@ def _serve(folder: Folder) -> int:
     settings = DEFAULTS | given_settings()
     try:
         with local_stack(folder.path) as stack:
+            stack.cluster.define(DEFINITION)
             placed = placements(settings.get("SYNC_PLACEMENTS", ""), ROOT)
             usual = {name.lower(): name for name in VAULTS}
             for name in {**dict.fromkeys(placed.vaults), **usual}:
@@ -75,7 +81,7 @@ def _serve(folder: Folder) -> int:
             for namespace, secrets in placed.secrets.items():
                 covered[namespace] = (*covered.get(namespace, ()), *secrets)
             for namespace, secrets in covered.items():
-                stack.namespace(namespace, *secrets)
+                stack.namespace(namespace, *secrets, components=COMPONENTS)
             if placed.clusters and "SYNC_CLUSTERS" not in settings:
                 settings["SYNC_CLUSTERS"] = clusters(placed.clusters, stack.app_kubeconfig)
             _progress("Starting the app")
