@@ -128,6 +128,11 @@ def _refused(target: Target, status: int, told: _Status) -> SyncError:
 def _forbidden(target: Target, told: _Status) -> Permanent:
     right = admission.missing_right(told.message)
     said = f" It says: {right}" if right else ""
+    if target.application is not None:
+        said = (
+            f" Where applications come and go, components/self-service of infra/kubernetes does "
+            f"without a list of names.{said}"
+        )
     return Permanent(
         Reason.CLUSTER_FORBIDDEN,
         f"The app may not read or write {target}. If the namespace is missing, create it; then "
