@@ -6,7 +6,7 @@ from threading import Lock
 from sync.applications.declared import targets
 from sync.applications.kinds import FIRST, Kind
 from sync.applications.ports import Applications, Declared, Neighbours
-from sync.core.errors import SyncError, Transient
+from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import Failed, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
@@ -63,14 +63,25 @@ class ApplicationDirectory:
     def _is_of(self, kind: Kind, own: Target, deadline: Deadline) -> bool:
         decided = kind.is_of(own)
         if decided is None:
-            near = self._neighbours(own, deadline)
-            decided = all(each.vault == own.vault for each in near)
-            decided = decided and own.number != FIRST
+            decided = self._is_alone(kind, own, deadline)
         if not decided:
             return False
         space = (own.cluster, own.namespace)
         mine = [s.secret for s in self._siblings(own) if (s.cluster, s.namespace) == space]
         return own.secret == min(mine, default=own.secret)
+
+    def _is_alone(self, kind: Kind, own: Target, deadline: Deadline) -> bool:
+        """Return whether no other vault leads to the namespace; if one does, number 1 has it."""
+        near = self._neighbours(own, deadline)
+        if all(each.vault == own.vault for each in near):
+            return True
+        if any(each.number == FIRST for each in near):
+            return False
+        raise Permanent(
+            Reason.APPLICATION_REFUSED,
+            f"Several vaults lead to namespace {own.namespace}, and none of them has number 1: "
+            f"name one as `vault` of {kind} in SYNC_APPLICATIONS.",
+        )
 
     def _list(
         self, own: Target, kind: Kind, deadline: Deadline, *, fresh: bool
