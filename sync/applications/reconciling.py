@@ -63,9 +63,15 @@ class ApplicationReconciler:
         held: frozenset[SecretName],
         deadline: Deadline,
     ) -> Application:
-        """Return what the object lists now; one that is being deleted keeps what it has."""
+        """Return what the object lists now.
+
+        One that is being deleted keeps what it has, and so does one that was listed and is not
+        found: gone is what a list lacks as well.
+        """
         kind = self.kinds[application.kind]
         found = self.applications.get(target, kind, application.name, deadline)
+        if found is None and not application.gone:
+            return replace(application, secrets=application.secrets | held)
         if found is None:
             return replace(application, secrets=frozenset(), unreadable=0, gone=True)
         secrets = found.names.secrets | (held if found.deleting else frozenset())

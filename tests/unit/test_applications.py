@@ -161,7 +161,7 @@ def test_an_object_that_is_gone_takes_its_keys_out_and_is_forgotten() -> None:
     assert "checkout" not in world.sweep()
 
 
-@pytest.mark.parametrize("why", ["no list", "no get", "being deleted", "there after all"])
+@pytest.mark.parametrize("why", ["no list", "no get", "listed", "being deleted", "there after all"])
 def test_what_is_not_certainly_gone_keeps_its_keys(why: str) -> None:
     """Only a complete list without it and a get that finds none count."""
     world = of_one("a", "b")
@@ -171,6 +171,14 @@ def test_what_is_not_certainly_gone_keeps_its_keys(why: str) -> None:
             world.world.wire.fail("list-applications", FORBIDDEN)
         case "no get":
             world.world.wire.fail("get-application", FORBIDDEN, "checkout")
+        case "listed":
+            world.objects.put("checkout", "a")
+
+            def lost(call: Call) -> None:
+                if call.verb == "get-application":
+                    world.objects.delete("checkout")
+
+            world.world.wire.before = lost
         case _:
             listed = () if why == "being deleted" else ("a", "b")
 

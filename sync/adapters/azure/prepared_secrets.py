@@ -5,6 +5,7 @@ from http import HTTPStatus
 from threading import Lock
 
 from sync.adapters.azure.key_vault import KeyVaults
+from sync.adapters.azure.key_vault_answers import Asked, document, secret
 from sync.adapters.azure.key_vault_errors import refusal
 from sync.adapters.azure.vault_host import VaultHost
 from sync.adapters.wire.locks import held
@@ -52,6 +53,8 @@ class PreparedSecrets:
                 return False
             answer = self._vaults.clients.ask(host, f"/secrets/{name}", deadline, body.encode())
         if answer.status == HTTPStatus.OK:
+            asked = Asked(host, str(name), None)
+            secret(asked, document(host, answer), 0, lambda _tag: False)  # that it is of this one
             return True
         if answer.status == HTTPStatus.CONFLICT:
             raise Permanent(

@@ -56,7 +56,7 @@ class KubernetesApplications:
         """Return an object, None only if the API server itself says that there is none."""
         call = Call("GET", f"{_path(place, kind)}/{name}")
         answer = self._clusters.ask(place.cluster, call, deadline)
-        if is_absent(answer):
+        if is_absent(answer, name):
             return None
         if answer.status != HTTPStatus.OK:
             raise _refusal(place, kind, answer)
@@ -108,6 +108,10 @@ def _refusal(place: Target, kind: Kind, answer: Answer) -> SyncError:
                 Reason.CLUSTER_UNAVAILABLE,
                 f"The list of {kind} {where} ended before its last page. This may pass.",
             )
+        case HTTPStatus.REQUEST_TIMEOUT | HTTPStatus.TOO_MANY_REQUESTS:
+            return explain(place, answer)
+        case status if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return broken(place, f"HTTP status {status} where objects should be")
         case _:
             return explain(place, answer)
 
