@@ -319,7 +319,10 @@ resource prepareRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (
     roleName: 'Key Vault Sync: make secrets that applications wait for (${uniqueName})'
     description: 'Set secrets of the vaults that it is assigned at, and nothing else.'
     type: 'CustomRole'
-    assignableScopes: union(['/subscriptions/${ownSubscription}'], map(vaultSubscriptions, id => '/subscriptions/${id}'))
+    assignableScopes: union(
+      ['/subscriptions/${ownSubscription}'],
+      map(vaultSubscriptions, id => '/subscriptions/${id}')
+    )
     permissions: [
       {
         actions: []

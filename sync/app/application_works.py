@@ -1,10 +1,12 @@
 """Makes the requests for the Secrets of applications, beside those for vaults' own Secrets."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sync.app.outcomes import vault_of
 from sync.app.registry import VaultRegistry
 from sync.app.requests import Resync
+from sync.app.work_queue import WorkQueue
 from sync.applications.directory import NO_MEMORY, ApplicationDirectory
 from sync.core.errors import SyncError
 from sync.core.model import Failed, Hint, Ignored, Outcome, Target
@@ -13,6 +15,9 @@ from sync.reconcile.request import ReconcileRequest
 
 _LIST_SECONDS = 10.0
 """The time for the lists of one namespace."""
+
+_LISTS_SECONDS = 30.0
+"""The time for those of all namespaces, where a request asks what there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +57,23 @@ class ApplicationWorks:
                 is_known = memory.get(found.secret) == str(found.application)
                 yield replace(work, target=found, remembered=is_known or known is None)
 
-    def meant(
-        self, own: Target, request: Resync, clock: Callable[[], float]
-    ) -> Iterator[Target | Failed]:
-        """Yield those of the applications of an own target that are meant, without those gone."""
-        deadline = Deadline.after(_LIST_SECONDS, clock)
-        for place in self._targets(own, deadline, NO_MEMORY, fresh=False):
-            if isinstance(place, Failed) or request.means(place):
-                yield place
+    def beside(
+        self, places: Sequence[Target | Failed], request: Resync, work_queue: WorkQueue
+    ) -> Iterator[Sequence[Target | Failed]]:
+        """Yield for each place the applications of an own target that are meant, not those gone."""
+
+        def ask(place: Target | Failed, deadline: Deadline) -> Sequence[Target | Failed]:
+            if isinstance(place, Failed):
+                return ()
+            found = self._targets(place, deadline, NO_MEMORY, fresh=False)
+            return [each for each in found if isinstance(each, Failed) or request.means(each)]
+
+        answers = work_queue.ask(places, ask, _LIST_SECONDS, _LISTS_SECONDS)
+        for place, answer in zip(places, answers, strict=True):
+            if isinstance(answer, SyncError):
+                yield [Failed(vault_of(place), answer)]
+            else:
+                yield answer
 
     def _targets(
         self, own: Target, deadline: Deadline, memory: Mapping[str, str], *, fresh: bool

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from sync.app.outcomes import unknown, vault_of
 from sync.app.requests import EVERYTHING, Resync
-from sync.app.use_cases import REQUEST, App, Budget, unknown, vault_of
+from sync.app.use_cases import REQUEST, App, Budget
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import Failed, SecretName, Target
 from sync.core.ports import Deadline, Known

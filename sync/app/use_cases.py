@@ -4,10 +4,12 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from sync.app.chains import Following, nothing_follows
 from sync.app.events import Expiring, expiry, parse, vault_named
+from sync.app.outcomes import unknown
 from sync.app.registry import VaultRegistry, not_gone
 from sync.app.requests import EVERYTHING, Resync
 from sync.app.shared_listing import SharedListing
@@ -42,9 +44,6 @@ REQUEST = Budget(target=24, total=200)  # App Service's front end waits 230 s
 PASS = Budget(target=120, total=270)  # the next pass is due after 300 s, by default
 _SEARCH_SECONDS = 20  # before the total begins
 _SEVERAL = 2
-
-DISCOVERY = "discovery"
-"""The subject of an outcome about the search for vaults."""
 
 EVENT_SUBJECT = "event"
 """The subject of an event's outcome that leads to no vault."""
@@ -179,7 +178,8 @@ class App:
     def _named(self, name: str, request: Resync) -> VaultName:
         """Return the vault of that name; raises NotOurs if it lacks the target of the request."""
         vault = self.naming.vault(name)
-        has = [place for place in self.places([vault]) if isinstance(place, Target)]
+        places = self.places([vault], applications=request.target is not None)
+        has = [place for place in places if isinstance(place, Target)]
         if has and not any(map(request.means, has)):
             raise NotOurs(
                 Reason.NO_SUCH_TARGET,
@@ -224,17 +224,19 @@ class App:
 
         Those of `applications` come after the own target that they belong to.
         """
+        own: list[Target | Failed] = []
         for vault in vaults:
             try:
-                targets = self.naming.targets(vault)
+                own += self.naming.targets(vault)
             except Permanent as error:
-                yield Failed(vault.text, error)
-                continue
-            for own in targets:
-                if request.means(own):
-                    yield own
-                if applications and self.applications is not None:
-                    yield from self.applications.meant(own, request, self.clock)
+                own.append(Failed(vault.text, error))
+        beside: Iterable[Iterable[Target | Failed]] = repeat(())
+        if applications and self.applications is not None:
+            beside = self.applications.beside(own, request, self.work_queue)
+        for place, more in zip(own, beside, strict=False):
+            if isinstance(place, Failed) or request.means(place):
+                yield place
+            yield from more
 
     def _listing(self, vault: VaultName) -> SharedListing | None:
         """Return one listing for all targets of a vault, None for a vault with one target."""
@@ -277,19 +279,6 @@ def _in_the_manner(work: ReconcileRequest, request: Resync) -> ReconcileRequest:
         refetch=request.refetch,
         dry_run=request.dry_run,
     )
-
-
-def unknown(known: Known) -> Iterator[Failed]:
-    """Yield why there may be more vaults: a failed search, and names that are no vault's."""
-    if known.fault is not None:
-        yield Failed(DISCOVERY, known.fault)
-    for name, error in known.strays:
-        yield Failed(name, error)
-
-
-def vault_of(place: Target | Failed) -> str:
-    """Return the name of the vault of a place."""
-    return place.vault if isinstance(place, Failed) else place.vault.text
 
 
 def failing(error: SyncError) -> Pending:

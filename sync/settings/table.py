@@ -264,14 +264,14 @@ SETTINGS = (
     ),
     Setting(
         "SYNC_APPLICATIONS",
-        "kinds of [applications](docs/applications.md) that list secrets, as JSON",
+        "[kinds of objects](docs/applications.md) that list secrets, as JSON",
         "none",
         _with_applications,
     ),
     _choice(
         "SYNC_APPLICATIONS_PREPARE",
         ("false", "true"),
-        "`true` makes listed secrets in the vault, empty, where it lacks them",
+        "`true` makes listed secrets that the vault lacks, empty",
         lambda settings, word: replace(settings, prepare=word == "true"),
     ),
 )

@@ -186,8 +186,10 @@ def test_all_faults_are_told_at_once() -> None:
         SYNC_LABELS="team",
         SYNC_LABEL_TAGS="-",
         SYNC_PORTAL_LINKS="public",
+        SYNC_APPLICATIONS="{}",
+        SYNC_APPLICATIONS_PREPARE="yes",
     )
-    assert len(told) == 25
+    assert len(told) == 27
     for name in NAMES - {"SYNC_VAULTS"} | {"SYNC_VAULT", "SYNC_TYPO"}:
         assert sum(fault.startswith(f"{name} is ") for fault in told) == 1
     assert all(fault.endswith(".") for fault in told)
