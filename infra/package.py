@@ -1,5 +1,7 @@
 """Builds what is deployed: the app with its locked dependencies, as a folder and as a zip of it.
 
+The modules that the app imports are there with their byte code, by `infra/bytecode.py`.
+
 Beside the zip stands its bill of materials, by `infra/sbom.py`. The same commit gives the same
 folder, and with the same zlib the same zip and bill, on any machine and day. A table of placements,
 if one is named, lies beside `host.json`, under its own name.
@@ -7,7 +9,6 @@ if one is named, lies beside `host.json`, under its own name.
 
 import argparse
 import hashlib
-import json
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from infra.bytecode import BytecodeError, compile_imported
 from infra.sbom import Lock, SbomError, bill
+from sync.settings.placements import read_entries
 
 ROOT = Path(__file__).parents[1]
 FILES = ("function_app.py", "host.json", "requirements.txt")
@@ -55,6 +58,7 @@ def build(dist: Path, placements: Path | None = None) -> Path:
     if placements is not None:
         shutil.copyfile(placements, app / placements.name)
     _install(app / SITE_PACKAGES)
+    compile_imported(app, app / SITE_PACKAGES)
     _zip(app, archive)
     lock = Lock.read(ROOT / "uv.lock")
     materials.write_text(bill(app / SITE_PACKAGES, lock, archive), encoding="utf-8")
@@ -71,22 +75,17 @@ def own_files() -> Iterator[Path]:
 
 
 def _check_placements(file: Path) -> None:
-    """Refuse what the app could not find or read; its settings check the entries themselves."""
+    """Refuse what the app could not find or read."""
     if not file.name.endswith(".json") or file.name in FILES:
         raise PackageError(
             f"The table of placements is a file NAME.json of yours, not {file.name}."
         )
     try:
-        table = json.loads(file.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise PackageError(f"{file} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise PackageError(f"{file} is not JSON in UTF-8: {error}.") from error
-    if not isinstance(table, list) or not table:
-        raise PackageError(f"{file} is to be a JSON list of placements, with at least one.")
-    for number, entry in enumerate(table, 1):
-        if not isinstance(entry, dict) or not isinstance(entry.get("vault"), str):
-            raise PackageError(f'Entry {number} of {file} is to be an object with "vault".')
+        read_entries(file.name, file.parent)
+    except ValueError as error:
+        raise PackageError(
+            f"{file} is not what the app can read: {'; '.join(error.args)}."
+        ) from error
 
 
 def _install(site_packages: Path) -> None:
@@ -137,7 +136,7 @@ def main() -> None:
     )
     try:
         archive = build(ROOT / "dist", parser.parse_args().placements)
-    except (PackageError, SbomError) as error:
+    except (PackageError, BytecodeError, SbomError) as error:
         sys.exit(str(error))
     content = archive.read_bytes()
     megabytes = len(content) / 1_000_000

@@ -51,7 +51,7 @@ class PreparedSecrets:
         with held(self._lock, deadline):
             if self._vaults.get(vault, name, deadline) is not Unserved.MISSING:
                 return False
-            answer = self._vaults.clients.ask(host, f"/secrets/{name}", deadline, body.encode())
+            answer = self._vaults.client.ask(host, f"/secrets/{name}", deadline, body.encode())
         if answer.status == HTTPStatus.OK:
             asked = Asked(host, str(name), None)
             secret(asked, document(host, answer), 0, lambda _tag: False)  # that it is of this one
