@@ -46,7 +46,7 @@ from sync.http_api.openapi import openapi as describe
 from sync.http_api.principal import UnknownCaller, entra_principal
 from sync.http_api.request_body import whole_body
 from sync.http_api.responses import answer_of, response_of
-from sync.invocation import Work, bare, on_thread, settled
+from sync.invocation import Work, bare, begun, on_thread, settled
 from sync.settings.environment import SettingsError
 from sync.settings.table import Settings
 
@@ -83,7 +83,8 @@ def _schedule() -> str:
 async def key_vault_event(event: str) -> None:
     """Reconcile what an event points to; raises what Event Grid should redeliver."""
     began = time.monotonic()
-    pending = _told("event", lambda: bootstrap.app().event(event))
+    handle = _told("event", bootstrap.app)
+    pending = await begun(handle, event, _EVENTS, _EVENT_GRID_WAITS)
     outcomes: Sequence[Outcome] = await asyncio.gather(*map(settled, pending))
     if errors(outcomes):
         answered = began + _EVENT_GRID_WAITS

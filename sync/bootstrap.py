@@ -23,7 +23,7 @@ from sync.adapters.kubernetes.login.factory import Azure, KubeconfigFiles
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.app.registry import VaultRegistry
 from sync.app.use_cases import App
-from sync.app.work_queue import WorkQueue
+from sync.app.work_queue import Reconcile, WorkQueue
 from sync.core.model import Target, VaultName
 from sync.core.ports import Deadline, Pages, no_pages
 from sync.reconcile.reconciler import Reconciler
@@ -32,6 +32,7 @@ from sync.settings.ncrontab import next_run
 from sync.settings.table import Settings
 
 if TYPE_CHECKING:
+    from sync.app.application_works import ApplicationWorks
     from sync.doctor.doctor import Doctor
     from sync.rollout.restarter import Restarter
     from sync.rollout.workloads import Place
@@ -183,16 +184,48 @@ def _assemble(given: Settings, clients: _Clients, restarter: "Restarter | None" 
         pages=_pages(given, directory),
         counting=given.restarts.on,
     )
+    registry = VaultRegistry(given.naming, directory, given.vaults)
+    reconcile: Reconcile = reconciler.reconcile
+    applications = None
+    if given.applications:
+        reconcile, applications = _applications(given, clients, reconciler, registry)
     return App(
         naming=given.naming,
-        registry=VaultRegistry(given.naming, directory, given.vaults),
+        registry=registry,
         subscriptions=given.subscriptions,
-        work_queue=WorkQueue(reconciler.reconcile, time.monotonic),
+        work_queue=WorkQueue(reconcile, time.monotonic),
         reconciler=reconciler,
         clock=time.monotonic,
         next_pass=lambda: next_run(given.schedule, time.time()),
         strays=given.strays,
         readers=restarter.readers_of if restarter else None,
+        applications=applications,
+    )
+
+
+def _applications(
+    given: Settings, clients: _Clients, reconciler: Reconciler, registry: VaultRegistry
+) -> "tuple[Reconcile, ApplicationWorks]":
+    """Return what reconciles the Secrets of applications, too, and what finds them."""
+    from sync.adapters.azure.prepared_secrets import PreparedSecrets  # noqa: PLC0415 - only if set
+    from sync.adapters.kubernetes.applications import KubernetesApplications  # noqa: PLC0415 - likewise
+    from sync.app.application_works import ApplicationWorks  # noqa: PLC0415 - likewise
+    from sync.applications.directory import ApplicationDirectory  # noqa: PLC0415 - likewise
+    from sync.applications.reconciling import ApplicationReconciler  # noqa: PLC0415 - likewise
+
+    objects = KubernetesApplications(clients.clusters)
+    kinds = {str(kind): kind for kind in given.applications}
+    preparer = PreparedSecrets(clients.vaults) if given.prepare else None
+    directory = ApplicationDirectory(
+        given.applications,
+        objects,
+        lambda own: given.naming.targets(own.vault),
+        registry.neighbours,
+        time.monotonic,
+    )
+    return (
+        ApplicationReconciler(reconciler, kinds, objects, preparer),
+        ApplicationWorks(directory, registry),
     )
 
 

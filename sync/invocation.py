@@ -5,11 +5,11 @@ The host drops what is logged outside an invocation, and a thread that the app s
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from sync.app.use_cases import EVENT, EVENT_SUBJECT, Pending
+from sync.app.use_cases import EVENT, EVENT_SUBJECT, App, Pending, failing
 from sync.app.work_queue import attempt
 from sync.core.errors import SyncError, Transient
 from sync.core.model import Failed, Outcome
@@ -63,6 +63,20 @@ async def on_thread[Done](threads: Executor, act: Callable[[Work], Done], patien
     if isinstance(done, SyncError):
         raise bare(done)
     return done
+
+
+async def begun(app: App, event: str, threads: Executor, patience: float) -> Sequence[Pending]:
+    """Begin what an event asks for; on a thread where that may wait for a list of applications.
+
+    Never raises: what it fails with is an outcome.
+    """
+    try:
+        if app.applications is not None:
+            return await on_thread(threads, lambda _: app.event(event), patience)
+        pending = attempt(lambda: app.event(event))
+    except SyncError as error:
+        pending = error
+    return [failing(pending)] if isinstance(pending, SyncError) else pending
 
 
 async def settled(pending: Pending) -> Outcome:

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Sized
 from threading import Lock
 
-from sync.app.outcomes import key_of
-from sync.app.use_cases import DISCOVERY
+from sync.app.outcomes import DISCOVERY, key_of
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient, Unexpected
 from sync.core.model import Action, Converged, Failed, Ignored, Outcome, Target
 from sync.core.reasons import Reason

@@ -194,6 +194,8 @@ var searched = effectiveSettings.?SYNC_DISCOVERY == 'resource-graph'
   ? map(split(effectiveSettings.?SYNC_SUBSCRIPTIONS ?? '', ','), id => trim(id))
   : []
 
+var prepares = effectiveSettings.?SYNC_APPLICATIONS_PREPARE == 'true'
+
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   name: resourceGroupName
   location: location
@@ -321,6 +323,29 @@ module projectVault 'modules/project-vault.bicep' = [
   }
 ]
 
+resource prepareRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (prepares) {
+  name: guid(groupId, 'prepared-secrets')
+  properties: {
+    roleName: 'Key Vault Sync: make secrets that applications wait for (${uniqueName})'
+    description: 'Set secrets of the vaults that it is assigned at, and nothing else.'
+    type: 'CustomRole'
+    assignableScopes: union(
+      ['/subscriptions/${ownSubscription}'],
+      map(vaultSubscriptions, id => '/subscriptions/${id}')
+    )
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: [
+          'Microsoft.KeyVault/vaults/secrets/setSecret/action'
+        ]
+        notDataActions: []
+      }
+    ]
+  }
+}
+
 module vaultAccess 'modules/vault-access.bicep' = [
   for vault in items(served): {
     name: 'vault-${vault.key}-${uniqueString(groupId)}'
@@ -329,10 +354,12 @@ module vaultAccess 'modules/vault-access.bicep' = [
       vaultName: last(split(vault.value.resourceId, '/'))
       accessPolicies: vault.value.?accessPolicies ?? false
       inspect: inspectVaults
+      prepareRoleName: prepares ? guid(groupId, 'prepared-secrets') : ''
       principalId: identity.outputs.principalId
     }
     dependsOn: [
       example
+      prepareRole
       projectVault
     ]
   }

@@ -254,6 +254,12 @@ type syncSettings = {
   @description('Whether every Secret gets a link to its vault in the portal, for Argo CD; azure needs SYNC_DISCOVERY resource-graph.')
   SYNC_PORTAL_LINKS: ('none' | 'azure')?
 
+  @description('JSON list of the kinds of objects in the clusters that list vault secrets, which they get as variables.')
+  SYNC_APPLICATIONS: string?
+
+  @description('Whether a listed secret that its vault lacks is made there, disabled and empty; with true the identity may set secrets of the vaults.')
+  SYNC_APPLICATIONS_PREPARE: ('false' | 'true')?
+
   @description('Whether ca.crt may be an intermediate, if a chain comes without its root.')
   SYNC_CHAIN_CA: ('any' | 'root-only')?
 

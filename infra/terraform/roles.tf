@@ -21,6 +21,7 @@ locals {
       telemetry = { scope = azapi_resource.application_insights.id, role = local.monitoring_metrics_publisher }
     },
     { for name, vault in local.vaults : "vault ${name}" => { scope = vault.resource_id, role = local.key_vault_secrets_user } if !vault.access_policies },
+    { for name, vault in local.vaults : "prepared ${name}" => { scope = vault.resource_id, role = local.prepare_role } if local.prepares && !vault.access_policies },
     { for name, vault in local.vaults : "inspected ${name}" => { scope = vault.resource_id, role = local.reader } if var.inspect_vaults },
     { for id in distinct(var.credential_secrets) : "secret ${id}" => { scope = id, role = local.key_vault_secrets_user } },
     { for id in local.aks_clusters : "cluster ${id}" => { scope = id, role = local.aks_cluster_user } },
@@ -32,6 +33,26 @@ locals {
 
   namespace_role          = uuidv5("url", "${local.group_id}/namespace-secrets")
   namespace_subscriptions = distinct([for id in var.azure_rbac_namespaces : "/subscriptions/${split("/", id)[2]}"])
+}
+
+locals {
+  prepares              = lookup(var.settings, "SYNC_APPLICATIONS_PREPARE", "false") == "true"
+  prepare_role          = uuidv5("url", "${local.group_id}/prepared-secrets")
+  prepare_subscriptions = distinct([for vault in values(local.vaults) : "/subscriptions/${split("/", vault.resource_id)[2]}" if local.prepares && !vault.access_policies])
+}
+
+resource "azurerm_role_definition" "prepare" {
+  count = length(local.prepare_subscriptions) > 0 ? 1 : 0
+
+  role_definition_id = local.prepare_role
+  name               = "Key Vault Sync: make secrets that applications wait for (${local.unique_name})"
+  description        = "Set secrets of the vaults that it is assigned at, and nothing else."
+  scope              = local.prepare_subscriptions[0]
+  assignable_scopes  = local.prepare_subscriptions
+
+  permissions {
+    data_actions = ["Microsoft.KeyVault/vaults/secrets/setSecret/action"]
+  }
 }
 
 resource "azurerm_role_definition" "namespace" {
@@ -64,5 +85,6 @@ resource "azurerm_role_assignment" "app" {
     azapi_resource.example_vault,
     azapi_resource.project_vault,
     azurerm_role_definition.namespace,
+    azurerm_role_definition.prepare,
   ]
 }

@@ -366,6 +366,8 @@ variable "settings" {
       "SYNC_LABELS",
       "SYNC_LABEL_TAGS",
       "SYNC_PORTAL_LINKS",
+      "SYNC_APPLICATIONS",
+      "SYNC_APPLICATIONS_PREPARE",
       "SYNC_CHAIN_CA",
       "SYNC_NOT_BEFORE",
       "SYNC_EXPIRED",
@@ -394,6 +396,11 @@ variable "settings" {
   validation {
     condition     = contains(["none", "azure"], lookup(var.settings, "SYNC_PORTAL_LINKS", "none"))
     error_message = "SYNC_PORTAL_LINKS is none or azure."
+  }
+
+  validation {
+    condition     = contains(["false", "true"], lookup(var.settings, "SYNC_APPLICATIONS_PREPARE", "false"))
+    error_message = "SYNC_APPLICATIONS_PREPARE is false or true."
   }
 
   validation {

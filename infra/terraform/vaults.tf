@@ -99,7 +99,7 @@ locals {
         {
           tenantId    = data.azurerm_client_config.current.tenant_id
           objectId    = azurerm_user_assigned_identity.app.principal_id
-          permissions = { secrets = ["get", "list"] }
+          permissions = { secrets = concat(["get", "list"], local.prepares ? ["set"] : []) }
         }
       ]
     }

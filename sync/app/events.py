@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sync.core.errors import NAME, Malformed, NotOurs, quoted
-from sync.core.model import OBJECT_NAME, Hint, SecretName
+from sync.core.model import OBJECT_NAME, Hint, SecretName, moment
 from sync.core.reasons import Reason
 
 MAX_EVENT_LENGTH = 64 * 1024
@@ -181,4 +181,16 @@ def _malformed(what: str) -> Malformed:
         Reason.EVENT_MALFORMED,
         f"An event was dropped: {what}. Expected is one Key Vault event in the Event Grid or the "
         "CloudEvents 1.0 schema.",
+    )
+
+
+def expiry(event: Expiring) -> NotOurs:
+    """Return what to tell of an event about an expiry, which changes nothing."""
+    when = "" if event.expires is None else f" at {moment(event.expires)}"
+    reason = EXPIRY[event.event_type]
+    what = "Certificate" if reason.startswith("Certificate") else "Secret"
+    return NotOurs(
+        reason,
+        f"{what} {event.secret!r} of vault {event.vault} expires or has expired{when}. It stays in "
+        "the cluster as it is: set a new version.",
     )

@@ -1,8 +1,9 @@
 """Tracks which vaults are known, which of them lead to the same Secret, and which are gone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 
-from sync.core.errors import Permanent, Transient
+from sync.core.errors import Permanent, Transient, quoted
 from sync.core.model import Target, VaultName
 from sync.core.ports import Deadline, Known, VaultDirectory
 from sync.core.reasons import Reason
@@ -41,6 +42,26 @@ class VaultRegistry:
         vaults = tuple(listed)
         self._last = vaults, claims(naming, vaults)
 
+    def neighbours(self, own: Target, deadline: Deadline) -> Collection[Target]:
+        """Return the own targets of the known vaults in a target's namespace, and that one.
+
+        Raises Transient if this requires a search and none has succeeded recently.
+        """
+        known = self.look(Deadline.after(deadline.remaining(_SEARCH_SECONDS), deadline.clock))
+        if not known.current:
+            raise _undiscovered(
+                f"The applications of namespace {own.namespace} are not reconciled yet: without "
+                "`vault` in SYNC_APPLICATIONS a search must first show that the namespace is no "
+                "other vault's.",
+                known,
+            )
+        found = {own}
+        for vault in known.vaults:
+            with suppress(Permanent):
+                found.update(self._naming.targets(vault))
+        space = (own.cluster, own.namespace)
+        return [each for each in found if (each.cluster, each.namespace) == space]
+
     def look(self, deadline: Deadline) -> Known:
         """Ask the directory, which searches if its last search is too old; never raises."""
         known = self._directory.known(deadline)
@@ -70,14 +91,32 @@ class VaultRegistry:
             return True
         if known.current:
             return False
-        why = known.fault.message if known.fault else "None was made yet."
-        raise Transient(
-            Reason.DISCOVERY_NEEDED,
+        raise _undiscovered(
             f"Secret {target} is not created or taken over for vault {target.vault} yet: a search "
-            f"must first show that no other vault leads to it. {why}",
-            known.fault.retry_after if isinstance(known.fault, Transient) else None,
+            "must first show that no other vault leads to it.",
+            known,
         )
 
     def is_gone(self, vault: str, deadline: Deadline) -> bool:
         """Return whether certainly no vault has this name; raises Permanent or Transient."""
         return self._directory.is_gone(vault, deadline)
+
+
+def _undiscovered(what: str, known: Known) -> Transient:
+    fault = known.fault
+    return Transient(
+        Reason.DISCOVERY_NEEDED,
+        f"{what} {fault.message if fault else 'None was made yet.'}",
+        fault.retry_after if isinstance(fault, Transient) else None,
+    )
+
+
+def not_gone(target: Target, former: str) -> Permanent:
+    """Return the error for a Secret that is not taken from a vault which may still exist."""
+    return Permanent(
+        Reason.VAULT_NOT_GONE,
+        f"Secret {target} is not taken from vault {quoted(former)}: it is not certain that "
+        "this vault is gone. With SYNC_DISCOVERY Resource Manager has to call its name free "
+        "for a new vault (one that can be recovered is not gone); otherwise a name server has "
+        "to say that its host does not exist, which it cannot through a proxy.",
+    )

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from sync.app.outcomes import unknown, vault_of
 from sync.app.requests import EVERYTHING, Resync
-from sync.app.use_cases import REQUEST, App, Budget, unknown, vault_of
+from sync.app.use_cases import REQUEST, App, Budget
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import Failed, SecretName, Target
 from sync.core.ports import Deadline, Known
@@ -42,8 +43,8 @@ class SecretStatus:
     def of(cls, secret: ObservedSecret, rules: str, *, further: bool = False) -> "SecretStatus":
         """Compare a Secret with our record of it; `rules` is the digest of our settings.
 
-        A vault's own Secret is ours unless somebody else claims it. A `further` one, which tags ask
-        for, must say that it is ours.
+        A vault's own Secret is ours unless somebody else claims it. A `further` one, which tags or
+        an application ask for, must say that it is ours.
         """
         state, why = _state(secret, rules, further=further)
         return cls(secret, state, secret.drifted, why)
@@ -95,8 +96,9 @@ def statuses(
 
 
 def _status(app: App, target: Target, deadline: Deadline) -> VaultStatus:
-    rules = app.reconciler.rules.digest
-    own = SecretStatus.of(_read(app, target, deadline), rules)
+    rules = app.reconciler.rules.of(target).digest
+    further = target.application is not None
+    own = SecretStatus.of(_read(app, target, deadline), rules, further=further)
     others: dict[str, SecretStatus | SyncError] = {}
     for secret in own.secret.index:
         try:

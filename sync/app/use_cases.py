@@ -4,9 +4,13 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from itertools import repeat
+from typing import TYPE_CHECKING
 
-from sync.app.events import EXPIRY, Expiring, parse, vault_named
-from sync.app.registry import VaultRegistry
+from sync.app.chains import Following, nothing_follows
+from sync.app.events import Expiring, expiry, parse, vault_named
+from sync.app.outcomes import unknown
+from sync.app.registry import VaultRegistry, not_gone
 from sync.app.requests import EVERYTHING, Resync
 from sync.app.shared_listing import SharedListing
 from sync.app.unattended import for_event_grid, nothing_known
@@ -21,7 +25,6 @@ from sync.core.model import (
     SyncedSecret,
     Target,
     VaultName,
-    moment,
 )
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
@@ -29,6 +32,9 @@ from sync.core.restarts import Reader
 from sync.core.vault_names import Naming
 from sync.reconcile.reconciler import Reconciler
 from sync.reconcile.request import ReconcileRequest
+
+if TYPE_CHECKING:
+    from sync.app.application_works import ApplicationWorks
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,6 @@ REQUEST = Budget(target=24, total=200)  # App Service's front end waits 230 s
 PASS = Budget(target=120, total=270)  # the next pass is due after 300 s, by default
 _SEARCH_SECONDS = 20  # before the total begins
 _SEVERAL = 2
-
-DISCOVERY = "discovery"
-"""The subject of an outcome about the search for vaults."""
 
 EVENT_SUBJECT = "event"
 """The subject of an event's outcome that leads to no vault."""
@@ -90,15 +93,20 @@ class App:
     strays: tuple[tuple[str, SyncError], ...] = ()
     """The names among the listed vaults that are no vault's, each with why."""
     readers: Readers | None = None
+    applications: "ApplicationWorks | None" = None
+    """None if no application is synced."""
 
     def event(self, payload: str) -> Sequence[Pending]:
-        """Reconcile each target that one Event Grid or CloudEvents payload points to."""
+        """Reconcile each target that one Event Grid or CloudEvents payload points to.
+
+        Where applications are synced, this may wait some seconds for a list of them.
+        """
         subject = vault_named(payload) or EVENT_SUBJECT
         try:
             event = parse(payload, self.subscriptions)
             subject = event.vault
             if isinstance(event, Expiring):
-                raise _expiry(event)
+                raise expiry(event)
             targets = self.naming.targets(self.naming.vault(event.vault))
         except NotOurs as reason:
             if reason.reason is Reason.SUBSCRIPTIONS_UNSET and not self.registry.knows_any:
@@ -106,8 +114,20 @@ class App:
             return [_settled(Ignored(subject, reason))]
         except SyncError as error:
             return [_settled(Failed(subject, error))]
-        works = [self.work(target, (event.hint,), whole=False) for target in targets]
-        return [Pending(self.work_queue.submit(work, EVENT.target), work.target) for work in works]
+        deadline = Deadline.after(EVENT.target, self.clock)
+        works = (self.work(target, (event.hint,), whole=False) for target in targets)
+        pending = [self._pending(work, deadline) for work in works]
+        if self.applications is not None:
+            for target in targets:
+                more = self.applications.of_event(target, event.hint, deadline)
+                pending += [self._pending(work, deadline) for work in more]
+        return pending
+
+    def _pending(self, work: ReconcileRequest | Failed, deadline: Deadline) -> Pending:
+        if isinstance(work, Failed):
+            return _settled(work)
+        seconds = max(0.0, deadline.at - self.clock())
+        return Pending(self.work_queue.submit(work, seconds), work.target)
 
     def for_event_grid(self, outcomes: Iterable[Outcome], seconds: float) -> Sequence[Outcome]:
         """Return an event's outcomes, as Unattended those that no pass would repair.
@@ -174,7 +194,8 @@ class App:
     def _named(self, name: str, request: Resync) -> VaultName:
         """Return the vault of that name; raises NotOurs if it lacks the target of the request."""
         vault = self.naming.vault(name)
-        has = [place for place in self.places([vault]) if isinstance(place, Target)]
+        places = self.places([vault], applications=request.target is not None)
+        has = [place for place in places if isinstance(place, Target)]
         if has and not any(map(request.means, has)):
             raise NotOurs(
                 Reason.NO_SUCH_TARGET,
@@ -191,7 +212,9 @@ class App:
         works: list[ReconcileRequest] = []
         hints = (Hint(SecretName(request.secret)),) if request.secret else ()
         listings = {vault: self._listing(vault) for vault in known.vaults}
-        for place in self.places(known.vaults, request):
+        of_applications = request.target is not None
+        places = self.places(known.vaults, request, applications=of_applications)
+        for place in places:
             if isinstance(place, Failed):
                 yield place
             elif refused := self._not_gone(place, request, budget):
@@ -201,21 +224,39 @@ class App:
                 listing = listings[place.vault]
                 works.append(replace(_in_the_manner(work, request), listing=listing))
         many = self.work_queue.reconcile_by_timer if timer else self.work_queue.reconcile_many
-        yield from many(works, budget.target, budget.total)
+        following: Following = nothing_follows
+        if self.applications is not None and request.target is None:
+            following = self.applications.following
+        yield from many(works, budget.target, budget.total, following)
 
     def places(
-        self, vaults: Iterable[VaultName], request: Resync = EVERYTHING
+        self,
+        vaults: Iterable[VaultName],
+        request: Resync = EVERYTHING,
+        *,
+        applications: bool = True,
     ) -> Iterator[Target | Failed]:
-        """Yield the vaults' targets that are meant, or the error of a vault without a safe one."""
+        """Yield the vaults' targets that are meant, or the error of a vault without a safe one.
+
+        Those of `applications` come after the own target that they belong to.
+        """
+        own: list[Target | Failed] = []
         for vault in vaults:
             try:
-                yield from filter(request.means, self.naming.targets(vault))
+                own += self.naming.targets(vault)
             except Permanent as error:
-                yield Failed(vault.text, error)
+                own.append(Failed(vault.text, error))
+        beside: Iterable[Iterable[Target | Failed]] = repeat(())
+        if applications and self.applications is not None:
+            beside = self.applications.beside(own, request, self.work_queue)
+        for place, more in zip(own, beside, strict=False):
+            if isinstance(place, Failed) or request.means(place):
+                yield place
+            yield from more
 
     def _listing(self, vault: VaultName) -> SharedListing | None:
         """Return one listing for all targets of a vault, None for a vault with one target."""
-        if len(self.naming.table.get(vault, ())) < _SEVERAL:
+        if self.applications is None and len(self.naming.table.get(vault, ())) < _SEVERAL:
             return None
         return SharedListing(self.reconciler.vaults, vault, self.clock)
 
@@ -227,15 +268,7 @@ class App:
         (gone,) = self.work_queue.ask([former], self.registry.is_gone, budget.target, budget.total)
         if isinstance(gone, SyncError):
             return gone
-        if gone:
-            return None
-        return Permanent(
-            Reason.VAULT_NOT_GONE,
-            f"Secret {target} is not taken from vault {quoted(former)}: it is not certain that "
-            "this vault is gone. With SYNC_DISCOVERY Resource Manager has to call its name free "
-            "for a new vault (one that can be recovered is not gone); otherwise a name server has "
-            "to say that its host does not exist, which it cannot through a proxy.",
-        )
+        return None if gone else not_gone(target, former)
 
     def _look(self) -> Known:
         known = self.registry.look(Deadline.after(_SEARCH_SECONDS, self.clock))
@@ -264,31 +297,12 @@ def _in_the_manner(work: ReconcileRequest, request: Resync) -> ReconcileRequest:
     )
 
 
-def unknown(known: Known) -> Iterator[Failed]:
-    """Yield why there may be more vaults: a failed search, and names that are no vault's."""
-    if known.fault is not None:
-        yield Failed(DISCOVERY, known.fault)
-    for name, error in known.strays:
-        yield Failed(name, error)
-
-
-def vault_of(place: Target | Failed) -> str:
-    """Return the name of the vault of a place."""
-    return place.vault if isinstance(place, Failed) else place.vault.text
+def failing(error: SyncError) -> Pending:
+    """Return the outcome of an event that could not be handled at all."""
+    return _settled(Failed(EVENT_SUBJECT, error))
 
 
 def _settled(outcome: Outcome) -> Pending:
     future: Future[Outcome] = Future()
     future.set_result(outcome)
     return Pending(future)
-
-
-def _expiry(event: Expiring) -> NotOurs:
-    when = "" if event.expires is None else f" at {moment(event.expires)}"
-    reason = EXPIRY[event.event_type]
-    what = "Certificate" if reason.startswith("Certificate") else "Secret"
-    return NotOurs(
-        reason,
-        f"{what} {event.secret!r} of vault {event.vault} expires or has expired{when}. It stays in "
-        "the cluster as it is: set a new version.",
-    )

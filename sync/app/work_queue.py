@@ -7,7 +7,6 @@ from concurrent.futures import (
     Future,
     InvalidStateError,
     ThreadPoolExecutor,
-    as_completed,
 )
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pathlib import PurePath
 from threading import Lock
 from typing import Protocol
 
+from sync.app.chains import Chains, Following, nothing_follows
 from sync.core.errors import SyncError, Transient, Unexpected
 from sync.core.model import Converged, Failed, Hint, Outcome
 from sync.core.ports import Deadline
@@ -105,29 +105,33 @@ class WorkQueue:
         return waiting.outcome
 
     def reconcile_many(
-        self, works: Iterable[ReconcileRequest], seconds: float, total_seconds: float
+        self,
+        works: Iterable[ReconcileRequest],
+        seconds: float,
+        total_seconds: float,
+        following: Following = nothing_follows,
     ) -> Iterator[Outcome]:
         """Reconcile many targets, a few at a time; outcomes come in the order of the works.
 
         Each has `seconds`; those not started within the total are Transient. A single target does
-        not wait for passes over others.
+        not wait for passes over others. After each outcome come those of the works that follow.
         """
-        reconcile = self._until(seconds, total_seconds)
+        chains = self._chains(seconds, total_seconds, following)
         asked = list(works)
-        if len(asked) == 1:
-            return map(reconcile, asked)
-        return self._passes.map(reconcile, asked)
+        return chains.here(asked[0]) if len(asked) == 1 else chains.in_order(self._passes, asked)
 
     def reconcile_by_timer(
-        self, works: Iterable[ReconcileRequest], seconds: float, total_seconds: float
+        self,
+        works: Iterable[ReconcileRequest],
+        seconds: float,
+        total_seconds: float,
+        following: Following = nothing_follows,
     ) -> Iterator[Outcome]:
         """Reconcile as `reconcile_many`, on the timer's own threads; outcomes as they come."""
-        reconcile = self._until(seconds, total_seconds)
-        running = [self._timer.submit(reconcile, work) for work in works]
-        return (done.result() for done in as_completed(running))
+        return self._chains(seconds, total_seconds, following).as_they_come(self._timer, works)
 
-    def _until(self, seconds: float, total_seconds: float) -> Callable[[ReconcileRequest], Outcome]:
-        """Return a reconcile in so many seconds, or what is then left of the total."""
+    def _chains(self, seconds: float, total_seconds: float, following: Following) -> Chains:
+        """Return how to reconcile in so many seconds, or what is then left of the total."""
         end = Deadline.after(total_seconds, self._clock)
 
         def reconcile(work: ReconcileRequest) -> Outcome:
@@ -137,7 +141,13 @@ class WorkQueue:
                 return Failed(work.target.vault.text, late, work.target)
             return self._within(work, given)
 
-        return reconcile
+        def followed(work: ReconcileRequest, outcome: Outcome) -> list[ReconcileRequest | Failed]:
+            found = attempt(lambda: list(following(work, outcome, end)))
+            if isinstance(found, SyncError):
+                return [Failed(work.target.vault.text, found, work.target)]
+            return found
+
+        return Chains(reconcile, followed)
 
     def _within(self, work: ReconcileRequest, seconds: float) -> Outcome:
         """Reconcile within that time and a grace, even if the reconcile hangs."""
@@ -244,7 +254,7 @@ def _outcome(work: ReconcileRequest, done: ReconcileResult | SyncError) -> Outco
     if refused:
         written = () if work.dry_run else done.changes
         error, told = first_cause(refused), (done.warnings, left_out, done.secrets)
-        return Failed(vault, error, work.target, written, refused, *told)
+        return Failed(vault, error, work.target, written, refused, *told, done.applications)
     return Converged(
         work.target,
         done.changes,
@@ -254,6 +264,7 @@ def _outcome(work: ReconcileRequest, done: ReconcileResult | SyncError) -> Outco
         done.warnings,
         left_out,
         done.secrets,
+        done.applications,
     )
 
 

@@ -17,8 +17,8 @@ from sync.core.vault_names import AZURE_NAME
 FORMAT = 4
 """The latest format. Earlier ones are still read; the first has no number."""
 
-_UNCOUNTED = 3
-"""What is written without counts, so that the release before can read it."""
+_EARLIER = 3
+"""What is written without counts and applications, so that the release before can read it."""
 
 MAX_REFUSED_BYTES = 32 * 1024
 MAX_WARNED_BYTES = 16 * 1024
@@ -34,6 +34,7 @@ _DIGEST = re.compile(r"[0-9a-z]{0,16}", re.ASCII)
 _REASON = re.compile(r"[A-Z][0-9A-Za-z]{2,63}", re.ASCII)
 _UID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,11}\+?", re.ASCII)
+_APPLICATION = re.compile(r"[a-z0-9.-]{1,320}/[a-z0-9.-]{1,253}", re.ASCII)
 _REASONS = {reason.value: reason for reason in Reason}
 
 
@@ -47,11 +48,12 @@ def encode(state: State) -> str:
     beyond 32 KiB, or without room, are left out and counted. Warnings are grouped by reason, and
     left out beyond 16 KiB or without room, and so are unusable secrets. Labels are grouped as
     `name=value`. Keys are grouped by their counts, with a `+` if the value has changed since it was
-    first written; the oldest counts are left out if there is no room. A state without counts is of
-    format 3, so that an earlier release can read it.
+    first written; the oldest counts are left out if there is no room. A state without counts that
+    knows of no application is of format 3, so that an earlier release can read it.
     """
+    is_latest = state.counts or state.application or state.applications
     fields: dict[str, object] = {
-        "v": FORMAT if state.counts else _UNCOUNTED,
+        "v": FORMAT if is_latest else _EARLIER,
         "vault": state.vault,
         "written": moment(state.written),
         "rules": state.rules,
@@ -61,6 +63,8 @@ def encode(state: State) -> str:
         "secrets": dict(sorted(map(_encoded, state.secrets.items()))),
         "overruled": state.overruled,
         "others": dict(sorted(state.others.items())),
+        "application": state.application,
+        "applications": dict(sorted(state.applications.items())),
         "due": {str(n): each.due for n, each in sorted(state.secrets.items()) if each.due},
         "labels": grouped(
             {name: map(label_text, record.labels) for name, record in state.secrets.items()}
@@ -122,6 +126,13 @@ def decode(text: str) -> State | None:
             own=_matching(SECRET_NAME, fields["own"]) if "own" in fields else "",
             uid=_matching(_UID, fields["uid"]) if "uid" in fields else "",
             counts=dict(_counts(fields.get("counts", {}))),
+            applications={
+                _matching(SECRET_NAME, secret): _matching(_APPLICATION, application)
+                for secret, application in fields.get("applications", {}).items()
+            },
+            application=(
+                _matching(_APPLICATION, fields["application"]) if "application" in fields else ""
+            ),
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None

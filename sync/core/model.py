@@ -63,6 +63,46 @@ class VaultName:
 
 
 @dataclass(frozen=True, slots=True)
+class Variables:
+    """How the vault secrets of an application become environment variables.
+
+    `prefixes` are patterns of vault secrets' names, each with the prefix of its variables; the
+    first that matches counts. `allowed` are patterns of variables that would otherwise be refused,
+    since they can take a process over.
+    """
+
+    prefixes: tuple[tuple[str, str], ...] = ()
+    allowed: tuple[str, ...] = ()
+
+
+VARIABLES = Variables()
+"""Without a prefix, and without an exception."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An object of a cluster that lists vault secrets, whose variables are in a Secret of its own.
+
+    `kind` is its resource and group, as kubectl takes them. `secrets` are the listed names, and
+    `unreadable` is how many more entries are no names of vault secrets. `own` is the own Secret of
+    the target that it belongs to. `rivals` are other objects that lead to the same Secret. `gone`
+    says that the object no longer exists.
+    """
+
+    kind: str
+    name: str
+    secrets: frozenset[SecretName] = frozenset()
+    own: str = ""
+    variables: Variables = VARIABLES
+    unreadable: int = 0
+    rivals: tuple[str, ...] = ()
+    gone: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A Secret that a vault is synced to: its own, or one that tags of its secrets ask for.
 
@@ -70,7 +110,7 @@ class Target:
     empty and `number` None where neither the vault's name nor its entry gives them. `unprefixed`
     says whether names without a stage's prefix go there. `own` is the own Secret that a further one
     belongs to, empty for an own one. `placed` are the own Secrets of the namespace that the table
-    of placements names.
+    of placements names. The Secret of an `application` is a target of its own, too.
     """
 
     vault: VaultName
@@ -84,6 +124,7 @@ class Target:
     unprefixed: bool = True
     own: str = ""
     placed: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    application: Application | None = None
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.secret} in cluster {self.cluster}"
@@ -97,6 +138,17 @@ class Target:
         """Return the target's further Secret of that name, or its own one."""
         own = self.own or self.secret
         return replace(self, secret=secret, own="" if secret == own else own)
+
+    def of_application(self, secret: str, application: Application) -> "Target":
+        """Return the target of an application's Secret, beside this own one."""
+        return replace(self, secret=secret, application=replace(application, own=self.secret))
+
+    @property
+    def parent(self) -> "Target":
+        """The own target that an application's belongs to."""
+        if self.application is None:
+            return self
+        return replace(self, secret=self.application.own, application=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +353,8 @@ class Converged:
     """The Secret matches the vault; `changes` were needed (in a dry run, would be needed).
 
     A dry run tells in `left_out` what is not among the changes. `secrets` are all that were
-    visited, the own one first, where changes are counted.
+    visited, the own one first, where changes are counted. `applications` are those whose Secrets
+    the own Secret remembers, as `kind/name` by Secret; None if that is not known.
     """
 
     target: Target
@@ -312,6 +365,7 @@ class Converged:
     warnings: tuple[Notice, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     secrets: tuple[SyncedSecret, ...] = field(default=(), compare=False, repr=False)
+    applications: Mapping[str, str] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,8 +373,8 @@ class Failed:
     """The Secret may differ from the vault; `changes` were written nevertheless.
 
     `refused` are the vault secrets that could not be brought over, each with its own error;
-    `error` sums them up. It is empty if the vault failed as a whole. `left_out` and `secrets` are
-    as above.
+    `error` sums them up. It is empty if the vault failed as a whole. `left_out`, `secrets` and
+    `applications` are as above.
     """
 
     vault: str
@@ -331,6 +385,7 @@ class Failed:
     warnings: tuple[Notice, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     secrets: tuple[SyncedSecret, ...] = field(default=(), compare=False, repr=False)
+    applications: Mapping[str, str] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,16 @@ class Reason(StrEnum):
         "`resync --takeover`.")
     TARGET_CONTESTED = "TargetContested", Group.TARGET, (
         "Two known vaults lead to the same Secret, and neither has it. Rename one of them.")
+    APPLICATIONS_FORBIDDEN = "ApplicationsForbidden", Group.TARGET, (
+        "The app may not list or get the [applications](applications.md) of a namespace. Add "
+        "`components/applications` of `infra/kubernetes`. Nothing is removed meanwhile.")
+    APPLICATIONS_UNKNOWN = "ApplicationsUnknown", Group.TARGET, (
+        "The cluster does not serve a kind of `SYNC_APPLICATIONS`. Install its definition, or "
+        "correct group, version or resource. Nothing is removed meanwhile.")
+    APPLICATION_REFUSED = "ApplicationRefused", Group.TARGET, (
+        "An [application](applications.md) leads to a Secret that it cannot have: no valid name, a "
+        "vault's own Secret, or one that another application leads to as well. The message says "
+        "which. Rename the object, or correct `secret` in `SYNC_APPLICATIONS`.")
     SETTINGS_DIFFER = "SettingsDiffer", Group.TARGET, (
         "An app with other settings, such as another `SYNC_KEY_STYLE`, wrote the Secret last. The "
         "next pass writes it anew. If this comes back, two apps write one Secret in turn: give "
@@ -157,6 +167,21 @@ class Reason(StrEnum):
     VALUE_NOT_UNICODE = "ValueNotUnicode", Group.VAULT_SECRET, (
         "The value cannot be encoded in UTF-8, or its tags need text and it is none, or is text in "
         "UTF-16. Set a new version in UTF-8, or correct the tags.")
+    LISTED_SECRET_MISSING = "ListedSecretMissing", Group.VAULT_SECRET, (
+        "An [application](applications.md) lists a vault secret that the vault does not have. Set "
+        "it, or take it off the list.")
+    LISTED_SECRET_DISABLED = "ListedSecretDisabled", Group.VAULT_SECRET, (
+        "An [application](applications.md) lists a vault secret that is disabled: it waits for its "
+        "value. Set a new version of it.")
+    VARIABLE_INVALID = "VariableInvalid", Group.VAULT_SECRET, (
+        "The secret, or a member of it, would become a variable of an "
+        "[application](applications.md) that has no valid name or cannot hold the value. The "
+        "message says which rule it breaks: a name is letters, digits and `_`, no digit first; a "
+        "value is not null and has no NUL.")
+    VARIABLE_RESERVED = "VariableReserved", Group.VAULT_SECRET, (
+        "The secret, or a member of it, would become a variable that can take the process of an "
+        "[application](applications.md) over, such as `PATH` or `LD_PRELOAD`. Rename it, give it a "
+        "prefix, or allow it by `allow` in `SYNC_APPLICATIONS`.")
     ENTRY_UNREADABLE = "EntryUnreadable", Group.VAULT_SECRET, (
         "The vault lists the secret in a form that is not Key Vault's. The message says what is "
         "odd. Set a new version of it.")
@@ -233,6 +258,9 @@ class Reason(StrEnum):
     CERTIFICATE_PENDING = "CertificatePending", Group.WARNING, (
         "The newest version of a certificate is disabled, as it is while it waits for its "
         "authority. The newest enabled version stays until that one is enabled.")
+    LISTED_NAME_INVALID = "ListedNameInvalid", Group.WARNING, (
+        "An [application](applications.md) lists entries that are no names of vault secrets. "
+        "Correct them there; the others are synced.")
     SECRET_BLANKED = "SecretBlanked", Group.WARNING, (
         "Nothing is left for a Secret with a type of its own, which may not lack its keys: they "
         "are empty now. The changes say why each went. Enable the vault secret, or delete the "

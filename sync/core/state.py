@@ -105,7 +105,8 @@ class State:
     and `failure` of the vault as a whole. `unusable` are those whose newest version may not be used
     yet and of which no other is. A `newer` state has a later format, of which only the vault is
     known. `counts` say by data key of this Secret when its value last changed, where that is
-    counted.
+    counted. Only the vault's own Secret stores `applications`: the application of each Secret that
+    was made for one, as `kind/name`. `application` is the one that this Secret was made for.
     """
 
     vault: str
@@ -123,3 +124,5 @@ class State:
     own: str = ""
     uid: str = ""
     counts: Mapping[str, Count] = field(default_factory=dict)
+    applications: Mapping[str, str] = field(default_factory=dict)
+    application: str = ""

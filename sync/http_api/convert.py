@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Literal, TypedDict
 
 from sync.app.explain import Explained
+from sync.app.outcomes import vault_of
 from sync.app.status import SecretStatus, VaultStatus
 from sync.app.status import State as SecretState
-from sync.app.use_cases import vault_of
 from sync.core import model
 from sync.core.errors import SyncError, Transient
 from sync.core.reasons import Reason

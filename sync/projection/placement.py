@@ -8,13 +8,21 @@ from sync.projection.tags import SecretType, TagOptions
 
 
 @dataclass(frozen=True, slots=True)
+class Naming:
+    """How the variables of one vault secret are named: their prefix, and which are allowed."""
+
+    prefix: str = ""
+    allowed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """Where a vault secret goes and what becomes of its value.
 
     `secrets` are names of Secrets. `key` is the only key; None if the keys depend on the value.
     `base` is the secret's name without a stage prefix that the rules strip. `fingerprint` changes
     with everything that may change the keys or their bytes; it is empty for a single key with the
-    secret's own name.
+    secret's own name. `variables` are how an application gets it, None for all other Secrets.
     """
 
     secrets: tuple[str, ...]
@@ -25,6 +33,7 @@ class Placement:
     content_type: str
     fingerprint: str
     tagged: bool
+    variables: Naming | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,22 @@
 """The platform's rules: which vault secrets are synced, to which Secrets, and as which keys."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from sync.core.errors import Permanent
 from sync.core.labels import Labels
-from sync.core.model import SECRET_NAME, ListedSecret, SecretName, Target, VaultSecret
+from sync.core.model import (
+    SECRET_NAME,
+    VARIABLES,
+    Application,
+    SecretName,
+    Target,
+    Variables,
+    VaultSecret,
+)
 from sync.core.reasons import Reason
 from sync.core.vault_names import is_own, is_own_by_rule
 from sync.projection import file_encoding
@@ -23,13 +32,24 @@ from sync.projection.stages import (
     is_one,
     stage_of,
 )
-from sync.projection.tags import UNTAGGED, SecretType, TagOptions, is_tagged, read_tags
+from sync.projection.tags import (
+    UNTAGGED,
+    SecretType,
+    TagOptions,
+    is_left_out,
+    is_tagged,
+    read_tags,
+)
 from sync.projection.validity import USUAL, Validity
+
+if TYPE_CHECKING:
+    from sync.projection.variables import VariableRules
 
 _DIGITS = 8
 _UNPREFIXED = Excluded(
     "it has no stage's prefix, and this target's entry in SYNC_PLACEMENTS does not have unprefixed"
 )
+_NO_SYNC = Excluded("its tag k8s-sync is false")
 TAGGED = "t"
 """The first letter of a fingerprint whose keys depend on tags."""
 
@@ -74,6 +94,13 @@ class Rules:
     label_tags: Labels = ()
     portal_links: bool = False
     """Whether every Secret gets a link to the vault's page in the portal."""
+    variables: Variables = VARIABLES
+    """How the application gets its variables whose Secret is written."""
+
+    def of(self, target: Target) -> "Rules":
+        """Return the rules for a target, by whose digest its state is compared."""
+        application = target.application
+        return self if application is None else replace(self, variables=application.variables)
 
     @property
     def digest(self) -> str:
@@ -99,14 +126,16 @@ class Rules:
 
         `target` is the vault's own Secret.
         """
-        name = str(name)  # a SecretName ignores case, and keys do not
-        left_out = self._left_out(target, name, tags)
+        left_out = self.unlisted(target, SecretName(name)) or self._left_out(target, name, tags)
         if left_out is not None:
             return left_out
+        name = str(name)  # a SecretName ignores case, and keys do not
+        if target.application is not None:
+            return self._as_variables(target, target.application, name, tags, content_type)
         tagged = is_tagged(tags)
         options = read_tags(name, tags, dict(self.label_tags)) if tagged else UNTAGGED
         if not options.sync:
-            return Excluded("its tag k8s-sync is false")
+            return _NO_SYNC
         base = self._stripped(target.stage, name)
         single = options.expand is None and options.type is None and not options.keys
         key = (options.key or self.style.styled(base)) if single else None
@@ -124,11 +153,22 @@ class Rules:
             tagged=tagged,
         )
 
+    def unlisted(self, target: Target, name: SecretName) -> Excluded | None:
+        """Return why an application's target does not take a secret of that name."""
+        application = target.application
+        if application is None or name in application.secrets:
+            return None
+        return Excluded(
+            f"application {application} {'is gone' if application.gone else 'does not list it'}"
+        )
+
     def render(self, placement: Placement, secret: VaultSecret, budget: ParseBudget) -> Rendered:
         """Return the keys and bytes that a value becomes; raises Permanent, which quotes no value.
 
         `budget` limits the work that the survey spends on opening certificates.
         """
+        if placement.variables is not None:
+            return self._variable_rules().render(placement, placement.variables, secret, budget)
         renderer = Renderer(self.style, self.keep_root, self.root_only, self.identity_tokens)
         encoding = file_encoding.undone(placement, secret.tags)
         if encoding is None:
@@ -139,6 +179,28 @@ class Rules:
             raise file_encoding.mentioned(fault, placement, encoding) from fault
         warned = file_encoding.warnings(str(secret.name), placement, encoding)
         return replace(rendered, warnings=(*rendered.warnings, *warned))
+
+    def _as_variables(
+        self,
+        target: Target,
+        application: Application,
+        name: str,
+        tags: Mapping[str, str],
+        content_type: str,
+    ) -> Placement | Excluded:
+        """Return the placement in an application's Secret; of its tags only k8s-sync counts."""
+        from sync.projection.variables import naming_of  # noqa: PLC0415 - as below
+
+        if is_left_out(tags):
+            return _NO_SYNC
+        base = self._stripped(target.stage, name)
+        naming = naming_of(application, name, base)
+        return self._variable_rules().place(target.secret, base, content_type, naming)
+
+    def _variable_rules(self) -> "VariableRules":
+        from sync.projection.variables import VariableRules  # noqa: PLC0415 - only for applications
+
+        return VariableRules(self.keep_root, self.root_only)
 
     def _left_out(self, target: Target, name: str, tags: Mapping[str, str]) -> Excluded | None:
         if self.include and not any(pattern.matches(name, tags) for pattern in self.include):
@@ -216,6 +278,7 @@ class Rules:
             labels=(),
             label_tags=(),
             portal_links=False,
+            variables=VARIABLES,
         )
         reads_type = options.type is SecretType.TLS or options.expand is not None
         kind = content_type if reads_type else ""
@@ -234,16 +297,3 @@ def _given(options: Rules | TagOptions) -> Mapping[str, object]:
 
 DEFAULT_RULES = Rules()
 """The rules without any setting: each enabled secret becomes one key with its name."""
-
-
-def latest(listing: Iterable[ListedSecret]) -> Mapping[SecretName, ListedSecret]:
-    """Return the secrets by name.
-
-    Names that differ only in case are one secret in Key Vault, which may list it twice. The entry
-    with the latest update is kept, whatever the order of the listing.
-    """
-    found: dict[SecretName, ListedSecret] = {}
-    for secret in sorted(listing, key=lambda secret: (secret.updated, str(secret.name))):
-        found.pop(secret.name, None)
-        found[secret.name] = secret
-    return found

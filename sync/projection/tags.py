@@ -106,6 +106,11 @@ def is_tagged(tags: Mapping[str, str]) -> bool:
     return any(tag.strip().lower().startswith(PREFIX) for tag in tags)
 
 
+def is_left_out(tags: Mapping[str, str]) -> bool:
+    """Return whether k8s-sync is false, whatever the other tags say."""
+    return _Tags(tags).word("k8s-sync", _YES_OR_NO) is False
+
+
 def read_tags(
     name: str, tags: Mapping[str, str], allowed: Mapping[str, str] = _NO_LABELS
 ) -> TagOptions:

@@ -7,7 +7,7 @@ from sync.core.errors import SyncError
 from sync.core.model import SECRET_TYPE, Count, SecretName
 from sync.core.state import Record, Refusal, Unusable
 from sync.projection.placement import Excluded
-from sync.reconcile.guards import Loss, guarded_secrets, unsafe
+from sync.reconcile.guards import Loss, guarded_secrets, lists_nothing, unsafe
 from sync.reconcile.members import Members, Settled, by_key, settle
 from sync.reconcile.observed import ObservedSecret, ObservedVault
 from sync.reconcile.refusals import remembered
@@ -83,9 +83,10 @@ def compose(
     loose = loose_keys(vault, survey, settled, now, prune=prune)
     if prune and not removals and survey.listed is not None:
         losses = {s: _loss(each, loose[s]) for s, each in settled.secrets.items()}
-        guarded = guarded_secrets(losses, listed=survey.listed)
+        listed = 0 if lists_nothing(vault.target) else survey.listed
+        guarded = guarded_secrets(losses, listed=listed)
         for secret in sorted(guarded):
-            error = unsafe(vault.secrets[secret].target, losses[secret], listed=survey.listed)
+            error = unsafe(vault.secrets[secret].target, losses[secret], listed=listed)
             lost |= dict.fromkeys(losses[secret].names, error)
         if guarded:
             settled = settle(vault, survey, prune=prune, guarded=guarded)

@@ -52,12 +52,23 @@ def guarded_secrets(losses: Mapping[str, Loss], *, listed: int) -> frozenset[str
 def unsafe(target: Target, loss: Loss, *, listed: int) -> Permanent:
     """Return the error that says why nothing is removed from a Secret."""
     what = "is empty" if listed == 0 else f"excludes or no longer has {len(loss.names)} of them"
+    why = f"vault {target.vault} {what}"
+    if target.application is not None and target.application.gone:
+        why = f"application {target.application} is gone"
+    elif lists_nothing(target):
+        why = f"application {target.application} lists no secrets"
     return Permanent(
         Reason.UNSAFE_PLAN,
         f"Nothing was removed from Secret {target}: it would lose {loss.keys} of the {loss.ours} "
-        f"keys that the sync wrote, since vault {target.vault} {what}. If that is meant, resync "
-        "this vault with removals.",
+        f"keys that the sync wrote, since {why}. If that is meant, resync this vault with "
+        "removals.",
     )
+
+
+def lists_nothing(target: Target) -> bool:
+    """Return whether an application that exists lists nothing: its path may be wrong, say."""
+    application = target.application
+    return application is not None and not (application.gone or application.secrets)
 
 
 def refuse_foreign(
@@ -77,7 +88,7 @@ def refuse_foreign(
 def refuse_unmarked(
     observed: ObservedSecret, *, takeover: bool = False, takeover_from: str | None = None
 ) -> None:
-    """Raise Permanent for a Secret that tags ask for and that is not ours yet."""
+    """Raise Permanent for a Secret that tags or applications ask for and that is not ours yet."""
     target, actual = observed.target, observed.actual
     if actual is None:
         return
@@ -95,7 +106,8 @@ def _not_ours(target: Target, actual: Actual) -> str:
     """Say why a further Secret that nobody else claims is not the sync's, up to what to do."""
     state = decode(actual.annotations.get(STATE_ANNOTATION, ""))
     if state is None:
-        return "was there before the tag k8s-secret that asks for it, and is not the sync's:"
+        asking = f"application {target.application}" if target.application else "the tag k8s-secret"
+        return f"was there before {asking} that asks for it, and is not the sync's:"
     if state.secret not in {"", target.secret}:
         return f"is a copy of Secret {state.secret!r}, by its annotation, and not the sync's:"
     wanted = " ".join(f"{name}={value}" for name, value in labels(target).items())
@@ -113,6 +125,25 @@ def refuse_newer(observed: ObservedSecret) -> None:
             Reason.STATE_NEWER,
             f"Secret {observed.target} was written by a newer release of Key Vault Sync, whose "
             "state this one cannot read: nothing is written to it. Deploy that release again.",
+        )
+
+
+def refuse_contested(target: Target, *, contested: bool) -> None:
+    """Raise Permanent for a Secret that is not there yet and that another one leads to as well."""
+    application = target.application
+    if application is not None and application.rivals:
+        raise Permanent(
+            Reason.APPLICATION_REFUSED,
+            f"Secret {target} is not created for application {application}: "
+            f"{' and '.join(application.rivals)} leads to it as well. Rename one of them, or give "
+            "each a Secret of its own by `secret` in SYNC_APPLICATIONS.",
+        )
+    if contested:
+        raise Permanent(
+            Reason.TARGET_CONTESTED,
+            f"Secret {target} is not created for vault {target.vault}: another vault leads to "
+            "it as well. Rename one of the vaults, or tell them apart in SYNC_NAMESPACE, "
+            "SYNC_CLUSTERS or SYNC_PLACEMENTS.",
         )
 
 

@@ -113,11 +113,12 @@ class Clash:
             why = f"is asked for by the vault secrets {names}, and none of them has it yet"
         else:
             why = f"is asked for by vault secret {name!r} and stays with {self.holder!r}{until}"
-        return Permanent(
-            Reason.KEY_CLASH,
-            f"Key {self.key!r} of Secret {target} {why}: give one of them another key by its tag "
-            "k8s-key.",
+        remedy = (
+            "give one of them another key by its tag k8s-key"
+            if target.application is None
+            else "give the variables of one of them a prefix by `prefix` in SYNC_APPLICATIONS"
         )
+        return Permanent(Reason.KEY_CLASH, f"Key {self.key!r} of Secret {target} {why}: {remedy}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,8 +182,16 @@ def own_state(target: Target, actual: Actual) -> State | None:
 
 
 def is_of_another_target(target: Target, state: State) -> bool:
-    """Return whether another target of the same vault wrote the state."""
-    return state.vault == target.vault.text and state.own not in {"", target.own}
+    """Return whether another target of the same vault wrote the state.
+
+    A Secret that was made for an application and is empty may become another's.
+    """
+    if state.vault != target.vault.text:
+        return False
+    mine = "" if target.application is None else str(target.application)
+    if state.application:
+        return state.application != mine and bool(state.secrets)
+    return state.own not in {"", target.own} or (bool(mine) and state.secret in {"", target.secret})
 
 
 def labels(target: Target) -> Mapping[str, str]:
@@ -255,6 +263,13 @@ class ObservedVault:
     def spelling(self) -> Mapping[SecretName, SecretName]:
         """Our spelling of each known vault secret's name."""
         return {name: name for name in (*self.homes, *self.records)}
+
+    def concerns(self, secret: ListedSecret) -> bool:
+        """Return whether a vault secret can be in the target's Secrets, or is in them."""
+        application = self.target.application
+        if application is None or secret.name in application.secrets:
+            return True
+        return secret.name in self.own.records
 
     def holds(self, secret: str, place: Placement, name: SecretName) -> bool:
         """Return whether a Secret contains a vault secret, under the keys of its placement."""

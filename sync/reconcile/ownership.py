@@ -82,7 +82,7 @@ def another_vault(target: Target, actual: Actual) -> Claim | None:
         return None
     if state.vault != target.vault.text:
         return _of_another_vault(target, state.vault)
-    return _of_another_target(target, state.own) if is_of_another_target(target, state) else None
+    return _of_another_target(target, state) if is_of_another_target(target, state) else None
 
 
 def taken(target: Target, found: Claim) -> Permanent:
@@ -141,9 +141,14 @@ def _of_another_vault(target: Target, vault: str) -> Claim:
     return Claim(f"vault {_plain(vault)!r}", sign, steps, vault=vault)
 
 
-def _of_another_target(target: Target, own: str) -> Claim:
-    holder = f"another target of this vault, Secret {target.namespace}/{own},"
-    steps = ("name another Secret by the tag k8s-secret for one of the two",)
+def _of_another_target(target: Target, state: State) -> Claim:
+    if state.application:
+        holder = f"application {state.application}"
+        steps = ("name another Secret for one of the two",)
+    else:
+        own = state.own or target.secret
+        holder = f"another target of this vault, Secret {target.namespace}/{own},"
+        steps = ("name another Secret by the tag k8s-secret for one of the two",)
     return Claim(holder, f"annotation {STATE_ANNOTATION}", steps, vault=target.vault.text)
 
 

@@ -12,6 +12,7 @@ from sync.projection.tags import SecretType
 from sync.reconcile.desired import DesiredSecret, Entry
 from sync.reconcile.guards import refuse_unwritable
 from sync.reconcile.marks import NO_MARKS, Marks
+from sync.reconcile.memory import noted_on
 from sync.reconcile.observed import ObservedSecret, labels
 
 _RENAMED = "its keys have other names now"
@@ -54,6 +55,8 @@ def diff(
         own=target.own,
         uid=actual.uid if actual else "",
         counts=desired.counts,
+        applications=state.applications if state else {},
+        application="" if target.application is None else str(target.application),
     )
     marks = {**more.labels, **labels(target)}
     if actual is None or state is None:
@@ -101,22 +104,7 @@ def with_failure(observed: ObservedSecret, reason: Reason, now: float) -> Desire
     if state.failure is not None and state.failure.reason is reason:
         return None
     noted = replace(state, secrets=observed.records, failure=Failure(reason, int(now)))
-    return Desired(
-        data={key: observed.data[key] for key in observed.removable},
-        labels={
-            **{name: actual.labels[name] for name in actual.owned_labels & actual.labels.keys()},
-            **labels(observed.target),
-        },
-        annotations={
-            **{
-                name: actual.annotations[name]
-                for name in actual.owned_annotations & actual.annotations.keys()
-            },
-            STATE_ANNOTATION: encode(noted),
-        },
-        type=actual.type,
-        uid=actual.uid,
-    )
+    return noted_on(observed, noted)
 
 
 def _change(

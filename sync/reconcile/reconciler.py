@@ -26,8 +26,9 @@ from sync.core.reasons import Reason
 from sync.projection.rules import DEFAULT_RULES, Rules
 from sync.reconcile.counts import synced
 from sync.reconcile.desired import compose
-from sync.reconcile.guards import refuse_foreign, refuse_newer, refuse_unmarked
+from sync.reconcile.guards import refuse_newer, refuse_unmarked
 from sync.reconcile.observed import ObservedSecret, ObservedVault
+from sync.reconcile.observing import observe_own
 from sync.reconcile.plan import with_failure
 from sync.reconcile.progress import Progress
 from sync.reconcile.rehearsal import Rehearsal
@@ -104,9 +105,11 @@ class Reconciler:
 
         `written` are further Secrets that this reconcile has written.
         """
-        vault = self._observe(request, deadline)
         reserved = deadline.earlier(WRITE_RESERVE_SECONDS)
-        reader = VaultReader(self.vaults, self.now, self.rules, self.prune, request.listing)
+        vault = observe_own(self.cluster, request, deadline, reserved)
+        request = replace(request, target=vault.target)
+        rules = self.rules.of(request.target)
+        reader = VaultReader(self.vaults, self.now, rules, self.prune, request.listing)
 
         def hints() -> Sequence[Hint]:
             return (*request.hints, *request.late())
@@ -147,7 +150,8 @@ class Reconciler:
     ) -> Turn:
         now = self.now()
         desired = compose(vault, survey, now, prune=self.prune, removals=request.removals)
-        return Turn(vault, survey, desired, self.rules, now, self.pages, self.counting)
+        rules = self.rules.of(request.target)
+        return Turn(vault, survey, desired, rules, now, self.pages, self.counting)
 
     def _turn(
         self, progress: Progress, deadline: Deadline, fetchers: Executor
@@ -159,6 +163,7 @@ class Reconciler:
         nothing_is_known = turn.vault.own.actual is None and not turn.survey.fetched
         if nothing_is_known and any(isinstance(each, Transient) for each in refused.values()):
             raise first_cause(refused)
+        self._remember(turn, request, deadline)
         progress.again, progress.secrets = False, []
         wrote, failed = self._write_all(turn, progress, deadline)
         if progress.again or (wrote and turn.desired.moving):
@@ -173,7 +178,17 @@ class Reconciler:
             warnings=(*turn.warnings(), *progress.warnings),
             left_out=turn.left_out(changes) if progress.request.dry_run else (),
             secrets=tuple(progress.secrets) if self.counting else (),
+            applications=turn.vault.own.state.applications if turn.vault.own.state else {},
         )
+
+    def _remember(self, turn: Turn, request: ReconcileRequest, deadline: Deadline) -> None:
+        """Have an application's Secret noted before it is created, or if its note was lost."""
+        own = turn.vault.own
+        if own.target.application is None or request.dry_run:
+            return
+        is_new = own.state is None and bool(turn.plan(own))
+        if is_new or (own.records and not request.remembered):
+            request.remember(own.target, deadline)
 
     def _write_all(
         self, turn: Turn, progress: Progress, deadline: Deadline
@@ -230,28 +245,6 @@ class Reconciler:
             noted = with_failure(own, reason, self.now())
             if noted is not None and own.actual is not None:
                 self.cluster.apply(target, noted, own.actual.resource_version, deadline)
-
-    def _observe(self, request: ReconcileRequest, deadline: Deadline) -> ObservedVault:
-        """Read the vault's own Secret; raises Permanent if it must not be written."""
-        target = request.target
-        own = ObservedSecret.of(target, self.cluster.read(target, deadline))
-        refuse_newer(own)
-        if own.actual is not None:
-            refuse_foreign(
-                target,
-                own.actual,
-                takeover=request.takeover,
-                takeover_from=request.takeover_from,
-            )
-        reserved = deadline.earlier(WRITE_RESERVE_SECONDS)
-        if own.state is None and request.contested(target, reserved):
-            raise Permanent(
-                Reason.TARGET_CONTESTED,
-                f"Secret {target} is not created for vault {target.vault}: another vault leads to "
-                "it as well. Rename one of the vaults, or tell them apart in SYNC_NAMESPACE, "
-                "SYNC_CLUSTERS or SYNC_PLACEMENTS.",
-            )
-        return ObservedVault(target, {target.secret: own})
 
     def _visit(
         self,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import (
+    Application,
     Change,
     Hint,
     LeftOut,
@@ -28,6 +29,16 @@ def _uncontested(_target: Target, _deadline: Deadline) -> bool:
     return False
 
 
+def _as_listed(
+    application: Application, _held: frozenset[SecretName], _deadline: Deadline
+) -> Application:
+    return application
+
+
+def _not_noted(_target: Target, _deadline: Deadline) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class ReconcileRequest:
     """What to reconcile: the whole vault, or only the hinted secrets if the rest is already synced.
@@ -39,6 +50,11 @@ class ReconcileRequest:
     taken over. It is called only before one of these, and raises if it cannot tell. `listing` lists
     the vault at the first read, in place of a listing of its own. `late` adds hints that arrived
     since this work began, and returns all hints.
+
+    For the Secret of an application, `confirm` reads the object again before anything of the
+    vault secrets that the Secret holds is removed; it raises Permanent or Transient if it cannot
+    tell. `remember` notes the Secret on the vault's own one, before it is created, and whenever
+    that is not known to be `remembered`.
     """
 
     target: Target
@@ -54,6 +70,13 @@ class ReconcileRequest:
     )
     listing: Listing | None = field(default=None, compare=False, repr=False)
     late: Callable[[], Sequence[Hint]] = field(default=tuple, compare=False, repr=False)
+    confirm: Callable[[Application, frozenset[SecretName], Deadline], Application] = field(
+        default=_as_listed, compare=False, repr=False
+    )
+    remember: Callable[[Target, Deadline], None] = field(
+        default=_not_noted, compare=False, repr=False
+    )
+    remembered: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +84,8 @@ class ReconcileResult:
     """What was written (or would be), and why some vault secrets could not be synced.
 
     `left_out` are in a dry run the secrets that belong in no Secret. `secrets` are the Secrets that
-    were visited, the own one first; they are told only where changes are counted.
+    were visited, the own one first; they are told only where changes are counted. `applications`
+    are those whose Secrets the own Secret remembers, as `kind/name` by Secret.
     """
 
     changes: tuple[Change, ...]
@@ -71,6 +95,7 @@ class ReconcileResult:
     warnings: tuple[Notice, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     secrets: tuple[SyncedSecret, ...] = field(default=(), compare=False, repr=False)
+    applications: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
 def first_cause(refused: Mapping[SecretName, SyncError]) -> SyncError:

@@ -11,8 +11,9 @@ from sync.core.ports import Deadline, Vaults
 from sync.core.reasons import Reason
 from sync.core.state import Refusal, Unusable
 from sync.projection.placement import Excluded, Placement
-from sync.projection.rules import Rules, latest
+from sync.projection.rules import Rules
 from sync.reconcile.fetching import fetch_all, in_turn
+from sync.reconcile.listing import latest
 from sync.reconcile.observed import ObservedSecret, ObservedVault
 from sync.reconcile.request import Listing
 from sync.reconcile.secret_reader import SETTLED_SECONDS, SecretReader
@@ -32,6 +33,7 @@ from sync.reconcile.verdicts import (
     Got,
     Reading,
     again,
+    awaited,
     closed_places,
     judged,
     unknown,
@@ -77,7 +79,7 @@ class VaultReader:
         verdicts: dict[SecretName, Verdict] = {}
         wanted: dict[SecretName, Placement] = {}
         standing_in: set[SecretName] = set()
-        for secret in listed.values():
+        for secret in filter(observed.concerns, listed.values()):
             found = self._classify(observed, secret, refetch=refetch)
             if isinstance(found, Placement):
                 wanted[secret.name] = found
@@ -121,10 +123,13 @@ class VaultReader:
             and isinstance(verdict := verdicts.get(name), Excluded)
             and now - newest.updated >= SETTLED_SECONDS
         }
+        verdicts |= awaited(reading, verdicts)
         return VaultSurvey(verdicts, len(entries), tuple(sorted(over)), unusable)
 
     def placed(self, target: Target, deadline: Deadline) -> tuple[SecretName, ...]:
         """List the vault, and return the secrets that belong into Secrets, those refused too."""
+        if target.application is not None:
+            return tuple(sorted(target.application.secrets))
         observed = ObservedVault(target, {target.secret: ObservedSecret(target, None, None)})
         listed = latest(self._list(target, deadline))
         return tuple(
@@ -173,6 +178,8 @@ class VaultReader:
 
         Another version has to be found for a Newest. None means that one stands in already.
         """
+        if (left_out := self.rules.unlisted(observed.target, secret.name)) is not None:
+            return left_out
         newest = self._barred(secret)
         if newest is not None:
             return self._stood_in(observed, secret, newest, refetch=refetch)

@@ -87,6 +87,33 @@ def again(name: SecretName, before: Refusal, placement: Placement | None) -> Ref
     return Refused(error, placement, before.updated, before.version, before)
 
 
+def awaited(
+    reading: Reading, verdicts: Mapping[SecretName, Verdict]
+) -> Mapping[SecretName, Refused]:
+    """Refuse what an application lists and the vault does not serve, unless its keys are to go."""
+    application = reading.observed.target.application
+    found: dict[SecretName, Refused] = {}
+    for name in application.secrets if application else ():
+        verdict, listed = verdicts.get(name), reading.listed.get(name)
+        unserved = verdict is None or verdict in TO_CONFIRM
+        if name in reading.observed.records or not unserved:
+            continue
+        if listed is None:
+            reason = Reason.LISTED_SECRET_MISSING
+            message = f"Vault {reading.vault} has no secret {name!r}, which application "
+            message += f"{application} lists: set it, or take it off the list."
+        elif not listed.enabled:
+            reason = Reason.LISTED_SECRET_DISABLED
+            message = f"Secret {name!r} of vault {reading.vault} is disabled: application "
+            message += f"{application} waits for its value. Set a new version of it."
+        else:
+            continue
+        found[name] = Refused(
+            Permanent(reason, message), updated=listed.updated if listed else None
+        )
+    return found
+
+
 def closed_places(observed: ObservedVault, placement: Placement) -> SyncError | None:
     """Return the error if all of a secret's places are inaccessible."""
     errors = [observed.closed[secret] for secret in placement.secrets if secret in observed.closed]

@@ -44,6 +44,11 @@ def read(environment: Mapping[str, str]) -> Settings:
             "SYNC_DISCOVERY is wrong: resource-graph searches the subscriptions of "
             "SYNC_SUBSCRIPTIONS, and that names none."
         )
+    if settings.prepare and not given.get("SYNC_APPLICATIONS"):
+        faults.append(
+            "SYNC_APPLICATIONS_PREPARE is wrong: true makes the secrets that applications list, "
+            "and SYNC_APPLICATIONS names none."
+        )
     if settings.rules.portal_links:
         faults.extend(_no_pages(settings))
     if is_deployed(environment):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from sync.adapters.kubernetes.cluster_config import ClusterConfig
 from sync.core.errors import SyncError
@@ -18,6 +19,9 @@ from sync.settings.clusters import read_clusters
 from sync.settings.placements import read_entries
 from sync.settings.values import DEFAULT_SCHEDULE
 from sync.settings.vault_pattern import vault_pattern
+
+if TYPE_CHECKING:
+    from sync.applications.kinds import Kind
 
 DEFAULT_DNS_SUFFIX = "vault.azure.net"
 
@@ -41,6 +45,10 @@ class Settings:
     """Whether to discover vaults with Resource Graph."""
     rules: Rules = DEFAULT_RULES
     restarts: RestartRules = NO_RESTARTS
+    applications: "tuple[Kind, ...]" = ()
+    """The kinds of objects that list vault secrets."""
+    prepare: bool = False
+    """Whether to make the listed secrets that a vault lacks, disabled and empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,12 @@ def _with_vaults(settings: Settings, text: str) -> Settings:
     listed, strays = values.vault_names(text, settings.naming)
     vaults = tuple(dict.fromkeys((*settings.vaults, *listed)))
     return replace(settings, vaults=vaults, strays=strays)
+
+
+def _with_applications(settings: Settings, text: str) -> Settings:
+    from sync.settings.applications import read_kinds  # noqa: PLC0415 - only where it is set
+
+    return replace(settings, applications=read_kinds(text))
 
 
 SETTINGS = (
@@ -300,6 +314,18 @@ SETTINGS = (
         "kinds of controllers whose workloads are restarted too",
         "none",
         _of_restarts(lambda rules, text: replace(rules, owners=restarts.owners(text))),
+    ),
+    Setting(
+        "SYNC_APPLICATIONS",
+        "[kinds of objects](docs/applications.md) that list secrets, as JSON",
+        "none",
+        _with_applications,
+    ),
+    _choice(
+        "SYNC_APPLICATIONS_PREPARE",
+        ("false", "true"),
+        "`true` makes listed secrets that the vault lacks, empty",
+        lambda settings, word: replace(settings, prepare=word == "true"),
     ),
 )
 """In the order of reading, but that some are read late."""

@@ -14,6 +14,7 @@ from tests.infra.bicep_files import (
     MODULES,
     TYPES,
     Expression,
+    Resource,
     assignments,
     at,
     at_dict,
@@ -167,6 +168,7 @@ ROLES = {
     "monitoring": ("applicationInsights", "Monitoring Metrics Publisher"),
     "vault-access": ("vault", "Key Vault Secrets User"),
     "vault-access inspection": ("vault", "Reader"),
+    "vault-access preparation": ("vault", None),
     "secret-access": ("vault::secret", "Key Vault Secrets User"),
     "cluster-access": ("cluster", "Azure Kubernetes Service Cluster User Role"),
     "search-access": (None, "Reader"),
@@ -186,7 +188,7 @@ BUILT_IN = {
     "21090545-7ca7-4776-b22c-e363652d74d2": "Key Vault Reader",
 }
 TEAMS = {"officer", "reader"}  # assignments to groups of people
-BESIDE = {*TEAMS, "inspection"}  # those of a file that has others
+BESIDE = {*TEAMS, "inspection", "preparation"}  # those of a file that has others
 
 
 def test_roles_are_the_least() -> None:
@@ -218,9 +220,33 @@ def test_roles_say_of_whom_they_are_under_lasting_names() -> None:
             assert "guid(" in name.text
 
 
+def roles_of_our_own() -> tuple[Resource, Resource]:
+    """Return the role of a namespace, and the one that makes secrets."""
+    defined = [each for each in resources(MAIN) if "/roleDefinitions@" in each.type]
+    (of_namespace,) = (each for each in defined if each.name == "namespaceRole")
+    (preparing,) = (each for each in defined if each.name == "prepareRole")
+    assert len(defined) == 2
+    return of_namespace, preparing
+
+
+def test_role_that_makes_secrets_can_do_nothing_else() -> None:
+    """It has one data action, and is there only where the settings ask for it."""
+    _, role = roles_of_our_own()
+    assert at(role.body, "properties", "permissions") == [
+        {
+            "actions": [],
+            "notActions": [],
+            "dataActions": ["Microsoft.KeyVault/vaults/secrets/setSecret/action"],
+            "notDataActions": [],
+        }
+    ]
+    prepares = assignments(MAIN)["prepares"]
+    assert prepares == Expression("effectiveSettings.?SYNC_APPLICATIONS_PREPARE == 'true'")
+
+
 def test_role_of_a_namespace_reads_and_writes_secrets_only() -> None:
     """The custom role has two data actions and nothing else."""
-    role = only(MAIN, "Microsoft.Authorization/roleDefinitions")
+    role, _ = roles_of_our_own()
     assert at(role.body, "properties", "permissions") == [
         {
             "actions": [],

@@ -440,7 +440,7 @@ class FakeCluster:
 
 
 def _subject(target: Target) -> str:
-    return target.secret if target.own else ""
+    return target.secret if target.own or target.application else ""
 
 
 def _fields(desired: Desired) -> dict[Field, bytes]:

@@ -108,7 +108,8 @@ def annotation(**fields: object) -> str:
     return json.dumps({**whole, **fields})
 
 
-FIELDS = ("v", "vault", "written", "rules", "secrets", "overruled", "refused", "counts")
+FIELDS = ["v", "vault", "written", "rules", "secrets", "overruled", "refused", "counts"]
+FIELDS += ["applications", "application"]
 
 
 @given(ANY, st.sampled_from(FIELDS))
@@ -350,3 +351,29 @@ def test_the_oldest_counts_give_way() -> None:
     assert 20 < len(again.counts) < 100
     assert sorted(again.counts) == keys[-len(again.counts) :]
     assert encode(again) == text
+
+
+def test_applications_make_a_state_of_a_later_format() -> None:
+    """An earlier release writes nothing to such a Secret; one without them it can still read."""
+    known = State(VAULT, NOON, {}, applications={"checkout": "deployments.apps/checkout"})
+    made = State(VAULT, NOON, {}, application="pods/a.b", secret="a")
+    for state in (known, made):
+        text = encode(state)
+        assert (json.loads(text)["v"], decode(text)) == (FORMAT, state)
+    assert json.loads(encode(State(VAULT, NOON, {})))["v"] == FORMAT - 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"applications": {"A": "deployments.apps/checkout"}},
+        {"applications": {"checkout": "deployments.apps"}},
+        {"applications": {"checkout": "deployments.apps/../x"}},
+        {"applications": ["checkout"]},
+        {"application": "/"},
+        {"application": 1},
+    ],
+)
+def test_applications_that_cannot_be_are_no_state(fields: dict[str, object]) -> None:
+    """Anybody who may write Secrets may write there, and names get into URLs."""
+    assert decode(annotation(**fields)) is None

@@ -10,9 +10,10 @@ from uuid import UUID
 import pytest
 
 from sync.app.explain import explained
+from sync.app.outcomes import DISCOVERY
 from sync.app.requests import Resync
 from sync.app.status import SecretStatus, VaultStatus, statuses
-from sync.app.use_cases import DISCOVERY, REQUEST, App
+from sync.app.use_cases import REQUEST, App
 from sync.core.errors import (
     Malformed,
     NotOurs,

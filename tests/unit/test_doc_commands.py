@@ -20,15 +20,16 @@ KNOWN: Mapping[str, str] = {
     "python3": "-c|-m infra.publish|-m infra.subscribe",
     "az": "account show|ad app update|bicep build-params|deployment sub create"
     "|functionapp config appsettings delete|functionapp config appsettings set"
-    "|functionapp keys list|group create|keyvault secret backup|keyvault secret restore"
-    "|keyvault secret set|keyvault secret show|login|rest",
+    "|functionapp keys list|group create|keyvault certificate import"
+    "|keyvault secret backup|keyvault secret restore|keyvault secret set"
+    "|keyvault secret show|login|rest",
     "azd": "auth login|env get-value|env new|up",
     "func": "azure functionapp publish",
     "gh": "attestation verify|release download",
     "git": "clone",
     "keyvault-sync": "|".join(cli.commands),
     "kubectl": "apply|create namespace|create role|create rolebinding|create secret generic"
-    "|create serviceaccount|create token|delete secret|get",
+    "|create serviceaccount|create token|delete secret|exec|get",
     "make": "|".join(TARGETS),
     "pip": "install",
     "pipx": "install",

@@ -13,16 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sync.core.errors import Permanent, SyncError
-from sync.core.model import ListedSecret, SecretName, VaultSecret
+from sync.core.model import ListedSecret, SecretName, Variables, VaultSecret
 from sync.core.reasons import Reason
 from sync.projection.budget import ParseBudget
 from sync.projection.keys import KeyStyle
 from sync.projection.placement import Excluded, Placement
-from sync.projection.rules import Pattern, Rules, latest
+from sync.projection.rules import Pattern, Rules
 from sync.projection.stages import USUAL_ALIASES, StagePrefixes
 from sync.projection.tags import TagOptions
 from sync.projection.turns import PARSING
 from sync.projection.validity import NotBefore, Validity
+from sync.reconcile.listing import latest
 from tests.kit.bundles import LEAF, bundle, certificate, plain, shrouded
 from tests.kit.chains import chain_of, key_pem, pem, text_of
 from tests.kit.errors import raises
@@ -488,10 +489,14 @@ SETTINGS: Mapping[str, Rules] = {
     "labels": Rules(labels=(("team", "shop"),)),
     "label_tags": Rules(label_tags=(("team", "team"),)),
     "portal_links": Rules(portal_links=True),
+    "variables": Rules(variables=Variables(allowed=("PATH",))),
 }
 SELECTING = {"include", "exclude", "aliases", "names", "validity"}
-SELECTING |= {"labels", "label_tags", "portal_links"}
-"""Settings that say which secrets are in, from which version, where, and with which marks."""
+SELECTING |= {"labels", "label_tags", "portal_links", "variables"}
+"""Settings that say which secrets are in, from which version, where, and with which marks.
+
+Those of variables shape the keys of applications alone, which have a fingerprint of their own.
+"""
 
 
 def test_each_setting_that_shapes_keys_or_bytes_changes_the_fingerprint() -> None:

@@ -200,8 +200,10 @@ def test_all_faults_are_told_at_once() -> None:
         SYNC_RESTART_DEADLINE="1",
         SYNC_RESTART_WINDOWS="22:00 4h",
         SYNC_RESTART_OWNERS="a b",
+        SYNC_APPLICATIONS="{}",
+        SYNC_APPLICATIONS_PREPARE="yes",
     )
-    assert len(told) == 32
+    assert len(told) == 34
     for name in NAMES - {"SYNC_VAULTS"} | {"SYNC_VAULT", "SYNC_TYPO"}:
         assert sum(fault.startswith(f"{name} is ") for fault in told) == 1
     assert all(fault.endswith(".") for fault in told)

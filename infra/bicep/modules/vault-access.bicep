@@ -9,6 +9,9 @@ param accessPolicies bool
 @description('Whether the identity may read how the vault is set up.')
 param inspect bool
 
+@description('Name of the custom role that lets the identity set secrets, a GUID; empty: it may not.')
+param prepareRoleName string
+
 @description('Object id of the app\'s identity.')
 param principalId string
 
@@ -30,6 +33,16 @@ resource access 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!acce
     principalId: takesRoles
       ? principalId
       : fail('The vault ${vaultName} takes access policies, where a role is useless: set accessPolicies of its entry in vaults, or let it take roles (enableRbacAuthorization).')
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource preparation 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!accessPolicies && !empty(prepareRoleName)) {
+  name: guid(vault.id, principalId, prepareRoleName)
+  scope: vault
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', prepareRoleName)
+    principalId: principalId
     principalType: 'ServicePrincipal'
   }
 }
@@ -56,10 +69,7 @@ resource policy 'Microsoft.KeyVault/vaults/accessPolicies@2026-02-01' = if (acce
           ? fail('The vault ${vaultName} takes roles, where an access policy is useless: leave accessPolicies out of its entry in vaults.')
           : principalId
         permissions: {
-          secrets: [
-            'get'
-            'list'
-          ]
+          secrets: concat(['get', 'list'], empty(prepareRoleName) ? [] : ['set'])
         }
       }
     ]

@@ -26,6 +26,35 @@ run "least_rights" {
   }
 }
 
+run "secrets_are_made_by_a_role_of_their_own" {
+  command = plan
+
+  variables {
+    settings = { SYNC_APPLICATIONS_PREPARE = "true" }
+    vaults = {
+      "weu-DS-AKV-shop-dev-1" = {
+        resource_id = "/subscriptions/00000000-0000-0000-0000-000000000003/resourceGroups/shop/providers/Microsoft.KeyVault/vaults/weu-DS-AKV-shop-dev-1"
+        location    = "westeurope"
+      }
+    }
+  }
+
+  override_data {
+    target = data.azapi_resource.vault
+    values = { output = { takes_roles = true } }
+  }
+
+  assert {
+    condition     = one(azurerm_role_definition.prepare).permissions[0].data_actions == toset(["Microsoft.KeyVault/vaults/secrets/setSecret/action"])
+    error_message = "The role must have the one action."
+  }
+
+  assert {
+    condition     = local.access["prepared weu-ds-akv-shop-dev-1"].role == local.prepare_role
+    error_message = "The identity must have the role at the vault."
+  }
+}
+
 run "clusters" {
   command = plan
 

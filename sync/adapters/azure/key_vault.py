@@ -44,7 +44,8 @@ class KeyVaults:
     """Reads Key Vaults; safe for any number of threads.
 
     `reads` returns whether any rule looks at a tag of that name. A vault beyond the `bounds` is
-    refused. `now` returns epoch seconds, `clock` monotonic seconds as in a Deadline.
+    refused. `now` returns epoch seconds, `clock` monotonic seconds as in a Deadline. Others
+    that ask the same vaults may use its `client`.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - a limit and two clocks, for tests
@@ -56,19 +57,19 @@ class KeyVaults:
         bounds: Bounds = _BOUNDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._suffix = dns_suffix
+        self.suffix = dns_suffix
         self._reads = reads
         self._now = now
         self._bounds = bounds
         self._transport = VaultTransport(_VAULTS_KEPT_OPEN, _CONNECTIONS)
-        self._client = VaultClient(credential, dns_suffix, self._transport, clock)
+        self.client = VaultClient(credential, dns_suffix, self._transport, clock)
 
     def list(self, vault: VaultName, deadline: Deadline) -> Sequence[ListedSecret]:
         """Return every secret of the vault, enabled or not, in the order of its pages.
 
         Raises Permanent or Transient; Permanent also for a vault beyond the bounds.
         """
-        host = VaultHost(vault, self._suffix)
+        host = VaultHost(vault, self.suffix)
         listing = Listing(host, self._bounds, self._reads)
         self._read_pages(host, "/secrets", listing, deadline)
         return listing.secrets
@@ -80,7 +81,7 @@ class KeyVaults:
         """
         if not OBJECT_NAME.fullmatch(name):
             return ()
-        asked = Asked(VaultHost(vault, self._suffix), name, None)
+        asked = Asked(VaultHost(vault, self.suffix), name, None)
         found = Versions(asked)
         self._read_pages(asked.host, f"/secrets/{name}/versions", found, deadline)
         return found.versions
@@ -91,9 +92,9 @@ class KeyVaults:
         """Return a secret, by default its current version; raises Permanent or Transient."""
         if not OBJECT_NAME.fullmatch(name) or (version and not _VERSION.fullmatch(version)):
             return Unserved.MISSING  # no vault has such a name, and it must not get into a URL
-        asked = Asked(VaultHost(vault, self._suffix), name, version)
+        asked = Asked(VaultHost(vault, self.suffix), name, version)
         began = self._now()
-        answer = self._client.ask(asked.host, f"/secrets/{name}/{version or ''}", deadline)
+        answer = self.client.ask(asked.host, f"/secrets/{name}/{version or ''}", deadline)
         if answer.status != HTTPStatus.OK:
             why = unserved(answer)
             if why is None:
@@ -111,7 +112,7 @@ class KeyVaults:
         self, host: VaultHost, link: str | None, pages: Listing | Versions, deadline: Deadline
     ) -> None:
         while link is not None:
-            answer = self._client.ask(host, link, deadline)
+            answer = self.client.ask(host, link, deadline)
             if answer.status != HTTPStatus.OK:
                 raise refusal(answer, host)
             link = pages.add(document(host, answer))

@@ -1,8 +1,9 @@
 """Sends requests to vaults through the Azure SDK: one client and one transport for all of them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import cast
 
@@ -25,6 +26,21 @@ from sync.core.ports import Deadline
 _API_VERSION = "7.4"
 _MOST_VAULTS = 1024
 _SECONDS_BETWEEN_AUDIENCES = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A GET, or a PUT of JSON."""
+
+    url: str
+    body: bytes | None = field(default=None, repr=False)
+
+    def request(self, headers: Mapping[str, str]) -> HttpRequest:
+        """Return a request of the SDK's, new for each try."""
+        if self.body is None:
+            return HttpRequest("GET", self.url, headers={**headers})
+        typed = {**headers, "Content-Type": "application/json"}
+        return HttpRequest("PUT", self.url, headers=typed, content=self.body)
 
 
 class VaultClient:
@@ -56,23 +72,27 @@ class VaultClient:
             policies=[BoundedRetry(self._throttle)],
         )
 
-    def ask(self, host: VaultHost, path: str, deadline: Deadline) -> Answer:
-        """Return the vault's answer to a GET, whatever its status; raises Permanent or Transient.
+    def ask(
+        self, host: VaultHost, path: str, deadline: Deadline, body: bytes | None = None
+    ) -> Answer:
+        """Return the vault's answer, whatever its status; raises Permanent or Transient.
 
-        `path` is relative to the vault, or a URL of it.
+        It is asked by GET, or by PUT with a body of JSON. `path` is relative to the vault, or a URL
+        of it.
         """
         audience = self._audiences.get(host.vault.text, self._tokens.own)
         url = path if path.startswith(f"https://{host}/") else f"https://{host}{path}"
+        call = _Call(url, body)
         try:
             self._throttle.check(str(host), deadline.remaining())
             token = self._tokens.get(audience, deadline)
-            answer = self._sent(url, token, deadline)
+            answer = self._sent(call, token, deadline)
             if answer.status != HTTPStatus.UNAUTHORIZED:
                 return answer
             other = audience_of(answer.headers, host, audience)
             if other is None:
                 return answer
-            return self._sent_again(url, host, audience, other, token, deadline)
+            return self._sent_again(call, host, audience, other, token, deadline)
         except ForeignChallenge:
             failure: SyncError = untrusted(host, "its challenge names another resource")
         except FAULTS as error:
@@ -81,7 +101,7 @@ class VaultClient:
 
     def _sent_again(  # noqa: PLR0913, PLR0917 - a request, and what came of its first try
         self,
-        url: str,
+        call: _Call,
         host: VaultHost,
         audience: Audience,
         asked: Audience,
@@ -101,7 +121,7 @@ class VaultClient:
                 token = self._tokens.get(asked, deadline)
             if token == refused and tenant is not None:
                 raise not_accepted(host, asked.tenant, tenant)
-        answer = self._sent(url, token, deadline)
+        answer = self._sent(call, token, deadline)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             raise not_accepted(host, asked.tenant, tenant)
         if answer.status == HTTPStatus.OK and token != refused:
@@ -117,7 +137,7 @@ class VaultClient:
             _remember(self._asked, host, (audience, self._clock()))
         return True
 
-    def _sent(self, url: str, token: Token, deadline: Deadline) -> Answer:
+    def _sent(self, call: _Call, token: Token, deadline: Deadline) -> Answer:
         began = self._clock()
         headers = {
             "Accept": "application/json",
@@ -126,9 +146,7 @@ class VaultClient:
         }
         whole = cast(  # the pipeline passes on what the transport returns
             "Whole",
-            self._client.send_request(
-                HttpRequest("GET", url, headers=headers), timeout=deadline.remaining()
-            ),
+            self._client.send_request(call.request(headers), timeout=deadline.remaining()),
         )
         seconds = self._clock() - began
         return Answer(whole.status_code, whole.headers, whole.content, seconds)

@@ -73,6 +73,7 @@ class VaultTransport(HttpTransport[HttpRequest, Whole]):
             response = self._pool(url.hostname or "", url.port or _HTTPS).urlopen(
                 request.method,
                 f"{url.path}?{url.query}",
+                body=request.content,
                 headers=request.headers,
                 timeout=Timeout(connect=connection_timeout, read=read_timeout),
                 retries=_ONCE,

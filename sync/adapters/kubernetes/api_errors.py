@@ -33,13 +33,20 @@ class _Status:
     reason: str = ""
     message: str = ""
     kind: str = ""
+    name: str = ""
     causes: tuple[tuple[str, str], ...] = ()
     """Each a reason and the field it is about."""
 
 
-def is_absent(answer: Answer) -> bool:
-    """Return whether the API server itself, and no proxy, says that there is no such object."""
-    return answer.status == HTTPStatus.NOT_FOUND and _read(answer.data).reason == "NotFound"
+def is_absent(answer: Answer, name: str = "") -> bool:
+    """Return whether the API server itself, and no proxy, says that there is no such object.
+
+    With a `name` it has to be that object's: a kind that is not served is not found either.
+    """
+    if answer.status != HTTPStatus.NOT_FOUND:
+        return False
+    told = _read(answer.data)
+    return told.reason == "NotFound" and name in {"", told.name}
 
 
 def status_message(answer: Answer) -> str:
@@ -133,6 +140,11 @@ def _refused(target: Target, status: int, told: _Status) -> SyncError:
 def _forbidden(target: Target, told: _Status) -> Permanent:
     right = admission.missing_right(told.message)
     said = f" It says: {right}" if right else ""
+    if target.application is not None:
+        said = (
+            f" Where applications come and go, components/self-service of infra/kubernetes does "
+            f"without a list of names.{said}"
+        )
     return Permanent(
         Reason.CLUSTER_FORBIDDEN,
         f"The app may not read or write {target}. If the namespace is missing, create it; then "
@@ -185,11 +197,13 @@ def _read(body: bytes) -> _Status:
         case {"kind": "Status", "apiVersion": "v1", **rest}:
             details = rest.get("details")
             kind = details.get("kind") if isinstance(details, dict) else None
+            name = details.get("name") if isinstance(details, dict) else None
             causes = details.get("causes") if isinstance(details, dict) else None
             return _Status(
                 reason=_text(rest.get("reason")),
                 message=_text(rest.get("message")),
                 kind=_text(kind),
+                name=_text(name),
                 causes=tuple(_causes(causes)),
             )
         case _:

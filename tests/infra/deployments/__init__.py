@@ -27,6 +27,11 @@ class Role:
     kind: str
 
 
+def custom_role(name: str) -> str:
+    """Return what a role of our own is called here, by its name in Azure."""
+    return "namespace-secrets" if "of a namespace" in name else "prepared-secrets"
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """What a deployment makes: resources by their id, without role assignments, and these."""
@@ -123,6 +128,8 @@ DEPLOYMENTS: dict[str, Parameters] = {
         "settings": {
             "SYNC_DISCOVERY": "resource-graph",
             "SYNC_PORTAL_LINKS": "azure",
+            "SYNC_APPLICATIONS": '[{"version": "v1", "resource": "pods", "names": "metadata.a"}]',
+            "SYNC_APPLICATIONS_PREPARE": "true",
             "SYNC_SCHEDULE": "0 */10 * * * *",
         },
         "network": {

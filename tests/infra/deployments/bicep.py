@@ -1,11 +1,11 @@
 """What Bicep makes of a deployment, evaluated offline by the compiler."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.infra.bicep_files import MAIN, Value
-from tests.infra.deployments import Deployment, Parameters, Role
+from tests.infra.deployments import Deployment, Parameters, Role, custom_role
 from tests.infra.deployments.compiler import Predicted, literal, predicted
 
 ROLES = "Microsoft.Authorization/roleAssignments"
@@ -21,7 +21,12 @@ def by_bicep(folder: Path, parameters: Parameters) -> Deployment:
     given = "\n".join(f"param {name} = {literal(value)}" for name, value in parameters.items())
     made = predicted(MAIN, folder, given)
     identity = _only(made, "Microsoft.ManagedIdentity/userAssignedIdentities")
-    told = _Telling(identity, _ids(made, DEFINITIONS))
+    definitions = {
+        each.id.rpartition("/")[2]: custom_role(str(each.properties["roleName"]))
+        for each in made
+        if each.type == DEFINITIONS
+    }
+    told = _Telling(identity, definitions)
     return Deployment(
         {each.id: told.body(each) for each in made if "roleAssignments" not in each.type},
         frozenset(told.role(each) for each in made if "roleAssignments" in each.type),
@@ -40,9 +45,9 @@ def _only(made: Iterable[Predicted], kind: str) -> str:
 class _Telling:
     """Tells of resources; what only Azure knows is told as `<what of which resource>`."""
 
-    def __init__(self, identity: str, definitions: list[str]) -> None:
+    def __init__(self, identity: str, definitions: Mapping[str, str]) -> None:
         self._identity = identity
-        self._definitions = {each.rpartition("/")[2] for each in definitions}
+        self._definitions = definitions
 
     def body(self, made: Predicted) -> Value:
         return self._known(made.body)
@@ -52,7 +57,7 @@ class _Telling:
         role = str(properties["roleDefinitionId"]).rpartition("/")[2]
         return Role(
             _scope(made),
-            "namespace-secrets" if role in self._definitions else role,
+            self._definitions.get(role, role),
             str(self._known(properties["principalId"])),
             str(properties["principalType"]),
         )

@@ -1,10 +1,10 @@
 """Reads a plan of Terraform as the deployment that it makes, told as Bicep's is."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from tests.infra.bicep_files import Value
-from tests.infra.deployments import OWN, Deployment, Role
+from tests.infra.deployments import OWN, Deployment, Role, custom_role
 from tests.infra.deployments.terraform import Plan
 
 type Fields = Mapping[str, Value]
@@ -20,7 +20,7 @@ def by_terraform(plan: Plan, principals: Mapping[str, str]) -> Deployment:
     """
     made = list(_made(plan))
     definitions = {
-        str(after["role_definition_id"])
+        str(after["role_definition_id"]): custom_role(str(after["name"]))
         for kind, after in made
         if kind == "azurerm_role_definition"
     }
@@ -57,11 +57,11 @@ def _told(value: Value, principals: Mapping[str, str]) -> Value:
     return known
 
 
-def _role(after: Fields, definitions: Iterable[str]) -> Role:
+def _role(after: Fields, definitions: Mapping[str, str]) -> Role:
     role = str(after["role_definition_id"]).rpartition("/")[2]
     return Role(
         str(after["scope"]),
-        "namespace-secrets" if role in definitions else role,
+        definitions.get(role, role),
         str(after["principal_id"]),
         str(after["principal_type"]),
     )
