@@ -10,7 +10,7 @@ from sync.core.model import SyncedSecret, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.core.restarts import Reader, Restart, RestartRules
-from sync.rollout.decision import Decision, Moment, decide, lacks
+from sync.rollout.decision import Decision, Moment, decide, lacks, needs_pods
 from sync.rollout.opting import Secrets, choice, readings
 from sync.rollout.record import Changed
 from sync.rollout.sequence import Queue
@@ -126,14 +126,14 @@ class Restarter:
     def _decisions(
         self, place: Place, secrets: Secrets, found: Iterable[Workload], deadline: Deadline
     ) -> tuple[Sequence[Decision], Moment]:
-        """Decide for each workload; asks for the pods only if they may spare a restart."""
+        """Decide for each workload; asks for the pods only if they may change a decision."""
         now = self._now()
         moment = Moment(now, self.rules, None, self._is_open(now))
         first = [decide(each, secrets, moment) for each in found]
-        if any(each is not None and each.changed for each in first):
+        if any(map(needs_pods, first)):
             moment = replace(moment, pods=self._workloads.pods(place, deadline))
         again = (
-            each if each is None or not each.changed else decide(each.workload, secrets, moment)
+            decide(each.workload, secrets, moment) if each and needs_pods(each) else each
             for each in first
         )
         return [
