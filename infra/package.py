@@ -7,7 +7,6 @@ if one is named, lies beside `host.json`, under its own name.
 
 import argparse
 import hashlib
-import json
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infra.sbom import Lock, SbomError, bill
+from sync.settings.placements import read_entries
 
 ROOT = Path(__file__).parents[1]
 FILES = ("function_app.py", "host.json", "requirements.txt")
@@ -71,22 +71,17 @@ def own_files() -> Iterator[Path]:
 
 
 def _check_placements(file: Path) -> None:
-    """Refuse what the app could not find or read; its settings check the entries themselves."""
+    """Refuse what the app could not find or read."""
     if not file.name.endswith(".json") or file.name in FILES:
         raise PackageError(
             f"The table of placements is a file NAME.json of yours, not {file.name}."
         )
     try:
-        table = json.loads(file.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise PackageError(f"{file} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise PackageError(f"{file} is not JSON in UTF-8: {error}.") from error
-    if not isinstance(table, list) or not table:
-        raise PackageError(f"{file} is to be a JSON list of placements, with at least one.")
-    for number, entry in enumerate(table, 1):
-        if not isinstance(entry, dict) or not isinstance(entry.get("vault"), str):
-            raise PackageError(f'Entry {number} of {file} is to be an object with "vault".')
+        read_entries(file.name, file.parent)
+    except ValueError as error:
+        raise PackageError(
+            f"{file} is not what the app can read: {'; '.join(error.args)}."
+        ) from error
 
 
 def _install(site_packages: Path) -> None:

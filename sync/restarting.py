@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from sync.core.model import Converged, Failed, Outcome, SyncedSecret, Target
+from sync.core.reasons import Reason
 from sync.core.restarts import Restart
 from sync.rollout.opting import Secrets
 from sync.rollout.quiet import QuietPeriods
@@ -74,9 +75,11 @@ class Restarting:
         told: dict[tuple[str, ...], Restart] = {}
         while places and (left := end - time.monotonic()) > 0:
             look = await self._look(places, left)
+            waited = {key: each for key, each in told.items() if _waits(each)}
+            told = {key: each for key, each in told.items() if key not in waited}
             for each in look.restarts:
                 workload = (each.cluster, each.namespace, each.kind, each.name)
-                if _said(told.get(workload)) != _said(each):
+                if _said(told.get(workload, waited.get(workload))) != _said(each):
                     self._tell(trigger, each)
                 told[workload] = each
             places = {place: places[place] for place in look.due}
@@ -86,6 +89,14 @@ class Restarting:
             if places:
                 await asyncio.sleep(wait)
         return tuple(told.values())
+
+
+def _waits(restart: Restart) -> bool:
+    """Return whether a later look says what came of it; it says nothing if nothing is to be done.
+
+    Only namespaces in which something waits are looked at again.
+    """
+    return restart.error is not None and restart.error.reason is Reason.WORKLOAD_WAITS
 
 
 def _said(restart: Restart | None) -> tuple[str, ...] | None:

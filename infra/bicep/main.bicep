@@ -1,10 +1,10 @@
 targetScope = 'subscription'
 
-metadata description = 'Everything but the event subscriptions, which need the deployed code: events.bicep.'
+metadata description = 'Everything but the code and the event subscriptions, which follow it: infra/publish.py and infra/subscribe.py.'
 
 import { networkFaults, placementFaults, projectFaults, sharedNames, sharedSecrets, vaultsOf } from 'naming.bicep'
 import { cluster, duration, entraAuthentication, pageMap, project, receivers } from 'types.bicep'
-import { syncSettings, tagMap, vaultMap, virtualNetwork } from 'types.bicep'
+import { syncSettings, tagMap, topicMap, vaultMap, virtualNetwork } from 'types.bicep'
 
 @description('Base of all resource names, of a-z and 0-9.')
 @minLength(3)
@@ -165,6 +165,16 @@ var served = union(
     location: vault.location
   })
 )
+// One place for each vault's topic, by which the loops below go: an existing topic has a resource group and name of its own.
+var topics = map(items(served), vault => {
+  vaultName: vault.key
+  vaultId: vault.value.resourceId
+  location: vault.value.location
+  exists: vault.value.?systemTopic != null
+  name: last(split(vault.value.?systemTopic ?? 'key-vault-sync-${vault.key}', '/'))
+  subscriptionId: split(vault.value.?systemTopic ?? vault.value.resourceId, '/')[2]
+  groupName: split(vault.value.?systemTopic ?? vault.value.resourceId, '/')[4]
+})
 var vaultSubscriptions = map(items(served), vault => split(vault.value.resourceId, '/')[2])
 var subscriptions = empty(served) ? [ownSubscription] : union([], vaultSubscriptions)
 
@@ -398,6 +408,52 @@ module searchAccess 'modules/search-access.bicep' = [
   }
 ]
 
+module topic 'modules/topic.bicep' = [
+  for entry in topics: {
+    name: 'topic-${entry.vaultName}-${uniqueString(groupId)}'
+    scope: resourceGroup(entry.subscriptionId, entry.groupName)
+    params: {
+      name: entry.name
+      exists: entry.exists
+      vaultId: entry.vaultId
+      location: entry.location
+      tags: tags
+    }
+    dependsOn: [
+      example
+      projectVault
+    ]
+  }
+]
+
+module deadLetterAccess 'modules/dead-letter-access.bicep' = [
+  for (entry, index) in topics: {
+    name: 'dead-letters-${entry.vaultName}'
+    scope: group
+    params: {
+      storageAccountName: storage.outputs.name
+      principalId: topic[index].outputs.principalId
+    }
+  }
+]
+
+module eventAlerts 'modules/event-alerts.bicep' = [
+  for (entry, index) in topics: {
+    name: 'event-alerts-${entry.vaultName}-${uniqueString(groupId)}'
+    scope: resourceGroup(entry.subscriptionId, entry.groupName)
+    params: {
+      topicName: entry.name
+      vaultName: entry.vaultName
+      name: uniqueName
+      tags: tags
+      actionGroupIds: monitoring.outputs.actionGroupIds
+    }
+    dependsOn: [
+      topic[index]
+    ]
+  }
+]
+
 @description('Name of the function app.')
 output functionAppName string = app.outputs.name
 
@@ -432,8 +488,9 @@ output portalAddresses pageMap = toObject(
 @description('Where a resync is asked for.')
 output resyncUrl string = 'https://${app.outputs.hostName}/api/resync'
 
-@description('The action groups of the alerts.')
-output actionGroupIds string[] = monitoring.outputs.actionGroupIds
-
-@description('The tags of every resource.')
-output tags tagMap = tags
+@description('The system topics of the vaults, whose event subscriptions follow the code.')
+output topics topicMap = toObject(
+  topics,
+  entry => entry.vaultName,
+  entry => resourceId(entry.subscriptionId, entry.groupName, 'Microsoft.EventGrid/systemTopics', entry.name)
+)

@@ -1,14 +1,16 @@
 using 'main.bicep'
 
-// The one place to edit: events.bicepparam takes what it needs from main.bicep's outputs.
+// The one place to edit. With azd:
 //
 //   azd up
 //
-// or, with the Azure CLI:
+// With the Azure CLI: the infrastructure, the code, and the event subscriptions, each of which can be run again.
 //
+//   make package
 //   az deployment sub create --name keyvault-sync --location westeurope --parameters infra/bicep/main.bicepparam
-//
-// and then the code and the events, as events.bicepparam says.
+//   out() { az deployment sub show --name keyvault-sync --query "properties.outputs.$1.value" --output "$2"; }
+//   .venv/bin/python -m infra.publish --app "$(out functionAppId tsv)"
+//   .venv/bin/python -m infra.subscribe --app "$(out functionAppId tsv)" --storage "$(out storageAccountId tsv)" --topics "$(out topics json)"
 
 // azd sets it; it finds the resource group again by the tag.
 var environmentName = readEnvironmentVariable('AZURE_ENV_NAME', '')

@@ -110,6 +110,13 @@ type projectVault = {
 }
 
 @export()
+@description('Resource ids of system topics, by the name of their vault.')
+type topicMap = {
+  @description('A topic, under its vault\'s name.')
+  *: string
+}
+
+@export()
 @description('Addresses of pages, by the name of their vault.')
 type pageMap = {
   @description('A page, under its vault\'s name.')

@@ -181,26 +181,18 @@ resource "azapi_update_resource" "authentication" {
   }
 }
 
-# Logs in as `az` is logged in. A new role takes minutes to reach the storage account: hence the repetitions. When they do not
-# suffice, the step is marked as failed and the next `terraform apply` goes on from here.
+# Logs in as `az` is logged in, and waits for the app's new role. When that does not suffice, the step is marked as failed and the
+# next `terraform apply` goes on from here.
 resource "terraform_data" "code" {
   triggers_replace = [azapi_resource.site.id, try(filesha256(var.package), null)]
 
   provisioner "local-exec" {
+    working_dir = "${path.module}/../.."
     interpreter = ["/bin/sh", "-c"]
-    command     = <<-EOT
-      for wait in 30 60 120 240 0; do
-        az functionapp deployment source config-zip --subscription "$SUBSCRIPTION" --resource-group "$GROUP" --name "$APP" \
-          --src "$PACKAGE" --build-remote false --only-show-errors --output none && exit 0
-        sleep "$wait"
-      done
-      exit 1
-    EOT
+    command     = "exec python3 -m infra.publish --app \"$APP\" --package \"$PACKAGE\""
     environment = {
-      SUBSCRIPTION = local.subscription_id
-      GROUP        = local.resource_group_name
-      APP          = azapi_resource.site.name
-      PACKAGE      = var.package
+      APP     = azapi_resource.site.id
+      PACKAGE = abspath(var.package)
     }
   }
 

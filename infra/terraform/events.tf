@@ -70,61 +70,27 @@ resource "azurerm_role_assignment" "dead_letters" {
   principal_type     = "ServicePrincipal"
 }
 
-resource "azapi_resource" "event_subscription" {
+# Runs anew when the topic is made anew, and for whatever the subscription is made of. Logs in as `az` is logged in.
+resource "terraform_data" "subscription" {
   for_each = local.topics
 
-  type      = "Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15"
-  name      = "key-vault-sync"
-  parent_id = each.value.id
+  triggers_replace = [
+    each.value.id,
+    each.value.principal_id,
+    azapi_resource.site.id,
+    azapi_resource.storage.id,
+    filesha256("${path.module}/../subscribe.py"),
+  ]
 
-  body = {
-    properties = {
-      destination = {
-        endpointType = "AzureFunction"
-        properties = {
-          resourceId                    = "${azapi_resource.site.id}/functions/key_vault_event"
-          maxEventsPerBatch             = 1
-          preferredBatchSizeInKilobytes = 64
-        }
-      }
-      # The app takes both schemas. In this one an event says by its topic which vault raised it.
-      eventDeliverySchema = "EventGridSchema"
-      filter = {
-        includedEventTypes = [
-          "Microsoft.KeyVault.SecretNewVersionCreated",
-          "Microsoft.KeyVault.CertificateNewVersionCreated",
-          "Microsoft.KeyVault.SecretNearExpiry",
-          "Microsoft.KeyVault.SecretExpired",
-          "Microsoft.KeyVault.CertificateNearExpiry",
-          "Microsoft.KeyVault.CertificateExpired",
-        ]
-      }
-      retryPolicy = {
-        maxDeliveryAttempts      = 30
-        eventTimeToLiveInMinutes = 1440
-      }
-      deadLetterWithResourceIdentity = {
-        identity = {
-          type = "SystemAssigned"
-        }
-        deadLetterDestination = {
-          endpointType = "StorageBlob"
-          properties = {
-            resourceId        = azapi_resource.storage.id
-            blobContainerName = azapi_resource.container["dead-letters"].name
-          }
-        }
-      }
+  provisioner "local-exec" {
+    working_dir = "${path.module}/../.."
+    interpreter = ["/bin/sh", "-c"]
+    command     = "exec python3 -m infra.subscribe --app \"$APP\" --storage \"$STORAGE\" --topics \"$TOPICS\""
+    environment = {
+      APP     = azapi_resource.site.id
+      STORAGE = azapi_resource.storage.id
+      TOPICS  = jsonencode({ (local.vaults[each.key].name) = each.value.id })
     }
-  }
-
-  # What Event Grid answers until it sees the function that was just deployed, and the new role on the container.
-  retry = {
-    error_message_regex = ["Endpoint validation", "Destination endpoint not found"]
-  }
-
-  timeouts {
-    create = "10m"
   }
 
   # Event Grid refuses a subscription to a function that is not deployed.
@@ -134,67 +100,49 @@ resource "azapi_resource" "event_subscription" {
   ]
 }
 
-resource "azapi_resource" "dead_lettered" {
-  for_each = local.topics
+# A topic that is made here takes its subscription along. One that was there before stays, and is left without it.
+resource "terraform_data" "unsubscription" {
+  for_each = local.existing_topics
 
-  type      = "Microsoft.Insights/metricAlerts@2018-03-01"
-  name      = "${local.unique_name}-dead-lettered-${each.key}"
-  parent_id = each.value.group_id
-  location  = "global"
-  tags      = var.tags
+  input            = jsonencode({ (local.vaults[each.key].name) = each.value })
+  triggers_replace = each.value
 
-  body = {
-    properties = {
-      description         = "Events were given up on after all their deliveries failed; they are in the container dead-letters. The next pass finds what they told of."
-      enabled             = true
-      severity            = 2
-      scopes              = [each.value.id]
-      evaluationFrequency = "PT5M"
-      windowSize          = "PT15M"
-      criteria = {
-        "odata.type" = "Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria"
-        allOf = [
-          {
-            criterionType   = "StaticThresholdCriterion"
-            name            = "dead-lettered"
-            metricNamespace = "Microsoft.EventGrid/systemTopics"
-            metricName      = "DeadLetteredCount"
-            timeAggregation = "Total"
-            operator        = "GreaterThan"
-            threshold       = 0
-            dimensions = [
-              {
-                name     = "EventSubscriptionName"
-                operator = "Include"
-                values   = [azapi_resource.event_subscription[each.key].name]
-              }
-            ]
-            # A new topic has not counted anything yet.
-            skipMetricValidation = true
-          }
-        ]
-      }
-      autoMitigate = true
-      actions      = [for id in local.action_group_ids : { actionGroupId = id }]
+  provisioner "local-exec" {
+    when        = destroy
+    working_dir = "${path.module}/../.."
+    interpreter = ["/bin/sh", "-c"]
+    command     = "exec python3 -m infra.subscribe --delete --topics \"$TOPICS\""
+    environment = {
+      TOPICS = self.input
     }
+  }
+
+  # Destroyed before the role by which dead letters are written.
+  depends_on = [azurerm_role_assignment.dead_letters]
+}
+
+locals {
+  event_alerts = jsondecode(file("${path.module}/../alerts/events.json"))
+  topic_alerts = {
+    for pair in setproduct(keys(local.event_alerts), keys(local.topics)) : join("-", pair) => { alert = pair[0], topic = pair[1] }
   }
 }
 
-resource "azapi_resource" "dropped" {
-  for_each = local.topics
+resource "azapi_resource" "event_alert" {
+  for_each = local.topic_alerts
 
   type      = "Microsoft.Insights/metricAlerts@2018-03-01"
-  name      = "${local.unique_name}-dropped-${each.key}"
-  parent_id = each.value.group_id
+  name      = "${local.unique_name}-${each.key}"
+  parent_id = local.topics[each.value.topic].group_id
   location  = "global"
   tags      = var.tags
 
   body = {
     properties = {
-      description         = "Events were given up on and could not be put into the container dead-letters either: they exist nowhere. The next pass finds what they told of; resync the vaults that no pass covers."
+      description         = local.event_alerts[each.value.alert].description
       enabled             = true
       severity            = 2
-      scopes              = [each.value.id]
+      scopes              = [local.topics[each.value.topic].id]
       evaluationFrequency = "PT5M"
       windowSize          = "PT15M"
       criteria = {
@@ -202,9 +150,9 @@ resource "azapi_resource" "dropped" {
         allOf = [
           {
             criterionType   = "StaticThresholdCriterion"
-            name            = "dropped"
+            name            = each.value.alert
             metricNamespace = "Microsoft.EventGrid/systemTopics"
-            metricName      = "DroppedEventCount"
+            metricName      = local.event_alerts[each.value.alert].metric
             timeAggregation = "Total"
             operator        = "GreaterThan"
             threshold       = 0
@@ -212,7 +160,7 @@ resource "azapi_resource" "dropped" {
               {
                 name     = "EventSubscriptionName"
                 operator = "Include"
-                values   = [azapi_resource.event_subscription[each.key].name]
+                values   = ["key-vault-sync"] # as infra/subscribe.py names it
               }
             ]
             # A new topic has not counted anything yet.

@@ -55,3 +55,8 @@ output "resync_url" {
   description = "Where a resync is asked for."
   value       = "https://${azapi_resource.site.output.host_name}/api/resync"
 }
+
+output "topics" {
+  description = "The system topics of the vaults, whose event subscriptions follow the code."
+  value       = { for key, topic in local.topics : local.vaults[key].name => topic.id }
+}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from sync.app.events import EXPIRY, NEW_VERSION
 from sync.core.errors import SyncError
 from sync.core.model import Target, VaultName
 from sync.core.reasons import Reason
@@ -68,12 +67,11 @@ def audit_events(vault: VaultName) -> str:
 
 
 def event_subscription(vault: VaultName) -> str:
-    """Return the command that sends a vault's events to the app."""
+    """Return the command that sends a vault's events to the app, by the topic of its deployment."""
     return (
-        "az eventgrid event-subscription create --name keyvault-sync "
-        f"--source-resource-id {_id_of(vault)} "
-        "--endpoint-type azurefunction --endpoint APP-ID/functions/key_vault_event "
-        f"--included-event-types {' '.join(sorted({*NEW_VERSION, *EXPIRY}))}"
+        "python3 -m infra.subscribe --app APP-ID --storage STORAGE-ID "
+        f"""--topics '{{"{vault}": "TOPIC-ID"}}'   # in a clone of the project, with the ids """
+        "of the deployment's outputs; a vault without a topic has to be deployed"
     )
 
 

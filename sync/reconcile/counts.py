@@ -64,8 +64,8 @@ def synced(observed: ObservedSecret, plan: Plan | None) -> SyncedSecret | None:
 
 
 def _changes(observed: ObservedSecret, desired: DesiredSecret, key: str) -> bool:
-    """Return whether our writes since the last apply, and the next one, change a key's value."""
+    """Return whether the next apply, or an eviction since the last one, changes a key's value."""
     entry = desired.entries.get(key)
-    if entry is None:
-        return False
-    return key in observed.unapplied or observed.data.get(key) != entry.value
+    if entry is None or observed.data.get(key) != entry.value:
+        return entry is not None
+    return key in observed.unapplied and observed.recorded.get(key) != entry.source

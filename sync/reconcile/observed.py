@@ -99,11 +99,16 @@ class ObservedSecret:
 
     @cached_property
     def unapplied(self) -> frozenset[str]:
-        """The keys that an eviction set and whose apply has not followed."""
+        """The keys that an eviction set, or may have set, and whose apply has not followed.
+
+        They have our field manager by its update. In a Secret without managed fields, as some tools
+        restore it, no key has any manager before the first apply.
+        """
         if self.actual is None:
             return frozenset()
-        set_by_us = {k for k, managers in self.actual.holders.items() if FIELD_MANAGER in managers}
-        return frozenset(set_by_us & self.data.keys() - self.actual.owned)
+        holders, ours = self.actual.holders, (FIELD_MANAGER,)
+        left = self.data.keys() - self.actual.owned
+        return frozenset(key for key in left if FIELD_MANAGER in holders.get(key, ours))
 
     @cached_property
     def unrecorded(self) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """Computes the difference between a Secret's observed and desired contents."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from sync.core.annotation import encode
@@ -84,8 +85,7 @@ def diff(
     )
     refuse_unwritable(observed, applied, removed)
     evict = removed if actual is None else removed - (actual.owned - actual.owned_by_others)
-    differing = {k: v for k, v in applied.data.items() if observed.data.get(k) != v}
-    replacing = differing if evict else {}
+    replacing = _replacing(observed, desired, applied) if evict else {}
     return Plan(tuple(sorted(changes)), applied, evict, replacing, desired.counts)
 
 
@@ -153,6 +153,22 @@ def _removal(observed: ObservedSecret, desired: DesiredSecret, key: str) -> Chan
         why=why,
         updated=updated,
     )
+
+
+def _replacing(
+    observed: ObservedSecret, desired: DesiredSecret, applied: Desired
+) -> Mapping[str, bytes]:
+    """Return the values that an eviction sets: of keys that come to their vault secret anew.
+
+    A key that its vault secret has on record changes with the apply, and its count with it.
+    """
+    found: dict[str, bytes] = {}
+    for key, value in applied.data.items():
+        entry = desired.entries.get(key)
+        recorded = entry is not None and observed.recorded.get(key) == entry.source
+        if observed.data.get(key) != value and not recorded:
+            found[key] = value
+    return found
 
 
 def _filler(observed: ObservedSecret, desired: DesiredSecret) -> dict[str, bytes]:

@@ -13,15 +13,9 @@ from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.reasons import Reason
 from sync.core.restarts import RestartRules
 from sync.rollout.opting import RESTART_ANNOTATION, Reading, Secrets, choice, readings
+from sync.rollout.pods import SKEW, all_newer, has_older
 from sync.rollout.record import LARGEST_RECORD, Changed, Counts, Record, restarted_for
 from sync.rollout.workloads import Kind, Pod, Workload, Write
-
-_SKEW = 5
-"""Seconds: a pod that started so soon after a write may have the value before it.
-
-The clocks of the app, of the API server and of the nodes differ a little, and a kubelet takes a
-moment to see that a Secret changed.
-"""
 
 _POLL = 3.0
 """Seconds until it is worth looking again whether another rollout is through."""
@@ -50,7 +44,8 @@ class Moment:
 class Decision:
     """What a workload's annotation is to remember, and for which changes it is restarted.
 
-    Without `changed` it only remembers. With `error` nothing is written; `due` is when it is worth
+    Without `changed` it only remembers; `waited` says that this is because its pods seem to have
+    waited for a key. With `error` nothing is written; `due` is when it is worth
     looking again, in epoch seconds, None for the next pass.
     """
 
@@ -59,6 +54,7 @@ class Decision:
     changed: tuple[Changed, ...] = ()
     error: SyncError | None = None
     due: float | None = None
+    waited: bool = False
 
     @property
     def restarts(self) -> bool:
@@ -92,7 +88,7 @@ class Decision:
         present = self.workload.restart_at
         if not self.changed:
             return present
-        ours = datetime.fromtimestamp(self.changed[0].at + _SKEW, UTC)
+        ours = datetime.fromtimestamp(self.changed[0].at + SKEW, UTC)
         return max(present or "", ours.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
@@ -110,7 +106,8 @@ def decide(workload: Workload, secrets: Secrets, moment: Moment) -> Decision | N
         return None
     changed = [_changed(each) for each in new if _restarts(each, workload, moment)]
     counts = _counts(workload, found, secrets, forgets=bool(changed))
-    decision = Decision(workload, counts, tuple(sorted(changed, reverse=True)))
+    waited = any(_waited(each, workload) for each in new)
+    decision = Decision(workload, counts, tuple(sorted(changed, reverse=True)), waited=waited)
     if len(decision.write(moment.now).record) > LARGEST_RECORD:
         decision = decision.refused(_too_large(workload))
     if not changed or decision.error is not None:
@@ -121,8 +118,8 @@ def decide(workload: Workload, secrets: Secrets, moment: Moment) -> Decision | N
 
 
 def needs_pods(decision: Decision | None) -> bool:
-    """Return whether the pods may show that a restart is not needed."""
-    return decision is not None and bool(decision.changed)
+    """Return whether the pods may show that a restart is not needed, or that it is."""
+    return decision is not None and (bool(decision.changed) or decision.waited)
 
 
 def _is_new(reading: Reading, workload: Workload) -> bool:
@@ -141,21 +138,20 @@ def _restarts(reading: Reading, workload: Workload, moment: Moment) -> bool:
     """Return whether pods of the workload run without the present value of a key."""
     assert reading.count is not None
     at = reading.count.at
-    if not workload.replicas or workload.created > at or _all_newer(workload, moment.pods, at):
+    if not workload.replicas or workload.created > at or all_newer(workload, moment.pods, at):
         return False
+    return not _waited(reading, workload) or has_older(workload, moment.pods, at)
+
+
+def _waited(reading: Reading, workload: Workload) -> bool:
+    """Return whether the workload's pods seem to have waited for a key, since it is new.
+
+    A key is new as well in a Secret that was deleted and made anew. A workload that remembers
+    nothing of it may then run with the value before: only its pods show that.
+    """
+    assert reading.count is not None
     known = workload.record.count(reading.secret, reading.key) if workload.record else None
-    waited = known is None and reading.count.first and reading.needed
-    return not waited
-
-
-def _all_newer(workload: Workload, pods: Sequence[Pod] | None, at: int) -> bool:
-    """Return whether all pods of a workload are seen, and none started before the change."""
-    if pods is None:
-        return False
-    own = [pod for pod in pods if workload.selector.selects(pod.labels)]
-    if len(own) < workload.pods:
-        return False
-    return all(pod.started is None or pod.started > at + _SKEW for pod in own)
+    return known is None and reading.count.first and reading.needed
 
 
 def _counts(

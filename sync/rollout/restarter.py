@@ -5,12 +5,12 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from sync.core.errors import Conflict, Permanent, SyncError, Transient
+from sync.core.errors import Conflict, SyncError, Transient
 from sync.core.model import SyncedSecret, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.core.restarts import Reader, Restart, RestartRules
-from sync.rollout.decision import Decision, Moment, decide, lacks
+from sync.rollout.decision import Decision, Moment, decide, lacks, needs_pods
 from sync.rollout.opting import Secrets, choice, readings
 from sync.rollout.record import Changed
 from sync.rollout.sequence import Queue
@@ -126,14 +126,14 @@ class Restarter:
     def _decisions(
         self, place: Place, secrets: Secrets, found: Iterable[Workload], deadline: Deadline
     ) -> tuple[Sequence[Decision], Moment]:
-        """Decide for each workload; asks for the pods only if they may spare a restart."""
+        """Decide for each workload; asks for the pods only if they may change a decision."""
         now = self._now()
         moment = Moment(now, self.rules, None, self._is_open(now))
         first = [decide(each, secrets, moment) for each in found]
-        if any(each is not None and each.changed for each in first):
+        if any(map(needs_pods, first)):
             moment = replace(moment, pods=self._workloads.pods(place, deadline))
         again = (
-            each if each is None or not each.changed else decide(each.workload, secrets, moment)
+            decide(each.workload, secrets, moment) if each and needs_pods(each) else each
             for each in first
         )
         return [
@@ -188,31 +188,33 @@ class Restarter:
         After a conflict the workload is read and decided anew.
         """
         for _ in range(_ATTEMPTS):
-            write = decision.write(moment.now)
             try:
-                self._workloads.apply(decision.workload, write, deadline)
+                self._workloads.apply(decision.workload, decision.write(moment.now), deadline)
             except Conflict:
-                workload = self._workloads.read(decision.workload, deadline)
-                anew = decide(workload, secrets, moment) if workload else None
-                if anew is None or anew.error:
-                    return anew
-                decision = anew
-            except Permanent as error:
+                pass
+            except SyncError as error:
                 return self._refuse(decision, error)
-            except Transient as error:
-                return decision.refused(error)
             else:
                 return decision
+            try:
+                workload = self._workloads.read(decision.workload, deadline)
+            except SyncError as error:
+                return decision.refused(error)
+            anew = decide(workload, secrets, moment) if workload else None
+            if anew is None or anew.error:
+                return anew
+            decision = anew
         return decision.refused(
             Transient(Reason.CONFLICT, f"{decision.workload} changed in each of {_ATTEMPTS} turns.")
         )
 
     def _refuse(self, decision: Decision, error: SyncError) -> Decision:
-        """Remember that a workload must not be restarted for these changes."""
-        with self._lock:
-            if len(self._refused) >= _REFUSALS:
-                self._refused.clear()
-            self._refused[_of(decision)] = (self._now(), error)
+        """Return the decision with why it failed; remember it if the workload was refused."""
+        if error.reason is Reason.WORKLOAD_REFUSED:
+            with self._lock:
+                if len(self._refused) >= _REFUSALS:
+                    self._refused.clear()
+                self._refused[_of(decision)] = (self._now(), error)
         return decision.refused(error)
 
     def _unless_refused(self, decision: Decision) -> Decision:

@@ -10,9 +10,7 @@ import tree_sitter_bicep
 from tree_sitter import Language, Node, Parser
 
 FOLDER = Path(__file__).parents[2] / "infra" / "bicep"
-MAIN, EVENTS, TYPES, NAMING = (
-    FOLDER / f"{name}.bicep" for name in ("main", "events", "types", "naming")
-)
+MAIN, TYPES, NAMING = (FOLDER / f"{name}.bicep" for name in ("main", "types", "naming"))
 MODULES = sorted(FOLDER.rglob("*.bicep"))
 AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"  # its client id in every tenant
 PARAMETERS = sorted(FOLDER.rglob("*.bicepparam"))

@@ -1,35 +1,28 @@
 """Holds azure.yaml to the files it names and to the order of its steps."""
 
+import re
 from typing import TypedDict
 
 import yaml
 
-from infra import package
-from tests.infra.bicep_files import FOLDER, MAIN, Expression, assignments, resources
+from infra import package, publish, subscribe
+from tests.infra.bicep_files import FOLDER, MAIN, Expression, assignments, declared, resources
 
 ROOT = FOLDER.parents[1]
-
-
-class Layer(TypedDict):
-    """A part of the infrastructure that azd provisions by itself."""
-
-    name: str
-    path: str
-    module: str
 
 
 class Infra(TypedDict):
     """The section infra."""
 
     provider: str
-    layers: list[Layer]
+    path: str
+    module: str
 
 
 class Service(TypedDict):
     """What azd deploys."""
 
     host: str
-    language: str
     project: str
     dist: str
     remoteBuild: bool
@@ -41,41 +34,45 @@ class Project(TypedDict):
 
     infra: Infra
     services: dict[str, Service]
-    workflows: dict[str, list[dict[str, str]]]
 
 
 PROJECT: Project = yaml.safe_load((ROOT / "azure.yaml").read_text())
+[SERVICE] = PROJECT["services"].values()
 
 
-def test_layers_are_files() -> None:
-    """Each layer has a Bicep file, and beside it the parameters that azd takes first."""
+def test_the_infrastructure_is_a_file() -> None:
+    """The Bicep file is there, and beside it the parameters that azd takes first."""
     assert PROJECT["infra"]["provider"] == "bicep"
-    for layer in PROJECT["infra"]["layers"]:
-        file = ROOT / layer["path"] / layer["module"]
-        assert file.with_suffix(".bicep").is_file()
-        assert file.with_suffix(".bicepparam").is_file()
-
-
-def test_events_come_after_the_code() -> None:
-    """The code follows the app's layer and precedes the events' layer; nothing is left out."""
-    [service] = PROJECT["services"]
-    app, events = (layer["name"] for layer in PROJECT["infra"]["layers"])
-    assert PROJECT["workflows"]["up"] == [
-        {"azd": f"provision {app}"},
-        {"azd": f"deploy {service}"},
-        {"azd": f"provision {events}"},
-    ]
+    file = ROOT / PROJECT["infra"]["path"] / PROJECT["infra"]["module"]
+    assert file.with_suffix(".bicep") == MAIN
+    assert file.with_suffix(".bicepparam").is_file()
 
 
 def test_what_is_deployed_is_what_is_packaged() -> None:
     """The service is the folder that `make package` leaves, and Azure builds nothing."""
-    [service] = PROJECT["services"].values()
-    assert service["host"] == "function"
-    assert service["project"] == "."
-    assert service["dist"] == f"dist/{package.APP}"
-    assert service["remoteBuild"] is False
-    assert service["hooks"]["prepackage"] == {"shell": "sh", "run": "make package"}
+    assert SERVICE["host"] == "function"
+    assert SERVICE["project"] == "."
+    assert SERVICE["dist"] == f"dist/{package.APP}"
+    assert SERVICE["remoteBuild"] is False
+    assert SERVICE["hooks"]["prepackage"] == {"shell": "sh", "run": "make package"}
     assert "\npackage:" in (ROOT / "Makefile").read_text()
+
+
+def test_azd_waits_before_the_code_and_subscribes_after_it() -> None:
+    """The hooks are the commands of all ways of deploying."""
+    hooks = {"predeploy": publish, "postdeploy": subscribe}
+    for name, command in hooks.items():
+        hook = SERVICE["hooks"][name]
+        assert hook["shell"] == "sh"
+        assert hook["run"].startswith(f".venv/bin/python -m {command.__name__} ")
+
+
+def test_the_hooks_take_outputs() -> None:
+    """Each is an output, which azd hands on as an environment variable of its name."""
+    runs = " ".join(hook["run"] for hook in SERVICE["hooks"].values())
+    taken = set(re.findall(r'"\$(\w+)"', runs))
+    assert taken == {"functionAppId", "storageAccountId", "topics"}
+    assert taken <= declared(MAIN, "output").keys()
 
 
 def test_azd_finds_the_app_by_its_tags() -> None:

@@ -12,7 +12,6 @@ import pytest
 from sync.settings.clusters import read_clusters
 from sync.settings.table import SETTINGS
 from tests.infra.bicep_files import (
-    EVENTS,
     FOLDER,
     MAIN,
     MODULES,
@@ -195,19 +194,8 @@ def test_outputs() -> None:
         "vaults",
         "portalAddresses",
         "resyncUrl",
-        "actionGroupIds",
-        "tags",
+        "topics",
     }
-
-
-def test_second_phase_takes_what_the_first_puts_out() -> None:
-    """Each parameter of the second phase is an output of the first, by the same name and type."""
-    outputs = declared(MAIN, "output")
-    for name, given in assignments(FOLDER / "events.bicepparam").items():
-        assert isinstance(given, Expression)
-        assert f"readEnvironmentVariable('{name}', " in given.text
-        assert declared(EVENTS, "param")[name].type == outputs[name].type
-    assert set(assignments(FOLDER / "events.bicepparam")) == set(declared(EVENTS, "param"))
 
 
 def test_parameters_file_gives_options() -> None:

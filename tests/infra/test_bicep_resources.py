@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.subscribe import NAME
 from tests.infra.bicep_files import (
     AZURE_CLI,
-    EVENTS,
     FOLDER,
     MAIN,
     MODULES,
@@ -20,7 +20,6 @@ from tests.infra.bicep_files import (
     calls,
     declared,
     module,
-    modules,
     only,
     resources,
 )
@@ -243,66 +242,21 @@ def test_search_is_allowed_where_it_is_on() -> None:
     assert searched.text.endswith(": []")
 
 
-def test_event_subscription() -> None:
-    """Events come one by one, are repeated for a day and kept when given up on."""
-    subscription = only(
-        module("event-subscription"), "Microsoft.EventGrid/systemTopics/eventSubscriptions"
-    ).body
-    assert subscription["name"] == "key-vault-sync"
-    assert subscription["properties"] == {
-        "destination": {
-            "endpointType": "AzureFunction",
-            "properties": {
-                "resourceId": Expression("'${functionAppId}/functions/key_vault_event'"),
-                "maxEventsPerBatch": 1,
-                "preferredBatchSizeInKilobytes": 64,
-            },
-        },
-        "eventDeliverySchema": "EventGridSchema",
-        "filter": {
-            "includedEventTypes": [
-                "Microsoft.KeyVault.SecretNewVersionCreated",
-                "Microsoft.KeyVault.CertificateNewVersionCreated",
-                "Microsoft.KeyVault.SecretNearExpiry",
-                "Microsoft.KeyVault.SecretExpired",
-                "Microsoft.KeyVault.CertificateNearExpiry",
-                "Microsoft.KeyVault.CertificateExpired",
-            ]
-        },
-        "retryPolicy": {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440},
-        "deadLetterWithResourceIdentity": {
-            "identity": {"type": "SystemAssigned"},
-            "deadLetterDestination": {
-                "endpointType": "StorageBlob",
-                "properties": {
-                    "resourceId": Expression("storageAccountId"),
-                    "blobContainerName": "dead-letters",
-                },
-            },
-        },
-    }
-
-
 def test_each_event_that_is_given_up_on_raises_an_alert() -> None:
     """One alert counts what went into the container, another what was dropped: both languages."""
-    counted: dict[str, object] = {
-        str(at(alert.body, "properties", "criteria", "allOf", 0, "metricName")): {
-            name: at(alert.body, "properties", "criteria", "allOf", 0, name)
-            for name in ("operator", "threshold", "timeAggregation")
-        }
-        for alert in resources(module("event-subscription"))
-        if alert.type.startswith("Microsoft.Insights/metricAlerts@")
+    listed = json.loads((ALERTS.parent / "events.json").read_text())
+    assert {alert["metric"] for alert in listed.values()} == {
+        "DeadLetteredCount",
+        "DroppedEventCount",
     }
+    counted = at(
+        only(module("event-alerts"), "Microsoft.Insights/metricAlerts").body,
+        *("properties", "criteria", "allOf", 0),
+    )
     at_once = {"operator": "GreaterThan", "threshold": 0, "timeAggregation": "Total"}
-    assert counted == {"DeadLetteredCount": at_once, "DroppedEventCount": at_once}
-    text = (FOLDER.parent / "terraform" / "events.tf").read_text()
-    assert set(re.findall(r'metricName +="? *"(\w+)"', text)) == counted.keys()
-
-
-def test_dead_letters_may_be_written_before_there_are_events() -> None:
-    """A subscription waits for its topic's role at the container."""
-    [subscription] = [use for use in modules(EVENTS) if use.name == "eventSubscription"]
-    assert at(subscription.body, "dependsOn", 0) == Expression("deadLetterAccess")
+    assert at_once.items() <= at_dict(counted).items()
+    assert f"values: [\n                  '{NAME}'\n" in module("event-alerts").read_text()
+    assert "/../alerts/events.json" in (FOLDER.parent / "terraform" / "events.tf").read_text()
 
 
 def test_topic_has_an_identity() -> None:

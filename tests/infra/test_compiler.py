@@ -9,7 +9,7 @@ import pytest
 from tests.infra.bicep_files import FOLDER, MODULES, PARAMETERS, assignments
 from tests.infra.deployments.compiler import compiler
 
-ROOTS = ("main.bicep", "events.bicep", "naming.bicep")
+ROOTS = ("main.bicep", "naming.bicep")
 
 
 @pytest.mark.parametrize("file", ROOTS)

@@ -182,13 +182,13 @@ def test_a_table_of_placements_goes_in(dist: Path, tmp_path: Path) -> None:
     [
         ("host.json", b'[{"vault": "a"}]', "NAME.json"),
         ("placements.yaml", b'[{"vault": "a"}]', "NAME.json"),
-        ("placements.json", None, "cannot be read: No such file"),
+        ("placements.json", None, "name of a readable file"),
         ("placements.json", b"[", "is not JSON"),
-        ("placements.json", b"[\xff]", "is not JSON in UTF-8"),
+        ("placements.json", b"[\xff]", "readable file of UTF-8"),
         ("placements.json", b"[" * 100_000, "is not JSON"),
         ("placements.json", b"{}", "JSON list"),
         ("placements.json", b"[]", "at least one"),
-        ("placements.json", b'[{"vault": "a"}, {"project": "a"}]', "Entry 2"),
+        ("placements.json", b'[{"vault": "abc"}, {"project": "a"}]', "entry 2 lacks a vault"),
     ],
     ids=["host", "yaml", "missing", "broken", "latin", "deep", "object", "empty", "no-vault"],
 )

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from infra import publish, subscribe
 from infra.package import ROOT, SBOM, ZIP
 from infra.release import SUMS
+from tests.infra.bicep_files import MAIN, declared
 
 PIPELINES = ROOT / "infra" / "pipelines"
 GITHUB = ("github-bicep.yml", "github-terraform.yml")
@@ -200,13 +202,20 @@ def test_pipelines_explain_their_variables(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["github-bicep.yml", "azure-pipelines-bicep.yml"])
-def test_bicep_deploys_in_two_phases_around_the_code(name: str) -> None:
+def test_bicep_is_followed_by_the_code_and_then_the_events(name: str) -> None:
     """Event Grid refuses a subscription to a function that is not there yet."""
     _, deploy = (PIPELINES / name).read_text().rsplit("deploy:", 1)
-    order = ("make package", "main.bicepparam", "config-zip", "events.bicepparam")
+    order = (
+        "make package",
+        "main.bicepparam",
+        f"-m {publish.__name__} ",
+        f"-m {subscribe.__name__} ",
+    )
     positions = [deploy.index(word) for word in order]
     assert positions == sorted(positions)
-    assert "--build-remote false" in deploy
+    taken = set(re.findall(r'--\w+ "\$([a-z]\w+)"', deploy))
+    assert taken == {"functionAppId", "storageAccountId", "topics"}
+    assert taken <= declared(MAIN, "output").keys()
 
 
 def test_a_release_is_of_its_tag_and_attested_before_it_is_published() -> None:
@@ -234,7 +243,6 @@ def test_a_release_is_of_its_tag_and_attested_before_it_is_published() -> None:
 def test_bicep_is_checked_by_its_compiler(name: str) -> None:
     """One release of the compiler builds, lints and formats all, and the tests get it too."""
     check, _ = (PIPELINES / name).read_text().rsplit("deploy:", 1)
-    assert re.search(r"az bicep install --version v\d+\.\d+\.\d+$", check, re.MULTILINE)
     for word in ("lint", "build", "build-params", "format"):
         assert f'"$bicep" {word} ' in check
     position = check.index("git diff --exit-code")
@@ -244,3 +252,14 @@ def test_bicep_is_checked_by_its_compiler(name: str) -> None:
         < check.index("BICEP")
         < check.index("make check")
     )
+
+
+def test_one_release_of_the_bicep_compiler_is_installed() -> None:
+    """It is the same wherever one is installed, and no later one by surprise."""
+    installed = [
+        words
+        for path in PIPELINES.iterdir()
+        for words in re.findall(r"az bicep install(.*)$", path.read_text(), re.MULTILINE)
+    ]
+    assert installed == [' --version "v$(cat .bicep-version)"'] * 3
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", (ROOT / ".bicep-version").read_text())

@@ -1,10 +1,11 @@
 """Holds the Terraform files to their grammar, to what the state may know, and to their tests."""
 
 import re
+from types import ModuleType
 
 import pytest
 
-from sync.app.events import EXPIRY, NEW_VERSION
+from infra import publish, subscribe
 from sync.core.vault_names import DEFAULT_PATTERN
 from tests.infra.deployments.terraform import need_providers, terraform
 from tests.infra.terraform_files import FILES, FOLDER, Value, at, blocks
@@ -172,21 +173,31 @@ def test_publishing_takes_no_password() -> None:
     assert at(policy, "body.properties.allow") is False
 
 
-def test_the_app_is_sent_what_it_reads() -> None:
-    """The subscriptions take the types of event that the app knows, and no others."""
-    (subscription,) = blocks("resource", "azapi_resource", "event_subscription")
-    types = at(subscription, "body.properties.filter.includedEventTypes")
-    assert isinstance(types, list)
-    assert sorted(map(str, types)) == sorted({*NEW_VERSION, *EXPIRY})
-
-
 def test_events_come_after_the_code() -> None:
     """Event Grid refuses a subscription to a function that is not deployed yet."""
-    (subscription,) = blocks("resource", "azapi_resource", "event_subscription")
+    (subscription,) = blocks("resource", "terraform_data", "subscription")
     assert subscription.body["depends_on"] == [
         "${azurerm_role_assignment.dead_letters}",
         "${terraform_data.code}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "program"),
+    [("code", publish), ("subscription", subscribe), ("unsubscription", subscribe)],
+)
+def test_what_azure_shows_later_is_waited_for(name: str, program: ModuleType) -> None:
+    """The commands that wait do it, from the project's folder; nothing is left to a provider."""
+    (resource,) = blocks("resource", "terraform_data", name)
+    steps = resource.body["provisioner"]
+    assert isinstance(steps, list)
+    (step,) = steps
+    assert isinstance(step, dict)
+    provisioner = step["local-exec"]
+    assert isinstance(provisioner, dict)
+    assert f"python3 -m {program.__name__} " in str(provisioner["command"])
+    assert provisioner["working_dir"] == "${path.module}/../.."
+    assert not any("retry" in block.body for block in blocks("resource", "azapi_resource"))
 
 
 def test_the_example_names_variables() -> None:

@@ -2,41 +2,35 @@
 
 from local.kubernetes import Write
 from local.kubernetes.controllers import HOLD_STATUS
-from local.kubernetes.documents import Document, Json, child, parse_json, texts
+from local.kubernetes.documents import (
+    Document,
+    Json,
+    array,
+    child,
+    items,
+    parse_json,
+    texts,
+    words,
+)
 from local.kubernetes.workloads import DEPLOYMENT
+from local.role import Rights
 from local.stack import APP_USER
 from tests.kit.site import StackSite
 
-_NAME = "keyvault-sync-restart"
 _RESTART: Document = {"keyvault-sync/restart": "true"}
-_KINDS: list[Json] = ["deployments", "statefulsets", "daemonsets"]
 
 
 def allow_restarts(place: StackSite, *, without: str = "") -> None:
-    """Let the app list and restart the workloads of the place's namespace, without some verb."""
-    verbs: list[Json] = [verb for verb in ("get", "list", "patch") if verb != without]
-    metadata: Document = {"name": _NAME, "namespace": place.namespace}
-    role: Document = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "Role",
-        "metadata": metadata,
-        "rules": [
-            {"apiGroups": ["apps"], "resources": _KINDS, "verbs": verbs},
-            {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
-        ],
-    }
-    binding: Document = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": metadata,
-        "subjects": [{"kind": "User", "name": APP_USER, "apiGroup": "rbac.authorization.k8s.io"}],
-        "roleRef": {
-            "kind": "Role",
-            "name": _NAME,
-            "apiGroup": "rbac.authorization.k8s.io",
-        },
-    }
-    place.stack.cluster.bind(role, binding)
+    """Let the app restart the workloads of the place's namespace, without some verb on them."""
+    shipped = Rights.shipped(place.namespace, APP_USER, [place.secret], components=["restart"])
+    secrets, *others = items(shipped.role, "rules")
+    rules = [
+        {**rule, "verbs": array(verbs)}
+        for rule in others
+        if (verbs := [verb for verb in words(rule, "verbs") if verb != without])
+    ]
+    role: Document = {**shipped.role, "rules": array([secrets, *rules])}
+    place.stack.cluster.bind(role, shipped.binding)
 
 
 def deploy(

@@ -172,27 +172,29 @@ def test_a_restored_secret_repeats_no_count(manager: str | None) -> None:
     assert counts(world)["b"] == before["b"]
 
 
+@pytest.mark.parametrize("manager", ["velero-server", ""])
 @pytest.mark.parametrize("crash", [True, False])
-def test_what_an_eviction_sets_counts_with_the_apply(*, crash: bool) -> None:
+def test_what_an_eviction_sets_counts_with_the_apply(*, crash: bool, manager: str) -> None:
     """An eviction sets values that no count tells of, and nothing else may follow for a while."""
     world = World.in_step(*KEYS, "c", counting=True)
     backup = deepcopy(world.cluster.secrets[world.target.place])
-    world.cluster.restore(world.target, backup, "velero-server")
+    world.cluster.restore(world.target, backup, manager)
     before = counts(world)
-    world.put("a", "new")
-    world.vaults.delete(world.vault, "c")
+    world.put("c", "new", key="a-new-key")
     if crash:
         world.wire.fail("apply", Transient(Reason.CLUSTER_UNAVAILABLE, "It is down."), times=1)
         with raises(Transient, Reason.CLUSTER_UNAVAILABLE):
             world.sweep()
-        assert world.data == {"a": "new", "b": "b's value"}
+        assert world.data["a-new-key"] == "new"
         assert counts(world) == before
         world.clock.tick(10)
         world.event(world.hint("b"))
-        assert counts(world)["a"] == before["a"]
+        assert counts(world) == before
     world.clock.tick(10)
     world.sweep()
-    assert counts(world) == {"a": Count(int(world.clock())), "b": before["b"]}
+    assert world.data.keys() == {*KEYS, "a-new-key"}
+    assert counts(world)["a-new-key"].at == int(world.clock())
+    assert stay(before, counts(world)) == set(KEYS)
     rested = counts(world)
     world.settle()
     world.sweep(refetch=True)

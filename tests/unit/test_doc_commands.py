@@ -17,12 +17,12 @@ BLOCKS = [block for block in blocks() if block.kind == "sh"]
 TARGETS = re.findall(r"^(\w+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
 KNOWN: Mapping[str, str] = {
     ".venv/bin/python": "-m infra.vault_names",
+    "python3": "-c|-m infra.publish|-m infra.subscribe",
     "az": "account show|ad app update|bicep build-params|deployment sub create"
-    "|functionapp deployment source config-zip"
     "|functionapp config appsettings delete|functionapp config appsettings set"
     "|functionapp keys list|group create|keyvault secret backup|keyvault secret restore"
     "|keyvault secret set|keyvault secret show|login|rest",
-    "azd": "auth login|deploy|env get-value|env new|up",
+    "azd": "auth login|env get-value|env new|up",
     "func": "azure functionapp publish",
     "gh": "attestation verify|release download",
     "git": "clone",
@@ -50,7 +50,6 @@ PLAIN = {
     "keyvault_sync_deactivate",
     "mktemp",
     "printf",
-    "python3",
     "set",
     "trap",
     "umask",

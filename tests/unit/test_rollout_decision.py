@@ -7,7 +7,7 @@ import pytest
 from sync.core.model import Count, SyncedSecret
 from sync.core.reasons import Reason
 from sync.core.restarts import RestartRules, Scope
-from sync.rollout.decision import Decision, Moment, decide
+from sync.rollout.decision import Decision, Moment, decide, needs_pods
 from sync.rollout.record import Record, parse, restarted_for
 from sync.rollout.selector import Requirement, Selector
 from sync.rollout.uses import Use
@@ -102,6 +102,26 @@ def test_a_first_value_restarts_readers_that_run_without_it(use: Use, *, restart
     """The pods of the others have waited for it."""
     assert _restarts(workload("web", use), secret(a=Count(1500, first=True))) is restarts
     assert _decided(workload("web", use), secret(a=Count(1500, first=True))) is not None
+
+
+@pytest.mark.parametrize(
+    ("pods", "restarts"),
+    [
+        (None, False),
+        ([Pod({"app": "web"}, None)], False),
+        ([Pod({"app": "web"}, 1506)], False),
+        ([Pod({"app": "web"}, 1496)], False),
+        ([Pod({"app": "web"}, 1494)], True),
+        ([Pod({"app": "api"}, 1494)], False),
+    ],
+)
+def test_pods_that_run_have_not_waited_for_a_first_value(
+    pods: list[Pod] | None, *, restarts: bool
+) -> None:
+    """The Secret was deleted and made anew before the workload remembered any count."""
+    first = secret(a=Count(1500, first=True))
+    assert _restarts(workload("web", _READS), first, pods=pods) is restarts
+    assert needs_pods(_decided(workload("web", _READS), first))
 
 
 def test_a_key_that_came_back_restarts_who_knows_another_value() -> None:

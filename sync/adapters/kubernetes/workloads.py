@@ -7,7 +7,7 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from sync.adapters.kubernetes.admission_errors import denied_by, missing_right
-from sync.adapters.kubernetes.api_errors import broken, explain, status_message
+from sync.adapters.kubernetes.api_errors import broken, explain, is_absent, status_message
 from sync.adapters.kubernetes.client import Clusters
 from sync.adapters.kubernetes.connection import Answer, Call
 from sync.adapters.kubernetes.workload_document import (
@@ -28,6 +28,7 @@ from sync.rollout.workloads import Kind, Place, Pod, Workload, Write
 
 _APPLY = "application/apply-patch+yaml"
 _PAGE = 200  # workloads: one is some kilobytes, an answer may have eight megabytes
+_MAY_PASS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 _ABSENT_SECONDS = 3600.0
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
@@ -78,7 +79,7 @@ class KubernetesWorkloads:
         answer = self._ask(
             place, Call("GET", _RESOURCES[kind].path(place, workload.name)), deadline
         )
-        if answer.status == HTTPStatus.NOT_FOUND:
+        if is_absent(answer):
             return None
         if answer.status != HTTPStatus.OK:
             raise _unlisted(place, answer)
@@ -131,6 +132,8 @@ class KubernetesWorkloads:
         answer = self._ask(place, Call("PATCH", path, _APPLY, body), deadline)
         if answer.status != HTTPStatus.OK:
             raise _unwritten(workload, answer)
+        if not _is_of(workload, answer):
+            raise broken(_target(place), "the answer to a write is of another object")
 
     def _listed(self, place: Place, kind: Kind, deadline: Deadline) -> Sequence[WorkloadJson]:
         optional = kind is Kind.ROLLOUT
@@ -189,23 +192,46 @@ def _unlisted(place: Place, answer: Answer) -> SyncError:
             f"The app may not list the workloads of {place}, so it restarts none there: add "
             "components/restart to its Role, or switch SYNC_RESTART off.",
         )
-    return explain(_target(place), answer)
+    return _failed(place, answer)
 
 
 def _unwritten(workload: Workload, answer: Answer) -> SyncError:
     """Return the error for an apply that was refused; a workload that is gone has changed."""
+    if answer.status == HTTPStatus.CONFLICT or is_absent(answer):
+        return Conflict(Reason.CONFLICT, f"{workload} was changed by somebody else meanwhile.")
+    if answer.status == HTTPStatus.NOT_FOUND or not _is_refused(answer):
+        return _failed(workload.place, answer)
     message = status_message(answer)
-    match answer.status:
-        case HTTPStatus.CONFLICT | HTTPStatus.NOT_FOUND:
-            return Conflict(Reason.CONFLICT, f"{workload} was changed by somebody else meanwhile.")
-        case HTTPStatus.FORBIDDEN | HTTPStatus.BAD_REQUEST | HTTPStatus.UNPROCESSABLE_ENTITY:
-            right = missing_right(message)
-            why = denied_by(message) or right or f"HTTP status {answer.status}"
-            return Permanent(
-                Reason.WORKLOAD_REFUSED, f"The cluster does not let {workload} be changed: {why}."
-            )
+    why = denied_by(message) or missing_right(message) or f"HTTP status {answer.status}"
+    return Permanent(
+        Reason.WORKLOAD_REFUSED, f"The cluster does not let {workload} be changed: {why}."
+    )
+
+
+def _failed(place: Place, answer: Answer) -> SyncError:
+    """Return the error for an answer that an API server does not give, or not for long."""
+    if _is_refused(answer):
+        return broken(_target(place), f"HTTP status {answer.status}")
+    return explain(_target(place), answer)
+
+
+def _is_refused(answer: Answer) -> bool:
+    """Return whether the same request would be refused again."""
+    client_error = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return client_error and answer.status not in _MAY_PASS
+
+
+def _is_of(workload: Workload, answer: Answer) -> bool:
+    """Return whether an answer is the workload."""
+    try:
+        found: object = json.loads(answer.data)
+    except (ValueError, RecursionError):
+        return False
+    match found:
+        case {"metadata": {"uid": workload.uid}}:
+            return True
         case _:
-            return explain(_target(workload.place), answer)
+            return False
 
 
 def _target(place: Place) -> Target:

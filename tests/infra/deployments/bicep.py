@@ -1,11 +1,11 @@
-"""What Bicep makes of a deployment: both phases, evaluated offline by the compiler."""
+"""What Bicep makes of a deployment, evaluated offline by the compiler."""
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.infra.bicep_files import EVENTS, MAIN, Value
-from tests.infra.deployments import LOCATION, Deployment, Parameters, Role
+from tests.infra.bicep_files import MAIN, Value
+from tests.infra.deployments import Deployment, Parameters, Role
 from tests.infra.deployments.compiler import Predicted, literal, predicted
 
 ROLES = "Microsoft.Authorization/roleAssignments"
@@ -17,46 +17,15 @@ _FORMAT = re.compile(r"format\('([^']*)', (.*)\)")
 
 
 def by_bicep(folder: Path, parameters: Parameters) -> Deployment:
-    """Evaluate both phases, the second with what the first puts out."""
-    main = predicted(MAIN, folder, _given(parameters))
-    identity = _only(main, "Microsoft.ManagedIdentity/userAssignedIdentities")
-    phases = [*main, *predicted(EVENTS, folder, _given(_put_out(parameters, main)))]
-    told = _Telling(identity, _ids(main, DEFINITIONS))
+    """Evaluate the deployment."""
+    given = "\n".join(f"param {name} = {literal(value)}" for name, value in parameters.items())
+    made = predicted(MAIN, folder, given)
+    identity = _only(made, "Microsoft.ManagedIdentity/userAssignedIdentities")
+    told = _Telling(identity, _ids(made, DEFINITIONS))
     return Deployment(
-        {each.id: told.body(each) for each in phases if "roleAssignments" not in each.type},
-        frozenset(told.role(each) for each in phases if "roleAssignments" in each.type),
+        {each.id: told.body(each) for each in made if "roleAssignments" not in each.type},
+        frozenset(told.role(each) for each in made if "roleAssignments" in each.type),
     )
-
-
-def _given(parameters: Parameters) -> str:
-    return "\n".join(f"param {name} = {literal(value)}" for name, value in parameters.items())
-
-
-def _put_out(parameters: Parameters, main: list[Predicted]) -> Parameters:
-    """Return the outputs that the second phase takes; the compiler tells of no outputs."""
-    (settings,) = (each for each in main if each.id.endswith("/config/appsettings"))
-    names = str(settings.properties.get("SYNC_VAULTS", ""))
-    vaults = dict(_dict(parameters.get("vaults", {})))
-    for each in main:
-        if each.type == "Microsoft.KeyVault/vaults":
-            location = each.body.get("location", LOCATION)
-            vaults[each.name] = {"resourceId": each.id, "location": location}
-    assert sorted(vaults, key=str.lower) == sorted(filter(None, names.split(",")), key=str.lower)
-    receivers = _dict(parameters.get("alertReceivers", {}))
-    groups = receivers.get("actionGroupIds", [])
-    assert isinstance(groups, list)
-    return {
-        "functionAppId": _only(main, "Microsoft.Web/sites"),
-        "storageAccountId": _only(main, "Microsoft.Storage/storageAccounts"),
-        "vaults": dict(sorted(vaults.items())),
-        "actionGroupIds": [*groups, *_ids(main, "Microsoft.Insights/actionGroups")],
-        "tags": parameters.get("tags", {}),
-    }
-
-
-def _dict(value: Value) -> dict[str, Value]:
-    assert isinstance(value, dict)
-    return value
 
 
 def _ids(made: Iterable[Predicted], kind: str) -> list[str]:

@@ -76,7 +76,8 @@ def plans(folder: Path, ids: Mapping[str, Mapping[str, list[str]]]) -> dict[str,
     copy = folder / "infra" / "terraform"
     shutil.copytree(FOLDER, copy, ignore=shutil.ignore_patterns(".terraform", "*.tftest.hcl"))
     shutil.copytree(FOLDER.parent / "alerts", folder / "infra" / "alerts")
-    shutil.copy(FOLDER.parent / "clouds.json", folder / "infra")
+    for file in ("clouds.json", "subscribe.py"):
+        shutil.copy(FOLDER.parent / file, folder / "infra")
     runs = [{name.replace("-", "_"): _run(name, ids[name])} for name in DEPLOYMENTS]
     document = {
         "mock_provider": [{"azurerm": {"source": "./tests/mocks"}}, {"azapi": {}}],
