@@ -16,6 +16,7 @@ from tests.kit.deployments import (
     release,
     restarted_for,
 )
+from tests.leaks.search import leaks
 
 
 @contextmanager
@@ -71,6 +72,24 @@ def test_an_event_restarts_the_reader_and_not_its_neighbour(world: World) -> Non
         before = deployed(place, "web")
         assert app.timer == 202
         assert deployed(place, "web") == before
+        assert leaks(repr([before, deployed(place, "api")])) == []
+
+
+def test_a_quiet_pass_costs_one_list_of_each_kind(world: World) -> None:
+    """No pods, no reads and no writes; of Argo Rollouts, which are not there, none after a while.
+
+    Whatever a pass without restarts reads is read as before.
+    """
+    with _restarting(world, "db-password") as (app, place):
+        deploy(place, "web", "db-password")
+        assert _restarts(app, place) == []
+        app.stack.cluster.requests.reset()
+        assert app.timer == 202
+        count = app.stack.cluster.requests.count
+        kinds = ("deployments", "statefulsets", "daemonsets", "pods")
+        assert [count("list", kind) for kind in kinds] == [1, 1, 1, 0]
+        assert count() == 4
+        assert count("get", "secrets") == 1
 
 
 def test_the_same_value_restarts_nothing(world: World) -> None:

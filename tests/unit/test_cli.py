@@ -793,6 +793,50 @@ def test_what_waits_says_when_the_timer_tries() -> None:
     ]
 
 
+def test_restarts_are_rows_and_complaints() -> None:
+    """What was not restarted is said to whoever reads no table; the exit code stays the sync's."""
+    where = {"cluster": "default", "namespace": "shop-dev", "keys": ["orders/a"]}
+    web = {**where, "kind": "Deployment", "name": "web", "restarted": True}
+    api = {**web, "name": "api", "restarted": False, "reason": "WorkloadPaused", "message": "Wait."}
+    unlisted = {**where, "kind": None, "name": None, "keys": [], "reason": "WorkloadsForbidden"}
+
+    def given(*_: object) -> Document:
+        restarts = [web, api, {**unlisted, "message": "No."}]
+        return {"outcomes": [{"vault": SHOP, "outcome": "converged"}], "restarts": restarts}
+
+    said = say(given, "resync", SHOP)
+    assert said.code == 0
+    assert [line.split() for line in said.out.splitlines() if line.startswith("shop-dev")] == [
+        ["shop-dev", "Deployment/web", "restarted", "orders/a", "-"],
+        ["shop-dev", "Deployment/api", "WorkloadPaused", "orders/a", "Wait."],
+        ["shop-dev", "-", "WorkloadsForbidden", "-", "No."],
+    ]
+    said = say(given, "resync", SHOP, "-o", "json")
+    assert said.err.splitlines() == [
+        "shop-dev: WorkloadPaused: Wait.",
+        "shop-dev: WorkloadsForbidden: No.",
+    ]
+
+
+def test_readers_are_rows() -> None:
+    """Which workloads read a key, whether they are restarted for it, and what they run with."""
+    reader = {"kind": "Deployment", "secret": "orders", "key": "a", "restarts": True}
+    at = "2026-01-02T03:10:00+00:00"
+    readers = [
+        {**reader, "name": "web", "changed": at, "running": at, "current": True},
+        {**reader, "name": "api", "changed": at, "running": at, "current": False},
+        {**reader, "name": "job", "restarts": False, "changed": None, "current": None},
+    ]
+    secrets = [{"name": "a", "state": "in step", "readers": readers}]
+    said = say(lambda *_: {"vault": SHOP, "secrets": secrets}, "explain", SHOP)
+    rows = [re.split(r"  +", line) for line in said.out.splitlines() if "orders/a" in line]
+    assert rows == [
+        ["a", "orders/a", "Deployment/web", "yes", "2026-01-02 03:10:00Z", "this change"],
+        ["a", "orders/a", "Deployment/api", "yes", "2026-01-02 03:10:00Z", "an older one"],
+        ["a", "orders/a", "Deployment/job", "no", "not counted", "not known"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("environment", "terminal", "colour"),
     [

@@ -2,6 +2,9 @@
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.authority import Authority
+from local.stack import ROOT
 from sync.adapters.kubernetes.cluster_config import (
     Aks,
     ClusterConfig,
@@ -536,3 +540,21 @@ def test_a_laptop_has_its_own_time_zone() -> None:
     """Where nothing is deployed no zone is wrong, also under Functions Core Tools."""
     laptop = {"WEBSITE_HOSTNAME": "localhost:7071", "TZ": "Europe/Berlin"}
     assert read({**laptop, "WEBSITE_TIME_ZONE": "Europe/Berlin"}) == read({})
+
+
+@pytest.mark.parametrize(("scope", "imported"), [("off", False), ("annotated", True)])
+def test_restarts_are_imported_only_where_they_are_on(scope: str, *, imported: bool) -> None:
+    """Off, the app starts as if the folder were not there."""
+    code = (
+        "import sys, function_app; from sync import bootstrap; bootstrap.restarter(); "
+        "print(any(name.startswith('sync.rollout') for name in sys.modules))"
+    )
+    done = subprocess.run(  # noqa: S603 - fixed code
+        [sys.executable, "-c", code],
+        env={"PATH": os.environ["PATH"], "SYNC_RESTART": scope, "HOME": os.devnull},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(imported)
