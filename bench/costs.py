@@ -98,12 +98,10 @@ PRICES = (
 class Calls:
     """The calls of one vault in a quiet pass of a fresh process, and the calls of an event.
 
-    A challenge is the vault's 401 before the first token. `event_gets` includes those of the next
-    pass.
+    `event_gets` includes those of the next pass.
     """
 
     secrets: int
-    challenges: int
     lists: int
     gets: int
     reads: int
@@ -157,7 +155,7 @@ class Month:
     def _vault_seconds(self) -> float:
         """One vault's share of a pass: its calls wait concurrently, but share one core."""
         calls = self.calls
-        made = 1 + calls.challenges + calls.lists + calls.gets + calls.reads  # 1: the connection
+        made = 1 + calls.lists + calls.gets + calls.reads  # 1: the connection
         return made * max(CALL_SECONDS / Threads().passes, CPU_SECONDS)
 
     def costs(self, ready: Ready = ON_DEMAND) -> dict[str, float]:
@@ -258,7 +256,6 @@ def _count(
         host.fire("reconcile_drift")
         return Calls(
             secrets,
-            asked["unauthorized"],
             asked["list"],
             asked["get"],
             reads,
@@ -279,7 +276,6 @@ def _calls_table(measured: Sequence[Calls]) -> str:
     told: dict[str, Callable[[Calls], int]] = {
         "a pass: list calls": lambda calls: calls.lists,
         "a pass: gets": lambda calls: calls.gets,
-        "a pass: 401 challenges (not billed)": lambda calls: calls.challenges,
         "a pass: Secret reads": lambda calls: calls.reads,
         "an event and the pass after it: gets": lambda calls: calls.event_gets,
         "an event: Secret reads": lambda calls: calls.event_reads,

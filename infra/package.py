@@ -1,5 +1,7 @@
 """Builds what is deployed: the app with its locked dependencies, as a folder and as a zip of it.
 
+The modules that the app imports are there with their byte code, by `infra/bytecode.py`.
+
 Beside the zip stands its bill of materials, by `infra/sbom.py`. The same commit gives the same
 folder, and with the same zlib the same zip and bill, on any machine and day. A table of placements,
 if one is named, lies beside `host.json`, under its own name.
@@ -14,6 +16,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from infra.bytecode import BytecodeError, compile_imported
 from infra.sbom import Lock, SbomError, bill
 from sync.settings.placements import read_entries
 
@@ -55,6 +58,7 @@ def build(dist: Path, placements: Path | None = None) -> Path:
     if placements is not None:
         shutil.copyfile(placements, app / placements.name)
     _install(app / SITE_PACKAGES)
+    compile_imported(app, app / SITE_PACKAGES)
     _zip(app, archive)
     lock = Lock.read(ROOT / "uv.lock")
     materials.write_text(bill(app / SITE_PACKAGES, lock, archive), encoding="utf-8")
@@ -132,7 +136,7 @@ def main() -> None:
     )
     try:
         archive = build(ROOT / "dist", parser.parse_args().placements)
-    except (PackageError, SbomError) as error:
+    except (PackageError, BytecodeError, SbomError) as error:
         sys.exit(str(error))
     content = archive.read_bytes()
     megabytes = len(content) / 1_000_000

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import ManagedIdentityCredential
 
 from local.authority import Authority
@@ -15,6 +14,7 @@ from local.key_vault import KeyVaults as Emulator
 from local.key_vault import Quirks, Vault, key_vault_app
 from local.serving import Servers
 from sync.adapters.azure.key_vault import KeyVaults
+from sync.adapters.azure.vault_transport import VaultTransport
 from sync.core.errors import Permanent, Transient
 from sync.core.model import Unserved, VaultName, VaultSecret
 from tests.kit.errors import raises
@@ -194,7 +194,7 @@ def test_a_vault_with_a_small_allowance_is_read_in_time(
     No more requests are spent than one for each time that the allowance ends.
     """
     moments = Moments(now=1_800_000_000)
-    monkeypatch.setattr(RequestsTransport, "sleep", lambda _, seconds: moments.sleep(seconds))
+    monkeypatch.setattr(VaultTransport, "sleep", lambda _, seconds: moments.sleep(seconds))
     stack.emulator.clock = moments
     vault = stack.emulator.create(str(NAME), SUBSCRIPTION)
     for number in range(100):
@@ -231,10 +231,10 @@ def test_a_short_wait_does_not_outlast_an_event(
 ) -> None:
     """Where the vault's wait is longer than the caller's time nobody sleeps, nor asks again."""
 
-    def never(_transport: RequestsTransport, _seconds: float) -> None:
+    def never(_transport: VaultTransport, _seconds: float) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(RequestsTransport, "sleep", never)
+    monkeypatch.setattr(VaultTransport, "sleep", never)
     vault.set_secret("a", PLANTED)
     vault.faults.limit(0, 30)
     for _ in range(3):

@@ -46,7 +46,7 @@ BUGS = (
         "sync.adapters.azure.key_vault:KeyVaults.get",
     ),
     *(
-        "sync.adapters.azure.credential_errors:Credential.get_token",
+        "sync.adapters.azure.vault_tokens:VaultTokens.get",
         "sync.adapters.kubernetes.login.kubeconfig:Kubeconfig.connect",
     ),
     *(
@@ -55,7 +55,7 @@ BUGS = (
     ),
     *(
         "sync.adapters.kubernetes.secrets:KubernetesSecrets.apply",
-        "sync.adapters.kubernetes.login.cached:Cached.get",
+        "sync.adapters.wire.cached:Cached.get",
     ),
 )
 
@@ -183,7 +183,7 @@ def test_a_bug_while_the_app_is_built_tells_no_value(
     [
         ("resync", "sync.bootstrap:_assemble"),
         ("status", "sync.core.vault_names:Naming.vault"),
-        ("adopt", "sync.adapters.kubernetes.login.cached:Cached.get"),
+        ("adopt", "sync.adapters.wire.cached:Cached.get"),
     ],
 )
 def test_a_bug_tells_the_command_line_no_value(

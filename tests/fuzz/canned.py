@@ -7,12 +7,13 @@ from unittest.mock import patch
 import requests
 from azure.core.pipeline.transport import RequestsTransport
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPResponse
+from urllib3 import HTTPConnectionPool, HTTPResponse
 
 from sync.adapters.azure import key_vault
 from sync.adapters.azure import resource_manager as arm
 from sync.adapters.azure.key_vault import KeyVaults
 from sync.adapters.azure.resource_manager import ResourceManager
+from sync.adapters.azure.vault_transport import VaultTransport
 from sync.adapters.kubernetes.client import Clusters
 from sync.adapters.kubernetes.connection import Answer, Call
 from sync.core.ports import Deadline
@@ -64,8 +65,19 @@ def _no_rest(_seconds: float) -> None:
 
 def canned_vaults(status: int, headers: Mapping[str, str], body: bytes) -> KeyVaults:
     """Return vaults that always answer so."""
-    transport = canned_transport(status, headers, body)
-    with patch.object(key_vault, "azure_transport", lambda _session: transport):
+
+    class Canned(VaultTransport):
+        def _pool(self, host: str, port: int) -> HTTPConnectionPool:
+            return _CannedPool(host, port)
+
+        def sleep(self, duration: float) -> None:
+            """Take no rest between tries."""
+
+    class _CannedPool(HTTPConnectionPool):
+        def urlopen(self, *_args: object, **_options: object) -> HTTPResponse:
+            return HTTPResponse(BytesIO(body), headers, status, preload_content=False)
+
+    with patch.object(key_vault, "VaultTransport", Canned):
         return KeyVaults(Token(), "vault.azure.net")
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import marshal
 import os
 import platform
 import re
@@ -12,9 +13,11 @@ import tomllib
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.bytecode import WWWROOT, BytecodeError, compile_imported
 from infra.package import (
     APP,
     FILES,
@@ -27,9 +30,13 @@ from infra.package import (
     build,
 )
 
+if TYPE_CHECKING:
+    from types import CodeType
+
 DEPENDENCIES = f"{SITE_PACKAGES}/"
 RUNTIME = ("azure_functions_runtime", "azurefunctions", "local")
 ELF_X86_64 = 0x3E
+CHECKED_HASH = 0b11
 LONG_AGO = 1_000_000_000  # epoch seconds
 
 # Indexes the folder with nothing else on the path than the standard library and the folders given.
@@ -55,8 +62,10 @@ def names(dist: Path) -> list[str]:
 
 
 def own(names: Iterable[str]) -> set[str]:
-    """Leave the dependencies out."""
-    return {name for name in names if not name.startswith(DEPENDENCIES)}
+    """Leave the dependencies out, and byte code."""
+    return {
+        name for name in names if not name.startswith(DEPENDENCIES) and not name.endswith(".pyc")
+    }
 
 
 def modules() -> set[str]:
@@ -88,14 +97,41 @@ def test_the_dependencies_are_the_locked_ones(names: list[str]) -> None:
 
 
 def test_nothing_of_the_builder_is_in_the_package(dist: Path) -> None:
-    """No bytecode, scripts or installer's notes, and no file that has a path of this machine."""
+    """No scripts or installer's notes, and no file that has a path of this machine."""
     app = dist / APP
-    unwanted = {"__pycache__", "bin", ".lock", "INSTALLER", "RECORD", "REQUESTED"}
+    unwanted = {"bin", ".lock", "INSTALLER", "RECORD", "REQUESTED"}
     paths = [str(path).encode() for path in (ROOT, dist, Path(sys.prefix))]
     for file in (path for path in app.rglob("*") if path.is_file()):
         assert not unwanted & set(file.relative_to(app).parts), file
         content = file.read_bytes()
         assert not any(path in content for path in paths), file
+
+
+def test_byte_code_is_that_of_its_module(dist: Path) -> None:
+    """It is checked by the module's hash, so that an edited module counts, and names Azure's path.
+
+    https://peps.python.org/pep-0552/
+    """
+    app = dist / APP
+    compiled = sorted(app.rglob("*.pyc"))
+    for path in compiled:
+        content, module = path.read_bytes(), path.parents[1] / f"{path.name.partition('.')[0]}.py"
+        assert content[:4] == importlib.util.MAGIC_NUMBER, path
+        assert int.from_bytes(content[4:8], "little") == CHECKED_HASH, path
+        assert content[8:16] == importlib.util.source_hash(module.read_bytes()), path
+        code: CodeType = marshal.loads(content[16:])  # noqa: S302 - what we have just compiled
+        assert code.co_filename == f"{WWWROOT}/{module.relative_to(app)}", path
+    modules = (path.relative_to(app) for path in app.rglob("*.py"))
+    mine = {path for path in modules if not path.is_relative_to(SITE_PACKAGES)}
+    has = {path.parents[1].relative_to(app) / path.name.partition(".")[0] for path in compiled}
+    assert {path for path in mine if path.with_suffix("") not in has} == set()
+
+
+def test_another_python_compiles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Azure would not take its byte code."""
+    monkeypatch.setattr(sys, "version_info", (3, 14, 0))
+    with pytest.raises(BytecodeError, match=r"byte code of Python 3\.13, and this is 3\.14"):
+        compile_imported(tmp_path, tmp_path)
 
 
 def test_compiled_modules_are_for_azure(dist: Path, names: list[str]) -> None:

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 from unittest import mock
 
-import requests
-from azure.core.pipeline.transport import RequestsTransport
-
 from local.kubernetes.credentials import kubeconfig
 from sync.adapters.azure.key_vault import KeyVaults
+from sync.adapters.azure.vault_transport import VaultTransport
 from sync.adapters.kubernetes.client import Clusters
 from sync.adapters.kubernetes.cluster_config import ClusterConfig, KubeconfigText
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
@@ -139,7 +137,7 @@ def build(wire: Wire) -> Real:
     text = kubeconfig(f"https://{CLUSTER_HOST}", b"", TOKEN)
     with (
         mock.patch("urllib3.poolmanager.pool_classes_by_scheme", pools),
-        mock.patch("sync.adapters.azure.key_vault.azure_transport", _transport(wire.sleep)),
+        mock.patch("sync.adapters.azure.key_vault.VaultTransport", _transport(wire.sleep)),
     ):
         clusters = Clusters([ClusterConfig("default", KubeconfigText(text))])
         key_vaults = KeyVaults(Token(TOKEN), "vault.azure.net", now=wire.now, clock=wire.now)
@@ -158,20 +156,22 @@ def build(wire: Wire) -> Real:
 
 
 def _open(key_vaults: KeyVaults, cluster: KubernetesSecrets, vaults: Sequence[VaultName]) -> None:
-    """Meet each vault's first challenge and make each connection, before any history."""
+    """Get the token and make each connection, before any history."""
     deadline = Deadline.after(_SECONDS, time.monotonic)
     for vault in vaults:
         key_vaults.list(vault, deadline)
         cluster.read(_PLACED.targets(vault)[0], deadline)
 
 
-def _transport(
-    sleep: Callable[[float], None],
-) -> Callable[[requests.Session], RequestsTransport]:
-    def transport(session: requests.Session) -> RequestsTransport:
-        session.trust_env = False  # no proxy of this machine
-        made = RequestsTransport(session=session, session_owner=False)
-        made.sleep = sleep
-        return made
+def _transport(sleep: Callable[[float], None]) -> type[VaultTransport]:
+    class Sleeping(VaultTransport):
+        """Takes its rests on the wire's clock, and asks no proxy of this machine."""
 
-    return transport
+        def __init__(self, hosts: int, connections: int) -> None:
+            super().__init__(hosts, connections)
+            self._proxy_of = lambda _host: None
+
+        def sleep(self, duration: float) -> None:
+            sleep(duration)
+
+    return Sleeping

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sync.adapters.kubernetes.login.cached import Cached
-from sync.adapters.kubernetes.login.tokens import Token
+from sync.adapters.wire.bearer import Token
+from sync.adapters.wire.cached import Cached
 from sync.core.errors import Transient
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason

@@ -13,11 +13,12 @@ from local.authority import Authority
 from sync.adapters.azure.aks import ClusterEndpoint
 from sync.adapters.kubernetes.cluster_config import ClusterConfig, CredentialRef, Server
 from sync.adapters.kubernetes.cluster_config import Entra as ByEntra
-from sync.adapters.kubernetes.login.cached import Cached
 from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
 from sync.adapters.kubernetes.login.endpoints import aks_endpoint
 from sync.adapters.kubernetes.login.factory import Azure, ClusterLogins, KubeconfigFiles
-from sync.adapters.kubernetes.login.tokens import EntraToken, StoredSecret, StoredToken, Token
+from sync.adapters.kubernetes.login.tokens import EntraToken, StoredSecret, StoredToken
+from sync.adapters.wire.bearer import Token
+from sync.adapters.wire.cached import Cached
 from sync.core.errors import Permanent, Transient
 from sync.core.model import (
     ListedSecret,

@@ -23,7 +23,6 @@ from bench.costs import (
 ROOT = Path(__file__).parents[2]
 SMALL = Calls(
     secrets=25,
-    challenges=1,
     lists=1,
     gets=0,
     reads=1,
@@ -67,8 +66,8 @@ def test_vaults_pay_for_lists_and_gets() -> None:
 
 def test_a_pass_waits_for_calls_or_for_its_core() -> None:
     """A vault takes the core's time for its calls, which is more than an eighth of the wait."""
-    assert Month(1_000, LARGE, ()).pass_seconds == pytest.approx(1 + 1_000 * 7 * 0.005)
-    assert Month(10, SMALL, ()).pass_seconds == pytest.approx(1 + 10 * 4 * 0.005)
+    assert Month(1_000, LARGE, ()).pass_seconds == pytest.approx(1 + 1_000 * 6 * 0.005)
+    assert Month(10, SMALL, ()).pass_seconds == pytest.approx(1 + 10 * 3 * 0.005)
 
 
 def test_the_most_vaults_just_fit_a_pass() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from azure.core.rest import HttpRequest
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import SSLError
 
@@ -19,6 +20,7 @@ from local.proxy import Proxy
 from local.serving import LOOPBACK, Servers
 from sync.adapters.azure.key_vault import KeyVaults
 from sync.adapters.azure.transport import azure_session
+from sync.adapters.azure.vault_transport import VaultTransport
 from sync.adapters.kubernetes.address import Address, connect
 from sync.adapters.kubernetes.connection import Call, Connection
 from sync.core.errors import SyncError
@@ -43,6 +45,17 @@ def ask_azure(host: str, bundle: Path) -> int:
     ):
         patch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
         return session.get(f"https://{host}/", timeout=20).status_code
+
+
+def ask_vault(host: str, bundle: Path) -> int:
+    """Ask by the transport that vaults share."""
+    transport = VaultTransport(hosts=1, connections=1)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+            return transport.send(HttpRequest("GET", f"https://{host}/")).status_code
+    finally:
+        transport.hang_up()
 
 
 def ask_cluster(host: str, bundle: Path) -> int:
@@ -102,7 +115,7 @@ def bundle(tmp_path: Path, authority: Authority) -> Path:
 
 
 @pytest.mark.usefixtures("proxied")
-@pytest.mark.parametrize("ask", [ask_azure, ask_cluster])
+@pytest.mark.parametrize("ask", [ask_azure, ask_vault, ask_cluster])
 def test_a_host_by_a_proxy_is_verified(ask: Ask, bundle: Path, tmp_path: Path) -> None:
     """The right host is taken; a wrong name and an authority that nobody trusts are refused."""
     assert ask(GOOD, bundle) == 200
@@ -114,7 +127,7 @@ def test_a_host_by_a_proxy_is_verified(ask: Ask, bundle: Path, tmp_path: Path) -
         ask(GOOD, stranger)
 
 
-@pytest.mark.parametrize("ask", [ask_azure, ask_cluster])
+@pytest.mark.parametrize("ask", [ask_azure, ask_vault, ask_cluster])
 @pytest.mark.parametrize(("name", "trusted"), [(LOOPBACK, True), (LOOPBACK, False), (OTHER, True)])
 def test_a_host_is_verified(  # noqa: PLR0913 - a case and its fixtures
     ask: Ask,

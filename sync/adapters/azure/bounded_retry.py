@@ -6,12 +6,13 @@ from urllib.parse import urlsplit
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceResponseError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import HTTPPolicy
-from azure.core.pipeline.transport import RequestsTransport
+from azure.core.pipeline.transport import HttpTransport
 from azure.core.rest import HttpRequest, HttpResponse
 
 from sync.adapters.azure.throttling import ANSWER_SECONDS, Throttle, Throttled
 from sync.adapters.wire.retry_after import retry_after
 
+CONNECT_SECONDS = 3.0
 READ_SECONDS = 8.0
 _MORE_TRIES = 2
 _MORE_READS = 1  # after an answer that broke off, which may have taken 8 s
@@ -78,9 +79,9 @@ class _Call:
     """A call's tries so far and the time that it has left."""
 
     def __init__(self, request: _Request, throttle: Throttle) -> None:
-        transport = request.context.transport
-        assert isinstance(transport, RequestsTransport)
         self.host = urlsplit(request.http_request.url).hostname or ""
+        transport = request.context.transport
+        assert isinstance(transport, HttpTransport)
         self._transport = transport
         self._options = request.context.options
         self._clock = throttle.clock
@@ -99,7 +100,7 @@ class _Call:
         if rest:
             self._transport.sleep(rest)
         left = max(0.001, self._until - self._clock())
-        self._options["connection_timeout"] = min(left, self._transport.connection_config.timeout)
+        self._options["connection_timeout"] = min(left, CONNECT_SECONDS)
         self._options["read_timeout"] = min(left, READ_SECONDS)
 
     def may_repeat(self, error: AzureError) -> bool:

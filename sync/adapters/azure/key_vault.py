@@ -18,9 +18,9 @@ from sync.adapters.azure.key_vault_answers import (
 from sync.adapters.azure.key_vault_errors import refusal, unserved
 from sync.adapters.azure.key_vault_fields import ReadsTag
 from sync.adapters.azure.key_vault_versions import Versions
-from sync.adapters.azure.transport import azure_session, azure_transport
-from sync.adapters.azure.vault_clients import VaultClients
+from sync.adapters.azure.vault_client import VaultClient
 from sync.adapters.azure.vault_host import Answer, VaultHost
+from sync.adapters.azure.vault_transport import VaultTransport
 from sync.adapters.wire.retry_after import http_date
 from sync.core.model import (
     OBJECT_NAME,
@@ -60,8 +60,8 @@ class KeyVaults:
         self._reads = reads
         self._now = now
         self._bounds = bounds
-        self._session = azure_session(_VAULTS_KEPT_OPEN, _CONNECTIONS)
-        self._clients = VaultClients(credential, azure_transport(self._session), clock)
+        self._transport = VaultTransport(_VAULTS_KEPT_OPEN, _CONNECTIONS)
+        self._client = VaultClient(credential, dns_suffix, self._transport, clock)
 
     def list(self, vault: VaultName, deadline: Deadline) -> Sequence[ListedSecret]:
         """Return every secret of the vault, enabled or not, in the order of its pages.
@@ -93,7 +93,7 @@ class KeyVaults:
             return Unserved.MISSING  # no vault has such a name, and it must not get into a URL
         asked = Asked(VaultHost(vault, self._suffix), name, version)
         began = self._now()
-        answer = self._clients.ask(asked.host, f"/secrets/{name}/{version or ''}", deadline)
+        answer = self._client.ask(asked.host, f"/secrets/{name}/{version or ''}", deadline)
         if answer.status != HTTPStatus.OK:
             why = unserved(answer)
             if why is None:
@@ -111,14 +111,14 @@ class KeyVaults:
         self, host: VaultHost, link: str | None, pages: Listing | Versions, deadline: Deadline
     ) -> None:
         while link is not None:
-            answer = self._clients.ask(host, link, deadline)
+            answer = self._client.ask(host, link, deadline)
             if answer.status != HTTPStatus.OK:
                 raise refusal(answer, host)
             link = pages.add(document(host, answer))
 
     def close(self) -> None:
         """Close the connections to every vault."""
-        self._session.close()
+        self._transport.hang_up()
 
 
 def _read_at(answer: Answer) -> float | None:

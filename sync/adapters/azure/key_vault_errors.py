@@ -75,8 +75,6 @@ def explain(error: Exception, host: VaultHost) -> SyncError:
             return _unreachable(error, host)
         case json.JSONDecodeError() | UnicodeError():
             return broken(host, type(error).__name__)
-        case ValueError():
-            return untrusted(host, "its challenge names another resource")
         case _:
             return broken(host, type(error).__name__)
 
@@ -99,19 +97,35 @@ def broken(host: VaultHost, what: str) -> Transient:
     )
 
 
-def _unauthorized(answer: Answer, host: VaultHost) -> Permanent:
-    if not answer.token_sent:
+def not_accepted(host: VaultHost, tenant: str | None, ours: object = None) -> Permanent:
+    """Return the error for a token that the vault does not take; `tenant` is whose it asks for.
+
+    `ours` is the tenant that the token names, if it can be read.
+    """
+    if tenant and isinstance(ours, str) and ours.lower() != tenant:
         return Permanent(
-            Reason.VAULT_UNTRUSTED,
-            f"What answers at https://{host} is not that vault: it asks for a log-in "
-            f"(HTTP status {_UNAUTHORIZED}) without Key Vault's challenge. No token was sent. "
-            "Check name resolution and any proxy on the way.",
+            Reason.VAULT_UNAUTHORIZED,
+            f"Vault {host.vault} belongs to tenant {tenant}, and the app's identity is of another "
+            "one. A managed identity serves its own tenant alone: move the vault there, or let the "
+            "app log in as an application that exists in the vault's tenant.",
         )
+    of = f" of tenant {tenant}" if tenant else ""
     return Permanent(
         Reason.VAULT_UNAUTHORIZED,
-        f"Vault {host.vault} does not accept the token of the app's identity (HTTP status "
+        f"Vault {host.vault}{of} does not accept the token of the app's identity (HTTP status "
         f"{_UNAUTHORIZED}): check that both are of the same tenant. A token that was revoked is "
         "renewed when it expires, or when the app is restarted.",
+    )
+
+
+def _unauthorized(answer: Answer, host: VaultHost) -> Permanent:
+    if _codes(answer)[0] is not None:
+        return not_accepted(host, None)
+    return Permanent(
+        Reason.VAULT_UNTRUSTED,
+        f"What answers at https://{host} is not that vault: it asks for a log-in "
+        f"(HTTP status {_UNAUTHORIZED}) without Key Vault's challenge. Check name resolution and "
+        "any proxy on the way.",
     )
 
 

@@ -10,15 +10,13 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ReadTimeout, SSLError
 from urllib3 import BaseHTTPResponse, PoolManager, exceptions
 
-from sync.adapters.azure.bounded_retry import READ_SECONDS
+from sync.adapters.azure.bounded_retry import CONNECT_SECONDS, READ_SECONDS
 from sync.adapters.wire import bounded_body as body
 from sync.adapters.wire.read_deadline import with_read_deadline
 from sync.adapters.wire.trust import platform_context
 
 if TYPE_CHECKING:
     from requests.adapters import _HostParams, _PoolKwargs
-
-_CONNECT_SECONDS = 3.0
 
 
 def azure_session(hosts: int, connections: int) -> requests.Session:
@@ -42,7 +40,7 @@ def azure_transport(
     return RequestsTransport(
         session=session,
         session_owner=False,
-        connection_timeout=_CONNECT_SECONDS,
+        connection_timeout=CONNECT_SECONDS,
         read_timeout=read_seconds,
     )
 

@@ -49,14 +49,12 @@ class VaultHost:
 class Answer:
     """A vault's whole response to one request.
 
-    `token_sent` is true if any try of the request carried a token. `seconds` is how long the call
-    took, retries included.
+    `seconds` is how long the call took, retries included.
     """
 
     status: int
     headers: Mapping[str, str]
     content: bytes = field(repr=False)
-    token_sent: bool
     seconds: float
 
     @property

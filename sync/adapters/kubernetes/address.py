@@ -23,7 +23,6 @@ from sync.core.errors import Permanent
 from sync.core.reasons import Reason
 
 _CONNECTIONS = 16  # that are kept open to each cluster
-_TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _HOST = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,252}", re.ASCII | re.IGNORECASE)
 
 
@@ -82,12 +81,6 @@ def server_url(text: str) -> str:
     if url.auth is not None or url.query is not None or url.fragment is not None:
         raise AddressError("its server has more than host, port and path: put a login into users")
     return text.strip().rstrip("/")
-
-
-def bearer(token: str) -> str | None:
-    """Return the Authorization header for a token; None if the token cannot be in a header."""
-    token = token.strip()
-    return f"Bearer {token}" if _TOKEN.fullmatch(token) else None
 
 
 def pem_of(encoded: str) -> str | None:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 import yaml
 
-from sync.adapters.kubernetes.address import Address, AddressError, bearer, pem_of, server_url
+from sync.adapters.kubernetes.address import Address, AddressError, pem_of, server_url
+from sync.adapters.wire.bearer import bearer
 from sync.adapters.wire.safe_yaml import read_yaml
 
 UNREADABLE = "it cannot be read, or lacks the context, its cluster or its user"

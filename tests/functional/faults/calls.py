@@ -141,7 +141,6 @@ _WAITS = Nature(waits=True)
 AKS = Call("AKS cluster's endpoint", "arm", _aks, way=Way.AKS)
 
 CALLS = (
-    Call("challenge", "vault", _vault(None, "challenge"), connects=True),
     Call(
         "list, first page",
         "vault",

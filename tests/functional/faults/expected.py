@@ -5,13 +5,10 @@ Each line is one outcome, `CLASS REASON`, and the faults that end so.
 
 from collections.abc import Mapping, Sequence
 
-from tests.functional.faults.cell import Trigger
 from tests.functional.faults.vocabulary import EXPIRED, NO_HOST, NO_NAME
 
 type Table = Mapping[str, Sequence[str]]
 type Fate = tuple[str, str]
-
-CONVERGED: Fate = ("converged", "")
 
 _TOO_MANY = ("429", "429, Retry-After 1", "429, Retry-After 600")
 _ILL = ("500", "502", "503")
@@ -72,7 +69,6 @@ _TOKEN: Table = {
 }  # fmt: skip
 
 LASTING: Mapping[str, Sequence[Table]] = {
-    "challenge": [_VAULT, {"converged": ["401"]}],
     "list, first page": [_VAULT, _PAGES],
     "list, a later page": [_VAULT, _PAGES],
     "get of a secret": [_VAULT, _GET, _ANOTHER],
@@ -94,38 +90,26 @@ LASTING: Mapping[str, Sequence[Table]] = {
 }
 
 _RETRIED: Table = {"converged": ["429, Retry-After 1", "500", "503", "reset", "half a body"]}
-_RENEWED: Table = {"converged": ["401"]}  # the vault is known: its challenge is answered anew
+_RENEWED: Table = {"converged": ["401"]}
 _AGAIN: Table = {"converged": ["401", "404", "409", "reset", "half a body"]}
 
+
+def _once(tables: Sequence[Table]) -> Sequence[Table]:
+    if tables[0] is _CLUSTER:
+        return [*tables, _AGAIN]
+    return [*tables, _RETRIED, *([_RENEWED] if tables[0] is _VAULT else [])]
+
+
 ONCE: Mapping[str, Sequence[Table]] = {
-    **{
-        call: [*tables, _AGAIN if tables[0] is _CLUSTER else _RETRIED]
-        for call, tables in LASTING.items()
-    },
-    "list, a later page": [_VAULT, _RETRIED, _RENEWED],
-    "get of a version": [*LASTING["get of a version"], _RETRIED, _RENEWED],
-    "list of versions": [_VAULT, _PAGES, _RETRIED, _RENEWED],
-    "get of the version that stands in": [_VAULT, _GET, _ANOTHER, _RETRIED, _RENEWED],
+    **{call: _once(tables) for call, tables in LASTING.items()},
     "apply of the Secret": [_CLUSTER, _AGAIN, _APPLY],
     "read of a further Secret": [_CLUSTER, _AGAIN, {"transient Conflict": ["409"]}],
     "apply of a further Secret": [_CLUSTER, _AGAIN, _APPLY],
 }
 
-_NOT_FIRST: Mapping[tuple[str, str, bool, Trigger], Fate] = {
-    # An event asks for its secret first, a pass for the list: a 401 is answered anew but there.
-    ("list, first page", "401", True, Trigger.EVENT): CONVERGED,
-    ("get of a secret", "401", True, Trigger.TIMER): CONVERGED,
-    ("get of a secret", "401", True, Trigger.RESYNC): CONVERGED,
-    # The first answer is then one about the event's secret.
-    ("challenge", "404", False, Trigger.EVENT): ("transient", "SecretNotServedYet"),
-    ("challenge", "404", True, Trigger.EVENT): ("transient", "SecretNotServedYet"),
-}
 
-
-def fate(call: str, fault: str, trigger: Trigger, *, once: bool) -> Fate:
+def fate(call: str, fault: str, *, once: bool) -> Fate:
     """Return how it must end; of several tables the last one that has the fault counts."""
-    if (call, fault, once, trigger) in _NOT_FIRST:
-        return _NOT_FIRST[call, fault, once, trigger]
     tables = (ONCE if once else LASTING)[call]
     found = [outcome for table in tables for outcome, faults in table.items() if fault in faults]
     ended, _, reason = found[-1].partition(" ")

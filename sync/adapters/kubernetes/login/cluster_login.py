@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from sync.adapters.kubernetes.connection import Connection, Endpoint
-from sync.adapters.kubernetes.login.cached import Cached
-from sync.adapters.kubernetes.login.tokens import Token
+from sync.adapters.wire.bearer import Token
+from sync.adapters.wire.cached import Cached
 from sync.core.errors import SyncError
 from sync.core.ports import Deadline
 

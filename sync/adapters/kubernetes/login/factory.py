@@ -17,7 +17,6 @@ from sync.adapters.kubernetes.cluster_config import (
     Server,
     StoredKubeconfig,
 )
-from sync.adapters.kubernetes.login.cached import Cached
 from sync.adapters.kubernetes.login.cluster_login import ClusterLogin
 from sync.adapters.kubernetes.login.endpoints import (
     AskAzure,
@@ -26,7 +25,9 @@ from sync.adapters.kubernetes.login.endpoints import (
     server_endpoint,
 )
 from sync.adapters.kubernetes.login.kubeconfig import Kubeconfig, kubeconfig_endpoint
-from sync.adapters.kubernetes.login.tokens import EntraToken, StoredSecret, StoredToken, Token
+from sync.adapters.kubernetes.login.tokens import EntraToken, StoredSecret, StoredToken
+from sync.adapters.wire.bearer import Token
+from sync.adapters.wire.cached import Cached
 from sync.core.ports import Vaults
 
 _PATIENCE = 5.0

@@ -1,16 +1,14 @@
 """Gets the tokens with which the app logs in to clusters: from Entra or a Key Vault secret."""
 
-import base64
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 
 from azure.core.credentials import TokenCredential
 
 from sync.adapters.azure.credential_errors import Credential
-from sync.adapters.kubernetes.address import bearer
 from sync.adapters.kubernetes.cluster_config import CredentialRef
+from sync.adapters.wire.bearer import Token, bearer, claims_of
 from sync.core.errors import Permanent, Transient
 from sync.core.model import Unserved, VaultName
 from sync.core.ports import Deadline, Vaults
@@ -19,20 +17,7 @@ from sync.core.reasons import Reason
 READ_EVERY = 300.0
 _READ_OFTEN = 60.0
 _PART_OF_LIFE = 0.8
-_JWT_PARTS = 3
 _YEAR_2500 = 16_725_225_600
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """An Authorization header; renew it at `renew_at`, it expires at `expires_at` (epoch seconds).
-
-    Two tokens are equal if their headers are.
-    """
-
-    header: str = field(repr=False)
-    renew_at: float = field(compare=False)
-    expires_at: float = field(compare=False)
 
 
 class EntraToken:
@@ -110,7 +95,7 @@ class StoredToken:
         """Read the secret; raises Permanent or Transient."""
         value = self._secret.read(deadline)
         if header := bearer(value):
-            return self._token(header, *_claims(value.strip()))
+            return self._token(header, *_times(value.strip()))
         raise Permanent(
             Reason.CLUSTER_CREDENTIAL_MISSING,
             f"Secret {self._secret.ref} holds no token (one line, without blanks): {self._command}",
@@ -125,17 +110,9 @@ class StoredToken:
         return Token(header, due if due > now else now + _READ_OFTEN, expiry)
 
 
-def _claims(token: str) -> tuple[float | None, float | None]:
+def _times(token: str) -> tuple[float | None, float | None]:
     """Return when a JWT expires and when it was issued, in epoch seconds; None if unknown."""
-    parts = token.split(".")
-    if len(parts) != _JWT_PARTS:
-        return None, None
-    try:
-        claims: object = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (ValueError, RecursionError):
-        return None, None
-    if not isinstance(claims, dict):
-        return None, None
+    claims = claims_of(token)
     return _moment(claims.get("exp")), _moment(claims.get("iat"))
 
 

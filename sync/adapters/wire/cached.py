@@ -4,9 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 from math import inf
+from typing import Protocol
 
-from sync.adapters.kubernetes.connection import Endpoint
-from sync.adapters.kubernetes.login.tokens import Token
 from sync.adapters.wire.locks import held
 from sync.core.errors import SyncError
 from sync.core.ports import Deadline
@@ -14,7 +13,21 @@ from sync.core.ports import Deadline
 _SECONDS_BETWEEN_TRIES = 30.0
 
 
-class Cached[T: Endpoint | Token]:
+class Perishable(Protocol):
+    """What is fetched again from `renew_at` on, and of use until `expires_at` (epoch seconds)."""
+
+    @property
+    def renew_at(self) -> float:
+        """When to fetch the next one."""
+        ...
+
+    @property
+    def expires_at(self) -> float:
+        """When it is of no use any more."""
+        ...
+
+
+class Cached[T: Perishable]:
     """A value for any number of threads, of which one at a time fetches it.
 
     A refused value is fetched again at once, after calling `reset`, but at most every `patience`
