@@ -22,6 +22,14 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Set(0, "a"),
         Remove(0, ""),
     ),
+    # The same with the value of before, which no count can tell. This the model had to learn.
+    "made-anew-with-the-same-value": (
+        Set(0, "a"),
+        Look(),
+        Tick(10),
+        Deploy("w"),
+        Remove(0, ""),
+    ),
 }
 
 

@@ -157,10 +157,11 @@ class Witness(Watch):
             count = counted.get(key)
             if count is None or known.get(key, -1) >= count.number:
                 continue
-            if running.reader.form.needs(key) and count.first and key not in known:
-                yield any(values.get(key) != data[key] for _, values in running.started)
-                continue
             started = [at for at, _ in running.started]
+            if running.reader.form.needs(key) and count.first and key not in known:
+                # Who ran before the key was made has a value of a Secret that is gone.
+                yield any(at < count.number - SKEW_SECONDS for at in started)
+                continue
             newer = all(at > count.number + SKEW_SECONDS for at in started)
             yield int(running.created) <= count.number and not (self._sees_pods and newer)
 
