@@ -159,15 +159,14 @@ def _status(work: Work, req: func.HttpRequest) -> func.HttpResponse:
     budget = REQUEST.after(work.waited)
     began = time.monotonic()
     known = asked.choose(request)
-    told = list(statuses(asked, known, request, budget))
+    places = list(asked.places(known.vaults, request))
+    told = list(statuses(asked, known, request, budget, places))
     work.log(partial(telemetry.log_status, trigger, [each.error for each in told]))
     explanations: Sequence[Explanation | Refusal | None] = [None] * len(told)
     if request.vault is not None:
         left = budget.after(time.monotonic() - began)
-        places = list(asked.places(known.vaults, request))
-        explanations = list(
-            map(explanation_of, places, explained(asked, places, request.secret, left))
-        )
+        found = explained(asked, places, request.secret, left)
+        explanations = [*map(explanation_of, places, found), *explanations[len(places) :]]
     vaults = tuple(map(status_of, told, explanations))
     return answer_of(Statuses(vaults), [each.error for each in told if each.error])
 

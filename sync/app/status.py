@@ -1,6 +1,6 @@
 """The state of a vault's Secrets: what they contain, and why something is not in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ from sync.app.outcomes import unknown, vault_of
 from sync.app.requests import EVERYTHING, Resync
 from sync.app.use_cases import REQUEST, App, Budget
 from sync.core.errors import Permanent, SyncError
-from sync.core.model import Failed, SecretName, Target
+from sync.core.model import Application, Failed, SecretName, Target
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
 from sync.reconcile.guards import refuse_foreign, refuse_newer, refuse_unmarked
@@ -79,11 +79,20 @@ class VaultStatus:
 
 
 def statuses(
-    app: App, known: Known, request: Resync = EVERYTHING, budget: Budget = REQUEST
+    app: App,
+    known: Known,
+    request: Resync = EVERYTHING,
+    budget: Budget = REQUEST,
+    places: Sequence[Target | Failed] | None = None,
 ) -> Iterator[VaultStatus | Failed]:
-    """Yield the state of the Secrets of each target that is meant, or why one cannot be read."""
+    """Yield the state of the Secrets of each target that is meant, or why one cannot be read.
+
+    `places` are those targets, if they are known. The Secrets of applications that are gone, and
+    whose keys are still there, come last.
+    """
     yield from unknown(known)
-    places = list(app.places(known.vaults, request))
+    places = list(app.places(known.vaults, request)) if places is None else places
+    left: dict[Target, None] = {}
 
     def ask(place: Target | Failed, deadline: Deadline) -> VaultStatus:
         if isinstance(place, Failed):
@@ -92,7 +101,30 @@ def statuses(
 
     answers = app.work_queue.ask(places, ask, budget.target, budget.total)
     for place, answer in zip(places, answers, strict=True):
-        yield Failed(vault_of(place), answer) if isinstance(answer, SyncError) else answer
+        if isinstance(answer, SyncError):
+            yield Failed(vault_of(place), answer)
+            continue
+        yield answer
+        left |= dict.fromkeys(_left(answer, places, request))
+    answers = app.work_queue.ask(left, ask, budget.target, budget.total)
+    for target, answer in zip(left, answers, strict=True):
+        if isinstance(answer, SyncError):
+            yield Failed(target.vault.text, answer)
+        elif answer.own.secret.ours:
+            yield answer
+
+
+def _left(
+    status: VaultStatus, places: Sequence[Target | Failed], request: Resync
+) -> Iterator[Target]:
+    """Yield the remembered Secrets of applications that are not among the places."""
+    own = status.own.secret
+    there = {place.place for place in places if isinstance(place, Target)}
+    for secret, remembered in own.state.applications.items() if own.state else ():
+        kind, _, name = remembered.partition("/")
+        target = own.target.of_application(secret, Application(kind, name, gone=True))
+        if target.place not in there and request.means(target):
+            yield target
 
 
 def _status(app: App, target: Target, deadline: Deadline) -> VaultStatus:

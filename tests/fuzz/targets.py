@@ -1,6 +1,6 @@
 """All targets, by name."""
 
-from tests.fuzz import answers, channels, made, manifests, values
+from tests.fuzz import answers, applications, channels, made, manifests, values
 from tests.fuzz.target import Target
 
 TARGETS = {
@@ -11,6 +11,7 @@ TARGETS = {
         *made.TARGETS,
         *manifests.TARGETS,
         *answers.TARGETS,
+        *applications.TARGETS,
     )
 }
 

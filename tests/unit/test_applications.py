@@ -1,6 +1,9 @@
 """Applications: what they list is in a Secret of their own, and nothing else ever leaves one."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -210,6 +213,9 @@ def test_many_keys_of_one_that_is_gone_are_guarded() -> None:
     world.objects.delete("checkout")
     assert isinstance(world.sweep()["checkout"], Failed)
     assert len(world.held("checkout")) == 12
+    _, kept = statuses(world.app, world.app.choose(Resync()))
+    assert isinstance(kept, VaultStatus)
+    assert (kept.own.secret.target.secret, kept.state) == ("checkout", State.DRIFTED)
     world.sweep(removals=True)
     assert world.held("checkout") == {}
 
@@ -548,3 +554,16 @@ def test_a_bug_in_what_follows_is_an_outcome() -> None:
     assert all(isinstance(each, Failed | Converged) for each in outcomes.values())
     errors = [each.error for each in outcomes.values() if isinstance(each, Failed)]
     assert [error.reason for error in errors] == [Reason.BUG]
+
+
+def test_without_the_setting_nothing_of_it_is_imported() -> None:
+    """A cold start pays for applications only where there are some."""
+    script = (
+        "import sys; from sync import bootstrap; bootstrap.app(); "
+        "print([m for m in sys.modules if 'applications' in m or 'projection.variables' in m])"
+    )
+    environment = {"PATH": os.environ["PATH"], "SYNC_VAULTS": "weu-ds-akv-shop-dev-1"}
+    done = subprocess.run(  # noqa: S603 - our own module
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
