@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -24,8 +23,9 @@ from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.app.registry import VaultRegistry
 from sync.app.use_cases import App
 from sync.app.work_queue import Reconcile, WorkQueue
-from sync.core.model import Target, VaultName
+from sync.core.model import SyncedSecret, Target, VaultName
 from sync.core.ports import Deadline, Pages, no_pages
+from sync.reconcile.counts import as_stored
 from sync.reconcile.reconciler import Reconciler
 from sync.settings import environment as settings_of
 from sync.settings.ncrontab import next_run
@@ -157,14 +157,14 @@ def _restarter(given: Settings, clients: _Clients) -> "Restarter | None":
 
     cluster = KubernetesSecrets(clients.clusters)
 
-    def keys(place: "Place", secret: str, deadline: Deadline) -> Collection[str] | None:
+    def stored(place: "Place", secret: str, deadline: Deadline) -> SyncedSecret | None:
         target = Target(VaultName(""), place.cluster, place.namespace, secret)
         actual = cluster.read(target, deadline)
-        return None if actual is None else actual.data.keys()
+        return None if actual is None else as_stored(secret, actual)
 
     return Restarter(
         KubernetesWorkloads(clients.clusters, time.monotonic),
-        keys,
+        stored,
         given.restarts,
         time.time,
         partial(is_open, given.restarts.windows),

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
-from sync.core.model import Count, Plan, SecretName, SyncedSecret
+from sync.core.annotation import decode
+from sync.core.model import STATE_ANNOTATION, Actual, Count, Plan, SecretName, SyncedSecret
 from sync.core.state import LATEST, State
 from sync.reconcile.desired import DesiredSecret
 from sync.reconcile.members import by_key
@@ -17,6 +18,13 @@ def next_time(state: State | None, now: float) -> int:
     """
     later = 0 if state is None else state.written + 1
     return max(int(now), later if later <= LATEST else 0)
+
+
+def as_stored(name: str, actual: Actual) -> SyncedSecret:
+    """Return a Secret that was read without its vault, with the counts that its annotation has."""
+    state = decode(actual.annotations.get(STATE_ANNOTATION, ""))
+    counts = {} if state is None else state.counts
+    return SyncedSecret(name, frozenset(actual.data), counts, actual.immutable)
 
 
 def counts_after(

@@ -1,6 +1,6 @@
 """Looks at the workloads of namespaces and restarts those whose turn it is."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from threading import Lock
@@ -20,8 +20,8 @@ _ATTEMPTS = 5  # controllers write the status all the time, and so move the reso
 _REFUSED_SECONDS = 3600.0
 _REFUSALS = 10_000  # more than there are; then all are forgotten
 
-type Keys = Callable[[Place, str, Deadline], Collection[str] | None]
-"""Returns the keys of a Secret, None if there is no such one; raises Permanent or Transient."""
+type Stored = Callable[[Place, str, Deadline], SyncedSecret | None]
+"""Reads a Secret, None if there is no such one; raises Permanent or Transient."""
 
 type _Refused = tuple[str, tuple[Changed, ...]]
 """A workload's uid and the changes for which it was to be restarted."""
@@ -43,14 +43,14 @@ class Restarter:
 
     It remembers nothing that another instance needs: only what admission refused, and how many
     restarts are under way in other namespaces. `now` returns epoch seconds, `is_open` whether
-    restarts may begin at such a time. `keys` is asked for Secrets of ours that were not visited.
+    restarts may begin at such a time. `stored` reads Secrets of ours before a restart.
     `threads` look at several namespaces at once.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - two ports, the settings, a clock, windows and threads
         self,
         workloads: Workloads,
-        keys: Keys,
+        stored: Stored,
         rules: RestartRules,
         now: Callable[[], float],
         is_open: Callable[[float], bool],
@@ -58,7 +58,7 @@ class Restarter:
     ) -> None:
         self.rules = rules
         self._workloads = workloads
-        self._keys = keys
+        self._stored = stored
         self._now = now
         self._is_open = is_open
         self._threads = threads
@@ -110,7 +110,7 @@ class Restarter:
             raise Transient(Reason.DEADLINE_EXCEEDED, f"Another look at {place} takes too long.")
         try:
             found = self._workloads.list(place, deadline)
-            decisions, moment = self._decisions(place, secrets, found, deadline)
+            decisions, moment, secrets = self._decisions(place, secrets, found, deadline)
             restarts: list[Restart] = []
             due: list[float] = []
             for each in self._turns(place, Queue(found, moment), decisions):
@@ -125,22 +125,47 @@ class Restarter:
 
     def _decisions(
         self, place: Place, secrets: Secrets, found: Iterable[Workload], deadline: Deadline
-    ) -> tuple[Sequence[Decision], Moment]:
-        """Decide for each workload; asks for the pods only if they may change a decision."""
+    ) -> tuple[Sequence[Decision], Moment, Secrets]:
+        """Decide for each workload, by what of the Secrets holds now.
+
+        Asks for the pods only if they may change a decision, and for the Secrets only if something
+        is to be restarted.
+        """
         now = self._now()
         moment = Moment(now, self.rules, None, self._is_open(now))
         first = [decide(each, secrets, moment) for each in found]
         if any(map(needs_pods, first)):
             moment = replace(moment, pods=self._workloads.pods(place, deadline))
-        again = (
+        again = [
             decide(each.workload, secrets, moment) if each and needs_pods(each) else each
             for each in first
+        ]
+        latest = self._latest(place, secrets, filter(None, again), deadline)
+        if latest != secrets:
+            again = [decide(each, latest, moment) for each in found]
+        return (
+            [
+                self._unless_refused(self._unless_lacking(each, latest, deadline))
+                for each in again
+                if each is not None
+            ],
+            moment,
+            latest,
         )
-        return [
-            self._unless_refused(self._unless_lacking(each, secrets, deadline))
-            for each in again
-            if each is not None
-        ], moment
+
+    def _latest(
+        self, place: Place, secrets: Secrets, decisions: Iterable[Decision], deadline: Deadline
+    ) -> Secrets:
+        """Read those Secrets anew for whose changes something is to be restarted now.
+
+        They may have been written since they were visited: then it is not quiet yet.
+        """
+        names = {change.secret for each in decisions if each.restarts for change in each.changed}
+        latest = {name: each for name, each in secrets.items() if name not in names}
+        for name in sorted(names):
+            if (there := self._stored(place, name, deadline)) is not None:
+                latest[name] = there
+        return latest
 
     def _unless_lacking(self, decision: Decision, secrets: Secrets, deadline: Deadline) -> Decision:
         """Look for what pods need of those of our Secrets that no reconcile has just visited.
@@ -160,14 +185,14 @@ class Restarter:
         missing: list[str] = []
         for name in dict.fromkeys(use.secret for use in needed):
             try:
-                keys = self._keys(workload.place, name, deadline)
+                there = self._stored(workload.place, name, deadline)
             except SyncError as error:
                 return decision.refused(error)
-            if keys is None:
+            if there is None:
                 missing.append(name)
                 continue
             wanted = {use.key for use in needed if use.secret == name and use.key is not None}
-            missing += [f"{name}/{key}" for key in sorted(wanted.difference(keys))]
+            missing += [f"{name}/{key}" for key in sorted(wanted.difference(there.keys))]
         return decision.refused(lacks(workload, missing)) if missing else decision
 
     def _turns(self, place: Place, queue: Queue, decisions: Iterable[Decision]) -> list[Decision]:

@@ -30,14 +30,16 @@ class _Rig:
         self.clock = Clock(2000.0)
         self.fake = FakeWorkloads()
         self.open = True
-        self.keys: dict[str, set[str]] = {}
+        self.stored: dict[str, SyncedSecret] = {}
+        self.written: dict[str, SyncedSecret] = {}
+        """Secrets as somebody wrote them after they were visited."""
         self.restarter = self.another(rules)
 
     def another(self, rules: RestartRules = _ANNOTATED) -> Restarter:
         """Return a restarter of another instance, over the same workloads."""
         return Restarter(
             self.fake,
-            lambda _place, name, _deadline: self.keys.get(name),
+            lambda _place, name, _deadline: self.stored.get(name),
             rules,
             self.clock,
             lambda _: self.open,
@@ -45,7 +47,9 @@ class _Rig:
         )
 
     def look(self, *secrets: SyncedSecret, place: Place = PLACE) -> Look:
-        return self.looks({place: {each.name: each for each in secrets}})
+        given = {each.name: each for each in secrets}
+        self.stored |= given | self.written
+        return self.looks({place: given})
 
     def looks(self, places: Mapping[Place, Mapping[str, SyncedSecret]]) -> Look:
         return self.restarter.look(places, Deadline.after(60, self.clock))
@@ -105,10 +109,32 @@ def test_secrets_of_ours_that_were_not_visited_are_looked_at() -> None:
     counts = {"orders": {"a": 1000}, "billing": {"b": 1000}}
     rig.fake.add(replace(reader, record=Record(counts)))
     assert _told(rig.look(secret(a=1500))) == [("web", Reason.WORKLOAD_KEY_MISSING)]
-    rig.keys["billing"] = {"other"}
+    rig.stored["billing"] = secret("billing", other=None)
     assert _told(rig.look(secret(a=1500))) == [("web", Reason.WORKLOAD_KEY_MISSING)]
-    rig.keys["billing"] = {"b"}
+    rig.stored["billing"] = secret("billing", b=1000)
     assert _told(rig.look(secret(a=1500))) == [("web", None)]
+
+
+def test_a_value_that_has_just_changed_again_begins_another_quiet_period() -> None:
+    """A pass visits a Secret seconds before its look: what was written since counts."""
+    rig = _Rig()
+    rig.fake.add(workload("web", _READS))
+    rig.written["orders"] = secret(a=1999)
+    look = rig.look(secret(a=1500))
+    assert _told(look) == [("web", Reason.WORKLOAD_WAITS)]
+    assert look.due == {PLACE: 2004.0}
+    rig.clock.tick(4)
+    assert _told(rig.look(secret(a=1500))) == [("web", None)]
+    assert rig.fake.named("web").restarted_for == "orders/a@1999"
+    assert _told(rig.look(secret(a=1500))) == []
+
+
+def test_a_secret_that_has_just_gone_restarts_nothing() -> None:
+    """New pods would not start."""
+    rig = _Rig()
+    rig.fake.add(replace(workload("web", _READS), record=Record({"orders": {"a": 1000}})))
+    given = {"orders": secret(a=1500)}
+    assert _told(rig.looks({PLACE: given})) == []
 
 
 def test_one_that_is_not_ready_stops_the_readers_of_its_keys_alone() -> None:
@@ -144,6 +170,7 @@ def test_all_namespaces_together_have_a_limit() -> None:
     for place in places:
         rig.fake.add(*(workload(f"{name}", _READS, place=place) for name in "abc"))
     view = {place: {"orders": secret(a=1500)} for place in places}
+    rig.stored = view[places[0]]
     restarted = [each for each in rig.looks(view).restarts if each.error is None]
     assert len(restarted) == 3
     rig.fake.settle()

@@ -1,7 +1,7 @@
 """What may happen to the readers in a history: each step's repr is the code that repeats it."""
 
 from abc import abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import current_thread
@@ -15,8 +15,10 @@ from local.kubernetes.status import ApiError
 from local.kubernetes.workloads import DAEMON_SET
 from sync.adapters.kubernetes.workloads import KubernetesWorkloads
 from sync.core.errors import SyncError
+from sync.core.model import SyncedSecret
 from sync.core.ports import Deadline
 from sync.core.restarts import RestartRules, Scope
+from sync.reconcile.counts import as_stored
 from sync.rollout.restarter import Restarter
 from sync.rollout.workloads import Place
 from tests.model.actors import Actor, Killed
@@ -99,12 +101,12 @@ class Look(Run):
             return
         target = work.target
 
-        def keys(_place: Place, secret: str, deadline: Deadline) -> Collection[str] | None:
+        def stored(_place: Place, secret: str, deadline: Deadline) -> SyncedSecret | None:
             actual = real.reconciler.cluster.read(replace(target, secret=secret), deadline)
-            return None if actual is None else actual.data.keys()
+            return None if actual is None else as_stored(secret, actual)
 
         restarter = Restarter(
-            history.workloads, keys, RULES, world.now, lambda _: True, real.inline
+            history.workloads, stored, RULES, world.now, lambda _: True, real.inline
         )
         try:
             done = real.reconciler.reconcile(work, real.deadline(), real.inline)
