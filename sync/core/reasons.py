@@ -1,28 +1,34 @@
 """Every reason of an outcome, with its meaning and what to do."""
 
+import re
 from enum import StrEnum
 from typing import Self
 
 from sync.core.groups import Group, Remote
 
+_LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
+
 
 class Reason(StrEnum):
     """A stable CamelCase word for logs, counters and JSON.
 
-    `meaning` says in Markdown what is wrong and what to do. `make docs` writes it to
-    `docs/outcomes.md`. `remote` is what cannot be used as a whole, if that is the reason.
+    `meaning` says what is wrong and what to do; `documented` is the same in Markdown, with links,
+    as `make docs` writes it to `docs/outcomes.md`. `remote` is what cannot be used as a whole, if
+    that is the reason.
     """
 
     group: Group
     meaning: str
+    documented: str
     remote: Remote | None
 
     def __new__(cls, word: str, group: Group, meaning: str, remote: Remote | None = None) -> Self:
-        """Create a reason from its word, its group, its meaning, and what cannot be used."""
+        """Create a reason from its word, its group, its meaning in Markdown, and `remote`."""
         reason = str.__new__(cls, word)
         reason._value_ = word
         reason.group = group
-        reason.meaning = meaning
+        reason.meaning = _LINK.sub(r"\1", meaning)
+        reason.documented = meaning
         reason.remote = remote
         return reason
 

@@ -52,7 +52,7 @@ def reasons() -> str:
             f"## {group.value}\n",
             paragraph(INTRODUCTIONS[group]),
             *(
-                f"### {reason.value}\n\n{paragraph(reason.meaning)}"
+                f"### {reason.value}\n\n{paragraph(reason.documented)}"
                 for reason in Reason
                 if reason.group is group
             ),
