@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from http import HTTPStatus
@@ -82,12 +82,11 @@ def _schedule() -> str:
 @app.event_grid_trigger(arg_name="event")
 async def key_vault_event(event: str) -> None:
     """Reconcile what an event points to; raises what Event Grid should redeliver."""
-    began = time.monotonic()
+    answered = time.monotonic() + _EVENT_GRID_WAITS
     handle = _told("event", bootstrap.app)
     pending = await begun(handle, event, _EVENTS, _EVENT_GRID_WAITS)
     outcomes: Sequence[Outcome] = await asyncio.gather(*map(settled, pending))
     if errors(outcomes):
-        answered = began + _EVENT_GRID_WAITS
         outcomes = await on_thread(
             _EVENTS,
             lambda _: bootstrap.app().for_event_grid(
@@ -97,8 +96,7 @@ async def key_vault_event(event: str) -> None:
         )
     for outcome in outcomes:
         _failures.log("event", outcome)
-    if restarting := _restarting():
-        await _unfailing("event", restarting.after_event(outcomes, began + _EVENT_GRID_WAITS))
+    await _restarted("event", lambda restarting: restarting.after_event(outcomes, answered))
     _raise_redeliverable("event", outcomes)
 
 
@@ -112,10 +110,10 @@ async def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - t
         _TIMER, lambda work: _passed(work, "timer", bootstrap.app().resync_known()), PASS.total
     )
     telemetry.log_unannounced(outcomes, time.time())
-    if restarting := _restarting():
-        due = bootstrap.app().next_pass() or inf
-        end = min(end, time.monotonic() + due - time.time())
-        await _unfailing("timer", restarting.after_pass("timer", outcomes, end))
+    await _restarted(
+        "timer",
+        lambda restarting: restarting.after_pass("timer", outcomes, min(end, _next_pass())),
+    )
     _failures.report("timer")
     _raise_redeliverable("timer", outcomes)
 
@@ -130,12 +128,14 @@ async def resync(req: func.HttpRequest) -> func.HttpResponse:
         )
     except SyncError as error:
         return _refusal(error)
-    restarts: Iterable[Restart] = ()
-    if not request.dry_run and (restarting := _restarting()):
+    restarts: Iterable[Restart] | None = None
+    if not request.dry_run:
         end = time.monotonic() + REQUEST.target
-        done = await _unfailing("resync", restarting.after_pass("resync", outcomes, end))
-        restarts = done or ()
-    return answer_of(outcomes_of(outcomes, restarts), errors(outcomes))
+        restarts = await _restarted(
+            "resync", lambda restarting: restarting.after_pass("resync", outcomes, end)
+        )
+    told = attempt(lambda: answer_of(outcomes_of(outcomes, restarts or ()), errors(outcomes)))
+    return _refusal(told) if isinstance(told, SyncError) else told
 
 
 def _resync(work: Work, req: func.HttpRequest) -> tuple[Resync, Sequence[Outcome]]:
@@ -299,13 +299,28 @@ def _restarting() -> "Restarting | None":
     return Restarting(restarter.rules.quiet, look, _failures.log_restart)
 
 
-async def _unfailing[Done](trigger: str, restarts: Awaitable[Done]) -> Done | None:
-    """Await restarts; if they fail, that is logged, and what was synced stands."""
-    try:
-        return await restarts
-    except SyncError as error:
-        _failures.log(trigger, Failed("restarts", error))
+async def _restarted[Done](
+    trigger: str, restart: Callable[["Restarting"], Coroutine[None, None, Done]]
+) -> Done | None:
+    """Restart workloads, if the settings do; a failure is logged, and what was synced stands."""
+
+    async def run() -> Done | None:
+        restarting = _restarting()
+        return await restart(restarting) if restarting else None
+
+    running = asyncio.create_task(run())
+    await asyncio.wait([running])
+    done = attempt(running.result)
+    if isinstance(done, SyncError):
+        _failures.log(trigger, Failed("restarts", done))
         return None
+    return done
+
+
+def _next_pass() -> float:
+    """Return when the timer runs next, in monotonic seconds."""
+    due = bootstrap.app().next_pass()
+    return inf if due is None else time.monotonic() + due - time.time()
 
 
 async def _answered(answer: Callable[[Work], func.HttpResponse]) -> func.HttpResponse:

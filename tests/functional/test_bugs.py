@@ -4,7 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 from local.host_process import HostProcess
 from local.stack import ROOT, Stack
 from tests.functional.world import World, wait_until
+from tests.kit.deployments import allow_restarts, deploy
 from tests.leaks.dye import PLANTED, value
 from tests.leaks.search import leaks
 
@@ -110,9 +111,13 @@ class Broken:
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Broken:
     """Write the app; nothing is wrong with it yet."""
+    return _written(tmp_path_factory, BUGS)
+
+
+def _written(tmp_path_factory: pytest.TempPathFactory, bugs: Sequence[str]) -> Broken:
     made = Broken(tmp_path_factory.mktemp("app"))
     shutil.copy(ROOT / "host.json", made.folder)
-    code = BROKEN_APP.format(root=str(ROOT), bugs=BUGS, planted=PLANTED)
+    code = BROKEN_APP.format(root=str(ROOT), bugs=bugs, planted=PLANTED)
     (made.folder / "function_app.py").write_text(code)
     made.shows("")
     return made
@@ -148,6 +153,37 @@ def test_a_bug_in_any_layer_tells_no_value(acting: World, broken: Broken, bug: s
         broken.shows("")
     told = acting.log() + "".join(answer.text for answer in acting.answers)
     assert ("a bug of Key Vault Sync" in told) != (bug in BUILT_ONCE)
+    assert acting.leaks() == []
+
+
+RESTARTS = (
+    "sync.restarting:Restarting.after_event",
+    "sync.restarting:Restarting.after_pass",
+    "sync.rollout.restarter:decide",
+    "sync.adapters.kubernetes.workload_document:uses_of",
+)
+
+
+def test_a_bug_of_restarts_fails_nothing_else(
+    world: World, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Event, pass and resync end as without it; the bug's place is told, and no value."""
+    broken = _written(tmp_path_factory, RESTARTS)
+    place = world.place(silent=True)
+    allow_restarts(place)
+    settings = {"SYNC_RESTART": "all", "SYNC_RESTART_QUIET": "1"}
+    environment = world.stack.app_environment([place.name], **settings)
+    log = world.stack.folder / "host.log"
+    with HostProcess(broken.folder, environment, log, timer=False) as host:
+        acting = replace(world, host=host)
+        deploy(place, "web", "key", optional=True)
+        for bug in RESTARTS:
+            made = place.vault.set_secret("key", value())
+            broken.shows(bug)
+            assert acting.deliver(place.event("key", made.version)) == 202
+            assert acting.timer == 202
+            assert acting.resync(place).status == 200
+    assert acting.log().count("a bug of Key Vault Sync") >= len(RESTARTS)
     assert acting.leaks() == []
 
 
