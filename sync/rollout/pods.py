@@ -17,12 +17,12 @@ def all_newer(workload: Workload, pods: Sequence[Pod] | None, at: int) -> bool:
     own = _own(workload, pods)
     if pods is None or len(own) < workload.pods:
         return False
-    return all(pod.started is None or pod.started > at + SKEW for pod in own)
+    return all(pod.first is None or pod.first > at + SKEW for pod in own)
 
 
 def has_older(workload: Workload, pods: Sequence[Pod] | None, at: int) -> bool:
-    """Return whether a pod of a workload is seen that started before the change for certain."""
-    return any(pod.started is not None and pod.started < at - SKEW for pod in _own(workload, pods))
+    """Return whether a pod of a workload is seen all of which started before the change."""
+    return any(pod.last is not None and pod.last < at - SKEW for pod in _own(workload, pods))
 
 
 def _own(workload: Workload, pods: Sequence[Pod] | None) -> Sequence[Pod]:

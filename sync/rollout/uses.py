@@ -4,6 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
+APPLICATION = "keyvault-sync/application"
+"""A label or an annotation of pods, to which `components/env-from` adds that Secret's variables."""
+
 
 @dataclass(frozen=True, slots=True)
 class Use:

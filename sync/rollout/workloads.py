@@ -83,13 +83,15 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod that has not ended; `started` is when its first container did, in epoch seconds.
+    """A pod that has not ended; `first` and `last` are when its containers started.
 
-    It is None while no container has started.
+    They are epoch seconds of the first and of the last container that started. `first` is None
+    while none has, and `last` until all have: a pod that waits for a key may have started others.
     """
 
     labels: Mapping[str, str]
-    started: float | None
+    first: float | None
+    last: float | None
 
 
 @dataclass(frozen=True, slots=True)

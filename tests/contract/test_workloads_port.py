@@ -245,7 +245,7 @@ def test_pods_are_listed(port: Port) -> None:
     assert made.status == 201, made.message
     found = port.workloads.pods(port.place, soon())
     assert found is not None
-    assert [(each.labels, each.started) for each in found] == [({"app": "w"}, None)]
+    assert [(each.labels, each.first, each.last) for each in found] == [({"app": "w"}, None, None)]
 
 
 def test_without_argo_rollouts_they_are_asked_for_once_an_hour(port: Port) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from local.kubernetes.documents import Document, child, items, text
+from local.kubernetes.documents import Document, child, items, text, words
 from local.kubernetes.workloads import DEPLOYMENT, WORKLOADS
 from local.platform import DEFINITION, EXAMPLE
 from local.role import BASE, COMPONENTS, Rights
@@ -15,7 +15,7 @@ from tests.contract.api_servers import ApiServer
 from tests.contract.conftest import actual_server, api_server, emulated_server, namespace
 from tests.contract.definitions import serve
 from tests.contract.policies import manifest
-from tests.infra.test_components import IDENTITY
+from tests.infra.test_components import IDENTITY, expressions
 from tests.infra.test_kubernetes import kubectl, needs_kubectl
 
 __all__ = ["actual_server", "api_server", "emulated_server", "namespace"]
@@ -41,6 +41,10 @@ def test_the_overlay_adds_to_the_one_role() -> None:
     rights = Rights.shipped("shop-dev", IDENTITY, secrets, components=("restart", "applications"))
     assert found["Role", "keyvault-sync"] == rights.role
     assert found["RoleBinding", "keyvault-sync"] == rights.binding
+    limits = expressions(found["ValidatingAdmissionPolicy", "keyvault-sync-restart-only"])
+    assert limits["the-app-asks"] == f"request.userInfo.username == '{IDENTITY}'"
+    bound = found["ValidatingAdmissionPolicyBinding", "keyvault-sync-restart-only"]
+    assert child(bound, "spec")["validationActions"] == ["Deny"]
 
 
 def test_the_rules_name_what_the_app_restarts_and_reads() -> None:
@@ -58,6 +62,22 @@ def test_the_rules_name_what_the_app_restarts_and_reads() -> None:
         ([""], ["pods"], ["list"]),
         ([spec["group"]], [child(spec, "names")["plural"]], read),
     ]
+
+
+def test_the_policy_for_restarts_names_nobody() -> None:
+    """As shipped it is about no identity; it fails closed, and covers all that may be patched."""
+    policy = manifest("restart-only", "policy")
+    assert "00000000-0000-0000-0000-000000000000" in expressions(policy)["the-app-asks"]
+    spec = child(policy, "spec")
+    assert spec["failurePolicy"] == "Fail"
+    rights = Rights.shipped("n", "u", ["s"], components=("restart",))
+    patched = [
+        (each["apiGroups"], each["resources"])
+        for each in items(rights.role, "rules")[1:]
+        if "patch" in words(each, "verbs")
+    ]
+    covered = items(child(spec, "matchConstraints"), "resourceRules")
+    assert [(each["apiGroups"], each["resources"]) for each in covered] == patched
 
 
 def test_the_policy_has_what_both_mutations_share() -> None:

@@ -108,11 +108,13 @@ def test_a_first_value_restarts_readers_that_run_without_it(use: Use, *, restart
     ("pods", "restarts"),
     [
         (None, False),
-        ([Pod({"app": "web"}, None)], False),
-        ([Pod({"app": "web"}, 1506)], False),
-        ([Pod({"app": "web"}, 1496)], False),
-        ([Pod({"app": "web"}, 1494)], True),
-        ([Pod({"app": "api"}, 1494)], False),
+        ([Pod({"app": "web"}, None, None)], False),
+        ([Pod({"app": "web"}, 1506, 1506)], False),
+        ([Pod({"app": "web"}, 1496, 1496)], False),
+        ([Pod({"app": "web"}, 1494, 1494)], True),
+        ([Pod({"app": "api"}, 1494, 1494)], False),
+        ([Pod({"app": "web"}, 1400, 1506)], False),
+        ([Pod({"app": "web"}, 1400, None)], False),
     ],
 )
 def test_pods_that_run_have_not_waited_for_a_first_value(
@@ -146,11 +148,11 @@ def test_a_workload_without_pods_is_only_recorded() -> None:
     [
         (None, True),
         ([], True),
-        ([Pod({"app": "web"}, 1504)], True),
-        ([Pod({"app": "web"}, 1506)], False),
-        ([Pod({"app": "web"}, None)], False),
-        ([Pod({"app": "web"}, 1506), Pod({"app": "web"}, 1400)], True),
-        ([Pod({"app": "web"}, 1506), Pod({"app": "api"}, 1400)], False),
+        ([Pod({"app": "web"}, 1504, 1504)], True),
+        ([Pod({"app": "web"}, 1506, 1506)], False),
+        ([Pod({"app": "web"}, None, None)], False),
+        ([Pod({"app": "web"}, 1506, 1506), Pod({"app": "web"}, 1400, 1400)], True),
+        ([Pod({"app": "web"}, 1506, 1506), Pod({"app": "api"}, 1400, 1400)], False),
     ],
 )
 def test_pods_that_all_started_after_the_change_need_no_restart(

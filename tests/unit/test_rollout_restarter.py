@@ -209,7 +209,7 @@ def test_pods_are_listed_only_if_they_may_spare_a_restart() -> None:
     """All of them started after the change: it is only remembered."""
     rig = _Rig()
     rig.fake.add(workload("web", _READS))
-    rig.fake.seen = [Pod({"app": "web"}, 1800.0)]
+    rig.fake.seen = [Pod({"app": "web"}, 1800.0, 1800.0)]
     assert _told(rig.look(secret(a=1500))) == []
     assert rig.fake.named("web").record == Record({"orders": {"a": 1500}})
     assert rig.fake.calls == ["list", "pods", "apply"]
@@ -222,7 +222,7 @@ def test_an_undo_is_not_undone() -> None:
     rig.look(secret(a=1500))
     rig.clock.tick(100)
     rig.fake.add(before)
-    rig.fake.seen = [Pod({"app": "web"}, 2050.0)]
+    rig.fake.seen = [Pod({"app": "web"}, 2050.0, 2050.0)]
     assert _told(rig.look(secret(a=1500))) == []
     assert rig.fake.named("web").restarted_for is None
 

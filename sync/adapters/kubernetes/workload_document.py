@@ -11,7 +11,7 @@ from typing import NotRequired, TypedDict
 from sync.core.reasons import Reason
 from sync.rollout.record import RECORD_ANNOTATION, parse
 from sync.rollout.selector import Requirement, Selector
-from sync.rollout.uses import PodSpec, Use, uses_of
+from sync.rollout.uses import APPLICATION, PodSpec, Use, uses_of
 from sync.rollout.workloads import Kind, Place, Pod, Progress, Workload
 
 _COMPLETED = "NewReplicaSetAvailable"
@@ -52,6 +52,7 @@ class _Selector(TypedDict):
 
 class _PodMetadata(TypedDict):
     annotations: NotRequired[dict[str, str]]
+    labels: NotRequired[dict[str, str]]
 
 
 class _PodTemplate(TypedDict):
@@ -151,8 +152,15 @@ class Template:
     def of(cls, spec: _Spec) -> "Template":
         """Parse the template, and the selector that goes with it."""
         template = spec.get("template") or {}
-        annotations = (template.get("metadata") or {}).get("annotations") or {}
-        return cls(uses_of(template.get("spec") or {}), annotations, _selector(spec))
+        metadata = template.get("metadata") or {}
+        annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
+        uses = uses_of(template.get("spec") or {})
+        marked = [
+            Use(each[APPLICATION], None, optional=True)
+            for each in (labels, annotations)
+            if APPLICATION in each
+        ]
+        return cls((*uses, *dict.fromkeys(marked)), annotations, _selector(spec))
 
 
 def workloads(place: Place, found: Mapping[Kind, Iterable[WorkloadJson]]) -> Iterator[Workload]:
@@ -221,12 +229,12 @@ def pods(found: Iterable[PodJson]) -> Iterator[Pod]:
         metadata, status = each["metadata"], each.get("status") or {}
         if "deletionTimestamp" in metadata or status.get("phase") in _ENDED:
             continue
-        containers = [
-            *(status.get("containerStatuses") or ()),
-            *(status.get("initContainerStatuses") or ()),
-        ]
-        started = [at for each in containers if (at := _started(each)) is not None]
-        yield Pod(metadata.get("labels") or {}, min(started, default=None))
+        containers = [_started(c) for c in status.get("containerStatuses") or ()]
+        before = [_started(c) for c in status.get("initContainerStatuses") or ()]
+        started = [at for at in (*before, *containers) if at is not None]
+        all_started = bool(containers) and None not in containers
+        last = max(started) if all_started else None
+        yield Pod(metadata.get("labels") or {}, min(started, default=None), last)
 
 
 def _deployment(common: Workload, found: WorkloadJson) -> Workload:
