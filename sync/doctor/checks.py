@@ -38,6 +38,10 @@ CHECKS = {
         "Passes cover the vault. Without one, what has no event stays unnoticed.",
     ),
     "vault-target": (Severity.ERROR, "The vault leads to a Secret, and no other vault to it."),
+    "vault-applications": (
+        Severity.ERROR,
+        "The [applications](applications.md) that list the vault's secrets can be listed.",
+    ),
     "vault-events": (
         Severity.WARNING,
         "Events of the vault reach this app. Without them a change waits for the timer.",

@@ -8,7 +8,7 @@ from sync.app.registry import claims
 from sync.app.requests import Resync
 from sync.app.use_cases import App
 from sync.core.errors import Permanent, SyncError
-from sync.core.model import ListedSecret, Target, VaultName
+from sync.core.model import Failed, ListedSecret, Target, VaultName
 from sync.core.ports import Deadline, Known, Vaults
 from sync.doctor import remedies
 from sync.doctor.checks import Check, Subject
@@ -85,11 +85,8 @@ class _Examination:
         yield (login := self._login())
         contests = claims(self.app.naming, dict.fromkeys([*known.vaults, *chosen]))
         exams = [VaultExamination(self.app, self.doctor.vaults, vault) for vault in chosen]
-        led = [
-            TargetExamination(self.app, place)
-            for place in self.app.places(chosen, self.request)
-            if isinstance(place, Target)
-        ]
+        places = list(self.app.places(chosen, self.request))
+        led = [TargetExamination(self.app, place) for place in places if isinstance(place, Target)]
         readings = list(self._ask(exams, lambda exam, end: exam.read(login, end)))
         events = self._events(exams)
         told = self._ask(led, lambda each, end: self._refused(each, login, end))
@@ -101,6 +98,8 @@ class _Examination:
             targets = [each for each in led if each.target.vault == exam.vault]
             yield exam.known(known)
             yield from [each.place(contests) for each in targets] or exam.nowhere()
+            if targets:
+                yield from _of_applications(self.app, exam.vault, places)
             if event := events.get(exam.vault):
                 yield event
             found = [about.refused("list", read)] if isinstance(read, SyncError) else read.checks
@@ -260,6 +259,19 @@ def unparsed(faults: Iterable[str]) -> Sequence[Check]:
     wrong = [_SETTINGS.failed("parse", fault) for fault in faults]
     because = "the settings do not parse"
     return [*wrong, *_SETTINGS.skipped(because, "log-in", "vaults", "clusters")]
+
+
+def _of_applications(
+    app: App, vault: VaultName, places: Iterable[Target | Failed]
+) -> Iterator[Check]:
+    """Check that the applications of a vault's namespaces can be listed, if any are synced."""
+    if app.applications is None:
+        return
+    about = Subject(f"vault {vault}")
+    failed = [each for each in places if isinstance(each, Failed) and each.vault == vault.text]
+    yield from (about.refused("applications", each.error) for each in failed)
+    if not failed:
+        yield about.ok("applications", "The objects that list its secrets can be listed.")
 
 
 def _of_settings(subscriptions: frozenset[str], known: Known) -> Iterator[Check]:

@@ -27,21 +27,22 @@ class TargetExamination:
     def subject(self) -> Subject:
         """What the checks are about."""
         vault = self.target.vault
-        if len(self.app.naming.targets(vault)) == 1:
+        if self.target.application is None and len(self.app.naming.targets(vault)) == 1:
             return Subject(f"vault {vault}")
         return Subject(f"vault {vault} ({self.target.namespace}/{self.target.secret})")
 
     def place(self, contests: Claims) -> Check:
         """Check that no other vault leads to the same Secret."""
         target = self.target
-        if rivals := sorted(contests[target.place] - {target.vault}):
+        if rivals := sorted(contests[target.parent.place] - {target.vault}):
             contest = (
                 f"TargetContested: {', '.join(map(str, rivals))} leads to Secret {target} as well. "
                 "Rename one of the vaults, or tell them apart in SYNC_NAMESPACE, SYNC_CLUSTERS or "
                 "SYNC_PLACEMENTS."
             )
             return self.subject.failed("target", contest, reason=Reason.TARGET_CONTESTED)
-        return self.subject.ok("target", f"It is kept in Secret {target}.")
+        whose = "It" if target.application is None else f"Application {target.application}"
+        return self.subject.ok("target", f"{whose} is kept in Secret {target}.")
 
     def secrets(self, deadline: Deadline, *, thoroughly: bool) -> Check:
         """Check what is refused: by the Secret's own record, or `thoroughly` by a rehearsal."""

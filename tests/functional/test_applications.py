@@ -31,6 +31,14 @@ def rows(answer: Answer) -> dict[str, str]:
     return {each["target"]["secret"]: each["state"] for each in found}
 
 
+def checks(answer: Answer) -> dict[tuple[str, str], str]:
+    """Return the verdict of each check of the doctor's, by what it is about and its name."""
+    assert answer.status == 200, answer.text
+    found = answer.body["checks"]
+    assert isinstance(found, list)
+    return {(each["about"], each["check"]): each["result"] for each in found}
+
+
 def credentials(**members: str) -> str:
     """Return a JSON object of these members."""
     return json.dumps(members)
@@ -162,6 +170,24 @@ def test_status_explain_and_plan_tell_of_each_application(world: World) -> None:
         explained = app.world.get(f"/api/explain?vault={app.place.name}&target={target}")
         assert "ListedSecretMissing" in explained.text
         assert "other" not in explained.text
+
+
+def test_the_doctor_examines_applications(world: World) -> None:
+    """Their lists, and the rights on the Secret of each."""
+    with declaring(world, "checkout") as app:
+        app.place.renew("api-token")
+        world.settle()
+        app.declare("checkout", "api-token")
+        app.resync()
+        query = f"/api/doctor?vault={app.place.name}"
+        told = checks(app.world.get(query))
+        about = f"vault {app.place.name}"
+        assert told[about, "applications"] == "ok"
+        assert told[f"{about} ({app.place.namespace}/checkout)", "secrets"] == "ok"
+    with declaring(world, "checkout") as app:
+        app.bind("checkout", components=())
+        told = checks(app.world.get(f"/api/doctor?vault={app.place.name}"))
+        assert told[f"vault {app.place.name}", "applications"] == "failed"
 
 
 @KUBECTL

@@ -22,7 +22,8 @@ Resource Manager's name is a fixed one, which no test may look up); what happens
 faults that are marked so, and none for tokens and the search; a status meets what lasts, and for
 tokens nothing. No event makes a search here. The log-ins that a kubeconfig brings, and those of
 service principals and workload identities, have tests of their own
-(`tests/unit/test_cluster_logins.py`, `tests/unit/test_adapter_credential.py`).
+(`tests/unit/test_cluster_logins.py`, `tests/unit/test_adapter_credential.py`), and so have the
+calls that [applications](applications.md) add (`tests/functional/test_application_faults.py`).
 
 Every vault here has changed before the fault: a secret has a new version, so has one that a tag
 sends to a further Secret, and one is deleted. Both Secrets hold a foreign key. Whatever the fault:
