@@ -32,6 +32,11 @@ waits out no Retry-After beyond that but hands it on; foreign keys stay, no key 
 lost, and no value is told. Once the fault is gone, an event that failed goes through when it is
 delivered again, and one pass brings everything in step.
 
+The calls that restart workloads (`SYNC_RESTART`) are no part of these tables: a fault of theirs
+fails no event, no pass and no request. Each is tried with the same faults
+(`tests/functional/test_restart_faults.py`): the Secret is in step, the workload is told of with the
+reason, and the next look restarts it.
+
 | class | event | timer | HTTP |
 |---|---|---|---|
 | converged | 202 | | 200 |
