@@ -2,24 +2,34 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
+from math import inf
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from sync import bootstrap, telemetry
 from sync.app.explain import explained
 from sync.app.outcomes import errors
-from sync.app.requests import parse_doctor, parse_explain, parse_plan, parse_resync, parse_status
+from sync.app.requests import (
+    Resync,
+    parse_doctor,
+    parse_explain,
+    parse_plan,
+    parse_resync,
+    parse_status,
+)
 from sync.app.status import statuses
 from sync.app.unattended import nothing_known
 from sync.app.use_cases import PASS, REQUEST
 from sync.app.work_queue import attempt
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient, Unattended, Unexpected
 from sync.core.model import Failed, Ignored, Outcome
+from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.doctor.doctor import EXAMINATION_SECONDS, unparsed
 from sync.http_api.answers import Explanation, Health, Refusal, SettingsFault, Statuses, Version
@@ -39,6 +49,11 @@ from sync.http_api.responses import answer_of, response_of
 from sync.invocation import Work, bare, begun, on_thread, settled
 from sync.settings.environment import SettingsError
 from sync.settings.table import Settings
+
+if TYPE_CHECKING:
+    from sync.core.restarts import Restart
+    from sync.restarting import Places, Restarting
+    from sync.rollout.restarter import Look
 
 telemetry.quiet_sdks()
 app = func.FunctionApp(
@@ -82,6 +97,8 @@ async def key_vault_event(event: str) -> None:
         )
     for outcome in outcomes:
         _failures.log("event", outcome)
+    if restarting := _restarting():
+        await _unfailing("event", restarting.after_event(outcomes, began + _EVENT_GRID_WAITS))
     _raise_redeliverable("event", outcomes)
 
 
@@ -90,10 +107,15 @@ async def key_vault_event(event: str) -> None:
 async def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
     """Reconcile every known vault; raises if a later pass may do better."""
     _told("timer", bootstrap.app)
+    end = time.monotonic() + PASS.total
     outcomes = await on_thread(
         _TIMER, lambda work: _passed(work, "timer", bootstrap.app().resync_known()), PASS.total
     )
     telemetry.log_unannounced(outcomes, time.time())
+    if restarting := _restarting():
+        due = bootstrap.app().next_pass() or inf
+        end = min(end, time.monotonic() + due - time.time())
+        await _unfailing("timer", restarting.after_pass("timer", outcomes, end))
     _failures.report("timer")
     _raise_redeliverable("timer", outcomes)
 
@@ -102,15 +124,25 @@ async def reconcile_drift(timer: func.TimerRequest) -> None:  # noqa: ARG001 - t
 @app.route("resync", methods=["POST"])
 async def resync(req: func.HttpRequest) -> func.HttpResponse:
     """Reconcile what an operator requests; one outcome per vault."""
-    return await _answered(lambda work: _resync(work, req))
+    try:
+        request, outcomes = await on_thread(
+            _REQUESTS, lambda work: _resync(work, req), REQUEST.total
+        )
+    except SyncError as error:
+        return _refusal(error)
+    restarts: Iterable[Restart] = ()
+    if not request.dry_run and (restarting := _restarting()):
+        end = time.monotonic() + REQUEST.target
+        done = await _unfailing("resync", restarting.after_pass("resync", outcomes, end))
+        restarts = done or ()
+    return answer_of(outcomes_of(outcomes, restarts), errors(outcomes))
 
 
-def _resync(work: Work, req: func.HttpRequest) -> func.HttpResponse:
+def _resync(work: Work, req: func.HttpRequest) -> tuple[Resync, Sequence[Outcome]]:
     trigger = _trigger("resync", req)
     request = parse_resync(whole_body(req.headers, req.get_body()))
     told = bootstrap.app().resync(request, REQUEST.after(work.waited))
-    outcomes = _passed(work, trigger, told)
-    return answer_of(outcomes_of(outcomes), errors(outcomes))
+    return request, _passed(work, trigger, told)
 
 
 @app.function_name("status")
@@ -250,6 +282,30 @@ def _passed(work: Work, trigger: str, told: Iterable[Outcome]) -> list[Outcome]:
         work.log(partial(telemetry.log_passed, trigger, outcome))
     work.log(partial(telemetry.log_sum, trigger, outcomes))
     return outcomes
+
+
+@cache
+def _restarting() -> "Restarting | None":
+    """Return what restarts workloads after a write; None if the settings restart nothing."""
+    restarter = bootstrap.restarter()
+    if restarter is None:
+        return None
+    from sync.restarting import Restarting  # noqa: PLC0415 - off by default
+
+    def look(places: "Places", seconds: float) -> "Awaitable[Look]":
+        end = Deadline.after(seconds, time.monotonic)
+        return on_thread(_EVENTS, lambda _: restarter.look(places, end), seconds)
+
+    return Restarting(restarter.rules.quiet, look, _failures.log_restart)
+
+
+async def _unfailing[Done](trigger: str, restarts: Awaitable[Done]) -> Done | None:
+    """Await restarts; if they fail, that is logged, and what was synced stands."""
+    try:
+        return await restarts
+    except SyncError as error:
+        _failures.log(trigger, Failed("restarts", error))
+        return None
 
 
 async def _answered(answer: Callable[[Work], func.HttpResponse]) -> func.HttpResponse:

@@ -1,5 +1,6 @@
 """A further Kubernetes API server of the stack, which accepts the app identity's Entra tokens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from local.authority import Authority
@@ -53,10 +54,15 @@ class ApiServer:
         self.authority, self.port = Authority.create(), 0
         self.start()
 
-    def namespace(self, name: str, user: str = OBJECT_ID) -> None:
-        """Create a namespace in which the user has the permissions of the app's Role."""
+    def namespace(
+        self, name: str, user: str = OBJECT_ID, *, components: Sequence[str] = ()
+    ) -> None:
+        """Create a namespace in which the user has the permissions of the app's Role.
+
+        `components` add rules to it.
+        """
         self.cluster.create_namespace(name)
-        rights = Rights.shipped(name, user, EVERY_SECRET)
+        rights = Rights.shipped(name, user, EVERY_SECRET, components=components)
         self.cluster.bind(rights.role, rights.binding)
 
     def data(self, namespace: str, secret: str = "keyvault-project") -> dict[str, str]:  # noqa: S107 - a name

@@ -20,8 +20,11 @@ from local.api_server import ApiServer
 from local.event_grid import Faults
 from local.host_process import HostProcess
 from local.key_vault import new_certificate
-from local.kubernetes.documents import text
+from local.kubernetes import Write
+from local.kubernetes.documents import Document, child, text
 from local.kubernetes.status import ApiError
+from local.kubernetes.workloads import DEPLOYMENT
+from local.platform import NEIGHBOUR, READER
 from local.stack import SUBSCRIPTION, Stack, local_stack
 
 VAULTS = ("weu-DS-AKV-shop-dev-1", "weu-DS-AKV-shop-dev-2", "weu-DS-AKV-shop-prod-1")
@@ -35,6 +38,7 @@ _AKS = (
     f"/subscriptions/{SUBSCRIPTION}/resourceGroups/platform"
     "/providers/Microsoft.ContainerService/managedClusters/prod"
 )
+_COMPONENTS = ("restart",)
 _PATIENCE_SECONDS = 30.0
 _LAST_LINES = 40
 _COLUMNS = 80
@@ -85,6 +89,7 @@ class Demo:
         self._certificate()
         self._registry_login()
         self._collision()
+        self._restart()
         self._compare()
 
     def _new_secrets(self) -> None:
@@ -212,6 +217,27 @@ class Demo:
             wanted["MAIL"] = "staple"
             self._await("both, once one has another key", PROJECT, wanted, SHAPED_NAMESPACE)
 
+    def _restart(self) -> None:
+        cluster, project = self._stack.cluster, self._vaults[0]
+        for deployment in (READER, NEIGHBOUR):
+            cluster.create(DEPLOYMENT, NAMESPACE, deployment, Write("kubectl"))
+        with self._step("A new version of what one of two annotated Deployments reads"):
+            project.set_secret("db-password", "Tr0ub4dor&4")
+            self._await("the new value", PROJECT, {"db-password": "Tr0ub4dor&4"})
+            if not _wait(lambda: self._restarted(READER)):
+                raise DemoFailedError("the Deployment that reads it was not restarted")
+            self._done("web restarts, once it was quiet for a second")
+            if not self._stack.settle() or self._restarted(NEIGHBOUR):
+                raise DemoFailedError("its neighbour was restarted, too")
+            self._done("and worker, its neighbour, does not")
+
+    def _restarted(self, deployment: Document) -> bool:
+        """Whether a Deployment's template has changed since it was made, and its pods follow."""
+        name = text(child(deployment, "metadata"), "name")
+        actual = self._stack.cluster.document(DEPLOYMENT, NAMESPACE, name)
+        template = child(child(actual, "spec"), "template")
+        return bool(child(child(template, "metadata"), "annotations"))
+
     def _compare(self) -> None:
         table = Table("vault", "secret", "Secret", "cluster has", box=None, padding=(0, 1, 0, 0))
         right = True
@@ -277,6 +303,9 @@ class Demo:
 
         if not _wait(there):
             raise DemoFailedError(f"not within {_PATIENCE_SECONDS:.0f} s: {what}")
+        self._done(what)
+
+    def _done(self, what: str) -> None:
         took = (time.monotonic() - self._started) * 1000
         self._console.print(f"  [green]✓[/green] {what} [dim]after {took:,.0f} ms[/dim]")
 
@@ -314,10 +343,11 @@ def _prepare(stack: Stack) -> ApiServer:
     os.environ.update(stack.environment)
     for name in (*VAULTS, SHAPED):
         stack.vault(name)
-    stack.namespace(NAMESPACE)
-    stack.namespace(SHAPED_NAMESPACE, "keyvault-project", API, SITE, REGISTRY)
+    secrets = ("keyvault-project", API, SITE, REGISTRY)
+    stack.namespace(NAMESPACE, components=_COMPONENTS)
+    stack.namespace(SHAPED_NAMESPACE, *secrets, components=_COMPONENTS)
     production = stack.another_cluster()
-    production.namespace(PRODUCTION)
+    production.namespace(PRODUCTION, components=_COMPONENTS)
     stack.resource_manager.put_cluster(_AKS, production.url, production.authority.pem)
     return production
 
@@ -327,7 +357,12 @@ def _app_environment(stack: Stack) -> Mapping[str, str]:
         {"name": "dev", "match": {"stage": "dev"}, "kubeconfig": str(stack.app_kubeconfig)},
         {"name": "prod", "match": {"stage": "prod"}, "aks": _AKS},
     ]
-    settings = {"SYNC_SCHEDULE": _SCHEDULE, "SYNC_CLUSTERS": json.dumps(clusters)}
+    settings = {
+        "SYNC_SCHEDULE": _SCHEDULE,
+        "SYNC_CLUSTERS": json.dumps(clusters),
+        "SYNC_RESTART": "annotated",
+        "SYNC_RESTART_QUIET": "1",
+    }
     return stack.app_environment([*VAULTS, SHAPED], **settings)
 
 

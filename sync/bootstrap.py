@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from threading import Lock
@@ -22,8 +24,8 @@ from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.app.registry import VaultRegistry
 from sync.app.use_cases import App
 from sync.app.work_queue import Reconcile, WorkQueue
-from sync.core.model import VaultName
-from sync.core.ports import Pages, no_pages
+from sync.core.model import Target, VaultName
+from sync.core.ports import Deadline, Pages, no_pages
 from sync.reconcile.reconciler import Reconciler
 from sync.settings import environment as settings_of
 from sync.settings.ncrontab import next_run
@@ -32,8 +34,11 @@ from sync.settings.table import Settings
 if TYPE_CHECKING:
     from sync.app.application_works import ApplicationWorks
     from sync.doctor.doctor import Doctor
+    from sync.rollout.restarter import Restarter
+    from sync.rollout.workloads import Place
 
 _BUILDING = Lock()
+_LOOKS = 8  # how many namespaces' workloads are looked at at once
 
 
 @cache
@@ -56,9 +61,15 @@ def app(*, command_line: bool = False) -> App:
     return _process(command_line=command_line).app
 
 
+def restarter() -> "Restarter | None":
+    """Return what restarts workloads in this process; None if the settings restart nothing."""
+    return _process(command_line=False).restarter
+
+
 def build(given: Settings, *, command_line: bool = False) -> App:
     """Build an app on real clients."""
-    return _assemble(given, _clients(given, command_line=command_line))
+    clients = _clients(given, command_line=command_line)
+    return _assemble(given, clients, _restarter(given, clients))
 
 
 def doctor(*, command_line: bool = False) -> "Doctor":
@@ -92,6 +103,7 @@ class _Process:
 
     clients: "_Clients"
     app: App
+    restarter: "Restarter | None"
 
 
 def _process(*, command_line: bool) -> _Process:
@@ -103,7 +115,8 @@ def _process(*, command_line: bool) -> _Process:
 def _built(command_line: bool) -> _Process:  # noqa: FBT001 - `cache` takes it so
     given = settings()
     clients = _clients(given, command_line=command_line)
-    return _Process(clients, _assemble(given, clients))
+    restarter = _restarter(given, clients)
+    return _Process(clients, _assemble(given, clients, restarter), restarter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +148,31 @@ def _kubeconfig_files(*, command_line: bool) -> KubeconfigFiles:
     return KubeconfigFiles(default, local_kubeconfig)
 
 
-def _assemble(given: Settings, clients: _Clients) -> App:
+def _restarter(given: Settings, clients: _Clients) -> "Restarter | None":
+    if not given.restarts.on:
+        return None
+    from sync.adapters.kubernetes.workloads import KubernetesWorkloads  # noqa: PLC0415 - off by default
+    from sync.rollout.restarter import Restarter  # noqa: PLC0415 - likewise
+    from sync.settings.restarts import is_open  # noqa: PLC0415 - likewise
+
+    cluster = KubernetesSecrets(clients.clusters)
+
+    def keys(place: "Place", secret: str, deadline: Deadline) -> Collection[str] | None:
+        target = Target(VaultName(""), place.cluster, place.namespace, secret)
+        actual = cluster.read(target, deadline)
+        return None if actual is None else actual.data.keys()
+
+    return Restarter(
+        KubernetesWorkloads(clients.clusters, time.monotonic),
+        keys,
+        given.restarts,
+        time.time,
+        partial(is_open, given.restarts.windows),
+        ThreadPoolExecutor(_LOOKS, "workloads"),
+    )
+
+
+def _assemble(given: Settings, clients: _Clients, restarter: "Restarter | None" = None) -> App:
     cluster = KubernetesSecrets(clients.clusters)
     directory = _directory(given, clients.arm)
     reconciler = Reconciler(
@@ -145,6 +182,7 @@ def _assemble(given: Settings, clients: _Clients) -> App:
         given.prune,
         rules=given.rules,
         pages=_pages(given, directory),
+        counting=given.restarts.on,
     )
     registry = VaultRegistry(given.naming, directory, given.vaults)
     reconcile: Reconcile = reconciler.reconcile
@@ -161,6 +199,7 @@ def _assemble(given: Settings, clients: _Clients) -> App:
         next_pass=lambda: next_run(given.schedule, time.time()),
         strays=given.strays,
         applications=applications,
+        readers=restarter.readers_of if restarter else None,
     )
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence, Sized
 from threading import Lock
 
 from sync.app.outcomes import DISCOVERY, key_of
-from sync.core.errors import NotOurs, Permanent, SyncError, Unexpected
+from sync.core.errors import NotOurs, Permanent, SyncError, Transient, Unexpected
 from sync.core.model import Action, Converged, Failed, Ignored, Outcome, Target
 from sync.core.reasons import Reason
+from sync.core.restarts import Restart
 from sync.doctor.checks import Check, Verdict
 
 _LOG = logging.getLogger("keyvault-sync")
@@ -208,6 +209,16 @@ class Failures:
                     log_outcome(trigger, outcome)
                 if self._clock() >= self._reported + _REPORT_SECONDS:
                     self.report(trigger)
+
+    def log_restart(self, trigger: str, restart: Restart) -> None:
+        """Log a restart, or why there is none, unless that was logged often enough."""
+        error, keys = restart.error, restart.keys
+        if error is None:
+            named = f"{', '.join(keys[:_NAMED])}{_more(keys)}"
+            _LOG.info("%s: restarted %s, which reads %s", trigger, restart, named)
+        elif self._is_logged(error.reason, str(restart), error.message):
+            level = logging.INFO if isinstance(error, Transient) else logging.WARNING
+            _LOG.log(level, "%s: %s: %s", trigger, error.reason, error.message)
 
     def report(self, trigger: str) -> None:
         """Log how many failures there were since the last report, if any."""

@@ -271,6 +271,27 @@ type syncSettings = {
 
   @description('Whether a registry may have an identity token of az acr login for its only log-in, which builders can use and the kubelet cannot.')
   SYNC_REGISTRY_IDENTITY_TOKENS: ('false' | 'true')?
+
+  @description('Which workloads are restarted when a key changes that they read; the Role needs infra/kubernetes/components/restart.')
+  SYNC_RESTART: ('off' | 'annotated' | 'all')?
+
+  @description('A further annotation by which workloads ask to be restarted, as reloader.stakater.com/auto.')
+  SYNC_RESTART_ANNOTATION: string?
+
+  @description('Seconds without a write before a restart, 1 to 10.')
+  SYNC_RESTART_QUIET: string?
+
+  @description('How many workloads may be restarted at once in a namespace, and how many in all, as 1,10.')
+  SYNC_RESTART_CONCURRENCY: string?
+
+  @description('Seconds until a restarted workload has to be ready; one that is not stops the others that read its keys.')
+  SYNC_RESTART_DEADLINE: string?
+
+  @description('When restarts may begin, each window as NCRONTAB and a duration, in UTC, with a semicolon between them; without it always.')
+  SYNC_RESTART_WINDOWS: string?
+
+  @description('Kinds of controllers whose workloads are restarted too, as KIND or KIND.GROUP, comma-separated.')
+  SYNC_RESTART_OWNERS: string?
 }
 
 @export()

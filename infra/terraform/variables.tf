@@ -372,6 +372,13 @@ variable "settings" {
       "SYNC_NOT_BEFORE",
       "SYNC_EXPIRED",
       "SYNC_REGISTRY_IDENTITY_TOKENS",
+      "SYNC_RESTART",
+      "SYNC_RESTART_ANNOTATION",
+      "SYNC_RESTART_QUIET",
+      "SYNC_RESTART_CONCURRENCY",
+      "SYNC_RESTART_DEADLINE",
+      "SYNC_RESTART_WINDOWS",
+      "SYNC_RESTART_OWNERS",
     ])) == 0
     error_message = "settings takes the SYNC_ settings of README.md, nothing else."
   }
@@ -434,6 +441,11 @@ variable "settings" {
   validation {
     condition     = contains(["false", "true"], lookup(var.settings, "SYNC_REGISTRY_IDENTITY_TOKENS", "false"))
     error_message = "SYNC_REGISTRY_IDENTITY_TOKENS is false or true."
+  }
+
+  validation {
+    condition     = contains(["off", "annotated", "all"], lookup(var.settings, "SYNC_RESTART", "off"))
+    error_message = "SYNC_RESTART is off, annotated or all."
   }
 }
 

@@ -14,6 +14,7 @@ from local.kubernetes.kinds import Kind
 from local.kubernetes.nodes import Struct
 from local.kubernetes.objects import JSON, read_object, read_patch
 from local.kubernetes.options import Written, agent_manager, is_dry_delete, write_options
+from local.kubernetes.paging import Page
 from local.kubernetes.patch import PATCH_TYPES
 from local.kubernetes.registry import Registry
 from local.kubernetes.reviews import may_read, review, reviewed
@@ -55,7 +56,8 @@ async def answer(registry: Registry, request: web.Request, user: str) -> web.Str
             return _json(form.one(call.kind, registry.read(call.kind, call.namespace, call.name)))
         case "list":
             found, version = registry.list(call.kind, call.namespace, _selector(request, call))
-            return _json(form.many(call.kind, found, version))
+            page = Page.asked(request.query, found, version)
+            return _json(form.many(call.kind, page.found, page.metadata))
         case "watch":
             return await _watch(registry, request, call, form)
         case "delete" | "deletecollection":
@@ -144,7 +146,7 @@ async def _delete(registry: Registry, request: web.Request, call: Call, form: Fo
     for stored in found:
         name = text(stored.metadata, "name")
         registry.delete(call.kind, call.namespace, name, dry_run=dry_run)
-    return _json(form.many(call.kind, found, version))
+    return _json(form.many(call.kind, found, {"resourceVersion": version}))
 
 
 async def _write(

@@ -59,9 +59,9 @@ class Catalogue:
 
 
 def custom_kind(definition: Document) -> Kind:
-    """Return the kind that a CustomResourceDefinition with one version describes."""
+    """Return the kind that a CustomResourceDefinition describes, in the version that is stored."""
     spec = child(definition, "spec")
-    (version,) = items(spec, "versions")
+    version = next((each for each in items(spec, "versions") if each.get("storage")), {})
     names = child(spec, "names")
     schema = child(child(version, "schema"), "openAPIV3Schema")
     columns = tuple(
@@ -79,10 +79,7 @@ def custom_kind(definition: Document) -> Kind:
         columns=(*columns, AGE),
         reset="status" if has_status else "",
         version=text(version, "name"),
-        counted=tuple(key for key in child(schema, "properties") if key not in _NOT_COUNTED),
+        counted=("spec",),
         custom=True,
         openapi=schema,
     )
-
-
-_NOT_COUNTED = ("apiVersion", "kind", "metadata", "status")

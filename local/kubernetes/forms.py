@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
-from local.kubernetes.documents import Document, Json, array, child, dump, text
+from local.kubernetes.documents import Document, Json, array, child, dump
 from local.kubernetes.kinds import Column, Kind
 from local.kubernetes.objects import JSON
 from local.kubernetes.selectors import field_of
@@ -38,27 +38,27 @@ class Form:
         """Return an object in this form."""
         if not self.table:
             return stored.body
-        return self._table(kind, [stored], text(stored.metadata, "resourceVersion"))
+        return self._table(kind, [stored], {"resourceVersion": stored.metadata["resourceVersion"]})
 
-    def many(self, kind: Kind, found: Iterable[Stored], version: str) -> bytes:
+    def many(self, kind: Kind, found: Iterable[Stored], metadata: Document) -> bytes:
         """Return a list in this form; its objects do not repeat their kind."""
         if self.table:
-            return self._table(kind, found, version)
+            return self._table(kind, found, metadata)
         head: Document = {
             "kind": f"{kind.name}List",
             "apiVersion": kind.api_version,
-            "metadata": {"resourceVersion": version},
+            "metadata": metadata,
             "items": [],
         }
         return dump(head)[:-2] + b",".join(stored.listed_body for stored in found) + b"]}"
 
-    def _table(self, kind: Kind, objects: Iterable[Stored], version: str) -> bytes:
+    def _table(self, kind: Kind, objects: Iterable[Stored], metadata: Document) -> bytes:
         columns = (_NAME, *kind.columns)
         return dump(
             {
                 "kind": "Table",
                 "apiVersion": "meta.k8s.io/v1",
-                "metadata": {"resourceVersion": version},
+                "metadata": metadata,
                 "columnDefinitions": array(_definition(column) for column in columns),
                 "rows": array(self._row(columns, stored) for stored in objects),
             }

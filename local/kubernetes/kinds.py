@@ -26,7 +26,7 @@ class Kind:
 
     name: str
     plural: str
-    schema: Struct
+    schema: Struct = field(repr=False)
     group: str = ""
     namespaced: bool = True
     short_names: tuple[str, ...] = ()
@@ -42,11 +42,11 @@ class Kind:
     """The fields whose changes move the generation, which such objects have."""
     counts_annotations: bool = False
     """Whether a change of the annotations moves it, too."""
-    empty: Document = field(default_factory=dict)
+    empty: Document = field(default_factory=dict, repr=False)
     """The fields that even an empty object has, so that no write adds them."""
     custom: bool = False
     """Whether a definition made it: a server has no types for its fields."""
-    openapi: Document = field(default_factory=dict)
+    openapi: Document = field(default_factory=dict, repr=False)
     """The OpenAPI schema, unless it is made from the structure."""
 
     @property

@@ -37,6 +37,8 @@ def route(kinds: Catalogue, method: str, path: str, query: Mapping[str, str]) ->
     kind = kinds.at(f"{root}/{plural}")
     if kind is None or (namespace and not kind.namespaced):
         return None
+    if name and kind.namespaced and not namespace:
+        return None
     verb = _verb(method, name, query)
     if not _allowed(kind, verb, namespace, name):
         raise no_such_method()
@@ -82,13 +84,13 @@ def _addressed(path: str) -> tuple[str, str, str, str]:
     if rest[:1] == ["namespaces"] and "" in rest[1:2] and len(rest) > 2:  # noqa: PLR2004 - below it
         raise bad_request("Namespace parameter required.")
     match rest:
-        case ["namespaces" | "customresourcedefinitions" as plural, name]:
-            return root, plural, "", name
         case ["namespaces", namespace, plural] if namespace:
             return root, plural, namespace, ""
         case ["namespaces", namespace, plural, name, *below] if namespace:
             return root, "/".join([plural, *below]), namespace, name
         case [plural]:
             return root, plural, "", ""
+        case [plural, name]:
+            return root, plural, "", name
         case _:
             return "", "", "", ""

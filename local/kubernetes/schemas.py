@@ -76,10 +76,11 @@ class Schemas:
         return Keyed(tuple(sorted(keys, key=lambda key: key != merged)), element, known)
 
     def _mapping(self, schema: Document) -> Node:
-        if "properties" in schema:
+        is_open = schema.get(_UNKNOWN) is True
+        if "properties" in schema or is_open:
             fields = child(schema, "properties")
             known = {name: self.node(child(fields, name)) for name in fields}
-            found = Struct(known, schema.get(_UNKNOWN) is True)
+            found = Struct(known, is_open)
             return Atomic(found) if schema.get("x-kubernetes-map-type") == "atomic" else found
         if "additionalProperties" in schema:
             return Map(self.node(child(schema, "additionalProperties")))

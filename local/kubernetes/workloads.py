@@ -25,7 +25,6 @@ DEFINITIONS: Document = _read()
 
 _SCHEMAS = Schemas(DEFINITIONS)
 
-
 _NEW: Mapping[str, Document] = {
     "Deployment": {},
     "StatefulSet": {"replicas": 0, "availableReplicas": 0},
@@ -48,15 +47,11 @@ def _columns(*counts: tuple[str, str]) -> tuple[Column, ...]:
 
 
 def _kind(name: str, group: str, short: str, columns: tuple[Column, ...]) -> Kind:
-    version = f"io.k8s.api.{group or 'core'}.v1.{name}"
-    schema = child(DEFINITIONS, version)
-    pods: Document = {"containers": None}
+    schema = child(DEFINITIONS, f"io.k8s.api.{group or 'core'}.v1.{name}")
     strategy = "strategy" if name == "Deployment" else "updateStrategy"
-    template: Document = {
-        "selector": None,
-        strategy: {},
-        "template": {"metadata": {}, "spec": pods},
-    }
+    pod: Document = {"containers": None}
+    template: Document = {"metadata": {}, "spec": pod}
+    workload: Document = {"selector": None, strategy: {}, "template": template}
     return Kind(
         name,
         f"{name.lower()}s",
@@ -69,7 +64,7 @@ def _kind(name: str, group: str, short: str, columns: tuple[Column, ...]) -> Kin
         fixed={"spec.selector": "field is immutable"} if name == "DaemonSet" else {},
         counted=("spec",),
         counts_annotations=name == "Deployment",
-        empty={"spec": template if group else pods, "status": _NEW[name]},
+        empty={"spec": workload if group else pod, "status": _NEW[name]},
         openapi=schema,
     )
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from local.platform import PLATFORM
 from local.standing.environment import DEACTIVATE
 from local.standing.folder import Folder, shown
 
@@ -29,6 +30,12 @@ Set a secret with curl, or with the Python client:
 See it arrive, change it, and see the change undone {undone}:
 {kubectl}  kubectl get secret keyvault-project -n {namespace} -o yaml
   kubectl edit secret keyvault-project -n {namespace}
+
+Apply two Deployments, of which `web` reads db-password, and an application that lists secrets. What
+uses them is off until the app has the settings, as with `SYNC_RESTART=annotated make up`:
+  kubectl apply -n {namespace} -f {platform}/workloads.yaml
+  kubectl apply -n {namespace} -k {platform}/kubernetes/dev
+  kubectl get deployments,platformapplications -n {namespace}
 
 Request a resync over HTTP, and the status from the command line:
   curl -sS -X POST "$KEYVAULT_SYNC_APP/api/resync" \\
@@ -55,5 +62,6 @@ def what_to_type(folder: Folder, settings: Iterable[str], vault: str, namespace:
         undone="when the timer runs" if "SYNC_SCHEDULE" in named else "within ten seconds",
         kubectl="" if shutil.which("kubectl") else _NO_KUBECTL.format(vault=vault),
         namespace=namespace,
+        platform=shown(PLATFORM),
         log=shown(folder.host_log),
     )

@@ -1,16 +1,18 @@
 """Explains where each secret of a vault goes and under which keys, or why it does not."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sync.app.use_cases import REQUEST, App, Budget
+from sync.app.use_cases import REQUEST, App, Budget, Readers
 from sync.core.errors import Permanent, SyncError, Transient
 from sync.core.model import SECRET_TYPE, Failed, Hint, Notice, Plan, SecretName, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
+from sync.core.restarts import Reader
 from sync.core.state import Record
 from sync.projection.placement import Excluded, Placement
+from sync.reconcile.counts import synced
 from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.survey import Fetched, Verdict
 from sync.reconcile.turn import Turn
@@ -33,7 +35,8 @@ class Explained:
     on a value that was never read. `version` is the version that the keys come from, None if none
     is written. `type` is None for an Opaque Secret. `why` says why it is not in step, as an error
     if a reason names it. `warnings` should be known all the same. `due` is when the timer tries
-    next, or when the vault's newest version becomes valid, in epoch seconds.
+    next, or when the vault's newest version becomes valid, in epoch seconds. `readers` are the
+    workloads that read its keys, where workloads are restarted and may be listed.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Explained:
     why: str | SyncError | None = None
     warnings: tuple[Notice, ...] = ()
     due: float | None = None
+    readers: tuple[Reader, ...] = ()
 
 
 _LONG_AGO = 0.0
@@ -76,6 +80,8 @@ def explained(
             app.reconciler.rehearse(observed, plan, deadline)
 
         found = explain(turn, rehearse, app.due(place.vault, deadline))
+        if app.readers is not None:
+            found = _with_readers(found, _readers(app.readers, place, turn, deadline))
         if secret is None:
             return found
         asked = [each for each in found if each.name.lower() == secret.lower()]
@@ -87,6 +93,29 @@ def explained(
         return asked
 
     return list(app.work_queue.ask(places, ask, budget.target, budget.total))
+
+
+def _readers(ask: Readers, target: Target, turn: Turn, deadline: Deadline) -> Sequence[Reader]:
+    """Return the workloads that read the target's keys; none if they may not be listed."""
+    present = (synced(each, None) for each in turn.vault.secrets.values())
+    try:
+        return ask(target, [each for each in present if each is not None], deadline)
+    except (Permanent, Transient):
+        return ()
+
+
+def _with_readers(found: Iterable[Explained], readers: Sequence[Reader]) -> list[Explained]:
+    return [
+        replace(
+            each,
+            readers=tuple(
+                reader
+                for reader in readers
+                if reader.secret in each.secrets and reader.key in (each.keys or ())
+            ),
+        )
+        for each in found
+    ]
 
 
 def explain(turn: Turn, rehearse: _Rehearse, due: float | None = None) -> Sequence[Explained]:

@@ -16,9 +16,19 @@ from sync.app.shared_listing import SharedListing
 from sync.app.unattended import for_event_grid, nothing_known
 from sync.app.work_queue import WorkQueue
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient, quoted
-from sync.core.model import Failed, Hint, Ignored, Outcome, SecretName, Target, VaultName
+from sync.core.model import (
+    Failed,
+    Hint,
+    Ignored,
+    Outcome,
+    SecretName,
+    SyncedSecret,
+    Target,
+    VaultName,
+)
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
+from sync.core.restarts import Reader
 from sync.core.vault_names import Naming
 from sync.reconcile.reconciler import Reconciler
 from sync.reconcile.request import ReconcileRequest
@@ -61,11 +71,16 @@ def _never() -> float | None:
     return None
 
 
+type Readers = Callable[[Target, Iterable[SyncedSecret], Deadline], Sequence[Reader]]
+"""Returns the workloads that read each key of a target's Secrets; raises Permanent or Transient."""
+
+
 @dataclass(frozen=True, slots=True)
 class App:
     """The use cases over one work queue; `clock` is monotonic seconds.
 
-    `next_pass` returns when the timer runs next, in epoch seconds; None if it never does.
+    `next_pass` returns when the timer runs next, in epoch seconds; None if it never does. `readers`
+    are asked for only by explanations, None where nothing is restarted.
     """
 
     naming: Naming
@@ -79,6 +94,7 @@ class App:
     """The names among the listed vaults that are no vault's, each with why."""
     applications: "ApplicationWorks | None" = None
     """None if no application is synced."""
+    readers: Readers | None = None
 
     def event(self, payload: str) -> Sequence[Pending]:
         """Reconcile each target that one Event Grid or CloudEvents payload points to.

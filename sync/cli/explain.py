@@ -1,6 +1,6 @@
 """The command that shows where each secret goes, or why it does not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
@@ -46,10 +46,27 @@ def _blocks(document: Document, style: Style) -> Blocks:
         headings = (*headings[:-1], "TYPE", headings[-1])
     several = len({place(each) for each in told}) > 1
     yield Table(headings, [_row(each, style, several=several) for each in told])
+    yield Table(
+        ("NAME", "KEY", "READ BY", "RESTARTS", "CHANGED", "RUNS WITH"),
+        [_reader(each, reader) for each in told for reader in items(each, "readers")],
+    )
     unknown = items(document, "unknown")
     rows = [(place(each), text(each, "reason"), text(each, "message")) for each in unknown]
     yield Table(("SECRET", "REASON", "WHY"), rows)
     yield total("secret", (text(each, "state") for each in told))
+
+
+def _reader(told: Document, reader: Document) -> Row:
+    """Return what is told of a workload that reads a key."""
+    runs: Mapping[object, str] = {True: "this change", False: "an older one"}
+    return (
+        text(told, "name"),
+        f"{text(reader, 'secret')}/{text(reader, 'key')}",
+        f"{text(reader, 'kind')}/{text(reader, 'name')}",
+        "yes" if reader.get("restarts") else "no",
+        moment(text(reader, "changed")) or "not counted",
+        runs.get(reader.get("current"), "not known"),
+    )
 
 
 def _row(told: Document, style: Style, *, several: bool) -> Row:

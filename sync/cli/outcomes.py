@@ -53,6 +53,8 @@ def _blocks(document: Document, style: Style) -> Blocks:
     yield Table(("VAULT", "LEFT OUT", "WHY"), out)
     seen_to = [row for outcome in outcomes for row in to_see_to(outcome)]
     yield Table(("VAULT", "NAME", "REASON", "WHY"), seen_to)
+    restarts = [_restart(each) for each in items(document, "restarts")]
+    yield Table(("NAMESPACE", "WORKLOAD", "RESTART", "KEYS", "WHY"), restarts)
     yield total(what, map(_verdict, outcomes))
 
 
@@ -69,11 +71,26 @@ def to_see_to(outcome: Document) -> Iterator[Row]:
         yield (vault, text(warning, "secret") or NONE, f"warning {reason}", message)
 
 
+def _restart(told: Document) -> Row:
+    """Return what came of one workload, or why those of a namespace are not known."""
+    kind, name, reason = (text(told, field) for field in ("kind", "name", "reason"))
+    return (
+        text(told, "namespace"),
+        f"{kind}/{name}" if name else NONE,
+        reason or "restarted",
+        ", ".join(words(told, "keys")),
+        text(told, "message"),
+    )
+
+
 def _complaints(document: Document) -> Iterator[str]:
     for outcome in told_apart(items(document, "outcomes")):
         for vault, name, reason, why in to_see_to(outcome):
             subject = vault if name == NONE else f"{vault}/{name}"
             yield f"{subject}: {reason}: {why}"
+    for each in items(document, "restarts"):
+        if reason := text(each, "reason"):
+            yield f"{text(each, 'namespace')}: {reason}: {text(each, 'message')}"
 
 
 def _names(document: Document) -> Sequence[str]:

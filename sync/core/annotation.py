@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from sync.core.labels import label_text, parsed_label
-from sync.core.model import SECRET_NAME, SecretName, moment, secret_name
+from sync.core.model import SECRET_NAME, Count, SecretName, moment, secret_name
 from sync.core.name_groups import grouped, ungrouped
 from sync.core.reasons import Reason
 from sync.core.state import LATEST, Failure, Record, Refusal, State, Unusable
@@ -17,13 +17,14 @@ from sync.core.vault_names import AZURE_NAME
 FORMAT = 4
 """The latest format. Earlier ones are still read; the first has no number."""
 
-_WITHOUT_APPLICATIONS = 3
-"""What is written where no application has a Secret, so that the release before can read it."""
+_USUAL = 3
+"""What is written without counts and applications, so that the release before can read it."""
 
 MAX_REFUSED_BYTES = 32 * 1024
 MAX_WARNED_BYTES = 16 * 1024
 MAX_UNUSABLE_BYTES = 16 * 1024
 _MAX_BYTES = 240 * 1024  # Kubernetes allows 256 KiB for all annotations of an object
+_HEADING = len(',"counts":{}')
 _SHORT = 8
 _TAGGED = "t"
 
@@ -33,6 +34,7 @@ _DIGEST = re.compile(r"[0-9a-z]{0,16}", re.ASCII)
 _REASON = re.compile(r"[A-Z][0-9A-Za-z]{2,63}", re.ASCII)
 _UID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _APPLICATION = re.compile(r"[a-z0-9.-]{1,320}/[a-z0-9.-]{1,253}", re.ASCII)
+_COUNT = re.compile(r"[0-9]{1,11}\+?", re.ASCII)
 _REASONS = {reason.value: reason for reason in Reason}
 
 
@@ -45,12 +47,13 @@ def encode(state: State) -> str:
     the time, in hexadecimal, at which another version may be used, if that is known. Refusals
     beyond 32 KiB, or without room, are left out and counted. Warnings are grouped by reason, and
     left out beyond 16 KiB or without room, and so are unusable secrets. Labels are grouped as
-    `name=value`. A state that knows of no application is of format 3, so that an earlier release
-    can read it.
+    `name=value`. Keys are grouped by their counts, with a `+` if the value has changed since it was
+    first written; the oldest counts are left out if there is no room. A state without counts that
+    knows of no application is of format 3, so that an earlier release can read it.
     """
-    of_applications = state.application or state.applications
-    fields: Mapping[str, object] = {
-        "v": FORMAT if of_applications else _WITHOUT_APPLICATIONS,
+    is_later = state.counts or state.application or state.applications
+    fields: dict[str, object] = {
+        "v": FORMAT if is_later else _USUAL,
         "vault": state.vault,
         "written": moment(state.written),
         "rules": state.rules,
@@ -67,7 +70,10 @@ def encode(state: State) -> str:
             {name: map(label_text, record.labels) for name, record in state.secrets.items()}
         ),
     }
-    text = _json({name: value for name, value in fields.items() if value or name == "secrets"})
+    fields = {name: value for name, value in fields.items() if value or name == "secrets"}
+    text = _json(fields)
+    if counts := _by_count(state.counts, _MAX_BYTES - len(text) - _HEADING):
+        text = _json({**fields, "counts": counts})
     room = min(MAX_REFUSED_BYTES, _MAX_BYTES - len(text))
     told, unnamed = _grouped(state.refused, room)
     unnamed += state.unnamed
@@ -126,6 +132,7 @@ def decode(text: str) -> State | None:
             application=(
                 _matching(_APPLICATION, fields["application"]) if "application" in fields else ""
             ),
+            counts=dict(_counts(fields.get("counts", {}))),
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
@@ -159,6 +166,18 @@ def _grouped(refused: Mapping[SecretName, Refusal], room: int) -> tuple[list[obj
         else:
             groups[group][str(name)] = what
     return [[*group, names] for group, names in sorted(groups.items())], unnamed
+
+
+def _by_count(counts: Mapping[str, Count], room: int) -> Mapping[str, list[str]]:
+    """Return the keys by count, of the latest counts as many as fit."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for key, count in sorted(counts.items(), key=lambda each: (-each[1].at, each[0])):
+        word = f"{count.at}{'' if count.first else '+'}"
+        room -= len(key) + 3 + (0 if word in groups else len(word) + 6)
+        if room < 0:
+            break
+        groups[word].append(key)
+    return dict(sorted(groups.items()))
 
 
 def _fitting(unusable: Mapping[SecretName, Unusable], room: int) -> Mapping[str, list[int]]:
@@ -234,6 +253,13 @@ def _refusal(reason: Reason, since: object, what: str) -> Refusal:
         tagged=updated.endswith(_TAGGED),
         due=_epoch(int(due, 16)) if dash else 0,
     )
+
+
+def _counts(groups: Mapping[object, Sequence[object]]) -> Iterator[tuple[str, Count]]:
+    for word, keys in groups.items():
+        at, plus, _ = _matching(_COUNT, word).partition("+")
+        for key in keys:
+            yield _matching(_DATA_KEY, key), Count(_epoch(int(at)), first=not plus)
 
 
 def _failure(word: object, since: object) -> Failure | None:

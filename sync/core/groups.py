@@ -9,6 +9,7 @@ class Group(StrEnum):
     TARGET = "Permanent: a vault or its Secret"
     VAULT_SECRET = "Permanent: one vault secret"  # noqa: S105 - a heading
     WARNING = "Warning"
+    WORKLOAD = "Restarts: a workload"
     TRANSIENT = "Transient"
     ADOPTION = "Adoption"
     MALFORMED = "Malformed"

@@ -315,12 +315,14 @@ class Plan:
 
     `evict` are keys to remove that another field manager owns, which no apply can remove.
     `replacing` are the values that the same write sets, so that none is missing until the apply.
+    `counts` are those of the Secret once nothing is left to write.
     """
 
     changes: tuple[Change, ...] = ()
     apply: Desired | None = None
     evict: frozenset[str] = frozenset()
     replacing: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    counts: Mapping[str, Count] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return self.apply is not None

@@ -288,6 +288,54 @@ class Reason(StrEnum):
     FILE_ENCODING_IGNORED = "FileEncodingIgnored", Group.WARNING, (
         "The Azure CLI's tag `file-encoding` says that the value is the base64 or the hexadecimal "
         "digits of a file. It is written so. To have it decoded, set `k8s-encoding` as well.")
+    WORKLOADS_FORBIDDEN = "WorkloadsForbidden", Group.WORKLOAD, (
+        "`SYNC_RESTART` is on, and the app may not list the workloads of the namespace. Add "
+        "`components/restart` to its Role, or switch the setting off. Secrets are synced all the "
+        "same.")
+    WORKLOAD_REFUSED = "WorkloadRefused", Group.WORKLOAD, (
+        "The cluster does not let the app restart the workload: a policy, a webhook, a missing "
+        "right, or a workload that does not fit its own rules. The message says which. The app "
+        "tries again within an hour, and for the next change.")
+    WORKLOAD_OWNED = "WorkloadOwned", Group.WORKLOAD, (
+        "The workload belongs to a controller, which would revert its template half-way. Restart "
+        "it by its owner. `SYNC_RESTART_OWNERS` names the kinds of owners that leave a changed "
+        "template as it is.")
+    WORKLOAD_PAUSED = "WorkloadPaused", Group.WORKLOAD, (
+        "The Deployment is paused. The app restarts it once somebody resumes it.")
+    WORKLOAD_ON_DELETE = "WorkloadOnDelete", Group.WORKLOAD, (
+        "The workload's `updateStrategy` is `OnDelete`: a new template reaches no pod by itself. "
+        "Delete its pods, one after the other; the app sees that they are new if it may list "
+        "pods.")
+    WORKLOAD_PARTITIONED = "WorkloadPartitioned", Group.WORKLOAD, (
+        "The StatefulSet's `partition` keeps a part of its pods at an older template. The app "
+        "restarts it once the partition is 0.")
+    WORKLOAD_KEY_MISSING = "WorkloadKeyMissing", Group.WORKLOAD, (
+        "A pod of this workload would not start, since it needs a key that its Secret does not "
+        "have. Set the vault secret, or mark the use as `optional`; the running pods stay until "
+        "then.")
+    WORKLOAD_SECRET_IMMUTABLE = "WorkloadSecretImmutable", Group.WORKLOAD, (
+        "The Secret is immutable, and a node that runs a pod with it would hand its old values to "
+        "new pods as well. Stop the workload's pods on each node first, or make the Secret anew "
+        "without `immutable`.")
+    WORKLOAD_UNREADABLE = "WorkloadUnreadable", Group.WORKLOAD, (
+        "The annotation `keyvault-sync/restart` has another value than `true`, `env` or `false`. "
+        "Correct it.")
+    WORKLOAD_TOO_LARGE = "WorkloadTooLarge", Group.WORKLOAD, (
+        "The workload reads more keys than its annotation has room for. Let it read fewer, by "
+        "`items` or by variables of their own.")
+    WORKLOAD_WAITS = "WorkloadWaits", Group.WORKLOAD, (
+        "The workload is restarted later: the value has just changed, another workload is "
+        "restarted first, or a rollout of its own is under way. Nothing needs to be done.")
+    WORKLOAD_OUTSIDE_WINDOW = "WorkloadOutsideWindow", Group.WORKLOAD, (
+        "`SYNC_RESTART_WINDOWS` lets no restart begin now. The first pass in a window restarts "
+        "the workload.")
+    WORKLOAD_NOT_READY = "WorkloadNotReady", Group.WORKLOAD, (
+        "The app restarted the workload, and it was not ready within `SYNC_RESTART_DEADLINE`. "
+        "Look at its pods: the new value may be wrong. Workloads that read the same keys are not "
+        "restarted until it is ready, or the value changes again.")
+    WORKLOAD_STOPPED = "WorkloadStopped", Group.WORKLOAD, (
+        "A workload that was restarted before this one, for the same keys, is not ready. This one "
+        "keeps its pods until that one is, or until the value changes again.")
     CONFLICT = "Conflict", Group.TRANSIENT, "Somebody else changed the Secret in each of six turns."
     SECRETS_MOVED = "SecretsMoved", Group.TRANSIENT, (
         "Tags moved keys to another Secret, and after six turns a key is still in its old place "

@@ -78,6 +78,13 @@ CHECKS = {
     "secret-may-create": (Severity.ERROR, "The app may create the Secret."),
     "secret-may-patch": (Severity.ERROR, "The app may change the Secret."),
     "secret-no-more-rights": (Severity.WARNING, "The app has no rights that it never needs."),
+    "secret-may-restart": (
+        Severity.WARNING,
+        (
+            "With `SYNC_RESTART` the app may list and change the workloads of the namespace. "
+            "Without that right it restarts none there."
+        ),
+    ),
     "secret-owner": (Severity.ERROR, "The Secret is the app's, or nobody's."),
     "secret-settings": (Severity.WARNING, "No app with other settings wrote the Secret last."),
 }

@@ -244,7 +244,12 @@ class _Examination:
             return SecretExamination.skipped(kept.target)
         reconciler, rules = self.app.reconciler, self.doctor.rules.digest
         examination = SecretExamination(
-            kept, server.user, self.doctor.access, reconciler.cluster, rules
+            kept,
+            server.user,
+            self.doctor.access,
+            reconciler.cluster,
+            rules,
+            restarts=self.app.readers is not None,
         )
         return examination.checks(deadline)
 

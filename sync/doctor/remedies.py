@@ -92,6 +92,20 @@ def role(target: Target, user: str, secrets: Iterable[str] = ()) -> str:
     )
 
 
+def restart_role(target: Target, user: str) -> str:
+    """Return the commands that let the user list and restart a namespace's workloads.
+
+    `infra/kubernetes/components/restart` is the same for who keeps Roles in Git.
+    """
+    name = f"keyvault-sync-restart --namespace {target.namespace}"
+    apply = "--dry-run=client --output=yaml | kubectl auth reconcile --filename=-"
+    return (
+        f"kubectl create role {name} --verb=get,list,patch "
+        f"--resource=deployments.apps,statefulsets.apps,daemonsets.apps {apply} && "
+        f"kubectl create rolebinding {name} --role=keyvault-sync-restart {_subject(user)} {apply}"
+    )
+
+
 def namespace(target: Target) -> str:
     """Return the command that creates the namespace."""
     return f"kubectl create namespace {target.namespace}"

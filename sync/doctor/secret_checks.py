@@ -7,6 +7,7 @@ from typing import Protocol
 from sync.core.errors import Permanent, SyncError
 from sync.core.model import SECRET_TYPE, Actual, Target
 from sync.core.ports import Cluster, Deadline
+from sync.core.reasons import Reason
 from sync.doctor import remedies
 from sync.doctor.checks import Check, Subject
 from sync.reconcile.guards import refuse_foreign, refuse_unmarked
@@ -15,17 +16,23 @@ from sync.reconcile.observed import ObservedSecret
 NEEDED = ("get", "create", "patch")
 
 _RIGHTS = tuple(f"may {verb}" for verb in NEEDED)
-_EXCESS, _OWNER, _SETTINGS = "no more rights", "owner", "settings"
+_EXCESS, _RESTART, _OWNER, _SETTINGS = "no more rights", "may restart", "owner", "settings"
 _NAMES = ("namespace", *_RIGHTS, _EXCESS, _OWNER, _SETTINGS)
+_WORKLOADS = ("deployments", "statefulsets", "daemonsets")
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """A verb on Secrets: without a name on all of them, without a namespace in all namespaces."""
+    """A verb on Secrets, or on another resource of an API group.
+
+    Without a name it is on all of them, without a namespace in all namespaces.
+    """
 
     verb: str
     namespace: str = ""
     name: str = ""
+    resource: str = "secrets"
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ class ManagedSecret:
 class SecretExamination:
     """The examination of a Secret with the permissions of `user`.
 
-    `rules` is the digest of the settings.
+    `rules` is the digest of the settings, and `restarts` says whether they restart workloads.
     """
 
     kept: ManagedSecret
@@ -81,6 +88,7 @@ class SecretExamination:
     access: Access
     cluster: Cluster
     rules: str
+    restarts: bool = False
 
     def checks(self, deadline: Deadline) -> Sequence[Check]:
         """Run all checks; skips those that an earlier failure makes pointless."""
@@ -89,10 +97,12 @@ class SecretExamination:
             done.append(self._namespace(deadline))
             if not done[0].well:
                 because = f"namespace {self.target.namespace} does not exist"
-                return [*done, *self._subject.skipped(because, *_NAMES[1:])]
+                return [*done, *self._subject.skipped(because, *self._names[1:])]
             for verb in NEEDED:
                 done.append(self._may(verb, deadline))  # noqa: PERF401 - keeps the checks before an error
             done.append(self._excess(deadline))
+            if _RESTART in self._names:
+                done.append(self._may_restart(deadline))
             if not done[1].well:
                 because = "the Secret may not be read"
                 return [*done, *self._subject.skipped(because, _OWNER, _SETTINGS)]
@@ -102,11 +112,20 @@ class SecretExamination:
                 return [*done, *self._subject.skipped("the app cannot write the Secret", _SETTINGS)]
             done.append(self._settings(actual))
         except SyncError as error:
-            failed, *rest = _NAMES[len(done) :]
+            failed, *rest = self._names[len(done) :]
             remedy = remedies.of_target(self.target, error)
             done.append(self._subject.refused(failed, error, remedy))
             done += self._subject.skipped("the cluster could not be asked", *rest)
         return done
+
+    @property
+    def _names(self) -> Sequence[str]:
+        """The checks in their order; the right to restart is looked at once a namespace."""
+        if not self.restarts or not self.kept.is_own:
+            return _NAMES
+        return [
+            each for name in _NAMES for each in ((_RESTART, name) if name == _OWNER else (name,))
+        ]
 
     @property
     def target(self) -> Target:
@@ -164,6 +183,23 @@ class SecretExamination:
             return self._subject.ok(_EXCESS, "None is granted of those that were tried.")
         more = f"Granted though the sync never needs it: {', '.join(excess)}."
         return self._subject.warning(_EXCESS, more)
+
+    def _may_restart(self, deadline: Deadline) -> Check:
+        namespace = self.target.namespace
+        lacking = [
+            f"{verb} {resource}"
+            for resource in _WORKLOADS
+            for verb in ("get", "list", "patch")
+            if not self.access.allows(
+                self.target.cluster, Right(verb, namespace, "", resource, "apps"), deadline
+            )
+        ]
+        if not lacking:
+            return self._subject.ok(_RESTART, "Its readers may be listed and restarted.")
+        sentence = f"WorkloadsForbidden: not granted in {namespace}: {', '.join(lacking)}."
+        remedy = remedies.restart_role(self.target, self.user)
+        reason = Reason.WORKLOADS_FORBIDDEN
+        return self._subject.warning(_RESTART, sentence, remedy, reason)
 
     def _owner(self, actual: Actual | None) -> Check:
         if actual is None:

@@ -21,6 +21,13 @@ REASONS = tuple(
 )
 """The reasons for which a vault, or one of its secrets, is not in step."""
 
+RESTARTS = tuple(
+    reason
+    for reason in Reason
+    if reason.group in {Group.WORKLOAD, Group.TRANSIENT, Group.BUG} or reason.remote is not None
+)
+"""The reasons for which a workload is not restarted."""
+
 WARNINGS = (
     Reason.SETTINGS_DIFFER,
     *(reason for reason in Reason if reason.group is Group.WARNING),
@@ -145,10 +152,32 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Restart:
+    """What came of a workload that reads a changed key."""
+
+    cluster: Annotated[str, Doc("the cluster's name in `SYNC_CLUSTERS`")]
+    namespace: Annotated[str, Doc("the namespace")]
+    kind: Annotated[str | None, Doc("the workload's kind; null if none can be listed")]
+    name: Annotated[str | None, Doc("the workload; null if none can be listed")]
+    restarted: Annotated[bool, Doc("whether it was restarted")]
+    keys: Annotated[_Words, Doc("the changed keys that it reads, each as SECRET/KEY")]
+    reason: Annotated[
+        Reason | None,
+        Doc("why it was not restarted, a stable word; absent if it was", {"enum": RESTARTS}),
+    ] = None
+    message: Annotated[
+        str | None, Doc("a sentence for operators with that reason; absent if there is none")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcomes:
     """What a resync came to."""
 
     outcomes: Annotated[tuple[Converged | Failed, ...], Doc("one for each target of each vault")]
+    restarts: Annotated[
+        tuple[Restart, ...], Doc("the workloads that read changed keys; absent if there are none")
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +240,24 @@ _Due = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """A workload that reads a key."""
+
+    kind: Annotated[str, Doc("the workload's kind")]
+    name: Annotated[str, Doc("the workload")]
+    secret: Annotated[str, Doc("the Secret")]
+    key: Annotated[str, Doc("the key")]
+    restarts: Annotated[bool, Doc("whether a change of the key restarts it")]
+    changed: Annotated[
+        str | None, Doc("when the key's value last changed, ISO 8601; null if it is not counted")
+    ]
+    running: Annotated[
+        str | None, Doc("up to which change it runs with the value; null if it is not known")
+    ]
+    current: Annotated[bool | None, Doc("whether it runs with the value; null if not known")]
+
+
+@dataclass(frozen=True, slots=True)
 class Explained:
     """Where a vault secret goes, and if it is not there, why not."""
 
@@ -227,6 +274,10 @@ class Explained:
     warnings: _Warnings = ()
     due: _Due = None
     target: Annotated[Target | None, Doc("the target that this is about, by its own Secret")] = None
+    readers: Annotated[
+        tuple[Reader, ...],
+        Doc("the workloads that read its keys, with `SYNC_RESTART`; absent if none is known"),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)

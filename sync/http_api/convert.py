@@ -11,6 +11,7 @@ from sync.app.status import State as SecretState
 from sync.core import model
 from sync.core.errors import SyncError, Transient
 from sync.core.reasons import Reason
+from sync.core.restarts import Restart
 from sync.core.state import State
 from sync.doctor.checks import Check
 from sync.doctor.vault_resources import Unseen, VaultResource
@@ -19,9 +20,11 @@ from sync.http_api import answers
 type View = Literal["the app", "the caller"]
 
 
-def outcomes_of(outcomes: Iterable[model.Outcome]) -> answers.Outcomes:
+def outcomes_of(
+    outcomes: Iterable[model.Outcome], restarts: Iterable[Restart] = ()
+) -> answers.Outcomes:
     """Return the answer to a resync."""
-    return answers.Outcomes(tuple(map(outcome_of, outcomes)))
+    return answers.Outcomes(tuple(map(outcome_of, outcomes)), tuple(map(_restart, restarts)))
 
 
 def outcome_of(outcome: model.Outcome) -> answers.Converged | answers.Failed:
@@ -49,6 +52,20 @@ def outcome_of(outcome: model.Outcome) -> answers.Converged | answers.Failed:
             )
         case model.Ignored(subject, error):
             return answers.Failed(subject, "failed", *_why(error), None, (), (), ())
+
+
+def _restart(restart: Restart) -> answers.Restart:
+    error = restart.error
+    return answers.Restart(
+        cluster=restart.cluster,
+        namespace=restart.namespace,
+        kind=restart.kind or None,
+        name=restart.name or None,
+        restarted=error is None,
+        keys=restart.keys,
+        reason=error.reason if error else None,
+        message=error.message if error else None,
+    )
 
 
 def refusal_of(error: SyncError) -> answers.Refusal:
@@ -179,6 +196,19 @@ def _explained(place: model.Target | model.Failed, told: Explained) -> answers.E
         warnings=_notices(told.warnings),
         due=_moment(told.due),
         target=target_of(place) if isinstance(place, model.Target) else None,
+        readers=tuple(
+            answers.Reader(
+                kind=each.kind,
+                name=each.name,
+                secret=each.secret,
+                key=each.key,
+                restarts=each.opted,
+                changed=_moment(each.changed),
+                running=_moment(each.running),
+                current=each.current,
+            )
+            for each in told.readers
+        ),
     )
 
 

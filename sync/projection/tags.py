@@ -66,6 +66,8 @@ class TagOptions:
     """Whether to remove line breaks at the end of the value, or of each member's."""
     labels: Labels = ()
     """The labels that its Secrets get."""
+    restart: bool | None = None
+    """Whether a change restarts what reads its keys; None if no tag says it."""
 
 
 CERTIFICATE_MEMBERS: Mapping[str, str] = {
@@ -104,9 +106,13 @@ def is_tagged(tags: Mapping[str, str]) -> bool:
     return any(tag.strip().lower().startswith(PREFIX) for tag in tags)
 
 
-def is_left_out(tags: Mapping[str, str]) -> bool:
-    """Return whether k8s-sync is false, whatever the other tags say."""
-    return _Tags(tags).word("k8s-sync", _YES_OR_NO) is False
+def read_common_tags(tags: Mapping[str, str]) -> TagOptions:
+    """Parse the tags that count in every place, whatever the others say: k8s-sync, k8s-restart."""
+    ours = _Tags(tags)
+    return TagOptions(
+        sync=ours.word("k8s-sync", _YES_OR_NO) is not False,
+        restart=ours.word("k8s-restart", _YES_OR_NO),
+    )
 
 
 def read_tags(
@@ -131,6 +137,7 @@ def read_tags(
         type=ours.word("k8s-type", _TYPE),
         trim=ours.word("k8s-trim", _YES_OR_NO) is True,
         labels=ours.labels(allowed),
+        restart=ours.word("k8s-restart", _YES_OR_NO),
     )
     ours.compare(options)
     unknown = ours.unknown()

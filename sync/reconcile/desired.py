@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sync.core.errors import SyncError
-from sync.core.model import SECRET_TYPE, SecretName
+from sync.core.model import SECRET_TYPE, Count, SecretName
 from sync.core.state import Record, Refusal, Unusable
 from sync.projection.placement import Excluded
 from sync.reconcile.guards import Loss, guarded_secrets, lists_nothing, unsafe
@@ -33,7 +33,7 @@ class DesiredSecret:
     """The desired keys of ours in one Secret, and the records of the vault secrets behind them.
 
     Keys that a record names but `entries` lacks stay as they are, and so do the keys in `left`.
-    `why` maps vault secrets to the reason why their keys are removed.
+    `why` maps vault secrets to the reason why their keys are removed. `counts` are by key.
     """
 
     entries: Mapping[str, Entry]
@@ -45,6 +45,7 @@ class DesiredSecret:
     refused: Mapping[SecretName, Refusal] = field(default_factory=dict)
     unnamed: int = 0
     unusable: Mapping[SecretName, Unusable] = field(default_factory=dict)
+    counts: Mapping[str, Count] = field(default_factory=dict)
 
     @property
     def kept(self) -> frozenset[str]:

@@ -98,14 +98,22 @@ class ObservedSecret:
         return frozenset((owned | self.recorded.keys()) & self.data.keys())
 
     @cached_property
-    def unrecorded(self) -> frozenset[str]:
-        """The keys that are there because of us and that no record claims.
+    def unapplied(self) -> frozenset[str]:
+        """The keys that an eviction set, or may have set, and whose apply has not followed.
 
-        That has those which an eviction set and whose apply has not followed.
+        They have our field manager by its update. In a Secret without managed fields, as some tools
+        restore it, no key has any manager before the first apply.
         """
-        holders = self.actual.holders if self.actual else {}
-        set_by_us = {key for key, managers in holders.items() if FIELD_MANAGER in managers}
-        return frozenset((self.ours | set_by_us & self.data.keys()) - self.recorded.keys())
+        if self.actual is None:
+            return frozenset()
+        holders, ours = self.actual.holders, (FIELD_MANAGER,)
+        left = self.data.keys() - self.actual.owned
+        return frozenset(key for key in left if FIELD_MANAGER in holders.get(key, ours))
+
+    @cached_property
+    def unrecorded(self) -> frozenset[str]:
+        """The keys that are there because of us and that no record claims."""
+        return (self.ours | self.unapplied) - self.recorded.keys()
 
     @cached_property
     def intact(self) -> frozenset[str]:

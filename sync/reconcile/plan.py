@@ -1,5 +1,6 @@
 """Computes the difference between a Secret's observed and desired contents."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from sync.core.annotation import encode
@@ -55,6 +56,7 @@ def diff(
         uid=actual.uid if actual else "",
         applications=state.applications if state else {},
         application="" if target.application is None else str(target.application),
+        counts=desired.counts,
     )
     marks = {**more.labels, **labels(target)}
     if actual is None or state is None:
@@ -76,7 +78,7 @@ def diff(
             or not actual.owned_annotations <= {STATE_ANNOTATION, *more.annotations}
         )
     if not needed:
-        return Plan()
+        return Plan(counts=desired.counts)
     applied = Desired(
         data={**filler, **{key: entry.value for key, entry in desired.entries.items()}},
         labels=marks,
@@ -86,8 +88,8 @@ def diff(
     )
     refuse_unwritable(observed, applied, removed)
     evict = removed if actual is None else removed - (actual.owned - actual.owned_by_others)
-    differing = {k: v for k, v in applied.data.items() if observed.data.get(k) != v}
-    return Plan(tuple(sorted(changes)), applied, evict, differing if evict else {})
+    replacing = _replacing(observed, desired, applied) if evict else {}
+    return Plan(tuple(sorted(changes)), applied, evict, replacing, desired.counts)
 
 
 def with_failure(observed: ObservedSecret, reason: Reason, now: float) -> Desired | None:
@@ -139,6 +141,22 @@ def _removal(observed: ObservedSecret, desired: DesiredSecret, key: str) -> Chan
         why=why,
         updated=updated,
     )
+
+
+def _replacing(
+    observed: ObservedSecret, desired: DesiredSecret, applied: Desired
+) -> Mapping[str, bytes]:
+    """Return the values that an eviction sets: of keys that come to their vault secret anew.
+
+    A key that its vault secret has on record changes with the apply, and its count with it.
+    """
+    found: dict[str, bytes] = {}
+    for key, value in applied.data.items():
+        entry = desired.entries.get(key)
+        recorded = entry is not None and observed.recorded.get(key) == entry.source
+        if observed.data.get(key) != value and not recorded:
+            found[key] = value
+    return found
 
 
 def _filler(observed: ObservedSecret, desired: DesiredSecret) -> dict[str, bytes]:

@@ -4,25 +4,33 @@ This order makes the sync correct. The API server accepts a write only if nobody
 we read the Secret, and we read the vault after that: an older value never replaces a newer one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
 from sync.core.groups import Remote
-from sync.core.model import CREATE_ONLY, Change, Hint, Notice, Plan, SecretName, Target
+from sync.core.model import (
+    CREATE_ONLY,
+    Hint,
+    Plan,
+    SecretName,
+    Target,
+)
 from sync.core.ports import Cluster, Deadline, Pages, Vaults, no_pages
 from sync.core.reasons import Reason
 from sync.projection.rules import DEFAULT_RULES, Rules
+from sync.reconcile.counts import synced
 from sync.reconcile.desired import compose
 from sync.reconcile.guards import refuse_newer, refuse_unmarked
 from sync.reconcile.observed import ObservedSecret, ObservedVault
 from sync.reconcile.observing import observe_own
 from sync.reconcile.plan import with_failure
+from sync.reconcile.progress import Progress
 from sync.reconcile.rehearsal import Rehearsal
 from sync.reconcile.request import ReconcileRequest, ReconcileResult, first_cause
 from sync.reconcile.survey import NeedsListing, Unvisited, VaultSurvey
@@ -38,25 +46,6 @@ MAX_TURNS = 6
 _VISITS = 3  # how often a listing may lead to Secrets that were not read before it
 
 
-@dataclass(slots=True)
-class _Progress:
-    """The request of one reconcile, and its progress so far, by Secret and key."""
-
-    request: ReconcileRequest
-    changes: dict[tuple[str, str], Change] = field(default_factory=dict)
-    written: set[str] = field(default_factory=set)
-    warnings: list[Notice] = field(default_factory=list)
-    again: bool = False
-    """Whether this turn evicted keys that its apply cannot remove."""
-
-    def note(self, target: Target, changes: Iterable[Change]) -> None:
-        """Record changes of one Secret; what a turn finds written before was another's change."""
-        of = "" if target.secret == self.request.target.secret else target.secret
-        for change in changes:
-            if not (change.same and (of, change.key) in self.changes):
-                self.changes[of, change.key] = replace(change, secret=of)
-
-
 def write_turns() -> Retrying:
     """Return the retry of a write that lost its race: six turns, with jittered waits up to 2 s."""
     return Retrying(
@@ -69,7 +58,10 @@ def write_turns() -> Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """The protocol over the two ports; `now` returns epoch seconds, `prune` allows removals."""
+    """The protocol over the two ports; `now` returns epoch seconds, `prune` allows removals.
+
+    With `counting` each Secret remembers when the value of each of its keys last changed.
+    """
 
     vaults: Vaults
     cluster: Cluster
@@ -78,6 +70,7 @@ class Reconciler:
     turns: Callable[[], Retrying] = write_turns
     rules: Rules = DEFAULT_RULES
     pages: Pages = no_pages
+    counting: bool = False
 
     def reconcile(
         self, request: ReconcileRequest, deadline: Deadline, fetchers: Executor
@@ -88,7 +81,7 @@ class Reconciler:
         leaves removals and moved keys to the next turn, which can find them in their new place.
         """
         run = replace(self, cluster=Rehearsal(self.cluster)) if request.dry_run else self
-        progress = _Progress(request)
+        progress = Progress(request)
         for _ in range(MAX_TURNS):
             try:
                 result = self.turns()(run._turn, progress, deadline, fetchers)  # noqa: SLF001 - our own
@@ -157,10 +150,11 @@ class Reconciler:
     ) -> Turn:
         now = self.now()
         desired = compose(vault, survey, now, prune=self.prune, removals=request.removals)
-        return Turn(vault, survey, desired, self.rules.of(request.target), now, self.pages)
+        rules = self.rules.of(request.target)
+        return Turn(vault, survey, desired, rules, now, self.pages, self.counting)
 
     def _turn(
-        self, progress: _Progress, deadline: Deadline, fetchers: Executor
+        self, progress: Progress, deadline: Deadline, fetchers: Executor
     ) -> ReconcileResult | None:
         """Observe and write; return None if another turn is needed."""
         request, progress.request = progress.request, replace(progress.request, listing=None)
@@ -170,7 +164,7 @@ class Reconciler:
         if nothing_is_known and any(isinstance(each, Transient) for each in refused.values()):
             raise first_cause(refused)
         self._remember(turn, request, deadline)
-        progress.again = False
+        progress.again, progress.secrets = False, []
         wrote, failed = self._write_all(turn, progress, deadline)
         if progress.again or (wrote and turn.desired.moving):
             progress.request = replace(progress.request, whole=True)
@@ -184,6 +178,7 @@ class Reconciler:
             warnings=(*turn.warnings(), *progress.warnings),
             left_out=turn.left_out(changes) if progress.request.dry_run else (),
             applications=turn.vault.own.state.applications if turn.vault.own.state else {},
+            secrets=tuple(progress.secrets) if self.counting else (),
         )
 
     def _remember(self, turn: Turn, request: ReconcileRequest, deadline: Deadline) -> None:
@@ -196,29 +191,33 @@ class Reconciler:
             request.remember(own.target, deadline)
 
     def _write_all(
-        self, turn: Turn, progress: _Progress, deadline: Deadline
+        self, turn: Turn, progress: Progress, deadline: Deadline
     ) -> tuple[bool, dict[SecretName, SyncError]]:
         """Write each Secret; return whether any was written, and the further Secrets' failures."""
         wrote = False
         failed: dict[SecretName, SyncError] = {}
         lost: Conflict | None = None
         for observed in turn.in_order():
+            plan: Plan | None = None
             try:
-                wrote |= self._write(turn, observed, progress, deadline)
+                plan = self._write(turn, observed, progress, deadline)
+                wrote |= bool(plan)
             except (Permanent, Transient) as error:
                 if observed is turn.vault.own:
                     raise
                 if isinstance(error, Conflict):
                     lost = error
                 failed |= dict.fromkeys(turn.names_in(observed), error)
+            if (left := synced(observed, plan)) is not None:
+                progress.secrets.append(left)
         if lost is not None:
             raise lost
         return wrote, failed
 
     def _write(
-        self, turn: Turn, observed: ObservedSecret, progress: _Progress, deadline: Deadline
-    ) -> bool:
-        """Write one Secret if needed; return whether it was written.
+        self, turn: Turn, observed: ObservedSecret, progress: Progress, deadline: Deadline
+    ) -> Plan:
+        """Write one Secret if needed; return what was written.
 
         An apply cannot remove keys that others own: evict them first, in one write with the values
         that take their place, and apply in the next turn.
@@ -226,7 +225,7 @@ class Reconciler:
         target = observed.target
         plan = turn.plan(observed)
         if plan.apply is None:
-            return False
+            return plan
         progress.written.add(target.secret)
         changes = plan.changes
         _send(self.cluster, observed, plan, deadline)
@@ -237,7 +236,7 @@ class Reconciler:
         progress.note(target, changes)
         if blanked := turn.blanked(observed):
             progress.warnings.append(blanked)
-        return True
+        return plan
 
     def _note_failure(self, target: Target, reason: Reason, deadline: Deadline) -> None:
         """Note on the vault's own Secret that the vault could not be read, if that is possible."""

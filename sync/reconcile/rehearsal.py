@@ -7,7 +7,7 @@ Secret: a missing namespace, missing rights and an admission policy show in no o
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from sync.core.model import Actual, Desired, Target
+from sync.core.model import FIELD_MANAGER, Actual, Desired, Target
 from sync.core.ports import NO_VALUES, Cluster, Deadline
 
 
@@ -91,6 +91,7 @@ class Rehearsal:
                 data={k: v for k, v in {**before.data, **values}.items() if k not in keys},
                 owned=before.owned - keys - values.keys(),
                 owned_by_others=(before.owned_by_others | values.keys()) - keys,
+                holders={**before.holders, **dict.fromkeys(values, (FIELD_MANAGER,))},
             )
 
     def _now(self, target: Target) -> Actual | None:

@@ -1,7 +1,7 @@
 """What one turn of a reconcile observed, and the desired contents that follow from it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sync.core.errors import Permanent
 from sync.core.model import SECRET_TYPE, Change, LeftOut, Notice, Plan, SecretName
@@ -10,6 +10,7 @@ from sync.core.reasons import Reason
 from sync.core.state import Record
 from sync.projection.placement import Excluded
 from sync.projection.rules import Rules
+from sync.reconcile.counts import counts_after, next_time
 from sync.reconcile.desired import DesiredVault
 from sync.reconcile.marks import Marks, asked_labels, asked_link
 from sync.reconcile.observed import ObservedSecret, ObservedVault
@@ -28,6 +29,7 @@ class Turn:
     rules: Rules
     now: float
     pages: Pages = no_pages
+    counting: bool = False
 
     def plan(self, observed: ObservedSecret) -> Plan:
         """Plan one Secret; raises Permanent for a write that the API server would refuse."""
@@ -39,7 +41,16 @@ class Turn:
             asked_labels(observed, desired.records, self.rules),
             asked_link(observed, self.rules, lambda: self.pages(observed.target.vault)),
         )
-        return diff(observed, desired, self.now, rules, more)
+        at = next_time(observed.state, self.now) if self.counting else None
+        counts = counts_after(observed, desired, at, self._silent if self.counting else ())
+        time = self.now if at is None else at
+        return diff(observed, replace(desired, counts=counts), time, rules, more)
+
+    @property
+    def _silent(self) -> frozenset[SecretName]:
+        """The vault secrets that were read and whose tag says that nothing restarts for them."""
+        placed = self.survey.placed.items()
+        return frozenset(name for name, each in placed if each.options.restart is False)
 
     def in_order(self) -> Sequence[ObservedSecret]:
         """Return the Secrets in write order: the vault's own first, since it indexes the others."""

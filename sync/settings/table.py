@@ -8,12 +8,13 @@ from sync.adapters.kubernetes.cluster_config import ClusterConfig
 from sync.core.errors import SyncError
 from sync.core.model import VaultName
 from sync.core.placements import placed
+from sync.core.restarts import NO_RESTARTS, RestartRules, Scope
 from sync.core.vault_names import DEFAULT_NAMESPACE, DEFAULT_PATTERN, Naming
 from sync.projection.keys import KeyStyle
 from sync.projection.rules import DEFAULT_RULES, Rules
 from sync.projection.stages import StagePrefixes, is_one
 from sync.projection.validity import Expired, NotBefore, Validity
-from sync.settings import values
+from sync.settings import restarts, values
 from sync.settings.clusters import read_clusters
 from sync.settings.placements import read_entries
 from sync.settings.values import DEFAULT_SCHEDULE
@@ -47,6 +48,7 @@ class Settings:
     """The kinds of objects that list vault secrets."""
     prepare: bool = False
     """Whether to make the listed secrets that a vault lacks, disabled and empty."""
+    restarts: RestartRules = NO_RESTARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,15 @@ def _of_rules(read: _Read[Rules]) -> _Read[Settings]:
 
 def _of_validity(read: _Read[Validity]) -> _Read[Settings]:
     return _of_rules(lambda rules, text: replace(rules, validity=read(rules.validity, text)))
+
+
+def _of_restarts(read: _Read[RestartRules]) -> _Read[Settings]:
+    return lambda settings, text: replace(settings, restarts=read(settings.restarts, text))
+
+
+def _with_concurrency(rules: RestartRules, text: str) -> RestartRules:
+    in_namespace, in_all = restarts.concurrency(text)
+    return replace(rules, in_namespace=in_namespace, in_all=in_all)
 
 
 def _with_clusters(settings: Settings, text: str) -> Settings:
@@ -273,6 +284,48 @@ SETTINGS = (
         ("false", "true"),
         "`true` makes listed secrets that the vault lacks, empty",
         lambda settings, word: replace(settings, prepare=word == "true"),
+    ),
+    _choice(
+        "SYNC_RESTART",
+        tuple(Scope),
+        "which workloads are [restarted](docs/restarts.md): `annotated`, `all`",
+        _of_restarts(lambda rules, word: replace(rules, scope=Scope(word))),
+    ),
+    Setting(
+        "SYNC_RESTART_ANNOTATION",
+        "a further annotation by which workloads ask for it",
+        "none",
+        _of_restarts(lambda rules, text: replace(rules, annotation=restarts.annotation(text))),
+    ),
+    Setting(
+        "SYNC_RESTART_QUIET",
+        "seconds without a write before a restart, 1 to 10",
+        "`5`",
+        _of_restarts(lambda rules, text: replace(rules, quiet=restarts.quiet(text))),
+    ),
+    Setting(
+        "SYNC_RESTART_CONCURRENCY",
+        "restarts at once in a namespace, and in all",
+        "`1,10`",
+        _of_restarts(_with_concurrency),
+    ),
+    Setting(
+        "SYNC_RESTART_DEADLINE",
+        "seconds until a restarted workload has to be ready",
+        "`600`",
+        _of_restarts(lambda rules, text: replace(rules, deadline=restarts.deadline(text))),
+    ),
+    Setting(
+        "SYNC_RESTART_WINDOWS",
+        "when restarts may begin: `NCRONTAB DURATION; …` in UTC",
+        "always",
+        _of_restarts(lambda rules, text: replace(rules, windows=restarts.windows(text))),
+    ),
+    Setting(
+        "SYNC_RESTART_OWNERS",
+        "kinds of controllers whose workloads are restarted too",
+        "none",
+        _of_restarts(lambda rules, text: replace(rules, owners=restarts.owners(text))),
     ),
 )
 """In the order of reading, but that some are read late."""

@@ -304,7 +304,7 @@ def _real_account(server: ApiServer, name: str, rules: list[Rule]) -> Account:
 
 def _bind(server: ApiServer, name: str, rule: Rule, subject: Document) -> None:
     granted: Document = {
-        "apiGroups": [""],
+        "apiGroups": list(rule.groups),
         "verbs": list(rule.verbs),
         "resources": list(rule.resources),
         "resourceNames": list(rule.names),
@@ -324,6 +324,7 @@ def _bind(server: ApiServer, name: str, rule: Rule, subject: Document) -> None:
 def _may(server: ApiServer, account: Account, rule: Rule) -> bool:
     asked: Document = {
         "verb": rule.verbs[0],
+        "group": rule.groups[0],
         "resource": rule.resources[0],
         "name": rule.names[0] if rule.names else "",
         "namespace": rule.namespaces[0] if rule.namespaces else "",

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from local.kubernetes.documents import Document, Json, child, items, parse_yaml, text
-from local.role import BASE
+from local.role import COMPONENTS
 from tests.contract.api_servers import ApiServer
 
-COMPONENTS = BASE.parent / "components"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 POLICIES = f"{ADMISSION}/validatingadmissionpolicies"
 BINDINGS = f"{ADMISSION}/validatingadmissionpolicybindings"
@@ -34,19 +33,26 @@ def policy(component: str, values: Mapping[str, str]) -> Document:
     return {**document, "spec": {**spec, **replaced}}
 
 
+def collection(document: Document) -> str:
+    """Return the path of all policies or bindings of the document's kind."""
+    name = text(document, "kind").lower()
+    return f"{ADMISSION}/{name.removesuffix('y')}ies" if name[-1] == "y" else f"{ADMISSION}/{name}s"
+
+
 @contextmanager
 def installed(server: ApiServer, component: str, values: Mapping[str, str]) -> Iterator[str]:
     """Have a component's policy and binding in the cluster for a while; yields the policy's name.
 
     It takes effect a moment later: wait for its first refusal.
     """
-    wanted = policy(component, values)
+    wanted, binding = policy(component, values), manifest(component, "binding")
     name = text(child(wanted, "metadata"), "name")
     try:
-        for path, document in ((POLICIES, wanted), (BINDINGS, manifest(component, "binding"))):
-            made = server.call("POST", path, document, query={"fieldValidation": "Strict"})
+        for document in (wanted, binding):
+            query = {"fieldValidation": "Strict"}
+            made = server.call("POST", collection(document), document, query=query)
             assert (made.status, made.headers.get("Warning")) == (201, None), made.message
         yield name
     finally:
-        for path in (BINDINGS, POLICIES):
-            server.call("DELETE", f"{path}/{name}")
+        for document in (binding, wanted):
+            server.call("DELETE", f"{collection(document)}/{name}")

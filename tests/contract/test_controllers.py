@@ -75,10 +75,13 @@ def test_a_secret_goes_with_its_owner(controlled: Guarded) -> None:
 
 
 def test_the_type_check_finds_nothing(controlled: Guarded) -> None:
-    """The cluster checks the expressions against the Secret's schema, and has no warning."""
+    """The cluster checks the expressions against the kinds' schemas, and has no warning."""
     server = controlled.server
-    with installed(server, "self-service", {}):
-        for name in ("keyvault-sync-guard", "keyvault-sync-self-service"):
+    with (
+        installed(server, "self-service", {}) as names,
+        installed(server, "restart-only", {}) as limits,
+    ):
+        for name in ("keyvault-sync-guard", names, limits):
             wait_until(partial(is_checked, server, name))
             status = child(server.call("GET", f"{POLICIES}/{name}").body, "status")
             assert status["typeChecking"] == {}

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import pytest
 
 from local.kubernetes.documents import Document, Json, child, items, text
+from local.kubernetes.kinds import DEFINITION
 from tests.contract.api_servers import APPLY, MERGE, Answer, ApiServer
+from tests.contract.definitions import serve
+from tests.kit.waiting import wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +138,58 @@ def test_foreign_labels_and_owners_stay(secrets: Secrets) -> None:
     metadata = child(applied.body, "metadata")
     assert metadata["labels"] == {"l": "1", "m": "2"}
     assert metadata["ownerReferences"] == [owner]
+
+
+def test_a_list_comes_in_pages(secrets: Secrets) -> None:
+    """`limit` cuts a list, and the token leads through the rest; what is no token is refused."""
+    path = f"/api/v1/namespaces/{secrets.namespace}/secrets"
+    for name in ("a", "b", "c"):
+        made = secrets.server.call("POST", path, {"metadata": {"name": name}})
+        assert made.status == 201
+    names: list[str] = []
+    query = {"limit": "2"}
+    for left in (1, None):
+        page = secrets.server.call("GET", path, query=query).body
+        names += [text(child(each, "metadata"), "name") for each in items(page, "items")]
+        metadata = child(page, "metadata")
+        assert metadata.get("remainingItemCount") == left
+        query["continue"] = text(metadata, "continue")
+    assert names == ["a", "b", "c"]
+    assert query["continue"] == ""
+    assert secrets.server.call("GET", path, query={"continue": "!"}).status == 400
+
+
+def test_definitions_come_and_go(api_server: ApiServer, namespace: str) -> None:
+    """A kind is served from its definition to its end, which takes the objects along."""
+    named: Document = {"kind": "Passing", "plural": "passings", "listKind": "PassingList"}
+    opaque: Document = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    schema: Document = {"openAPIV3Schema": opaque}
+    version: Document = {"name": "v1beta1", "served": True, "storage": True, "schema": schema}
+    definition: Document = {
+        "apiVersion": DEFINITION.api_version,
+        "kind": DEFINITION.name,
+        "metadata": {"name": "passings.example.test"},
+        "spec": {
+            "group": "example.test",
+            "scope": "Namespaced",
+            "names": named,
+            "versions": [version],
+        },
+    }
+    path = f"/apis/example.test/v1beta1/namespaces/{namespace}/passings"
+    thing: Document = {
+        "apiVersion": "example.test/v1beta1",
+        "kind": "Passing",
+        "metadata": {"name": "x"},
+        "spec": {"deep": [{"empty": "", "zero": 0, "none": []}]},
+    }
+    assert api_server.call("GET", path).status == 404
+    serve(api_server, definition)
+    made = api_server.call("POST", path, thing)
+    assert (made.status, made.body["spec"]) == (201, thing["spec"])
+    there = DEFINITION.path("", "passings.example.test")
+    assert api_server.call("DELETE", there).status == 200
+    wait_until(lambda: api_server.call("GET", path).status == 404)
+    wait_until(lambda: api_server.call("GET", there).status == 404)
+    serve(api_server, definition)
+    assert items(api_server.call("GET", path).body, "items") == []

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from local.kubernetes.workloads import DEFINITIONS
 from tests.contract.api_servers import ApiServer
 from tests.contract.recording.conversation import held
 from tests.contract.recording.left import compared
 from tests.contract.recording.recorded import FILES, record, recorded, recorded_version, version
+from tests.contract.recording.schemas import published
 
 _RECORDED = {
     f"{path.stem}: {title}": conversation
@@ -35,6 +37,14 @@ def test_the_recording_is_true(actual_server: ApiServer, title: str) -> None:
     theirs = held(actual_server, conversation)
     for request, now, then in zip(conversation.requests, theirs, answers, strict=True):
         assert compared(now) == compared(then), f"to {request}"
+
+
+def test_the_schemas_are_the_servers(actual_server: ApiServer) -> None:
+    """The structure of workloads and pods is what a real server of the release publishes."""
+    at_hand = version(actual_server)
+    if at_hand.split()[0] != recorded_version().split()[0]:
+        pytest.skip(f"recorded from {recorded_version()}, at hand is {at_hand}")
+    assert published(actual_server) == DEFINITIONS
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -7,12 +7,12 @@ import pytest
 
 from local.kubernetes.catalogue import custom_kind
 from local.kubernetes.documents import Document, child, dump, items, text
-from local.kubernetes.kinds import DEFINITION as KINDS
 from local.kubernetes.kinds import ROLE, ROLE_BINDING, Kind
 from local.kubernetes.workloads import DEPLOYMENT, POD, WORKLOADS
 from local.platform import DEFINITION
 from local.role import Rights
 from tests.contract.api_servers import APPLY, JSON, MERGE, Account, Answer, ApiServer
+from tests.contract.definitions import serve
 from tests.kit.waiting import wait_until
 
 APPLICATION = custom_kind(DEFINITION)
@@ -81,11 +81,7 @@ class App:
 @pytest.fixture(params=[("restart", "applications")], ids=["both"])
 def app(request: pytest.FixtureRequest, api_server: ApiServer, namespace: str) -> App:
     """Apply the shipped manifests with their components, and wait until they count."""
-    defined = f"{KINDS.collection}/{APPLICATION.resource}"
-    query = {"fieldManager": "kubectl"}
-    made = api_server.call("PATCH", defined, dump(DEFINITION), media=APPLY, query=query)
-    assert made.status in {200, 201}, made.message
-    wait_until(lambda: api_server.call("GET", APPLICATION.collection).status == 200)
+    serve(api_server, DEFINITION)
     account = api_server.user("app", [])
     rights = Rights.shipped(namespace, account.user, ["keyvault-project"], components=request.param)
     for kind, document in ((ROLE, rights.role), (ROLE_BINDING, rights.binding)):

@@ -20,6 +20,11 @@ INTRODUCTIONS = {
         "A vault secret is written all the same, and something about it should be known. "
         "Outcomes, `status` and `explain` tell it."
     ),
+    Group.WORKLOAD: (
+        "With `SYNC_RESTART` a workload that reads a changed key is restarted: "
+        "[docs/restarts.md](restarts.md). The Secret is in step all the same; exit codes and HTTP "
+        "status say nothing of restarts."
+    ),
     Group.TRANSIENT: "The next event or the timer tries again, and may succeed.",
     Group.ADOPTION: "`keyvault-sync adopt` did nothing.",
     Group.MALFORMED: "An event, a request or a setting cannot be read.",

@@ -50,6 +50,7 @@ RECORDS = {
     "secrets": {"db-url": ["v1", 1_700_000_000], "json": ["v2", 1, 0, "t0a1b2c3d", "A", "B"]},
     "overruled": ["uid"],
     "others": {"keyvault-project-web": ["json"]},
+    "counts": {"1700000000": ["db-url"], "1700000001+": ["A", "B"]},
 }
 METADATA = {
     "name": PLACE.secret,

@@ -162,11 +162,19 @@ def annotations() -> st.SearchStrategy[bytes]:
     names = st.sampled_from(["db-url", "theirs", "x"])
     record = st.tuples(st.text(max_size=3), st.integers(0, 9), st.integers(0, 1), names, names)
     forged = st.builds(
-        lambda secrets, others: json.dumps(
-            {"vault": vault_name().text, "written": "", "secrets": secrets, "others": others}
+        lambda written, secrets, others, counts: json.dumps(
+            {
+                "vault": vault_name().text,
+                "written": written,
+                "secrets": secrets,
+                "others": others,
+                "counts": counts,
+            }
         ),
+        st.sampled_from(["", "2500-01-01T00:00:00+00:00"]),
         st.dictionaries(names, record.map(list) | st.lists(JSON, max_size=6)),
         st.dictionaries(st.sampled_from(["theirs", "victim"]), st.lists(names, max_size=2)),
+        st.dictionaries(st.sampled_from(["0", "1+", "x"]), st.lists(names, max_size=2)),
     )
     return (st.text(max_size=40) | forged).map(lambda text: text.encode("utf-8", "replace"))
 
@@ -178,7 +186,7 @@ def test_a_forged_annotation_costs_nobody_a_key(annotation: bytes, manager: str)
 
     Who may write the Secret in our field manager's name could have taken its keys as well.
     """
-    world = World.in_step("db-url", "other")
+    world = World.in_step("db-url", "other", counting=True)
     victim = replace(world.target, secret="victim")
     for target in (world.target, victim):
         world.cluster.edit(target, {("data", "theirs"): b"theirs"})

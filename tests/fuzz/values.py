@@ -225,7 +225,7 @@ TARGETS = (
             b"k8s-expand=json\nk8s-path=db\nk8s-key=DB",
             b"k8s-expand=json\nk8s-keys=A=a,,b, B:url={{{c\\:d:pg}}},\nk8s-keys-2=C=x.y",
             b"K8S-TYPE=tls\n k8s-secret =web\nk8s-sync=false",
-            b"k8s-label-team=shop\nK8S-LABEL-ARGO=repository\nk8s-label-=a",
+            b"k8s-restart=False\nk8s-label-team=shop\nK8S-LABEL-ARGO=repository\nk8s-label-=a",
             b"k8s-encoding=hex\nk8s-exapnd=yaml\nk8s-Key=a\nk8s-kEy=b",
             "\n".join(["team=shop", *(f"{tag}={PLANTED}!" for tag in KNOWN)]).encode(),
             f"team={PLANTED}\nk8s-path={PLANTED}\nk8s-exapnd={PLANTED}\nK8s-Path=db".encode(),

@@ -8,7 +8,7 @@ import yaml
 
 from local.kubernetes.documents import Document, child, items, text
 from local.kubernetes.kinds import ROLE
-from local.role import BASE
+from local.role import BASE, COMPONENTS
 from sync.core.model import (
     FIELD_MANAGER,
     MANAGED_BY_LABEL,
@@ -20,7 +20,7 @@ from sync.core.vault_names import is_own_by_rule, own_secret
 from sync.projection.tags import SecretType
 from tests.contract.api_servers import ApiServer
 from tests.contract.conftest import actual_server
-from tests.contract.policies import BINDINGS, COMPONENTS, POLICIES, policy
+from tests.contract.policies import BINDINGS, POLICIES, policy
 from tests.infra.test_kubernetes import kubectl, needs_kubectl
 from tests.kit.waiting import wait_until
 

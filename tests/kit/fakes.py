@@ -266,6 +266,8 @@ def _served(kept: _Kept) -> _Version | None:
     return known[-1] if known else None
 
 
+_BY_UPDATE = " by update"
+
 type Field = tuple[str, str]
 """A field of a Secret: `data`, `label` or `annotation`, and its name."""
 
@@ -376,7 +378,7 @@ class FakeCluster:
             stored.managers.pop(("data", key), None)
         for key, value in values.items():
             stored.fields["data", key] = value
-            stored.managers["data", key] = {f"{FIELD_MANAGER} by update"}
+            stored.managers["data", key] = {f"{FIELD_MANAGER}{_BY_UPDATE}"}
         self._changed(target, stored)
 
     def edit(
@@ -465,6 +467,13 @@ def _actual(stored: Stored) -> Actual:
         labels={name: value.decode() for name, value in stored.part("label").items()},
         annotations={name: value.decode() for name, value in stored.part("annotation").items()},
         owner_references=stored.owners,
+        holders={
+            name: tuple(
+                manager.removesuffix(_BY_UPDATE) for manager in sorted(who - {FIELD_MANAGER})
+            )
+            for (kind, name), who in stored.managers.items()
+            if kind == "data" and who - {FIELD_MANAGER}
+        },
         owned=managed("data", ours=True),
         owned_by_others=managed("data", ours=False),
         owned_labels=managed("label", ours=True),

@@ -33,18 +33,22 @@ class World:
     reconciler: Reconciler
 
     @classmethod
-    def new(cls, *, prune: bool = True, rules: Rules = DEFAULT_RULES) -> "World":
+    def new(
+        cls, *, prune: bool = True, rules: Rules = DEFAULT_RULES, counting: bool = False
+    ) -> "World":
         """Return an empty vault and no Secret."""
         clock, wire = Clock(), Wire()
         vaults, cluster = FakeVaults(clock, wire), FakeCluster(wire)
         vault = vault_name()
-        reconciler = Reconciler(vaults, cluster, clock, prune, no_wait_turns, rules)
+        reconciler = Reconciler(
+            vaults, cluster, clock, prune, no_wait_turns, rules, counting=counting
+        )
         return cls(clock, wire, vaults, cluster, vault, target_of(vault), reconciler)
 
     @classmethod
-    def in_step(cls, *names: str, prune: bool = True) -> "World":
+    def in_step(cls, *names: str, prune: bool = True, counting: bool = False) -> "World":
         """Return a vault of settled secrets, each `NAME's value`, and the Secret that has them."""
-        world = cls.new(prune=prune)
+        world = cls.new(prune=prune, counting=counting)
         for name in names:
             world.vaults.put(world.vault, name, f"{name}'s value")
         world.settle()

@@ -4,11 +4,16 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from tests.model.interleavings import LARGE, SMALL
 from tests.model.machine import Explored, explore
 from tests.model.mutants import MUTANTS, Mutant
+from tests.model.restarts.machine import Explored as ExploredRestarts
+from tests.model.restarts.machine import explore as explore_restarts
+from tests.model.restarts.mutants import MUTANTS as RESTART_MUTANTS
+from tests.model.restarts.steps import rules_broken as restart_rules_broken
 from tests.model.steps import rules_broken
 
 BATCH = 250
@@ -16,6 +21,7 @@ BATCH = 250
 
 PROOF = Path(__file__).parents[2] / "docs" / "proof.md"
 START, END = "<!-- mutants -->\n", "<!-- /mutants -->\n"
+RESTARTS_START, RESTARTS_END = "<!-- restarts -->\n", "<!-- /restarts -->\n"
 
 
 def main(arguments: list[str]) -> int:
@@ -31,10 +37,15 @@ def main(arguments: list[str]) -> int:
     proving.add_argument(
         "--placed", action="store_true", help="only histories of one vault with several targets"
     )
+    proving.add_argument(
+        "--restarts", action="store_true", help="only histories of workloads that are restarted"
+    )
     hunting = commands.add_parser("mutants", help="break the protocol and see that it is caught")
     hunting.add_argument("--histories", type=int, default=500, help="the most for one mutant")
     hunting.add_argument("--write", action="store_true", help="put the table into docs/proof.md")
     asked = parser.parse_args(arguments)
+    if asked.command == "prove" and asked.restarts:
+        return prove_restarts(asked.histories, asked.seed, raw=asked.raw)
     if asked.command == "prove":
         return prove(asked.histories, asked.seed, raw=asked.raw, placed=asked.placed)
     return hunt(asked.histories, write=asked.write)
@@ -63,18 +74,46 @@ def prove(histories: int, seed: int, *, raw: bool = False, placed: bool = False)
     return 0
 
 
+def prove_restarts(histories: int, seed: int, *, raw: bool = False) -> int:
+    """Run so many histories of workloads, and say which one breaks a rule, as `prove` does."""
+    began, run, calls = time.monotonic(), 0, 0
+    while run < histories:
+        found = explore_restarts(BATCH, shrink=not raw, seed=seed)
+        run, calls = run + found.histories, calls + found.calls
+        sys.stdout.write(f"seed {seed}: {found.histories} histories\n")
+        if found.broken is not None:
+            sys.stdout.write(
+                f"{found.broken}\nrepeat((\n{_code(found)}), sees_pods={found.sees_pods})\n"
+            )
+            return 1
+        sys.stdout.flush()
+        seed += 1
+    seconds = time.monotonic() - began
+    sys.stdout.write(
+        f"{run:,} histories of workloads, {calls:,} remote calls, no rule broken, in "
+        f"{seconds:,.0f} s\n"
+    )
+    return 0
+
+
 def hunt(histories: int, *, write: bool) -> int:
     """Run each mutant until it is caught; tell of each, and fail if one survives."""
-    rows = []
-    for row in _hunted(histories):
-        rows.append(row)
-        sys.stdout.write(row)
-        sys.stdout.flush()
-    if write:
-        before, _, rest = PROOF.read_text("utf-8").partition(START)
-        _, _, after = rest.partition(END)
-        PROOF.write_text(f"{before}{START}{table(rows)}{END}{after}", "utf-8")
-    return int(len(rows) < len(MUTANTS))
+    survivors = 0
+    for start, end, mutants, found in (
+        (START, END, MUTANTS, _hunted(histories)),
+        (RESTARTS_START, RESTARTS_END, RESTART_MUTANTS, _hunted_restarts(histories)),
+    ):
+        rows = []
+        for row in found:
+            rows.append(row)
+            sys.stdout.write(row)
+            sys.stdout.flush()
+        survivors += len(mutants) - len(rows)
+        if write:
+            before, _, rest = PROOF.read_text("utf-8").partition(start)
+            _, _, after = rest.partition(end)
+            PROOF.write_text(f"{before}{start}{table(rows)}{end}{after}", "utf-8")
+    return int(survivors > 0)
 
 
 def table(rows: list[str]) -> str:
@@ -88,22 +127,32 @@ def _hunted(histories: int) -> Iterator[str]:
         with mutant.alive():
             caught = rules_broken(mutant.killer)
             found = explore(histories, shrink=False)
-        if mutant.rule not in caught:
-            sys.stdout.write(f"{mutant.name} survives its own history\n")
-            continue
-        yield _row(mutant, found, histories)
+        yield from _row(mutant, caught, found, histories)
 
 
-def _row(mutant: Mutant, found: Explored, histories: int) -> str:
+def _hunted_restarts(histories: int) -> Iterator[str]:
+    for mutant in RESTART_MUTANTS:
+        with mutant.alive():
+            caught = restart_rules_broken(mutant.killer, sees_pods=mutant.sees_pods)
+            found = explore_restarts(histories, shrink=False)
+        yield from _row(mutant, caught, found, histories)
+
+
+def _row(
+    mutant: Mutant, caught: AbstractSet[str], found: Explored | ExploredRestarts, histories: int
+) -> Iterator[str]:
+    if mutant.rule not in caught:
+        sys.stdout.write(f"{mutant.name} survives its own history\n")
+        return
     at_random = (
         f"{found.broken.rule}, after {found.histories}"
         if found.broken is not None
         else f"not within {histories}"
     )
-    return f"| {mutant.name} | {mutant.breaks} | {mutant.rule} | {at_random} |\n"
+    yield f"| {mutant.name} | {mutant.breaks} | {mutant.rule} | {at_random} |\n"
 
 
-def _code(found: Explored) -> str:
+def _code(found: Explored | ExploredRestarts) -> str:
     return "".join(f"    {step},\n" for step in found.steps)
 
 

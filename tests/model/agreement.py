@@ -1,18 +1,18 @@
 """What has to hold once all is well again: one pass makes vault and cluster agree."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from local.kubernetes.documents import Document, child, items, text, texts
+from local.kubernetes.documents import Document, child, text, texts
 from sync.app.requests import Resync
 from sync.app.use_cases import App
 from sync.core.model import Converged, Failed, Outcome
 from tests.model.actors import Actor
 from tests.model.oracle import No, Place, Wants, is_tagged, wish
-from tests.model.watch import LINK, STATE, Watch
+from tests.model.states import STATE, is_restored, owns_state
+from tests.model.watch import LINK, Watch
 from tests.model.world import CLOSED, Broken, Kept, World
 
 PATIENCE_SECONDS = 70
@@ -118,30 +118,6 @@ def _has_type(world: World, kept: Kept, each: Wants) -> bool:
     return document is not None and text(document, "type") != each.type
 
 
-def owns_state(document: Document) -> bool:
-    """Tell whether the app's own field manager has the annotation that says whose it is."""
-    for entry in items(child(document, "metadata"), "managedFields"):
-        fields = child(child(child(entry, "fieldsV1"), "f:metadata"), "f:annotations")
-        if text(entry, "manager") == "keyvault-sync" and f"f:{STATE}" in fields:
-            return True
-    return False
-
-
-def is_restored(document: Document, kept: Kept, secret: str) -> bool:
-    """Tell whether annotation and labels say that a Secret is this one of this vault."""
-    metadata = child(document, "metadata")
-    try:
-        said = json.loads(texts(metadata, "annotations")[STATE])
-        named = (said["vault"], said["secret"])
-    except (KeyError, ValueError):
-        return False
-    wanted = {f"keyvault-sync/{name}": value for name, value in kept.labels.items()}
-    wanted["app.kubernetes.io/managed-by"] = "keyvault-sync"
-    return named == (kept.vault.name.lower(), secret) and (
-        wanted.items() <= texts(metadata, "labels").items()
-    )
-
-
 def is_claimed(document: Document) -> bool:
     """Tell whether somebody else's label is on a Secret."""
     labels = texts(child(document, "metadata"), "labels")
@@ -232,6 +208,7 @@ def differences(world: World, watch: Watch, kept: Kept, *, patient: bool) -> Ite
     """Yield where the cluster is not as the vault wants it."""
     wanted = expected(world, kept)
     yield from _neglected(world, kept, wanted)
+    yield from watch.ledger.counted_in_vain(kept, wanted.places.keys() - wanted.loose)
     for (secret, key), value in sorted(wanted.places.items()):
         if (secret, key) in wanted.loose:
             continue

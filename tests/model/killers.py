@@ -8,6 +8,7 @@ from tests.model.steps import (
     Overlay,
     Quirk,
     Remove,
+    Restore,
     Retag,
     Run,
     Set,
@@ -147,3 +148,16 @@ PENDING: Killer = (
     Tick(10),
     Run(0),
 )
+
+EVICTED: Killer = (
+    *_KNOWN,
+    Set(0, "a", tags=(_KEY,)),
+    Restore(0, "", "velero-server", "lost", -1),
+    Run(0),
+)
+"""A restored Secret has another manager, so the old key is evicted, and the new one is set with it,
+before the apply that records it."""
+
+CHANGED_AT_ONCE: Killer = (*_KNOWN, Set(0, "a"), Run(0))
+
+MADE_ANEW: Killer = (*_KNOWN, Tick(10), Remove(0, ""), Set(0, "a"), Run(0))

@@ -27,6 +27,7 @@ from tests.model.steps import (
     Set,
     Step,
     Sweep,
+    Switch,
     Tags,
     Tick,
     Together,
@@ -43,6 +44,8 @@ TAGS: tuple[Tags, ...] = (
     (("k8s-secret", "orders"), ("k8s-key", "K")),
     (("k8s-label-team", "shop"),),
     (("k8s-secret", "orders"), ("k8s-label-team", "shop")),
+    (("k8s-restart", "false"),),
+    (("k8s-secret", "orders"), ("k8s-restart", "false")),
     (("k8s-sync", "false"),),
     (("k8s-sync", "true"),),
     (("team", "shop"),),
@@ -124,6 +127,7 @@ troubles = st.one_of(
     st.builds(Outage, st.sampled_from([None, 0, 1, 2]), st.booleans()),
     st.builds(DeleteNamespace, namespaces),
     st.builds(CreateNamespace, namespaces),
+    st.builds(Switch, st.booleans()),
 )
 ticks = st.builds(Tick, st.sampled_from([0.4, 1.0, 4.0, 70.0]))
 _choices = st.lists(st.integers(0, 2), min_size=16, max_size=16).map(tuple)

@@ -1,6 +1,6 @@
 """Breakages of the protocol, each at a seam that other code uses, which the model has to catch."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -11,6 +11,7 @@ from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.core.errors import Conflict, Permanent, Transient
 from sync.core.model import (
     CREATE_ONLY,
+    Count,
     Desired,
     Hint,
     ListedSecret,
@@ -27,6 +28,7 @@ from sync.projection.placement import Excluded, Placement
 from sync.projection.rules import Rules
 from sync.projection.validity import Validity
 from sync.reconcile import (
+    counts,
     desired,
     members,
     reconciler,
@@ -35,6 +37,7 @@ from sync.reconcile import (
     turn,
     vault_reader,
 )
+from sync.reconcile.desired import DesiredSecret
 from sync.reconcile.marks import LINK_ANNOTATION
 from sync.reconcile.members import Clash, LabelClash, Members
 from sync.reconcile.observed import ObservedSecret, ObservedVault
@@ -72,6 +75,7 @@ class Mutant:
 
 _APPLY = KubernetesSecrets.apply
 _BARRED = stand_ins.barred
+_COUNTS = counts.counts_after
 _LIST, _GET = KeyVaults.list, KeyVaults.get
 _PLACE, _READ = Rules.place, SecretReader.read
 _HELD_BACK, _ARRIVED, _LOOSE = Members.held_back, members.has_arrived, desired.loose_keys
@@ -225,6 +229,36 @@ def _last_one_wins(self: Members, *, swap: bool) -> Iterator[tuple[SecretName, C
 
 def _recorded(self: ObservedSecret) -> Mapping[SecretName, Record]:
     return self.state.secrets if self.state else {}
+
+
+def _counts(
+    instead: Callable[[ObservedSecret, DesiredSecret, str, Count], Count],
+) -> Patch:
+    """Count in another way: what is given is how it is done as it should be."""
+
+    def counts_after(
+        observed: ObservedSecret,
+        wanted: DesiredSecret,
+        at: int | None,
+        silent: Collection[SecretName],
+    ) -> Mapping[str, Count]:
+        found = _COUNTS(observed, wanted, at, silent)
+        return {key: instead(observed, wanted, key, count) for key, count in found.items()}
+
+    return turn, "counts_after", counts_after
+
+
+def _by_version(observed: ObservedSecret, wanted: DesiredSecret, key: str, count: Count) -> Count:
+    before = observed.state.counts.get(key) if observed.state else None
+    same = key in wanted.entries and wanted.entries[key].version == observed.version(key)
+    return before if before is not None and same else count
+
+
+def _from_one(observed: ObservedSecret, _wanted: DesiredSecret, key: str, count: Count) -> Count:
+    before = observed.state.counts.get(key) if observed.state else None
+    if count == before:
+        return count
+    return replace(count, at=1 if before is None else before.at + 1)
 
 
 def _barred_by_time(secret: ListedSecret, validity: Validity, now: float) -> Newest | None:
@@ -434,6 +468,34 @@ MUTANTS = (
         ((SecretName, "__eq__", str.__eq__), (SecretName, "__hash__", str.__hash__)),
         "agrees",
         killers.TWO_SPELLINGS,
+    ),
+    Mutant(
+        "versions are counted",
+        "the count of a key moves if its version changed, so not with a repair of drift",
+        (_counts(_by_version),),
+        "counted",
+        killers.DRIFT,
+    ),
+    Mutant(
+        "eviction is forgotten",
+        "what an eviction has set is taken for unchanged by the apply that follows",
+        ((ObservedSecret, "unapplied", frozenset[str]()),),
+        "counted",
+        killers.EVICTED,
+    ),
+    Mutant(
+        "the second alone",
+        "a count is the second of the write, also if another one was in it",
+        ((turn, "next_time", lambda _state, now: int(now)),),
+        "counted",
+        killers.CHANGED_AT_ONCE,
+    ),
+    Mutant(
+        "counted from one",
+        "a key's first count is one, also in a Secret that is made anew",
+        (_counts(_from_one),),
+        "counted",
+        killers.MADE_ANEW,
     ),
 )
 """All of them; `docs/proof.md` tells what caught each."""

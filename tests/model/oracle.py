@@ -10,7 +10,9 @@ from tests.model.values import Shape, Values
 type Place = tuple[str, str]
 """A Secret of the vault's namespace and a key in it."""
 
-KNOWN = {"k8s-sync", "k8s-key", "k8s-expand", "k8s-secret", "k8s-type", "k8s-label-team"}
+KNOWN = {
+    "k8s-sync", "k8s-key", "k8s-expand", "k8s-secret", "k8s-type", "k8s-label-team", "k8s-restart",
+}  # fmt: skip
 """The tags that histories use and that mean something."""
 
 TYPES = {"basic-auth": "kubernetes.io/basic-auth", "tls": "kubernetes.io/tls"}

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 from unittest import mock
 
@@ -103,7 +103,26 @@ class Real:
     apps: Sequence[App]
     """One that knows the placed vault, one the first by rule, one the first two, and so on."""
     reconciler: Reconciler
+    clusters: Clusters
     inline: Inline = field(default_factory=Inline)
+
+    @classmethod
+    def of(cls, wire: Wire, reconciler: Reconciler, clusters: Clusters) -> "Real":
+        """Put the parts together around a reconciler."""
+        vaults = tuple(NAMING.vault(name) for name in VAULTS)
+        subscriptions = frozenset({SUBSCRIPTION})
+        apps = [
+            app_of(reconciler, *_PLACED.table, naming=_PLACED, subscriptions=subscriptions),
+            *(
+                app_of(reconciler, *vaults[:number], subscriptions=subscriptions)
+                for number in range(1, len(vaults) + 1)
+            ),
+        ]
+        return cls(wire, apps, reconciler, clusters)
+
+    def uncounted(self) -> "Real":
+        """Return the app on the same clients without the counts of changes."""
+        return self.of(self.wire, replace(self.reconciler, counting=False), self.clusters)
 
     def deadline(self) -> Deadline:
         """Return the deadline of an event."""
@@ -125,17 +144,15 @@ def build(wire: Wire) -> Real:
         cluster = KubernetesSecrets(clusters)
         _open(key_vaults, cluster, (*vaults, placed_vault))
     reconciler = Reconciler(
-        key_vaults, cluster, wire.now, turns=no_wait_turns, rules=RULES, pages=page_of
+        key_vaults,
+        cluster,
+        wire.now,
+        turns=no_wait_turns,
+        rules=RULES,
+        pages=page_of,
+        counting=True,
     )
-    subscriptions = frozenset({SUBSCRIPTION})
-    apps = [
-        app_of(reconciler, placed_vault, naming=_PLACED, subscriptions=subscriptions),
-        *(
-            app_of(reconciler, *vaults[:number], subscriptions=subscriptions)
-            for number in range(1, len(vaults) + 1)
-        ),
-    ]
-    return Real(wire, apps, reconciler)
+    return Real.of(wire, reconciler, clusters)
 
 
 def _open(key_vaults: KeyVaults, cluster: KubernetesSecrets, vaults: Sequence[VaultName]) -> None:

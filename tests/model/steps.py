@@ -21,12 +21,14 @@ from tests.kit.schedules import Choices, Schedule
 from tests.model.actors import Actor, Fate, Killed
 from tests.model.agreement import check
 from tests.model.real import PLACED_VAULT, SUBSCRIPTION, Real, Wire, build
+from tests.model.states import STATE
 from tests.model.values import MARKER, Shape
-from tests.model.watch import LINK, STATE, Watch
+from tests.model.watch import LINK, Watch
 from tests.model.world import Broken, Kept, World
 
 if TYPE_CHECKING:
     from local.kubernetes.documents import Document
+    from sync.app.use_cases import App
 
 SETTLING_SECONDS = 100
 """How long a healed world waits for its pass: beyond every lag and every unsettled second."""
@@ -42,9 +44,18 @@ class History:
 
     def __init__(self, vaults: int = 3) -> None:
         self.real = real_app()
-        self.app = self.real.apps[vaults]
         self.world = self.real.wire.world = World(vaults)
-        self.watch = Watch(self.world)
+        self.watch = self.watching()
+        self._vaults = vaults
+
+    @property
+    def app(self) -> "App":
+        """The app that knows the vaults."""
+        return self.real.apps[self._vaults]
+
+    def watching(self) -> Watch:
+        """Return what watches the world."""
+        return Watch(self.world)
 
     def kept(self, number: int) -> Kept:
         """Return a vault, whatever the number."""
@@ -421,6 +432,18 @@ class Sweep(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class Switch(Step):
+    """The platform switches counting on or off, for all instances at once."""
+
+    counting: bool
+
+    def run(self, history: History) -> None:
+        """Let it happen."""
+        history.real = real_app(counting=self.counting)
+        history.watch.ledger.switch(counting=self.counting)
+
+
+@dataclass(frozen=True, slots=True)
 class Deliver(Step):
     """An event reaches the app's trigger."""
 
@@ -504,14 +527,15 @@ def _open() -> None:
 _REAL: list[Real] = []
 
 
-def real_app() -> Real:
+def real_app(*, counting: bool = True) -> Real:
     """Return the app, which is built once for the process: its parts keep nothing of a history."""
     if not _REAL:
         wire = Wire()
         wire.world = opened = World()
         opened.vaults.create(PLACED_VAULT, SUBSCRIPTION)
-        _REAL.append(build(wire))
-    return _REAL[0]
+        counted = build(wire)
+        _REAL.extend((counted.uncounted(), counted))
+    return _REAL[counting]
 
 
 def repeat(steps: Sequence[Step], vaults: int = 3) -> History:

@@ -1,16 +1,28 @@
 """docs/proof.md says of the model what its code says."""
 
 import re
+from collections.abc import Iterable
 
-from tests.model.__main__ import END, PROOF, START
-from tests.model.mutants import MUTANTS
+from tests.model.__main__ import END, PROOF, RESTARTS_END, RESTARTS_START, START
+from tests.model.mutants import MUTANTS, Mutant
+from tests.model.restarts.mutants import MUTANTS as RESTART_MUTANTS
+from tests.model.restarts.witness import RULES as RESTART_RULES
 from tests.model.watch import RULES
 
 
 def test_the_doc_lists_every_mutant_and_rule() -> None:
-    """The table of mutants and the tables of rules are the code's own lists."""
+    """The tables of mutants and the tables of rules are the code's own lists."""
     text = PROOF.read_text("utf-8")
-    table = text.partition(START)[2].partition(END)[0]
-    listed = [tuple(line.split(" | ")[:3]) for line in table.splitlines()[2:]]
-    assert listed == [(f"| {each.name}", each.breaks, each.rule) for each in MUTANTS]
-    assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == RULES.keys()
+    assert _listed(text, START, END) == _rows(MUTANTS)
+    assert _listed(text, RESTARTS_START, RESTARTS_END) == _rows(RESTART_MUTANTS)
+    told = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert sorted(told) == sorted([*RULES, *RESTART_RULES])
+
+
+def _listed(text: str, start: str, end: str) -> list[tuple[str, ...]]:
+    table = text.partition(start)[2].partition(end)[0]
+    return [tuple(line.split(" | ")[:3]) for line in table.splitlines()[2:]]
+
+
+def _rows(mutants: Iterable[Mutant]) -> list[tuple[str, ...]]:
+    return [(f"| {each.name}", each.breaks, each.rule) for each in mutants]

@@ -226,6 +226,16 @@ KEPT: dict[str, tuple[Step, ...]] = {
         Set(0, "b"),
         Run(0, event=-1),
     ),
+    # A Secret comes back without managed fields, and an eviction sets a renamed key: nothing showed
+    # that, so that the key had no count.
+    "counted-after-an-eviction-without-managed-fields": (
+        Set(0, "a"),
+        Run(0),
+        Restore(0, "", "kubectl-create", "none", -1),
+        Set(0, "a", tags=(("k8s-key", "K"),)),
+        Edit(0, "", "a"),
+        Run(0),
+    ),
     # The version that stood in was refused, and the refusal was taken for the newer one's: that one
     # was not read when it became valid.
     "valid-after-what-stood-in-was-refused": (

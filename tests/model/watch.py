@@ -10,13 +10,14 @@ from local.kubernetes.documents import Document, child, text, texts
 from local.kubernetes.kinds import SECRET
 from local.kubernetes.store import Change
 from tests.model.actors import Actor, Fate
+from tests.model.counts import Ledger
 from tests.model.inside import Sent
 from tests.model.oracle import No, Place, Wants, wish
 from tests.model.real import CLUSTER_HOST, PORTAL
+from tests.model.states import STATE
 from tests.model.values import MARKER, Made
 from tests.model.world import Broken, Kept, World
 
-STATE = "keyvault-sync/state"
 LINK = "link.argocd.argoproj.io/external-link"
 _BOTH = 2
 """So many answers that lag may be those to the listing and to the get: nothing then tells a secret
@@ -38,6 +39,7 @@ RULES = {
     "told": "what is reported as brought over has been written",
     "guard": "a vault that is listed as empty takes nothing away until removals are asked for",
     "dry": "a dry run writes nothing",
+    "counted": "each change of a key's value by us moves its count, and nothing else does",
     "valid": "a version that is not valid yet is not written",
     "secret": "a value is in the vault and in the Secret and nowhere else",
     "bug": "nothing is raised that nobody thought of",
@@ -78,6 +80,7 @@ class Watch:
         """Secrets whose state somebody else has taken, at any time."""
         self.newest: dict[tuple[str, str], int] = {}
         """How new a value of each vault secret, by target and lower-case name, was ever written."""
+        self.ledger = Ledger(world)
         world.on_write(self._changed)
         world.asked = self._asked
 
@@ -127,8 +130,8 @@ class Watch:
         if kept is None or change.kind is not SECRET:
             self._break("outside", f"{change.kind.name} {change.namespace}/{name} is written")
             return
-        before = change.before.bare if change.before else {}
-        after = change.after.bare
+        before = change.before.document if change.before else {}
+        after = change.after.document
         write = Write(actor, kept, name, before, after, _data(before), _data(after))
         for key, value in write.new.items():
             if made := self._world.values.found(value):
@@ -148,6 +151,8 @@ class Watch:
         lost = change.type == "DELETED" or _state(before) != _state(change.after.bare)
         if lost:
             self.stateless.add((kept.namespace, name))
+            found = {} if change.type == "DELETED" else change.after.document
+            self.ledger.lost(kept.namespace, name, found)
         if name == kept.own and lost:
             self.orphans |= {(kept.namespace, other) for other in kept.secrets()[1:]}
 
@@ -159,6 +164,7 @@ class Watch:
             yield from self._of_key(write, key)
         yield from self._moved(write)
         yield from self._guard(write)
+        yield from self.ledger.faults(write)
 
     def _planned(self, write: Write) -> Iterator[tuple[str, str]]:
         seen = write.actor.seen.get(write.path)

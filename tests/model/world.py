@@ -89,7 +89,7 @@ class Kept:
 
     def _usable(self, newest: Version) -> Version:
         """Return the newest version that is valid, and of a certificate that is enabled."""
-        waits = (newest.nbf or 0) > self.now()
+        waits = newest.enabled and (newest.nbf or 0) > self.now()
         if not (waits or (newest.kid is not None and not newest.enabled)):
             return newest
         usable = [
@@ -217,7 +217,7 @@ class World:
         """Note what an instance saw, at the moment at which it was so."""
         self.moment += 1
         if sent.host == CLUSTER_HOST:
-            if sent.method == "GET":
+            if sent.method == "GET" and "/secrets/" in sent.path:
                 actor.seen[sent.path] = Seen(self._version(sent.path), self.moment)
         elif (name := vault_secret(sent)) and answered.status < _REFUSED:
             actor.fetched[sent.host.partition(".")[0], name] = self.moment

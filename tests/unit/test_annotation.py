@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sync.core.annotation import FORMAT, MAX_REFUSED_BYTES, MAX_WARNED_BYTES, decode, encode
 from sync.core.groups import Group
-from sync.core.model import SECRET_NAME, SecretName
+from sync.core.model import SECRET_NAME, Count, SecretName
 from sync.core.reasons import Reason
 from sync.core.state import Record, Refusal, State, Unusable
 
@@ -69,6 +69,7 @@ STATES = st.builds(
     refused=st.dictionaries(NAMES, REFUSALS, max_size=5),
     unnamed=st.integers(0, 5),
     unusable=st.dictionaries(NAMES, st.builds(Unusable, UPDATED, UPDATED), max_size=3),
+    counts=st.dictionaries(KEYS, st.builds(Count, UPDATED, st.booleans()), max_size=5),
 )
 
 
@@ -86,6 +87,7 @@ def test_equal_states_have_equal_texts(state: State) -> None:
         secrets=dict(reversed(list(state.secrets.items()))),
         others=dict(reversed(list(state.others.items()))),
         refused=dict(reversed(list(state.refused.items()))),
+        counts=dict(reversed(list(state.counts.items()))),
     )
     assert encode(turned) == encode(state)
 
@@ -101,13 +103,22 @@ ANY = st.recursive(
 
 
 def annotation(**fields: object) -> str:
-    """Return an annotation of format 2, with these fields instead of those of an empty one."""
+    """Return an empty annotation of the latest format, with these fields in it."""
     whole = {"v": FORMAT, "vault": VAULT, "written": "2026-01-01T12:00:00+00:00", "secrets": {}}
     return json.dumps({**whole, **fields})
 
 
-FIELDS = ["v", "vault", "written", "rules", "secrets", "overruled", "refused"]
-FIELDS += ["applications", "application"]
+FIELDS: tuple[str, ...] = (
+    "v",
+    "vault",
+    "written",
+    "rules",
+    "secrets",
+    "overruled",
+    "refused",
+    "counts",
+)
+FIELDS += ("applications", "application")
 
 
 @given(ANY, st.sampled_from(FIELDS))
@@ -119,6 +130,7 @@ def test_any_annotation_is_read_or_none(value: object, field: str) -> None:
         annotation(secrets={"a": value}),
         annotation(secrets={"a": [value, value, value, value]}),
         annotation(refused=[["TagWrong", value, {"a": value}]]),
+        annotation(counts={"1": value}),
     ):
         state = decode(text)
         assert state is None or state.newer or decode(encode(state)) == state
@@ -159,6 +171,8 @@ FORGED = "x\n2026-01-01 ERROR forged \x1b[2J"
         {"overruled": [FORGED]},
         {"others": {"x": [FORGED]}},
         {"others": {FORGED: ["a"]}},
+        {"counts": {FORGED: ["a"]}},
+        {"counts": {"1": [FORGED]}},
         {"refused": [[FORGED, 1, {"a": "1.1"}]]},
         {"refused": [["TagWrong", 1, {FORGED: "1.1"}]]},
         {"refused": [["TagWrong", 1, {"a": f"{FORGED}.1"}]]},
@@ -181,7 +195,7 @@ def test_a_record_costs_about_sixty_bytes() -> None:
 
 
 def test_the_first_format_is_read_and_rewritten() -> None:
-    """What the release before wrote is believed, and written anew in the format of now."""
+    """What an early release wrote is believed, and written anew in the format without counts."""
     text = (
         f'{{"vault":"{VAULT}","written":"2026-01-01T12:00:00+00:00",'
         '"secrets":{"a":["1a",1767268800],"b":["2b",1767268800,0],'
@@ -196,7 +210,7 @@ def test_the_first_format_is_read_and_rewritten() -> None:
     assert [record.settled for record in state.secrets.values()] == [True, False, True, False]
     assert (state.written, state.others) == (NOON, {"keyvault-x": ("e",)})
     again = encode(state)
-    assert json.loads(again) == {"v": 3, **json.loads(text)}
+    assert json.loads(again) == {"v": FORMAT - 1, **json.loads(text)}
     assert decode(again) == state
 
 
@@ -338,3 +352,37 @@ def test_applications_make_a_state_of_a_later_format() -> None:
 def test_applications_that_cannot_be_are_no_state(fields: dict[str, object]) -> None:
     """Anybody who may write Secrets may write there, and names get into URLs."""
     assert decode(annotation(**fields)) is None
+
+
+def test_counts_are_grouped_and_make_a_format_of_their_own() -> None:
+    """A release that knows no counts can read whatever is written where nothing is counted."""
+    counts = {"b": Count(NOON), "a": Count(NOON), "c": Count(NOON + 1, first=True)}
+    told = json.loads(encode(State(VAULT, NOON, {}, counts=counts)))
+    assert told["counts"] == {f"{NOON}+": ["a", "b"], f"{NOON + 1}": ["c"]}
+    assert told["v"] == FORMAT
+    plain = json.loads(encode(State(VAULT, NOON, {})))
+    assert "counts" not in plain
+    assert plain["v"] == FORMAT - 1
+
+
+@pytest.mark.parametrize("count", ["", "+", "-1", "1.5", "1++", " 1", "1_0", "9" * 11, "\u0661"])
+def test_a_count_that_is_no_time_is_no_state(count: str) -> None:
+    """A count is an epoch second up to the year 2500, with or without a plus behind it."""
+    assert decode(annotation(counts={count: ["a"]})) is None
+    assert decode(annotation(counts={"1+": ["a"]})) is not None
+
+
+def test_the_oldest_counts_give_way() -> None:
+    """Counts take what the records leave, the latest first, and no record is lost for them."""
+    keys = [f"{n:0100}" for n in range(2340)]
+    record = Record("1", NOON, settled=True, keys=tuple(keys), fingerprint="m")
+    counts = {key: Count(NOON + n) for n, key in enumerate(keys)}
+    state = State(VAULT, NOON, {SecretName("a"): record}, counts=counts)
+    text = encode(state)
+    assert len(text) <= 240 * 1024
+    again = decode(text)
+    assert again is not None
+    assert again.secrets == state.secrets
+    assert 20 < len(again.counts) < 100
+    assert sorted(again.counts) == keys[-len(again.counts) :]
+    assert encode(again) == text

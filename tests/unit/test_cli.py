@@ -143,7 +143,7 @@ left-out  -                 -      -        out      its tag k8s-sync is false
 waits     keyvault-project  waits  -        waiting  it is new in the vault and not written yet
 wrong     -                 -      -        failed   TagUnknown: Correct the tags of secret 'wrong'\
 : 'k8s-foo' is no tag of this app. Known tags are k8s-sync, k8s-key, k8s-keys, k8s-expand, \
-k8s-path, k8s-encoding, k8s-secret, k8s-type, k8s-trim, k8s-label-NAME.
+k8s-path, k8s-encoding, k8s-secret, k8s-type, k8s-trim, k8s-restart, k8s-label-NAME.
 
 4 secrets: 1 failed, 1 in step, 1 out, 1 waiting
 """
@@ -790,6 +790,50 @@ def test_what_waits_says_when_the_timer_tries() -> None:
         "its key is taken",
         "it is not written yet: resync writes it",
         "VaultThrottled: Wait. The timer tries at 2026-01-02 03:10:00Z.",
+    ]
+
+
+def test_restarts_are_rows_and_complaints() -> None:
+    """What was not restarted is said to whoever reads no table; the exit code stays the sync's."""
+    where = {"cluster": "default", "namespace": "shop-dev", "keys": ["orders/a"]}
+    web = {**where, "kind": "Deployment", "name": "web", "restarted": True}
+    api = {**web, "name": "api", "restarted": False, "reason": "WorkloadPaused", "message": "Wait."}
+    unlisted = {**where, "kind": None, "name": None, "keys": [], "reason": "WorkloadsForbidden"}
+
+    def given(*_: object) -> Document:
+        restarts = [web, api, {**unlisted, "message": "No."}]
+        return {"outcomes": [{"vault": SHOP, "outcome": "converged"}], "restarts": restarts}
+
+    said = say(given, "resync", SHOP)
+    assert said.code == 0
+    assert [line.split() for line in said.out.splitlines() if line.startswith("shop-dev")] == [
+        ["shop-dev", "Deployment/web", "restarted", "orders/a", "-"],
+        ["shop-dev", "Deployment/api", "WorkloadPaused", "orders/a", "Wait."],
+        ["shop-dev", "-", "WorkloadsForbidden", "-", "No."],
+    ]
+    said = say(given, "resync", SHOP, "-o", "json")
+    assert said.err.splitlines() == [
+        "shop-dev: WorkloadPaused: Wait.",
+        "shop-dev: WorkloadsForbidden: No.",
+    ]
+
+
+def test_readers_are_rows() -> None:
+    """Which workloads read a key, whether they are restarted for it, and what they run with."""
+    reader = {"kind": "Deployment", "secret": "orders", "key": "a", "restarts": True}
+    at = "2026-01-02T03:10:00+00:00"
+    readers = [
+        {**reader, "name": "web", "changed": at, "running": at, "current": True},
+        {**reader, "name": "api", "changed": at, "running": at, "current": False},
+        {**reader, "name": "job", "restarts": False, "changed": None, "current": None},
+    ]
+    secrets = [{"name": "a", "state": "in step", "readers": readers}]
+    said = say(lambda *_: {"vault": SHOP, "secrets": secrets}, "explain", SHOP)
+    rows = [re.split(r"  +", line) for line in said.out.splitlines() if "orders/a" in line]
+    assert rows == [
+        ["a", "orders/a", "Deployment/web", "yes", "2026-01-02 03:10:00Z", "this change"],
+        ["a", "orders/a", "Deployment/api", "yes", "2026-01-02 03:10:00Z", "an older one"],
+        ["a", "orders/a", "Deployment/job", "no", "not counted", "not known"],
     ]
 
 

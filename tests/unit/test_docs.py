@@ -32,6 +32,7 @@ CLASSES: Mapping[Group, set[type[SyncError | Notice]]] = {
     Group.TARGET: {Permanent},
     Group.VAULT_SECRET: {Permanent},
     Group.WARNING: {Notice},
+    Group.WORKLOAD: {Permanent, Transient},
     Group.TRANSIENT: {Transient, Conflict},
     Group.ADOPTION: {Permanent, Conflict},
     Group.MALFORMED: {Malformed, SettingsError},

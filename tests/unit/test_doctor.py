@@ -489,3 +489,21 @@ def test_every_check_is_explained() -> None:
     text = (Path(__file__).parents[2] / "docs" / "outcomes.md").read_text()
     for name in CHECKS:
         assert f"\n### {name}\n" in text
+
+
+def test_the_right_to_restart_is_examined_where_workloads_are_restarted() -> None:
+    """Once a namespace; without it the sync works all the same, and the remedy is a Role."""
+    clinic = with_web().in_step()
+    assert not [each for each in clinic.examine() if each.name == "may restart"]
+    clinic.app = replace(clinic.app, readers=lambda *_: [])
+    (check,) = [each for each in clinic.examine() if each.name == "may restart"]
+    assert (check.verdict, check.severity) == (Verdict.WARNING, Severity.WARNING)
+    assert check.about == "Secret shop-dev/keyvault-project in cluster dev"
+    assert "list deployments" in check.sentence
+    assert "--verb=get,list,patch" in check.remedy
+    clinic.access.more = frozenset(
+        Right(verb, "shop-dev", "", resource, "apps")
+        for verb in ("get", "list", "patch")
+        for resource in ("deployments", "statefulsets", "daemonsets")
+    )
+    assert only(clinic.examine(), check.about, "may restart").verdict is Verdict.OK

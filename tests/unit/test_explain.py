@@ -1,17 +1,19 @@
 """The explanation of a vault: each secret in, on its way, out or failed, where, and why."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.app.explain import Explained, Progress, explain
+from sync.app.explain import Explained, Progress, explain, explained
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import STATE_ANNOTATION
+from sync.core.model import STATE_ANNOTATION, SyncedSecret, Target
+from sync.core.ports import Deadline
 from sync.core.reasons import Reason
+from sync.core.restarts import Reader
 from sync.http_api.convert import explanation_of
 from sync.http_api.dataclass_json import to_json
 from sync.projection.keys import KeyStyle
@@ -19,6 +21,7 @@ from sync.projection.rules import Pattern, Rules
 from sync.projection.stages import StagePrefixes
 from sync.reconcile.request import ReconcileRequest
 from tests.described import named
+from tests.kit.apps import app_of
 from tests.kit.fakes import Inline, target_of, vault_name
 from tests.kit.world import World
 from tests.leaks.dye import PLANTED
@@ -489,3 +492,27 @@ def test_what_waits_is_what_the_next_pass_writes(
         world.clock.tick(100)
         left = {name for name, each in told(world).items() if each.progress is Progress.WAITING}
         assert left <= failed
+
+
+def test_readers_of_each_key_are_told_where_workloads_are_restarted() -> None:
+    """Each secret has the workloads that read its keys; without the right to list them, none."""
+    world = in_step("a", "b")
+    asked: list[tuple[str, ...]] = []
+
+    def readers(
+        target: Target, secrets: Iterable[SyncedSecret], deadline: Deadline
+    ) -> Sequence[Reader]:
+        deadline.remaining()
+        asked.append((target.namespace, *(key for each in secrets for key in sorted(each.keys))))
+        return [Reader("Deployment", "web", OWN, "a", opted=True, changed=1500, running=1400)]
+
+    def forbidden(*_: object) -> Sequence[Reader]:
+        raise Permanent(Reason.WORKLOADS_FORBIDDEN, "No.")
+
+    app = app_of(world.reconciler)
+    for ask, found in ((readers, 1), (forbidden, 0), (None, 0)):
+        (told,) = explained(replace(app, readers=ask), [world.target])
+        assert not isinstance(told, SyncError)
+        assert [len(each.readers) for each in told] == [found, 0]
+        named("Explanation").validate(explained_json(told))
+    assert asked == [(world.target.namespace, "a", "b")]

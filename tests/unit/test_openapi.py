@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31
 from sync.app.requests import parse_explain, parse_resync, parse_status
 from sync.core.errors import Malformed
 from sync.core.reasons import Reason
-from sync.http_api.answers import REASONS, WARNINGS
+from sync.http_api.answers import REASONS, RESTARTS, WARNINGS
 from sync.http_api.openapi import MALFORMED, NONE_KNOWN, NOT_OURS, UNKNOWN_CALLER
 from tests.described import Node, at, document, media, named, schemas, validator, within
 from tests.unit.test_docs import ROOT
@@ -53,7 +53,15 @@ SECRET = validator(at(parameters(STATUS)[2], "schema"))
 
 def test_every_reason_is_described() -> None:
     """What HTTP may answer is every reason of the code, but for those of events and of `adopt`."""
-    described = {*REASONS, *WARNINGS, *MALFORMED, *NOT_OURS, *NONE_KNOWN, *UNKNOWN_CALLER}
+    described = {
+        *REASONS,
+        *WARNINGS,
+        *RESTARTS,
+        *MALFORMED,
+        *NOT_OURS,
+        *NONE_KNOWN,
+        *UNKNOWN_CALLER,
+    }
     assert described == {*Reason} - OF_EVENTS - OF_ADOPTION - {"SettingsWrong"}
 
 

@@ -459,8 +459,8 @@ SHAPING: Mapping[str, tuple[Tags, Tags]] = {
     "type": ({"k8s-type": "basic-auth"}, {"k8s-type": "ssh-auth"}),
     "trim": ({"k8s-trim": "true"}, {"k8s-trim": "true", "k8s-key": "K"}),
 }
-CHOOSING = {"sync", "secret", "labels"}
-"""Tags that say whether a secret is in, in which Secret, and how that is labelled."""
+CHOOSING = {"sync", "secret", "labels", "restart"}
+"""Tags that say whether a secret is in, in which Secret, how that is labelled, and what follows."""
 
 
 def test_each_tag_that_shapes_keys_or_bytes_changes_the_fingerprint() -> None:
@@ -470,8 +470,9 @@ def test_each_tag_that_shapes_keys_or_bytes_changes_the_fingerprint() -> None:
         seen = {placed(Rules(), "a", tags).fingerprint for tags in pair}
         assert len(seen - {""}) == 2
     here = placed(Rules(), "a", {"k8s-key": "K"})
-    there = placed(Rules(), "a", {"k8s-key": "K", "k8s-secret": "x"})
+    there = placed(Rules(), "a", {"k8s-key": "K", "k8s-secret": "x", "k8s-restart": "false"})
     assert here.fingerprint == there.fingerprint
+    assert not placed(Rules(), "a", {"k8s-restart": "false"}).fingerprint
 
 
 SETTINGS: Mapping[str, Rules] = {

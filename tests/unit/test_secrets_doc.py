@@ -247,7 +247,7 @@ def test_every_tag_and_word_is_told() -> None:
     """The table of tags has each tag of the app, with each word that it takes."""
     told = {row["tag"].strip("`"): quoted(row["values"]) for _, row in tables() if "tag" in row}
     assert told.keys() == set(KNOWN)
-    assert told["k8s-sync"] == told["k8s-trim"] == ["true", "false"]
+    assert told["k8s-sync"] == told["k8s-trim"] == told["k8s-restart"] == ["true", "false"]
     assert told["k8s-expand"] == list(Format)
     assert told["k8s-encoding"] == list(Encoding)
     assert told["k8s-type"] == [kind.word for kind in SecretType]

@@ -2,8 +2,12 @@
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.authority import Authority
+from local.stack import ROOT
 from sync.adapters.kubernetes.cluster_config import (
     Aks,
     ClusterConfig,
@@ -22,7 +27,9 @@ from sync.adapters.kubernetes.cluster_config import (
     Server,
     StoredKubeconfig,
 )
+from sync.core.restarts import RestartRules, Scope, Window
 from sync.settings.environment import SettingsError, read
+from sync.settings.restarts import is_open
 from sync.settings.table import NAMES
 from tests.kit.fakes import vault_name
 
@@ -188,11 +195,78 @@ def test_all_faults_are_told_at_once() -> None:
         SYNC_PORTAL_LINKS="public",
         SYNC_APPLICATIONS="{}",
         SYNC_APPLICATIONS_PREPARE="yes",
+        SYNC_RESTART="true",
+        SYNC_RESTART_ANNOTATION="-",
+        SYNC_RESTART_QUIET="0",
+        SYNC_RESTART_CONCURRENCY="2,1",
+        SYNC_RESTART_DEADLINE="1",
+        SYNC_RESTART_WINDOWS="22:00 4h",
+        SYNC_RESTART_OWNERS="a b",
     )
-    assert len(told) == 27
+    assert len(told) == 34
     for name in NAMES - {"SYNC_VAULTS"} | {"SYNC_VAULT", "SYNC_TYPO"}:
         assert sum(fault.startswith(f"{name} is ") for fault in told) == 1
     assert all(fault.endswith(".") for fault in told)
+
+
+def test_restarts_are_read() -> None:
+    """Numbers, windows and kinds become what restarts are decided by; without any they are off."""
+    assert not read({}).restarts.on
+    settings = read(
+        {
+            "SYNC_RESTART": "all",
+            "SYNC_RESTART_ANNOTATION": "reloader.stakater.com/auto",
+            "SYNC_RESTART_QUIET": "10",
+            "SYNC_RESTART_CONCURRENCY": "2, 20",
+            "SYNC_RESTART_DEADLINE": "120",
+            "SYNC_RESTART_WINDOWS": "0 0 22 * * 1-5 4h; 0 30 6 * * 6 90m;",
+            "SYNC_RESTART_OWNERS": "PlatformApplication,Service.serving.knative.dev",
+        }
+    )
+    assert settings.restarts == RestartRules(
+        scope=Scope.ALL,
+        annotation="reloader.stakater.com/auto",
+        quiet=10,
+        in_namespace=2,
+        in_all=20,
+        deadline=120,
+        windows=(Window("0 0 22 * * 1-5", 4 * 3600), Window("0 30 6 * * 6", 90 * 60)),
+        owners=frozenset({"PlatformApplication", "Service.serving.knative.dev"}),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4h",
+        "0 0 22 * * *",
+        "0 0 22 * * * 0h",
+        "0 0 22 * * * 8d",
+        "0 0 22 * * * 999h",
+        "0 0 25 * * * 1h",
+    ],
+)
+def test_a_window_that_is_none_is_refused(text: str) -> None:
+    """It has six fields and a duration of a week at most."""
+    assert faults(SYNC_RESTART_WINDOWS=text)
+
+
+@pytest.mark.parametrize(
+    ("now", "open_"),
+    [
+        ("2026-01-05T21:59:59", False),
+        ("2026-01-05T22:00:00", True),
+        ("2026-01-06T01:59:59", True),
+        ("2026-01-06T02:00:00", False),
+        ("2026-01-10T22:30:00", False),
+    ],
+)
+def test_a_window_is_open_from_its_start_for_its_duration(now: str, *, open_: bool) -> None:
+    """Monday's goes on until Tuesday; without windows it is always open."""
+    at = datetime.fromisoformat(now).replace(tzinfo=UTC).timestamp()
+    windows = read({"SYNC_RESTART_WINDOWS": "0 0 22 * * 1-5 4h"}).restarts.windows
+    assert is_open(windows, at) is open_
+    assert is_open((), at)
 
 
 @pytest.mark.parametrize(
@@ -468,3 +542,21 @@ def test_a_laptop_has_its_own_time_zone() -> None:
     """Where nothing is deployed no zone is wrong, also under Functions Core Tools."""
     laptop = {"WEBSITE_HOSTNAME": "localhost:7071", "TZ": "Europe/Berlin"}
     assert read({**laptop, "WEBSITE_TIME_ZONE": "Europe/Berlin"}) == read({})
+
+
+@pytest.mark.parametrize(("scope", "imported"), [("off", False), ("annotated", True)])
+def test_restarts_are_imported_only_where_they_are_on(scope: str, *, imported: bool) -> None:
+    """Off, the app starts as if the folder were not there."""
+    code = (
+        "import sys, function_app; from sync import bootstrap; bootstrap.restarter(); "
+        "print(any(name.startswith('sync.rollout') for name in sys.modules))"
+    )
+    done = subprocess.run(  # noqa: S603 - fixed code
+        [sys.executable, "-c", code],
+        env={"PATH": os.environ["PATH"], "SYNC_RESTART": scope, "HOME": os.devnull},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(imported)

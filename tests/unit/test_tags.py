@@ -48,6 +48,8 @@ def test_no_tags_ask_for_nothing() -> None:
             {"k8s-trim": "TRUE", "k8s-expand": "yaml"},
             TagOptions(trim=True, expand=Format.YAML),
         ),
+        ({"k8s-restart": "false"}, TagOptions(restart=False)),
+        ({"k8s-restart": "True"}, TagOptions(restart=True)),
         ({"k8s-secret": "s" * 63}, TagOptions(secret=("s" * 63,))),
         ({"k8s-secret": "orders, billing,orders"}, TagOptions(secret=("orders", "billing"))),
         (
@@ -80,6 +82,7 @@ def test_types_are_called_by_their_last_part(kind: SecretType) -> None:
     ("tags", "told"),
     [
         ({"k8s-sync": "no"}, "k8s-sync must be one of true, false"),
+        ({"k8s-restart": "no"}, "k8s-restart must be one of true, false"),
         ({"k8s-trim": "lines"}, "k8s-trim must be one of true, false"),
         ({"k8s-expand": "toml"}, "k8s-expand must be one of json, yaml, dotenv, certificate"),
         ({"k8s-encoding": "base32"}, "k8s-encoding must be one of base64, base64url, hex"),

@@ -1,6 +1,7 @@
 """The log: one line an outcome, at the level that says who should look."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from sync.core.errors import (
 )
 from sync.core.model import Action, Change, Converged, Failed, Hint, Ignored, Notice, SecretName
 from sync.core.reasons import Reason
+from sync.core.restarts import Restart
 from sync.telemetry import (
     Failures,
     log_outcome,
@@ -350,3 +352,20 @@ def test_an_event_that_leads_to_no_vault_is_called_so_once(log: pytest.LogCaptur
         "event: EventMalformed: It is no JSON.",
         "event: v: EventMismatch: Two names.",
     ]
+
+
+def test_restarts_are_logged(failures: Failures, log: pytest.LogCaptureFixture) -> None:
+    """What was restarted, what waits, and what somebody should see to, ten times an hour."""
+    web = Restart("default", "shop-dev", "Deployment", "web", ("orders/a", "orders/b"))
+    failures.log_restart("event", web)
+    failures.log_restart("timer", replace(web, error=Transient(Reason.WORKLOAD_WAITS, "Later.")))
+    for _ in range(20):
+        refused = Permanent(Reason.WORKLOAD_REFUSED, "No.")
+        failures.log_restart("timer", replace(web, error=refused))
+    about = "Deployment web in namespace shop-dev of cluster default"
+    assert [(each.levelname, each.getMessage()) for each in log.records][:3] == [
+        ("INFO", f"event: restarted {about}, which reads orders/a, orders/b"),
+        ("INFO", "timer: WorkloadWaits: Later."),
+        ("WARNING", "timer: WorkloadRefused: No."),
+    ]
+    assert len(log.records) == 12

@@ -14,12 +14,14 @@ from sync.core.model import (
     Action,
     Change,
     Converged,
+    Count,
     Failed,
     Hint,
     LeftOut,
     ListedSecret,
     Outcome,
     SecretName,
+    SyncedSecret,
     Target,
 )
 from sync.core.ports import Deadline
@@ -183,7 +185,8 @@ def test_each_waiter_gets_its_own_outcome() -> None:
     lost = Transient(Reason.VAULT_THROTTLED, "Throttled.")
     change = Change("a", Action.UPDATE, "v2")
     out = tuple(LeftOut(SecretName(name), "It is off.") for name in ("A", "b"))
-    done = ReconcileResult((change,), 2, (), {SecretName("Bad"): lost}, (), out)
+    own = SyncedSecret("keyvault-project", frozenset({"a"}), {"a": Count(1)})
+    done = ReconcileResult((change,), 2, (), {SecretName("Bad"): lost}, (), out, (own,))
     desk, under_test, first = busy(Desk(lambda _: done))
     futures = [first]
     futures += [
@@ -196,6 +199,9 @@ def test_each_waiter_gets_its_own_outcome() -> None:
     refused = {SecretName("Bad"): lost}
     failed = Failed(target.vault.text, lost, target, (change,), refused)
     assert (bad, whole) == (failed, replace(failed, left_out=out))
+    for told in (good, bad, whole):
+        assert isinstance(told, Converged | Failed)
+        assert told.secrets == (own,)
 
 
 @pytest.mark.parametrize(

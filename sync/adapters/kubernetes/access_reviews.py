@@ -63,7 +63,8 @@ class ClusterAccess:
     def allows(self, cluster: str, right: Right, deadline: Deadline) -> bool:
         """Return whether we have the right; raises Permanent or Transient."""
         anywhere = _anywhere(cluster)
-        asked = {"verb": right.verb, "resource": "secrets", "group": "", "version": "v1"}
+        what = {"resource": right.resource, "group": right.group}
+        asked = {"verb": right.verb, **what, "version": "v1"}
         where = {"namespace": right.namespace, "name": right.name}
         review = {
             "apiVersion": "authorization.k8s.io/v1",

@@ -49,6 +49,11 @@ def is_absent(answer: Answer, name: str = "") -> bool:
     return told.reason == "NotFound" and name in {"", told.name}
 
 
+def status_message(answer: Answer) -> str:
+    """Return the message of a v1 Status, which may hold anything; empty for another answer."""
+    return _read(answer.data).message
+
+
 def explain(target: Target, answer: Answer) -> SyncError:
     """Return the error to raise for an answer that is not a success."""
     status, told = answer.status, _read(answer.data)

@@ -3,6 +3,7 @@
 import sys
 
 from tests.contract.api_servers import WHY_NO_REAL_SERVER, real_server
+from tests.contract.recording import schemas
 from tests.contract.recording.recorded import FILES, record
 
 
@@ -15,6 +16,7 @@ def main() -> int:
         for path in FILES:
             record(server, path)
             sys.stdout.write(f"{path}\n")
+        schemas.write(server)
     return 0
 
 

@@ -150,7 +150,7 @@ _REQUEST: st.SearchStrategy[Request] = st.one_of(
         _WHOLE,
     ),
     _patch(MERGE, _part(_metadata(_ADDRESS, _LISTS))),
-    _patch(STRATEGIC, _part(_metadata(_ADDRESS))),
+    _patch(STRATEGIC, _part(_metadata(_ADDRESS, _LISTS))),
     st.builds(lambda query, body: Request("PUT", _SECRET + query, body), _OPTIONS, _WHOLE),
     st.builds(lambda query, body: Request("POST", _SECRETS + query, body), _OPTIONS, _WHOLE),
     _DELETION,

@@ -1,0 +1,1 @@
+"""The model of workloads: histories in which readers run, and which of them the app restarts."""
