@@ -36,8 +36,8 @@ from sync.projection.tags import (
     UNTAGGED,
     SecretType,
     TagOptions,
-    is_left_out,
     is_tagged,
+    read_common_tags,
     read_tags,
 )
 from sync.projection.validity import USUAL, Validity
@@ -191,11 +191,12 @@ class Rules:
         """Return the placement in an application's Secret; of its tags only k8s-sync counts."""
         from sync.projection.variables import naming_of  # noqa: PLC0415 - as below
 
-        if is_left_out(tags):
+        options = read_common_tags(tags)
+        if not options.sync:
             return _NO_SYNC
         base = self._stripped(target.stage, name)
         naming = naming_of(application, name, base)
-        return self._variable_rules().place(target.secret, base, content_type, naming)
+        return self._variable_rules().place(target.secret, base, content_type, naming, options)
 
     def _variable_rules(self) -> "VariableRules":
         from sync.projection.variables import VariableRules  # noqa: PLC0415 - only for applications

@@ -106,9 +106,13 @@ def is_tagged(tags: Mapping[str, str]) -> bool:
     return any(tag.strip().lower().startswith(PREFIX) for tag in tags)
 
 
-def is_left_out(tags: Mapping[str, str]) -> bool:
-    """Return whether k8s-sync is false, whatever the other tags say."""
-    return _Tags(tags).word("k8s-sync", _YES_OR_NO) is False
+def read_common_tags(tags: Mapping[str, str]) -> TagOptions:
+    """Parse the tags that count in every place, whatever the others say: k8s-sync, k8s-restart."""
+    ours = _Tags(tags)
+    return TagOptions(
+        sync=ours.word("k8s-sync", _YES_OR_NO) is not False,
+        restart=ours.word("k8s-restart", _YES_OR_NO),
+    )
 
 
 def read_tags(

@@ -16,7 +16,7 @@ from sync.projection.formats import MAX_MEMBERS, as_text, decoded, read_json
 from sync.projection.keys import KeyStyle
 from sync.projection.pem import BEGIN
 from sync.projection.placement import Naming, Placement, Rendered
-from sync.projection.tags import UNTAGGED
+from sync.projection.tags import TagOptions
 from sync.projection.text_marks import without_mark
 from sync.projection.trees import Node, compact
 from sync.projection.turns import PARSING
@@ -65,15 +65,20 @@ class VariableRules:
     keep_root: bool
     root_only: bool
 
-    def place(self, secret: str, base: str, content_type: str, naming: Naming) -> Placement:
-        """Return the placement of a vault secret in an application's Secret of that name."""
+    def place(
+        self, secret: str, base: str, content_type: str, naming: Naming, options: TagOptions
+    ) -> Placement:
+        """Return the placement of a vault secret in an application's Secret of that name.
+
+        `options` are the tags that count in every place.
+        """
         shape = ("variables", base, content_type, naming, self.keep_root, self.root_only)
         return Placement(
             secrets=(secret,),
             type=None,
             key=None,
             base=base,
-            options=UNTAGGED,
+            options=options,
             content_type=content_type,
             fingerprint=sha256(repr(shape).encode()).hexdigest()[:8],
             tagged=False,

@@ -3,15 +3,19 @@
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 
 import pytest
 
 from local.host_process import Answer
+from local.kubernetes.documents import Document, child
+from local.kubernetes.workloads import DEPLOYMENT
 from local.platform import EXAMPLE
-from tests.functional.declaring import declaring
+from tests.functional.declaring import Declaring, declaring
 from tests.functional.world import World
 from tests.kit.chains import chain_of, key_pem, pem
+from tests.kit.waiting import wait_until
 from tests.leaks.dye import value
 
 KUBECTL = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
@@ -218,3 +222,35 @@ def test_the_whole_walk(world: World) -> None:
             *("TLS_CRT", "TLS_KEY", "CA_CRT"),
         }
         assert got["POSTGRES_USER"] == user
+
+
+def test_a_rotation_restarts_what_reads_the_variables(world: World) -> None:
+    """From the vault to the pods: the Deployment that takes the Secret as its environment rolls."""
+    settings = {"SYNC_RESTART": "annotated", "SYNC_RESTART_QUIET": "1"}
+    with declaring(world, "checkout", **settings) as app:
+        app.bind("checkout", components=("applications", "restart"))
+        app.place.renew("api-token")
+        world.settle()
+        app.declare("checkout", "api-token")
+        app.resync()
+        reads: Document = {"secretRef": {"name": "checkout", "optional": True}}
+        container: Document = {"name": "a", "image": "registry.example/a", "envFrom": [reads]}
+        labels: Document = {"app": "web"}
+        template: Document = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+        body: Document = {
+            "metadata": {"annotations": {"keyvault-sync/restart": "true"}},
+            "spec": {"selector": {"matchLabels": labels}, "template": template},
+        }
+        app.apply(DEPLOYMENT, "web", body)
+        time.sleep(2)  # what is made within the second of a change may have read either value
+        app.resync()
+        before = template_of(app)
+        app.place.renew("api-token")
+        world.settle()
+        wait_until(lambda: template_of(app) != before)
+
+
+def template_of(app: Declaring) -> Document:
+    """Return the metadata of the Deployment's template."""
+    spec = child(app.place.cluster.document(DEPLOYMENT, app.place.namespace, "web"), "spec")
+    return child(child(spec, "template"), "metadata")

@@ -179,3 +179,10 @@ def test_an_object_is_variables_or_refused(members: Mapping[str, object]) -> Non
         return
     assert found.keys() == members.keys()
     assert all(NAME.fullmatch(name) and not is_reserved(name, ()) for name in found)
+
+
+def test_a_tag_keeps_its_changes_from_restarting_anything() -> None:
+    """As in every other place, and whatever the other tags say."""
+    place = placed("a", tags={"k8s-restart": "false", "k8s-key": "K"})
+    assert isinstance(place, Placement)
+    assert place.options.restart is False
