@@ -200,7 +200,6 @@ def _assemble(given: Settings, clients: _Clients, restarter: "Restarter | None" 
         strays=given.strays,
         readers=restarter.readers_of if restarter else None,
         applications=applications,
-        readers=restarter.readers_of if restarter else None,
     )
 
 
