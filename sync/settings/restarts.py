@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
-from sync.core.restarts import Window
+from sync.core.restarts import RestartRules, Window
 from sync.settings.ncrontab import is_ncrontab, next_run
 
 _SECONDS = {"m": 60, "h": 3600}
@@ -38,13 +39,13 @@ def deadline(text: str) -> float:
     return _whole(text, _DEADLINE)
 
 
-def concurrency(text: str) -> tuple[int, int]:
+def with_concurrency(rules: RestartRules, text: str) -> RestartRules:
     """Parse how many restarts may be under way: in a namespace, and in all of them."""
     numbers = [part.strip() for part in text.split(",")]
     if len(numbers) == 2 and all(map(_NUMBER.fullmatch, numbers)):  # noqa: PLR2004 - the two
         one, every = map(int, numbers)
         if 1 <= one <= every <= _MOST:
-            return one, every
+            return replace(rules, in_namespace=one, in_all=every)
     raise ValueError(
         "it is how many workloads may be restarted at once in a namespace, and how many in all, as "
         f"1,10; at most {_MOST}"

@@ -92,11 +92,6 @@ def _of_restarts(read: _Read[RestartRules]) -> _Read[Settings]:
     return lambda settings, text: replace(settings, restarts=read(settings.restarts, text))
 
 
-def _with_concurrency(rules: RestartRules, text: str) -> RestartRules:
-    in_namespace, in_all = restarts.concurrency(text)
-    return replace(rules, in_namespace=in_namespace, in_all=in_all)
-
-
 def _with_clusters(settings: Settings, text: str) -> Settings:
     clusters = read_clusters(text)
     naming = replace(settings.naming, clusters=tuple(match for match, _ in clusters))
@@ -295,7 +290,7 @@ SETTINGS = (
         "SYNC_RESTART_CONCURRENCY",
         "restarts at once in a namespace, and in all",
         "`1,10`",
-        _of_restarts(_with_concurrency),
+        _of_restarts(restarts.with_concurrency),
     ),
     Setting(
         "SYNC_RESTART_DEADLINE",

@@ -17,6 +17,10 @@ from local.role import Rights
 from local.stack import APP_USER
 from tests.kit.site import StackSite
 
+_COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+_RUNNING: Document = {"observedGeneration": 10_000, **dict.fromkeys(_COUNTS, 1)}
+"""What a controller says of one pod, where an API server has none: also of later templates."""
+
 _RESTART: Document = {"keyvault-sync/restart": "true"}
 
 
@@ -62,6 +66,7 @@ def deploy(
         },
     }
     place.stack.cluster.create(DEPLOYMENT, place.namespace, body, Write("kubectl"))
+    place.stack.cluster.write_status(DEPLOYMENT, place.namespace, name, _RUNNING)
 
 
 def hold(place: StackSite, name: str) -> None:
@@ -76,6 +81,7 @@ def hold(place: StackSite, name: str) -> None:
 def release(place: StackSite, name: str) -> None:
     """Have the Deployment's controller go on."""
     _annotate(place, name, {HOLD_STATUS: None})
+    place.stack.cluster.write_status(DEPLOYMENT, place.namespace, name, _RUNNING)
 
 
 def _annotate(place: StackSite, name: str, annotations: Document) -> None:

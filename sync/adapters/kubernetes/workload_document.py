@@ -6,138 +6,25 @@ Each function raises ValueError, KeyError, TypeError or AttributeError for anyth
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NotRequired, TypedDict
 
+from sync.adapters.kubernetes.workload_json import (
+    ContainerJson,
+    MetadataJson,
+    PodJson,
+    SpecJson,
+    StrategyJson,
+    WorkloadJson,
+)
 from sync.core.reasons import Reason
 from sync.rollout.record import RECORD_ANNOTATION, parse
 from sync.rollout.selector import Requirement, Selector
-from sync.rollout.uses import APPLICATION, PodSpec, Use, uses_of
+from sync.rollout.uses import APPLICATION, Use, uses_of
 from sync.rollout.workloads import Kind, Place, Pod, Progress, Workload
 
 _COMPLETED = "NewReplicaSetAvailable"
 """Why a Deployment's condition `Progressing` holds once a rollout is through, also later."""
 
 _ENDED = frozenset({"Succeeded", "Failed"})
-
-
-class _Owner(TypedDict):
-    apiVersion: str
-    kind: str
-    name: str
-    controller: NotRequired[bool]
-
-
-class _Metadata(TypedDict):
-    name: str
-    uid: NotRequired[str]
-    resourceVersion: NotRequired[str]
-    creationTimestamp: NotRequired[str]
-    deletionTimestamp: NotRequired[str]
-    generation: NotRequired[int]
-    labels: NotRequired[dict[str, str]]
-    annotations: NotRequired[dict[str, str]]
-    ownerReferences: NotRequired[list[_Owner]]
-
-
-class _Expression(TypedDict):
-    key: str
-    operator: str
-    values: NotRequired[list[str]]
-
-
-class _Selector(TypedDict):
-    matchLabels: NotRequired[dict[str, str]]
-    matchExpressions: NotRequired[list[_Expression]]
-
-
-class _PodMetadata(TypedDict):
-    annotations: NotRequired[dict[str, str]]
-    labels: NotRequired[dict[str, str]]
-
-
-class _PodTemplate(TypedDict):
-    metadata: NotRequired[_PodMetadata]
-    spec: NotRequired[PodSpec]
-
-
-class _Rolling(TypedDict):
-    partition: NotRequired[int]
-
-
-class _Strategy(TypedDict):
-    type: NotRequired[str]
-    rollingUpdate: NotRequired[_Rolling]
-
-
-class _Reference(TypedDict):
-    kind: str
-    name: str
-
-
-class _Spec(TypedDict):
-    replicas: NotRequired[int]
-    paused: NotRequired[bool]
-    selector: NotRequired[_Selector]
-    template: NotRequired[_PodTemplate]
-    updateStrategy: NotRequired[_Strategy]
-    restartAt: NotRequired[str]
-    workloadRef: NotRequired[_Reference]
-
-
-class _Condition(TypedDict):
-    type: str
-    status: str
-    reason: NotRequired[str]
-
-
-class _Status(TypedDict, total=False):
-    observedGeneration: int | str
-    replicas: int
-    updatedReplicas: int
-    availableReplicas: int
-    readyReplicas: int
-    currentRevision: str
-    updateRevision: str
-    desiredNumberScheduled: int
-    currentNumberScheduled: int
-    updatedNumberScheduled: int
-    numberAvailable: int
-    restartedAt: str
-    conditions: list[_Condition]
-
-
-class WorkloadJson(TypedDict):
-    """The fields of a workload that are read."""
-
-    metadata: _Metadata
-    spec: _Spec
-    status: NotRequired[_Status]
-
-
-class _Running(TypedDict):
-    startedAt: NotRequired[str]
-
-
-class _ContainerState(TypedDict):
-    running: NotRequired[_Running]
-    terminated: NotRequired[_Running]
-
-
-class _Container(TypedDict):
-    state: NotRequired[_ContainerState]
-
-
-class _PodStatus(TypedDict):
-    phase: NotRequired[str]
-    containerStatuses: NotRequired[list[_Container]]
-    initContainerStatuses: NotRequired[list[_Container]]
-
-
-class PodJson(TypedDict):
-    """The fields of a pod that are read."""
-
-    metadata: _Metadata
-    status: NotRequired[_PodStatus]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +36,7 @@ class Template:
     selector: Selector
 
     @classmethod
-    def of(cls, spec: _Spec) -> "Template":
+    def of(cls, spec: SpecJson) -> "Template":
         """Parse the template, and the selector that goes with it."""
         template = spec.get("template") or {}
         metadata = template.get("metadata") or {}
@@ -305,11 +192,11 @@ def _is_seen(found: WorkloadJson) -> bool:
     return int(observed) >= found["metadata"].get("generation", 0)
 
 
-def _on_delete(strategy: _Strategy) -> Reason | None:
+def _on_delete(strategy: StrategyJson) -> Reason | None:
     return Reason.WORKLOAD_ON_DELETE if strategy.get("type") == "OnDelete" else None
 
 
-def _owner(metadata: _Metadata) -> str:
+def _owner(metadata: MetadataJson) -> str:
     for owner in metadata.get("ownerReferences") or ():
         if owner.get("controller"):
             group = owner["apiVersion"].rpartition("/")[0]
@@ -321,7 +208,7 @@ def _owner(metadata: _Metadata) -> str:
     return ""
 
 
-def _selector(spec: _Spec) -> Selector:
+def _selector(spec: SpecJson) -> Selector:
     found = spec.get("selector") or {}
     return Selector(
         found.get("matchLabels") or {},
@@ -332,7 +219,7 @@ def _selector(spec: _Spec) -> Selector:
     )
 
 
-def _started(container: _Container) -> float | None:
+def _started(container: ContainerJson) -> float | None:
     state = container.get("state") or {}
     at = (state.get("running") or state.get("terminated") or {}).get("startedAt")
     return None if at is None else _epoch(at)

@@ -11,14 +11,13 @@ from sync.adapters.kubernetes.api_errors import broken, explain, is_absent, stat
 from sync.adapters.kubernetes.client import Clusters
 from sync.adapters.kubernetes.connection import Answer, Call
 from sync.adapters.kubernetes.workload_document import (
-    PodJson,
     Template,
-    WorkloadJson,
     pods,
     reference,
     workload,
     workloads,
 )
+from sync.adapters.kubernetes.workload_json import PodJson, WorkloadJson
 from sync.core.errors import Conflict, Permanent, SyncError
 from sync.core.model import FIELD_MANAGER, Target, VaultName
 from sync.core.ports import Deadline
