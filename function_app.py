@@ -28,11 +28,12 @@ from sync.app.unattended import nothing_known
 from sync.app.use_cases import PASS, REQUEST
 from sync.app.work_queue import attempt
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient, Unattended, Unexpected
-from sync.core.model import Failed, Ignored, Outcome
+from sync.core.outcomes import Failed, Ignored, Outcome
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.doctor.doctor import EXAMINATION_SECONDS, unparsed
-from sync.http_api.answers import Explanation, Health, Refusal, SettingsFault, Statuses, Version
+from sync.http_api.answers import Explanation, Statuses
+from sync.http_api.app_answers import Health, SettingsFault, Version
 from sync.http_api.convert import (
     checks_of,
     explained_vault_of,
@@ -52,6 +53,7 @@ from sync.settings.table import Settings
 
 if TYPE_CHECKING:
     from sync.core.restarts import Restart
+    from sync.http_api.outcome_answers import Refusal
     from sync.restarting import Places, Restarting
     from sync.rollout.restarter import Look
 

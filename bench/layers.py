@@ -12,7 +12,8 @@ from bench.single_event import KEY, SPARE, Floor, timed
 from bench.timing import Times
 from sync import bootstrap, telemetry
 from sync.adapters.azure.key_vault import KeyVaults
-from sync.core.model import Converged, Desired, Target
+from sync.core.model import Desired, Target
+from sync.core.outcomes import Converged
 from sync.core.ports import Cluster, Deadline
 from tests.kit.events import new_version
 

@@ -23,7 +23,8 @@ from sync.adapters.kubernetes.secrets import KubernetesSecrets
 from sync.app.registry import VaultRegistry
 from sync.app.use_cases import App
 from sync.app.work_queue import Reconcile, WorkQueue
-from sync.core.model import SyncedSecret, Target, VaultName
+from sync.core.changes import SyncedSecret
+from sync.core.model import Target, VaultName
 from sync.core.ports import Deadline, Pages, no_pages
 from sync.reconcile.counts import as_stored
 from sync.reconcile.reconciler import Reconciler

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sync.app.use_cases import EVENT, EVENT_SUBJECT, App, Pending, failing
 from sync.app.work_queue import attempt
 from sync.core.errors import SyncError, Transient
-from sync.core.model import Failed, Outcome
+from sync.core.outcomes import Failed, Outcome
 from sync.core.reasons import Reason
 
 type Line = Callable[[], None]

@@ -3,14 +3,19 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from sync.core.model import Converged, Failed, Outcome, SyncedSecret, Target
+from sync.core.model import Target
+from sync.core.outcomes import Converged, Failed, Outcome
 from sync.core.reasons import Reason
 from sync.core.restarts import Restart
 from sync.rollout.opting import Secrets
 from sync.rollout.quiet import QuietPeriods
 from sync.rollout.restarter import Look
 from sync.rollout.workloads import Place
+
+if TYPE_CHECKING:
+    from sync.core.changes import SyncedSecret
 
 _LOOK_SECONDS = 4.0
 """How much of its time an event keeps for a look and its writes."""

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Sequence, Sized
 from threading import Lock
 
 from sync.app.outcomes import DISCOVERY, key_of
+from sync.core.changes import Action
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient, Unexpected
-from sync.core.model import Action, Converged, Failed, Ignored, Outcome, Target
+from sync.core.model import Target
+from sync.core.outcomes import Converged, Failed, Ignored, Outcome
 from sync.core.reasons import Reason
 from sync.core.restarts import Restart
 from sync.doctor.checks import Check, Verdict

@@ -9,7 +9,8 @@ from sync.app.requests import Resync
 from sync.app.work_queue import WorkQueue
 from sync.applications.directory import NO_MEMORY, ApplicationDirectory
 from sync.core.errors import SyncError
-from sync.core.model import Failed, Hint, Ignored, Outcome, Target
+from sync.core.model import Hint, Target
+from sync.core.outcomes import Failed, Ignored, Outcome
 from sync.core.ports import Deadline
 from sync.reconcile.request import ReconcileRequest
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass
 
-from sync.core.model import Failed, Outcome
+from sync.core.outcomes import Failed, Outcome
 from sync.core.ports import Deadline
 from sync.reconcile.request import ReconcileRequest
 

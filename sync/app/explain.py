@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sync.app.use_cases import REQUEST, App, Budget, Readers
+from sync.core.changes import Plan
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import SECRET_TYPE, Failed, Hint, Notice, Plan, SecretName, Target
+from sync.core.model import SECRET_TYPE, Hint, SecretName, Target
+from sync.core.outcomes import Failed, Notice
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.core.restarts import Reader

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
+from sync.core.changes import Change
 from sync.core.errors import SyncError
-from sync.core.model import Change, Converged, Failed, Outcome, Target
+from sync.core.model import Target
+from sync.core.outcomes import Converged, Failed, Outcome
 from sync.core.ports import Known
 
 DISCOVERY = "discovery"

@@ -8,7 +8,8 @@ from sync.app.outcomes import unknown, vault_of
 from sync.app.requests import EVERYTHING, Resync
 from sync.app.use_cases import REQUEST, App, Budget
 from sync.core.errors import Permanent, SyncError
-from sync.core.model import Application, Failed, SecretName, Target
+from sync.core.model import Application, SecretName, Target
+from sync.core.outcomes import Failed
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
 from sync.reconcile.guards import refuse_foreign, refuse_newer, refuse_unmarked

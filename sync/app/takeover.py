@@ -6,8 +6,10 @@ from enum import StrEnum
 
 from sync.app.requests import Resync
 from sync.app.use_cases import App, Budget
+from sync.core.changes import Action, Change
 from sync.core.errors import Conflict, Malformed, Permanent
-from sync.core.model import Action, Change, Converged, Outcome, Target
+from sync.core.model import Target
+from sync.core.outcomes import Converged, Outcome
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
 from sync.reconcile.guards import refuse_unmarked

@@ -5,7 +5,7 @@ from dataclasses import replace
 from sync.app.registry import VaultRegistry
 from sync.core.errors import Malformed, NotOurs, Permanent, SyncError, Unattended
 from sync.core.groups import Group
-from sync.core.model import Failed, Outcome
+from sync.core.outcomes import Failed, Outcome
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.core.vault_names import Naming

@@ -15,17 +15,10 @@ from sync.app.requests import EVERYTHING, Resync
 from sync.app.shared_listing import SharedListing
 from sync.app.unattended import for_event_grid, nothing_known
 from sync.app.work_queue import WorkQueue
+from sync.core.changes import SyncedSecret
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient, quoted
-from sync.core.model import (
-    Failed,
-    Hint,
-    Ignored,
-    Outcome,
-    SecretName,
-    SyncedSecret,
-    Target,
-    VaultName,
-)
+from sync.core.model import Hint, SecretName, Target, VaultName
+from sync.core.outcomes import Failed, Ignored, Outcome
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
 from sync.core.restarts import Reader

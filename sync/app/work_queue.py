@@ -16,7 +16,8 @@ from typing import Protocol
 
 from sync.app.chains import Chains, Following, nothing_follows
 from sync.core.errors import SyncError, Transient, Unexpected
-from sync.core.model import Converged, Failed, Hint, Outcome
+from sync.core.model import Hint
+from sync.core.outcomes import Converged, Failed, Outcome
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.reconcile.request import ReconcileRequest, ReconcileResult, first_cause

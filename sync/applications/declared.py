@@ -9,7 +9,8 @@ from sync.applications.kinds import Kind
 from sync.applications.paths import names_in
 from sync.applications.ports import Declared
 from sync.core.errors import Permanent
-from sync.core.model import SECRET_NAME, Application, Failed, Target
+from sync.core.model import SECRET_NAME, Application, Target
+from sync.core.outcomes import Failed
 from sync.core.reasons import Reason
 from sync.core.vault_names import is_own
 

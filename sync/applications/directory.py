@@ -7,7 +7,8 @@ from sync.applications.declared import targets
 from sync.applications.kinds import FIRST, Kind
 from sync.applications.ports import Applications, Declared, Neighbours
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import Failed, Target
+from sync.core.model import Target
+from sync.core.outcomes import Failed
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 

@@ -8,7 +8,8 @@ from functools import partial
 from sync.applications.kinds import Kind
 from sync.applications.ports import Applications, Preparer
 from sync.core.errors import Permanent, SyncError
-from sync.core.model import Application, Notice, SecretName, Target
+from sync.core.model import Application, SecretName, Target
+from sync.core.outcomes import Notice
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.reconcile.memory import Memory

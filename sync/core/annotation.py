@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from sync.core.changes import Count
 from sync.core.labels import label_text, parsed_label
-from sync.core.model import SECRET_NAME, Count, SecretName, moment, secret_name
+from sync.core.model import SECRET_NAME, SecretName, moment, secret_name
 from sync.core.name_groups import grouped, ungrouped
 from sync.core.reasons import Reason
 from sync.core.state import LATEST, Failure, Record, Refusal, State, Unusable

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sync.core.changes import Count
 from sync.core.labels import Labels
-from sync.core.model import Count, SecretName
+from sync.core.model import SecretName
 from sync.core.reasons import Reason
 
 LATEST = 16_725_225_599

@@ -8,7 +8,8 @@ from sync.app.registry import claims
 from sync.app.requests import Resync
 from sync.app.use_cases import App
 from sync.core.errors import Permanent, SyncError
-from sync.core.model import Failed, ListedSecret, Target, VaultName
+from sync.core.model import ListedSecret, Target, VaultName
+from sync.core.outcomes import Failed
 from sync.core.ports import Deadline, Known, Vaults
 from sync.doctor import remedies
 from sync.doctor.checks import Check, Subject

@@ -1,6 +1,6 @@
 """The answers of HTTP, and of the command line as JSON: names, versions and times, never values.
 
-JSON, schemas and examples are made from these dataclasses and the descriptions of their fields.
+The outcomes of vaults are in `outcome_answers`.
 """
 
 from dataclasses import dataclass
@@ -8,176 +8,24 @@ from typing import Annotated, Literal
 
 from sync.app.explain import Progress
 from sync.app.status import State
-from sync.core.groups import Group
-from sync.core.model import Action
 from sync.core.reasons import Reason
 from sync.doctor.checks import Severity, Verdict
 from sync.http_api.dataclass_json import Doc
-
-REASONS = tuple(
-    reason
-    for reason in Reason
-    if reason.group in {Group.TARGET, Group.VAULT_SECRET, Group.TRANSIENT, Group.BUG}
+from sync.http_api.outcome_answers import (
+    WARNINGS,
+    MessageField,
+    PlaceField,
+    ReasonField,
+    Refusal,
+    SecretField,
+    Target,
+    TransientField,
+    UnknownField,
+    VaultField,
+    VersionField,
+    WarningsField,
+    WordsField,
 )
-"""The reasons for which a vault, or one of its secrets, is not in step."""
-
-RESTARTS = tuple(
-    reason
-    for reason in Reason
-    if reason.group in {Group.WORKLOAD, Group.TRANSIENT, Group.BUG} or reason.remote is not None
-)
-"""The reasons for which a workload is not restarted."""
-
-WARNINGS = (
-    Reason.SETTINGS_DIFFER,
-    *(reason for reason in Reason if reason.group is Group.WARNING),
-)
-"""What is told of a vault secret, or of a Secret, that is written all the same."""
-
-_Words = tuple[str, ...]
-
-_Vault = Annotated[str, Doc("the vault in lower case, or `discovery` for the search for vaults")]
-_Secret = Annotated[str, Doc("the vault secret")]
-_Reason = Annotated[Reason, Doc("a stable word", {"enum": REASONS})]
-_Message = Annotated[str, Doc("a sentence for operators: what is wrong, where, and what to do")]
-_Transient = Annotated[bool, Doc("whether the same request may succeed later")]
-_Version = Annotated[str | None, Doc("the version in Key Vault; null if there is none or unknown")]
-_Unknown = Annotated[Literal["unknown"], Doc("it cannot be read")]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A Secret in a cluster."""
-
-    cluster: Annotated[str, Doc("the cluster's name in `SYNC_CLUSTERS`")]
-    namespace: Annotated[str, Doc("the namespace")]
-    secret: Annotated[str, Doc("the name of the Secret")]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What is done with one key."""
-
-    key: Annotated[str, Doc("the key of the Secret")]
-    action: Annotated[Action, Doc("what is done with it")]
-    version: _Version
-    secret: Annotated[str, Doc("the Secret, if it is not the vault's own")] = ""
-    why: Annotated[str, Doc("why the key goes, in a few words for people")] = ""
-    updated: Annotated[
-        str | None, Doc("Key Vault's `updated` of a new or removed version, ISO 8601")
-    ] = None
-
-
-_Place = Annotated[Target, Doc("the Secret that this is about")]
-_Changes = Annotated[tuple[Change, ...], Doc("what is done with each key; a dry run only plans it")]
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a request was not answered, or a part of it."""
-
-    reason: _Reason
-    message: _Message
-    transient: _Transient
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """What should be known of a vault secret that is written all the same."""
-
-    secret: Annotated[str | None, Doc("the vault secret; null for a whole Secret")]
-    reason: Annotated[Reason, Doc("a stable word", {"enum": WARNINGS})]
-    message: Annotated[str, Doc("a sentence for operators")]
-
-
-_Warnings = Annotated[
-    tuple[Notice, ...], Doc("what should be known of what is written all the same")
-]
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A vault secret that is to be in no Secret."""
-
-    secret: _Secret
-    why: Annotated[str, Doc("why, in a few words for people")]
-
-
-_LeftOut = Annotated[
-    tuple[LeftOut, ...], Doc("in a dry run the secrets that are left out, except those that change")
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Converged:
-    """A vault whose Secrets are in step, or what a dry run found to do."""
-
-    vault: _Vault
-    outcome: Annotated[Literal["converged", "planned"], Doc("`planned` in a dry run")]
-    target: _Place
-    changes: _Changes
-    keys: Annotated[int, Doc("how many keys the sync keeps", {"minimum": 0})]
-    expired: Annotated[_Words, Doc("the vault secrets that have expired and whose keys stay")]
-    warnings: _Warnings
-    left_out: _LeftOut = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedSecret:
-    """A vault secret that could not be brought over."""
-
-    secret: _Secret
-    reason: _Reason
-    message: _Message
-    transient: _Transient
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A vault whose Secrets may not be in step."""
-
-    vault: _Vault
-    outcome: Annotated[Literal["failed"], Doc("the Secret may differ from the vault")]
-    reason: _Reason
-    message: _Message
-    transient: _Transient
-    target: Annotated[Target | None, Doc("the Secret; null if the vault's name leads to none")]
-    changes: _Changes
-    refused: Annotated[
-        tuple[RefusedSecret, ...],
-        Doc("each secret that could not be brought over; empty if the vault failed as a whole"),
-    ]
-    warnings: _Warnings
-    left_out: _LeftOut = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """What came of a workload that reads a changed key."""
-
-    cluster: Annotated[str, Doc("the cluster's name in `SYNC_CLUSTERS`")]
-    namespace: Annotated[str, Doc("the namespace")]
-    kind: Annotated[str | None, Doc("the workload's kind; null if none can be listed")]
-    name: Annotated[str | None, Doc("the workload; null if none can be listed")]
-    restarted: Annotated[bool, Doc("whether it was restarted")]
-    keys: Annotated[_Words, Doc("the changed keys that it reads, each as SECRET/KEY")]
-    reason: Annotated[
-        Reason | None,
-        Doc("why it was not restarted, a stable word; absent if it was", {"enum": RESTARTS}),
-    ] = None
-    message: Annotated[
-        str | None, Doc("a sentence for operators with that reason; absent if there is none")
-    ] = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """What a resync came to."""
-
-    outcomes: Annotated[tuple[Converged | Failed, ...], Doc("one for each target of each vault")]
-    restarts: Annotated[
-        tuple[Restart, ...], Doc("the workloads that read changed keys; absent if there are none")
-    ] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +33,9 @@ class Held:
     """A vault secret that a Secret holds."""
 
     name: Annotated[str, Doc("the vault secret, as Key Vault spells it")]
-    version: _Version
+    version: VersionField
     updated: Annotated[str, Doc("Key Vault's `updated` of that version, ISO 8601")]
-    keys: Annotated[_Words, Doc("the keys that it became")]
+    keys: Annotated[WordsField, Doc("the keys that it became")]
     in_step: Annotated[bool, Doc("whether the Secret has its keys as the sync wrote them")]
     confirmed: Annotated[bool, Doc("whether it was read long enough after `updated` to be sure")]
     warnings: Annotated[
@@ -203,12 +51,12 @@ class Held:
 class Other:
     """A Secret that tags asked for."""
 
-    vault: _Vault
-    target: _Place
+    vault: VaultField
+    target: PlaceField
     written: Annotated[str | None, Doc("when its data last changed, ISO 8601; null if unknown")]
     secrets: Annotated[tuple[Held, ...], Doc("the vault secrets that it holds")]
-    out_of_step: Annotated[_Words, Doc("keys that others changed or removed")]
-    foreign_keys: Annotated[_Words, Doc("keys that others added, which stay theirs")]
+    out_of_step: Annotated[WordsField, Doc("keys that others changed or removed")]
+    foreign_keys: Annotated[WordsField, Doc("keys that others added, which stay theirs")]
     state: Annotated[
         State,
         Doc(
@@ -226,12 +74,12 @@ class Other:
 class OtherUnknown:
     """A Secret that tags asked for and that cannot be read."""
 
-    vault: _Vault
-    target: _Place
-    state: _Unknown
-    reason: _Reason
-    message: _Message
-    transient: _Transient
+    vault: VaultField
+    target: PlaceField
+    state: UnknownField
+    reason: ReasonField
+    message: MessageField
+    transient: TransientField
 
 
 _Due = Annotated[
@@ -261,17 +109,17 @@ class Reader:
 class Explained:
     """Where a vault secret goes, and if it is not there, why not."""
 
-    name: _Secret
+    name: SecretField
     state: Annotated[Progress, Doc("how far it is on its way into the cluster")]
-    secrets: Annotated[_Words, Doc("the Secrets that it belongs in, or still is in")]
-    keys: Annotated[_Words | None, Doc("its keys; null if they depend on an unread value")]
+    secrets: Annotated[WordsField, Doc("the Secrets that it belongs in, or still is in")]
+    keys: Annotated[WordsField | None, Doc("its keys; null if they depend on an unread value")]
     type: Annotated[str | None, Doc("the Secret's type; null for Opaque")]
-    version: _Version
+    version: VersionField
     reason: Annotated[
         str | None, Doc("why it is not in step: a stable word with a `message`, or a few words")
     ]
     message: Annotated[str | None, Doc("a sentence for operators, if the reason is a stable word")]
-    warnings: _Warnings = ()
+    warnings: WarningsField = ()
     due: _Due = None
     target: Annotated[Target | None, Doc("the target that this is about, by its own Secret")] = None
     readers: Annotated[
@@ -284,10 +132,10 @@ class Explained:
 class UnexplainedTarget:
     """A target of a vault whose secrets could not be explained."""
 
-    target: _Place
-    reason: _Reason
-    message: _Message
-    transient: _Transient
+    target: PlaceField
+    reason: ReasonField
+    message: MessageField
+    transient: TransientField
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +149,7 @@ class Explanation:
 class ExplainedVault(Explanation):
     """Where the secrets of one vault go, by its targets."""
 
-    vault: _Vault
+    vault: VaultField
     unknown: Annotated[
         tuple[UnexplainedTarget, ...], Doc("the targets that cannot be told of; absent if none")
     ] = ()
@@ -320,8 +168,8 @@ _Explanation = Annotated[
 class RememberedRefusal:
     """A vault secret that is not in as the vault has it."""
 
-    secret: _Secret
-    reason: _Reason
+    secret: SecretField
+    reason: ReasonField
     message: Annotated[str, Doc("what the reason means and what to do")]
     since: Annotated[str, Doc("since when, ISO 8601")]
     version: Annotated[str, Doc("the first characters of the refused version; empty if unknown")]
@@ -331,7 +179,7 @@ class RememberedRefusal:
 class VaultFailure:
     """Why a vault as a whole could not be read."""
 
-    reason: _Reason
+    reason: ReasonField
     message: Annotated[str, Doc("what the reason means and what to do")]
     since: Annotated[str, Doc("since when, ISO 8601")]
 
@@ -356,11 +204,11 @@ class Status(Other):
 class StatusUnknown:
     """A vault whose own Secret cannot be read, or a search for vaults that failed."""
 
-    vault: _Vault
-    state: _Unknown
-    reason: _Reason
-    message: _Message
-    transient: _Transient
+    vault: VaultField
+    state: UnknownField
+    reason: ReasonField
+    message: MessageField
+    transient: TransientField
     explanation: _Explanation = None
 
 
@@ -431,25 +279,3 @@ class Checks:
         tuple[VaultFacts, ...],
         Doc("how each vault is set up; absent if none was examined"),
     ] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """The release that answers."""
-
-    version: Annotated[str, Doc("the app's version")]
-
-
-@dataclass(frozen=True, slots=True)
-class SettingsFault:
-    """Why the app cannot work at all."""
-
-    reason: Annotated[Literal["SettingsWrong"], Doc("a stable word")]
-    faults: Annotated[_Words, Doc("each setting that is wrong, and how")]
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """Whether the app can work at all."""
-
-    status: Annotated[Literal["ok", "misconfigured"], Doc("`misconfigured` with 503")]

@@ -8,30 +8,30 @@ from sync.app.explain import Explained
 from sync.app.outcomes import vault_of
 from sync.app.status import SecretStatus, VaultStatus
 from sync.app.status import State as SecretState
-from sync.core import model
+from sync.core import changes, model, outcomes
 from sync.core.errors import SyncError, Transient
 from sync.core.reasons import Reason
 from sync.core.restarts import Restart
 from sync.core.state import State
 from sync.doctor.checks import Check
 from sync.doctor.vault_resources import Unseen, VaultResource
-from sync.http_api import answers
+from sync.http_api import answers, outcome_answers
 
 type View = Literal["the app", "the caller"]
 
 
 def outcomes_of(
-    outcomes: Iterable[model.Outcome], restarts: Iterable[Restart] = ()
-) -> answers.Outcomes:
+    told: Iterable[outcomes.Outcome], restarts: Iterable[Restart] = ()
+) -> outcome_answers.Outcomes:
     """Return the answer to a resync."""
-    return answers.Outcomes(tuple(map(outcome_of, outcomes)), tuple(map(_restart, restarts)))
+    return outcome_answers.Outcomes(tuple(map(outcome_of, told)), tuple(map(_restart, restarts)))
 
 
-def outcome_of(outcome: model.Outcome) -> answers.Converged | answers.Failed:
+def outcome_of(outcome: outcomes.Outcome) -> outcome_answers.Converged | outcome_answers.Failed:
     """Return one vault's outcome; an ignored vault counts as failed."""
     match outcome:
-        case model.Converged(target, changes, keys, expired, dry_run, warnings, left_out):
-            return answers.Converged(
+        case outcomes.Converged(target, changes, keys, expired, dry_run, warnings, left_out):
+            return outcome_answers.Converged(
                 vault=target.vault.text,
                 outcome="planned" if dry_run else "converged",
                 target=target_of(target),
@@ -41,22 +41,23 @@ def outcome_of(outcome: model.Outcome) -> answers.Converged | answers.Failed:
                 warnings=_notices(warnings),
                 left_out=_left_out(left_out),
             )
-        case model.Failed(vault, error, target, changes, refused, warnings, left_out):
+        case outcomes.Failed(vault, error, target, changes, refused, warnings, left_out):
             place = target_of(target) if target else None
             each = tuple(
-                answers.RefusedSecret(str(name), *_why(refused[name])) for name in sorted(refused)
+                outcome_answers.RefusedSecret(str(name), *_why(refused[name]))
+                for name in sorted(refused)
             )
             told = (_notices(warnings), _left_out(left_out))
-            return answers.Failed(
+            return outcome_answers.Failed(
                 vault, "failed", *_why(error), place, _changes(changes), each, *told
             )
-        case model.Ignored(subject, error):
-            return answers.Failed(subject, "failed", *_why(error), None, (), (), ())
+        case outcomes.Ignored(subject, error):
+            return outcome_answers.Failed(subject, "failed", *_why(error), None, (), (), ())
 
 
-def _restart(restart: Restart) -> answers.Restart:
+def _restart(restart: Restart) -> outcome_answers.Restart:
     error = restart.error
-    return answers.Restart(
+    return outcome_answers.Restart(
         cluster=restart.cluster,
         namespace=restart.namespace,
         kind=restart.kind or None,
@@ -68,17 +69,17 @@ def _restart(restart: Restart) -> answers.Restart:
     )
 
 
-def refusal_of(error: SyncError) -> answers.Refusal:
+def refusal_of(error: SyncError) -> outcome_answers.Refusal:
     """Return the error's reason and message, and whether trying again may help."""
-    return answers.Refusal(*_why(error))
+    return outcome_answers.Refusal(*_why(error))
 
 
 def status_of(
-    status: VaultStatus | model.Failed,
-    explanation: answers.Explanation | answers.Refusal | None = None,
+    status: VaultStatus | outcomes.Failed,
+    explanation: answers.Explanation | outcome_answers.Refusal | None = None,
 ) -> answers.Status | answers.StatusUnknown:
     """Return the status of a vault's Secrets, or why they cannot be read."""
-    if isinstance(status, model.Failed):
+    if isinstance(status, outcomes.Failed):
         return answers.StatusUnknown(status.vault, "unknown", *_why(status.error), explanation)
     own = _secret(status.own, status.state)
     others = tuple(
@@ -105,8 +106,8 @@ def status_of(
 
 
 def explanation_of(
-    place: model.Target | model.Failed, told: Iterable[Explained] | SyncError
-) -> answers.Explanation | answers.Refusal:
+    place: model.Target | outcomes.Failed, told: Iterable[Explained] | SyncError
+) -> answers.Explanation | outcome_answers.Refusal:
     """Return where each secret of a target goes, or why that cannot be said."""
     if isinstance(told, SyncError):
         return refusal_of(told)
@@ -114,7 +115,8 @@ def explanation_of(
 
 
 def explained_vault_of(
-    places: Sequence[model.Target | model.Failed], told: Sequence[Iterable[Explained] | SyncError]
+    places: Sequence[model.Target | outcomes.Failed],
+    told: Sequence[Iterable[Explained] | SyncError],
 ) -> answers.ExplainedVault:
     """Return where each secret of one vault goes, for each of its targets.
 
@@ -155,9 +157,9 @@ def checks_of(checks: Iterable[Check], view: View) -> answers.Checks:
     )
 
 
-def target_of(target: model.Target) -> answers.Target:
+def target_of(target: model.Target) -> outcome_answers.Target:
     """Return where a Secret is, without its vault."""
-    return answers.Target(target.cluster, target.namespace, target.secret)
+    return outcome_answers.Target(target.cluster, target.namespace, target.secret)
 
 
 def _facts(vault: str, told: VaultResource) -> answers.VaultFacts:
@@ -181,7 +183,7 @@ def _facts(vault: str, told: VaultResource) -> answers.VaultFacts:
             )
 
 
-def _explained(place: model.Target | model.Failed, told: Explained) -> answers.Explained:
+def _explained(place: model.Target | outcomes.Failed, told: Explained) -> answers.Explained:
     why = told.why
     reason, message = (why.reason, why.message) if isinstance(why, SyncError) else (why, None)
     return answers.Explained(
@@ -251,17 +253,17 @@ def _why(error: SyncError) -> tuple[Reason, str, bool]:
     return error.reason, error.message, isinstance(error, Transient)
 
 
-def _notices(notices: Iterable[model.Notice]) -> tuple[answers.Notice, ...]:
-    return tuple(answers.Notice(n.source or None, n.reason, n.message) for n in notices)
+def _notices(notices: Iterable[outcomes.Notice]) -> tuple[outcome_answers.Notice, ...]:
+    return tuple(outcome_answers.Notice(n.source or None, n.reason, n.message) for n in notices)
 
 
-def _left_out(left_out: Iterable[model.LeftOut]) -> tuple[answers.LeftOut, ...]:
-    return tuple(answers.LeftOut(str(each.secret), each.why) for each in left_out)
+def _left_out(left_out: Iterable[outcomes.LeftOut]) -> tuple[outcome_answers.LeftOut, ...]:
+    return tuple(outcome_answers.LeftOut(str(each.secret), each.why) for each in left_out)
 
 
-def _changes(changes: Iterable[model.Change]) -> tuple[answers.Change, ...]:
+def _changes(changes: Iterable[changes.Change]) -> tuple[outcome_answers.Change, ...]:
     return tuple(
-        answers.Change(
+        outcome_answers.Change(
             c.key, c.action, c.version or None, c.secret, c.why, _moment(c.updated or None)
         )
         for c in changes

@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping
 from sync.app.explain import Progress
 from sync.app.requests import parse_resync
 from sync.app.status import State
+from sync.core.changes import Action
 from sync.core.errors import SyncError
-from sync.core.model import Action
 from sync.core.reasons import Reason
 from sync.core.vault_names import DEFAULT_PATTERN, Naming
 from sync.doctor.checks import Severity, Verdict
-from sync.http_api import answers
+from sync.http_api import answers, outcome_answers
 from sync.http_api.convert import refusal_of
 from sync.http_api.requests import ResyncAll, ResyncStage, ResyncVault
 
 VAULT = "weu-ds-akv-shop-dev-1"
 SECRET = "db-password"  # noqa: S105 - a name
 _VERSION = "9c2f1c6b0f5b4d3c8f0e7a6d5c4b3a29"
-_TARGET = answers.Target("default", "shop-dev", "keyvault-project")
-_UPDATED = answers.Change(SECRET, Action.UPDATE, _VERSION)
+_TARGET = outcome_answers.Target("default", "shop-dev", "keyvault-project")
+_UPDATED = outcome_answers.Change(SECRET, Action.UPDATE, _VERSION)
 _HELD = answers.Held(
     SECRET, _VERSION, "2026-01-31T12:00:00+00:00", (SECRET,), in_step=True, confirmed=True
 )
@@ -44,18 +44,18 @@ REQUESTS: Mapping[str, ResyncVault | ResyncStage | ResyncAll] = {
     "the vaults of a project's stage": ResyncStage("shop", "dev"),
     "what would be written": ResyncAll(all=True, dry_run=True),
 }
-CONVERGED = answers.Outcomes(
-    (answers.Converged(VAULT, "converged", _TARGET, (_UPDATED,), 3, (), ()),)
+CONVERGED = outcome_answers.Outcomes(
+    (outcome_answers.Converged(VAULT, "converged", _TARGET, (_UPDATED,), 3, (), ()),)
 )
 
 
-def _failed(reason: Reason, message: str, *, transient: bool) -> answers.Outcomes:
-    return answers.Outcomes(
-        (answers.Failed(VAULT, "failed", reason, message, transient, _TARGET, (), (), ()),)
+def _failed(reason: Reason, message: str, *, transient: bool) -> outcome_answers.Outcomes:
+    return outcome_answers.Outcomes(
+        (outcome_answers.Failed(VAULT, "failed", reason, message, transient, _TARGET, (), (), ()),)
     )
 
 
-def _refusal(act: Callable[[], object]) -> answers.Refusal | None:
+def _refusal(act: Callable[[], object]) -> outcome_answers.Refusal | None:
     """Return what the app answers to a wrong request."""
     try:
         act()
@@ -96,9 +96,9 @@ STATUS = answers.Statuses(
         ),
     )
 )
-_LEFT_OUT = answers.LeftOut("old-token", "it is disabled")
-PLANNED = answers.Outcomes(
-    (answers.Converged(VAULT, "planned", _TARGET, (_UPDATED,), 3, (), (), (_LEFT_OUT,)),)
+_LEFT_OUT = outcome_answers.LeftOut("old-token", "it is disabled")
+PLANNED = outcome_answers.Outcomes(
+    (outcome_answers.Converged(VAULT, "planned", _TARGET, (_UPDATED,), 3, (), (), (_LEFT_OUT,)),)
 )
 EXPLAINED = answers.ExplainedVault((_IN_STEP, _OUT), VAULT)
 CHECKS = answers.Checks(

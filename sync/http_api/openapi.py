@@ -5,7 +5,7 @@ from dataclasses import is_dataclass
 
 from sync.app.requests import MAX_BODY_LENGTH
 from sync.core.reasons import Reason
-from sync.http_api import answers, examples
+from sync.http_api import answers, app_answers, examples, outcome_answers
 from sync.http_api.dataclass_json import Json, Schema, described, reference, schema_of, to_json
 from sync.http_api.requests import OneSecret, ResyncAll, ResyncStage, ResyncVault
 
@@ -49,8 +49,9 @@ _WWW_AUTHENTICATE: Schema = {
 _REQUESTS = (ResyncVault, ResyncStage, ResyncAll)
 _ANSWERS = tuple(  # each after those that hold it, as docs/api.md shows them
     each
-    for each in reversed(vars(answers).values())
-    if is_dataclass(each) and isinstance(each, type) and each.__module__ == answers.__name__
+    for module in (app_answers, answers, outcome_answers)
+    for each in reversed(vars(module).values())
+    if is_dataclass(each) and isinstance(each, type) and each.__module__ == module.__name__
 )
 
 
@@ -104,7 +105,7 @@ def _resync(refused: Schema) -> Schema:
         },
         "responses": {
             "200": {
-                **_answer("every vault converged", answers.Outcomes, examples.CONVERGED),
+                **_answer("every vault converged", outcome_answers.Outcomes, examples.CONVERGED),
                 "links": {
                     "Status": {
                         "operationId": "status",
@@ -166,7 +167,7 @@ def _plan(refused: Schema) -> Schema:
             *flags,
         ],
         "responses": {
-            "200": _answer("what would be written", answers.Outcomes, examples.PLANNED),
+            "200": _answer("what would be written", outcome_answers.Outcomes, examples.PLANNED),
             "400": _body("the query is malformed", _refusal(MALFORMED)),
             "401": refused,
             **_not_converged(),
@@ -196,7 +197,7 @@ def _explain(refused: Schema) -> Schema:
             "500": _body(
                 "the settings are wrong, or a bug",
                 _one_of(
-                    reference(answers.SettingsFault),
+                    reference(app_answers.SettingsFault),
                     _refusal((Reason.BUG,)),
                     reference(answers.ExplainedVault),
                 ),
@@ -225,7 +226,7 @@ def _doctor(refused: Schema) -> Schema:
             "404": _body("no such vault", _refusal((*NONE_KNOWN, *NOT_OURS)), examples.NOT_OURS),
             "500": _body("a bug", _refusal((Reason.BUG,))),
             "503": {
-                **_answer("another examination is under way", answers.Refusal),
+                **_answer("another examination is under way", outcome_answers.Refusal),
                 "headers": _RETRY_AFTER,
             },
         },
@@ -237,7 +238,7 @@ def _version(refused: Schema) -> Schema:
         "operationId": "version",
         "summary": "Say which release answers",
         "responses": {
-            "200": _answer("the release", answers.Version, answers.Version(VERSION)),
+            "200": _answer("the release", app_answers.Version, app_answers.Version(VERSION)),
             "401": refused,
             "500": _body("a bug", _refusal((Reason.BUG,))),
         },
@@ -268,7 +269,7 @@ _ONE_TARGET = _parameter(
     "one of the vault's targets, as NAMESPACE/SECRET or CLUSTER/NAMESPACE/SECRET; needs `vault`",
     {"type": "string"},
 )
-_EXPLAINED_IN_PART = (reference(answers.Refusal), reference(answers.ExplainedVault))
+_EXPLAINED_IN_PART = (reference(outcome_answers.Refusal), reference(answers.ExplainedVault))
 """The answer if some target cannot be told of, or none."""
 _STAGE = (
     _parameter("project", "the project in the vaults' names", {"type": "string"}),
@@ -282,11 +283,11 @@ def _health() -> Schema:
         "summary": "Say whether the app can work at all, and nothing else",
         "security": [],
         "responses": {
-            "200": _answer("the app can work", answers.Health, answers.Health("ok")),
+            "200": _answer("the app can work", app_answers.Health, app_answers.Health("ok")),
             "503": _answer(
                 "a setting is wrong, or nothing is set",
-                answers.Health,
-                answers.Health("misconfigured"),
+                app_answers.Health,
+                app_answers.Health("misconfigured"),
             ),
         },
     }
@@ -308,10 +309,10 @@ def _not_converged() -> Schema:
     """Describe the answers of a resync or a plan of which some vault has not converged."""
     return {
         "404": _body("no such vault", _refusal((*NONE_KNOWN, *NOT_OURS)), examples.NOT_OURS),
-        "422": _answer("somebody has to act", answers.Outcomes, examples.FAILED),
-        "500": _broken(answers.Outcomes),
+        "422": _answer("somebody has to act", outcome_answers.Outcomes, examples.FAILED),
+        "500": _broken(outcome_answers.Outcomes),
         "503": {
-            **_answer("trying again may help", answers.Outcomes, examples.PASSING),
+            **_answer("trying again may help", outcome_answers.Outcomes, examples.PASSING),
             "headers": _RETRY_AFTER,
         },
     }
@@ -332,13 +333,13 @@ def _body(description: str, schema: Schema, example: object = None) -> Schema:
 def _broken(answer: type) -> Schema:
     return _body(
         "the settings are wrong, or a bug",
-        _one_of(reference(answers.SettingsFault), reference(answer), _refusal((Reason.BUG,))),
+        _one_of(reference(app_answers.SettingsFault), reference(answer), _refusal((Reason.BUG,))),
     )
 
 
 def _refusal(reasons: Sequence[Reason]) -> Schema:
     """Return the schema of an answer to a request that led to no vault."""
-    return schema_of(answers.Refusal, reason=reasons, transient=(False,))
+    return schema_of(outcome_answers.Refusal, reason=reasons, transient=(False,))
 
 
 def _one_of(*forms: Schema) -> Schema:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import MD5, SHA1
 
-from sync.core.model import Notice
+from sync.core.outcomes import Notice
 from sync.core.reasons import Reason
 from sync.projection.chains import Chain
 from sync.projection.held_certificates import Held

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from sync.core.model import Notice
+from sync.core.outcomes import Notice
 from sync.projection import certificate_faults as faults
 from sync.projection.ber import SEQUENCE
 from sync.projection.budget import BudgetSpent, ParseBudget

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from sync.core.errors import Permanent
-from sync.core.model import Notice
+from sync.core.outcomes import Notice
 from sync.core.reasons import Reason
 from sync.projection.placement import Placement
 from sync.projection.tags import Encoding, Format, SecretType

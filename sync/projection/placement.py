@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sync.core.model import Notice
+from sync.core.outcomes import Notice
 from sync.projection.tags import SecretType, TagOptions
 
 

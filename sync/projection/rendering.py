@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sync.core.errors import Permanent
-from sync.core.model import Notice, VaultSecret
+from sync.core.model import VaultSecret
+from sync.core.outcomes import Notice
 from sync.core.reasons import Reason
 from sync.projection.budget import ParseBudget
 from sync.projection.certificates import Bundle, as_text_of_pkcs12, read_bundle

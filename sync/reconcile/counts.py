@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 
 from sync.core.annotation import decode
-from sync.core.model import STATE_ANNOTATION, Actual, Count, Plan, SecretName, SyncedSecret
+from sync.core.changes import Count, Plan, SyncedSecret
+from sync.core.model import STATE_ANNOTATION, Actual, SecretName
 from sync.core.state import LATEST, State
 from sync.reconcile.desired import DesiredSecret
 from sync.reconcile.members import by_key

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from sync.core.changes import Count
 from sync.core.errors import SyncError
-from sync.core.model import SECRET_TYPE, Count, SecretName
+from sync.core.model import SECRET_TYPE, SecretName
 from sync.core.state import Record, Refusal, Unusable
 from sync.projection.placement import Excluded
 from sync.reconcile.guards import Loss, guarded_secrets, lists_nothing, unsafe

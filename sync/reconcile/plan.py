@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sync.core.annotation import encode
-from sync.core.model import STATE_ANNOTATION, Action, Change, Desired, Plan, SecretName
+from sync.core.changes import Action, Change, Plan
+from sync.core.model import STATE_ANNOTATION, Desired, SecretName
 from sync.core.reasons import Reason
 from sync.core.state import Failure, State
 from sync.projection.secret_types import BLANK

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from sync.core.model import Change, Notice, SyncedSecret, Target
+from sync.core.changes import Change, SyncedSecret
+from sync.core.model import Target
+from sync.core.outcomes import Notice
 from sync.reconcile.request import ReconcileRequest
 
 

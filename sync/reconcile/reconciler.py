@@ -12,15 +12,10 @@ from dataclasses import dataclass, replace
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from sync.core.changes import Plan
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
 from sync.core.groups import Remote
-from sync.core.model import (
-    CREATE_ONLY,
-    Hint,
-    Plan,
-    SecretName,
-    Target,
-)
+from sync.core.model import CREATE_ONLY, Hint, SecretName, Target
 from sync.core.ports import Cluster, Deadline, Pages, Vaults, no_pages
 from sync.core.reasons import Reason
 from sync.projection.rules import DEFAULT_RULES, Rules

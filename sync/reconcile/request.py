@@ -3,18 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sync.core.changes import Change, SyncedSecret
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import (
-    Application,
-    Change,
-    Hint,
-    LeftOut,
-    ListedSecret,
-    Notice,
-    SecretName,
-    SyncedSecret,
-    Target,
-)
+from sync.core.model import Application, Hint, ListedSecret, SecretName, Target
+from sync.core.outcomes import LeftOut, Notice
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 

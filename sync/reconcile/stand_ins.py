@@ -7,7 +7,8 @@ secret of a certificate so while its next version waits for an authority.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sync.core.model import ListedSecret, ListedVersion, Notice, SecretName, moment
+from sync.core.model import ListedSecret, ListedVersion, SecretName, moment
+from sync.core.outcomes import Notice
 from sync.core.reasons import Reason
 from sync.core.state import LATEST
 from sync.projection.placement import Excluded

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from sync.core.errors import SyncError
-from sync.core.model import Notice, SecretName
+from sync.core.model import SecretName
+from sync.core.outcomes import Notice
 from sync.core.state import Record, Refusal, Unusable
 from sync.projection.placement import Excluded, Placement
 

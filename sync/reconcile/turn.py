@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from sync.core.changes import Change, Plan
 from sync.core.errors import Permanent
-from sync.core.model import SECRET_TYPE, Change, LeftOut, Notice, Plan, SecretName
+from sync.core.model import SECRET_TYPE, SecretName
+from sync.core.outcomes import LeftOut, Notice
 from sync.core.ports import Pages, no_pages
 from sync.core.reasons import Reason
 from sync.core.state import Record

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sync.core.model import Count, SyncedSecret
+from sync.core.changes import Count, SyncedSecret
 from sync.core.restarts import RestartRules, Scope
 from sync.rollout.uses import Use
 from sync.rollout.workloads import Workload

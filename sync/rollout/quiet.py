@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sync.core.model import SyncedSecret
+from sync.core.changes import SyncedSecret
 from sync.rollout.opting import Secrets
 from sync.rollout.workloads import Place
 

@@ -16,7 +16,7 @@ LARGEST_RECORD = 64 * 1024
 _NAMED = 8  # how many keys the template's annotation names
 
 type Counts = Mapping[str, Mapping[str, int]]
-"""By Secret and key, when the value last changed: see `sync.core.model.Count`."""
+"""By Secret and key, when the value last changed: see `sync.core.changes.Count`."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

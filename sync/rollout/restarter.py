@@ -5,8 +5,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
+from sync.core.changes import SyncedSecret
 from sync.core.errors import Conflict, SyncError, Transient
-from sync.core.model import SyncedSecret, Target
+from sync.core.model import Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.core.restarts import Reader, Restart, RestartRules

@@ -21,7 +21,6 @@ from sync.core.errors import SyncError
 from sync.core.model import (
     Actual,
     Desired,
-    Failed,
     ListedSecret,
     ListedVersion,
     SecretName,
@@ -29,6 +28,7 @@ from sync.core.model import (
     VaultName,
     VaultSecret,
 )
+from sync.core.outcomes import Failed
 from sync.core.ports import Deadline
 from sync.http_api.convert import outcome_of, status_of
 from sync.http_api.dataclass_json import to_json

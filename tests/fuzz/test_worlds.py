@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sync.app.requests import parse_resync
 from sync.app.use_cases import App
 from sync.core.errors import Malformed, NotOurs, SyncError
-from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Converged
+from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION
+from sync.core.outcomes import Converged
 from sync.http_api.convert import outcome_of, outcomes_of
 from sync.http_api.dataclass_json import to_json
 from sync.projection.keys import KeyStyle

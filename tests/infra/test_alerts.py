@@ -9,7 +9,8 @@ import pytest
 
 from sync import telemetry
 from sync.core.errors import Permanent, Transient
-from sync.core.model import Converged, Failed, Notice, Target, VaultName
+from sync.core.model import Target, VaultName
+from sync.core.outcomes import Converged, Failed, Notice
 from sync.core.reasons import Reason
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,8 @@ from sync.applications.kinds import Kind
 from sync.applications.paths import Names, parse_path
 from sync.applications.ports import Declared
 from sync.applications.reconciling import ApplicationReconciler
-from sync.core.model import ListedVersion, Outcome, SecretName, Target, VaultName, secret_name
+from sync.core.model import ListedVersion, SecretName, Target, VaultName, secret_name
+from sync.core.outcomes import Outcome
 from sync.core.ports import Deadline
 from sync.projection.rules import DEFAULT_RULES, Rules
 from tests.kit.apps import app_of

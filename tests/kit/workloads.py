@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from sync.core.changes import Count, SyncedSecret
 from sync.core.errors import Conflict, SyncError
-from sync.core.model import Count, SyncedSecret
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.rollout.record import TEMPLATE_ANNOTATION, parse

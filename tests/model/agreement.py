@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from local.kubernetes.documents import Document, child, text, texts
 from sync.app.requests import Resync
 from sync.app.use_cases import App
-from sync.core.model import Converged, Failed, Outcome
+from sync.core.outcomes import Converged, Failed, Outcome
 from tests.model.actors import Actor
 from tests.model.oracle import No, Place, Wants, is_tagged, wish
 from tests.model.states import STATE, is_restored, owns_state

@@ -8,10 +8,10 @@ from unittest import mock
 
 from sync.adapters.azure.key_vault import KeyVaults
 from sync.adapters.kubernetes.secrets import KubernetesSecrets
+from sync.core.changes import Count
 from sync.core.errors import Conflict, Permanent, Transient
 from sync.core.model import (
     CREATE_ONLY,
-    Count,
     Desired,
     Hint,
     ListedSecret,

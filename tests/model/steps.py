@@ -15,7 +15,8 @@ from local.kubernetes.kinds import SECRET
 from local.kubernetes.status import ApiError
 from sync.app.events import Changed, parse
 from sync.core.errors import SyncError
-from sync.core.model import Converged, Hint, SecretName, Target
+from sync.core.model import Hint, SecretName, Target
+from sync.core.outcomes import Converged
 from sync.reconcile.request import ReconcileRequest
 from tests.kit.schedules import Choices, Schedule
 from tests.model.actors import Actor, Fate, Killed

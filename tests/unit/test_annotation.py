@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.core.annotation import FORMAT, MAX_REFUSED_BYTES, MAX_WARNED_BYTES, decode, encode
+from sync.core.changes import Count
 from sync.core.groups import Group
-from sync.core.model import SECRET_NAME, Count, SecretName
+from sync.core.model import SECRET_NAME, SecretName
 from sync.core.reasons import Reason
 from sync.core.state import Record, Refusal, State, Unusable
 

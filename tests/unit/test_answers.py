@@ -8,6 +8,7 @@ import pytest
 
 from sync.app.outcomes import errors, key_of
 from sync.app.status import SecretStatus, VaultStatus
+from sync.core.changes import Action, Change
 from sync.core.errors import (
     Conflict,
     Malformed,
@@ -17,19 +18,8 @@ from sync.core.errors import (
     Transient,
     Unexpected,
 )
-from sync.core.model import (
-    STATE_ANNOTATION,
-    Action,
-    Change,
-    Converged,
-    Failed,
-    Ignored,
-    LeftOut,
-    Notice,
-    Outcome,
-    SecretName,
-    Target,
-)
+from sync.core.model import STATE_ANNOTATION, SecretName, Target
+from sync.core.outcomes import Converged, Failed, Ignored, LeftOut, Notice, Outcome
 from sync.core.reasons import Reason
 from sync.http_api.convert import outcomes_of, status_of
 from sync.http_api.dataclass_json import to_json

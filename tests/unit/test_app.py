@@ -23,16 +23,8 @@ from sync.core.errors import (
     Unattended,
     Unexpected,
 )
-from sync.core.model import (
-    STATE_ANNOTATION,
-    Converged,
-    Failed,
-    Hint,
-    Ignored,
-    Outcome,
-    SecretName,
-    Target,
-)
+from sync.core.model import STATE_ANNOTATION, Hint, SecretName, Target
+from sync.core.outcomes import Converged, Failed, Ignored, Outcome
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
 from sync.core.vault_names import Naming

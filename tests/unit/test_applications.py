@@ -15,15 +15,8 @@ from sync.applications.kinds import Kind
 from sync.applications.paths import Names, parse_path
 from sync.core.annotation import decode
 from sync.core.errors import Permanent, Transient
-from sync.core.model import (
-    FIELD_MANAGER,
-    STATE_ANNOTATION,
-    Converged,
-    Failed,
-    Outcome,
-    Variables,
-    VaultName,
-)
+from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Variables, VaultName
+from sync.core.outcomes import Converged, Failed, Outcome
 from sync.core.reasons import Reason
 from sync.projection.rules import Pattern, Rules
 from tests.kit.applications import KIND, Declaring

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.core.errors import Permanent
-from sync.core.model import Notice
+from sync.core.outcomes import Notice
 from sync.projection.ber import element, tlv
 from sync.projection.budget import ParseBudget
 from sync.projection.certificates import Bundle, read_bundle

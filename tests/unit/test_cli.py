@@ -20,18 +20,10 @@ from sync.cli.main import main
 from sync.cli.screen import coloured
 from sync.cli.sources import Fields
 from sync.core.annotation import encode
+from sync.core.changes import Action, Change
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import (
-    STATE_ANNOTATION,
-    Action,
-    Actual,
-    Change,
-    Failed,
-    LeftOut,
-    Notice,
-    SecretName,
-    Target,
-)
+from sync.core.model import STATE_ANNOTATION, Actual, SecretName, Target
+from sync.core.outcomes import Failed, LeftOut, Notice
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.core.state import Record, State

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from sync.core.annotation import encode
+from sync.core.changes import Count, SyncedSecret
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import STATE_ANNOTATION, Count, SyncedSecret, Target
+from sync.core.model import STATE_ANNOTATION, Target
 from sync.core.reasons import Reason
 from sync.core.state import LATEST, State
 from sync.reconcile.observed import own_state

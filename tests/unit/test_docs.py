@@ -19,7 +19,7 @@ from sync.core.errors import (
     Unexpected,
 )
 from sync.core.groups import Group
-from sync.core.model import Notice
+from sync.core.outcomes import Notice
 from sync.core.reasons import Reason
 from sync.http_api.principal import UnknownCaller
 from sync.settings.environment import SettingsError, read

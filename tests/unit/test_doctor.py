@@ -8,7 +8,8 @@ import pytest
 
 from sync.app.requests import Resync
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient
-from sync.core.model import Converged, Target, VaultName
+from sync.core.model import Target, VaultName
+from sync.core.outcomes import Converged
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
 from sync.core.vault_names import ClusterMatch

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.app.explain import Explained, Progress, explain, explained
+from sync.core.changes import SyncedSecret
 from sync.core.errors import Permanent, SyncError, Transient
-from sync.core.model import STATE_ANNOTATION, SyncedSecret, Target
+from sync.core.model import STATE_ANNOTATION, Target
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.core.restarts import Reader

@@ -16,7 +16,8 @@ from sync.app.shared_listing import SharedListing
 from sync.app.status import State, VaultStatus, statuses
 from sync.app.use_cases import App
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient
-from sync.core.model import STATE_ANNOTATION, Actual, Converged, Failed, Outcome, SecretName, Target
+from sync.core.model import STATE_ANNOTATION, Actual, SecretName, Target
+from sync.core.outcomes import Converged, Failed, Outcome
 from sync.core.ports import Deadline, Known
 from sync.core.reasons import Reason
 from sync.doctor.doctor import Doctor

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.core.annotation import encode
+from sync.core.changes import Action, Plan
 from sync.core.errors import Permanent
-from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Action, Actual, Plan, SecretName
+from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Actual, SecretName
 from sync.core.ports import Deadline
 from sync.core.state import Record, State
 from sync.reconcile.desired import DesiredSecret, Entry

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from sync.core.changes import Action
 from sync.core.errors import Conflict, Permanent, SyncError, Transient
-from sync.core.model import STATE_ANNOTATION, Action, Hint, LeftOut, SecretName, Target
+from sync.core.model import STATE_ANNOTATION, Hint, SecretName, Target
+from sync.core.outcomes import LeftOut
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.projection.rules import Rules

@@ -4,8 +4,10 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+from sync.core.changes import Action, Change, SyncedSecret
 from sync.core.errors import Transient
-from sync.core.model import Action, Change, Converged, Failed, Outcome, SyncedSecret, Target
+from sync.core.model import Target
+from sync.core.outcomes import Converged, Failed, Outcome
 from sync.core.reasons import Reason
 from sync.core.restarts import Restart
 from sync.restarting import Places, Restarting

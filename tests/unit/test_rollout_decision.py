@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sync.core.model import Count, SyncedSecret
+from sync.core.changes import Count, SyncedSecret
 from sync.core.reasons import Reason
 from sync.core.restarts import RestartRules, Scope
 from sync.rollout.decision import Decision, Moment, decide, needs_pods

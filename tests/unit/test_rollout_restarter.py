@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from sync.core.changes import SyncedSecret
 from sync.core.errors import Permanent, Transient
-from sync.core.model import SyncedSecret, Target, VaultName
+from sync.core.model import Target, VaultName
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.core.restarts import Reader, RestartRules, Scope

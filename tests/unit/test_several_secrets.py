@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sync.core.changes import Action
 from sync.core.errors import Conflict, Permanent, Transient
-from sync.core.model import STATE_ANNOTATION, Action, Hint, SecretName
+from sync.core.model import STATE_ANNOTATION, Hint, SecretName
 from sync.core.reasons import Reason
 from sync.reconcile.guards import MAX_DATA_BYTES, MAX_KEYS
 from sync.reconcile.request import ReconcileRequest

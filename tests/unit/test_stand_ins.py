@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from sync.app.explain import Explained, Progress, explain
+from sync.core.changes import Action
 from sync.core.errors import Transient
-from sync.core.model import STATE_ANNOTATION, Action, Hint, SecretName
+from sync.core.model import STATE_ANNOTATION, Hint, SecretName
 from sync.core.reasons import Reason
 from sync.core.state import LATEST
 from sync.projection.keys import KeyStyle

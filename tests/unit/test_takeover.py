@@ -9,7 +9,8 @@ from sync.app.requests import Resync
 from sync.app.takeover import Adoption, Fate, adopt, look
 from sync.app.use_cases import App, Budget
 from sync.core.errors import Conflict, Permanent, Transient
-from sync.core.model import MANAGED_BY_LABEL, Converged
+from sync.core.model import MANAGED_BY_LABEL
+from sync.core.outcomes import Converged
 from sync.core.ports import Known
 from sync.core.reasons import Reason
 from tests.kit.apps import app_of

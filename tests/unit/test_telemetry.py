@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from sync.core.changes import Action, Change
 from sync.core.errors import (
     Malformed,
     NotOurs,
@@ -14,7 +15,8 @@ from sync.core.errors import (
     Unattended,
     Unexpected,
 )
-from sync.core.model import Action, Change, Converged, Failed, Hint, Ignored, Notice, SecretName
+from sync.core.model import Hint, SecretName
+from sync.core.outcomes import Converged, Failed, Ignored, Notice
 from sync.core.reasons import Reason
 from sync.core.restarts import Restart
 from sync.telemetry import (

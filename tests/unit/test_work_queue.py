@@ -9,21 +9,10 @@ from threading import Barrier, Event, Lock, Thread
 import pytest
 
 from sync.app.work_queue import Threads, WorkQueue
+from sync.core.changes import Action, Change, Count, SyncedSecret
 from sync.core.errors import Permanent, SyncError, Transient, Unexpected
-from sync.core.model import (
-    Action,
-    Change,
-    Converged,
-    Count,
-    Failed,
-    Hint,
-    LeftOut,
-    ListedSecret,
-    Outcome,
-    SecretName,
-    SyncedSecret,
-    Target,
-)
+from sync.core.model import Hint, ListedSecret, SecretName, Target
+from sync.core.outcomes import Converged, Failed, LeftOut, Outcome
 from sync.core.ports import Deadline
 from sync.core.reasons import Reason
 from sync.reconcile.request import ReconcileRequest, ReconcileResult

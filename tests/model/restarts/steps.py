@@ -14,8 +14,8 @@ from local.kubernetes.options import Write
 from local.kubernetes.status import ApiError
 from local.kubernetes.workloads import DAEMON_SET
 from sync.adapters.kubernetes.workloads import KubernetesWorkloads
+from sync.core.changes import SyncedSecret
 from sync.core.errors import SyncError
-from sync.core.model import SyncedSecret
 from sync.core.ports import Deadline
 from sync.core.restarts import RestartRules, Scope
 from sync.reconcile.counts import as_stored
