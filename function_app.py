@@ -49,7 +49,7 @@ from sync.http_api.request_body import whole_body
 from sync.http_api.responses import answer_of, response_of
 from sync.invocation import Work, bare, begun, on_thread, settled
 from sync.settings.environment import SettingsError
-from sync.settings.table import Settings
+from sync.settings.model import Settings
 
 if TYPE_CHECKING:
     from sync.core.restarts import Restart

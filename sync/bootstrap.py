@@ -29,8 +29,8 @@ from sync.core.ports import Deadline, Pages, no_pages
 from sync.reconcile.counts import as_stored
 from sync.reconcile.reconciler import Reconciler
 from sync.settings import environment as settings_of
+from sync.settings.model import Settings
 from sync.settings.ncrontab import next_run
-from sync.settings.table import Settings
 
 if TYPE_CHECKING:
     from sync.app.application_works import ApplicationWorks

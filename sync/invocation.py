@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from sync.app.use_cases import EVENT, EVENT_SUBJECT, App, Pending, failing
+from sync.app.pending import EVENT_SUBJECT, Pending, failing
+from sync.app.use_cases import EVENT, App
 from sync.app.work_queue import attempt
 from sync.core.errors import SyncError, Transient
 from sync.core.outcomes import Failed, Outcome

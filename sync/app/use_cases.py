@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from sync.app.chains import Following, nothing_follows
 from sync.app.events import Expiring, expiry, parse, vault_named
 from sync.app.outcomes import unknown
+from sync.app.pending import EVENT_SUBJECT, Pending, settled
 from sync.app.registry import VaultRegistry, not_gone
 from sync.app.requests import EVERYTHING, Resync
 from sync.app.shared_listing import SharedListing
@@ -47,17 +47,6 @@ REQUEST = Budget(target=24, total=200)  # App Service's front end waits 230 s
 PASS = Budget(target=120, total=270)  # the next pass is due after 300 s, by default
 _SEARCH_SECONDS = 20  # before the total begins
 _SEVERAL = 2
-
-EVENT_SUBJECT = "event"
-"""The subject of an event's outcome that leads to no vault."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """The future outcome of one target's reconcile, or the outcome of an event without a target."""
-
-    outcome: Future[Outcome]
-    target: Target | None = None
 
 
 def _never() -> float | None:
@@ -103,10 +92,10 @@ class App:
             targets = self.naming.targets(self.naming.vault(event.vault))
         except NotOurs as reason:
             if reason.reason is Reason.SUBSCRIPTIONS_UNSET and not self.registry.knows_any:
-                return [_settled(Failed(subject, nothing_known()))]
-            return [_settled(Ignored(subject, reason))]
+                return [settled(Failed(subject, nothing_known()))]
+            return [settled(Ignored(subject, reason))]
         except SyncError as error:
-            return [_settled(Failed(subject, error))]
+            return [settled(Failed(subject, error))]
         deadline = Deadline.after(EVENT.target, self.clock)
         works = (self.work(target, (event.hint,), whole=False) for target in targets)
         pending = [self._pending(work, deadline) for work in works]
@@ -118,7 +107,7 @@ class App:
 
     def _pending(self, work: ReconcileRequest | Failed, deadline: Deadline) -> Pending:
         if isinstance(work, Failed):
-            return _settled(work)
+            return settled(work)
         seconds = max(0.0, deadline.at - self.clock())
         return Pending(self.work_queue.submit(work, seconds), work.target)
 
@@ -288,14 +277,3 @@ def _in_the_manner(work: ReconcileRequest, request: Resync) -> ReconcileRequest:
         refetch=request.refetch,
         dry_run=request.dry_run,
     )
-
-
-def failing(error: SyncError) -> Pending:
-    """Return the outcome of an event that could not be handled at all."""
-    return _settled(Failed(EVENT_SUBJECT, error))
-
-
-def _settled(outcome: Outcome) -> Pending:
-    future: Future[Outcome] = Future()
-    future.set_result(outcome)
-    return Pending(future)

@@ -1,8 +1,9 @@
 """Labels: the rules of Kubernetes for them, and the names that nobody may ask for."""
 
 import re
+from collections.abc import Mapping
 
-from sync.core.model import FIELD_MANAGER, MANAGED_BY_LABEL
+from sync.core.model import FIELD_MANAGER, MANAGED_BY_LABEL, Target
 
 type Labels = tuple[tuple[str, str], ...]
 """Names and values, sorted by name."""
@@ -66,3 +67,18 @@ def reserved(name: str) -> str:
     if prefix in _OF_OTHERS:
         return "says that another controller owns the Secret"
     return ""
+
+
+def labels_of(target: Target) -> Mapping[str, str]:
+    """Return the labels that say which vault a Secret is of, whatever else the platform adds.
+
+    There is none for what neither the vault's name nor its entry tells.
+    """
+    parts = {
+        "project": target.project,
+        "stage": target.stage,
+        "region": target.region,
+        "number": "" if target.number is None else str(target.number),
+    }
+    told = {f"keyvault-sync/{part}": value for part, value in parts.items() if value}
+    return {MANAGED_BY_LABEL: FIELD_MANAGER, **told}

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from sync.core.annotation import decode
 from sync.core.errors import Permanent
+from sync.core.labels import labels_of
 from sync.core.model import STATE_ANNOTATION, Actual, Desired, SecretName, Target
 from sync.core.reasons import Reason
-from sync.reconcile.observed import ObservedSecret, labels
+from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.ownership import another_vault, claim, taken
 
 GUARDED_KEYS = 10
@@ -110,7 +111,7 @@ def _not_ours(target: Target, actual: Actual) -> str:
         return f"was there before {asking} that asks for it, and is not the sync's:"
     if state.secret not in {"", target.secret}:
         return f"is a copy of Secret {state.secret!r}, by its annotation, and not the sync's:"
-    wanted = " ".join(f"{name}={value}" for name, value in labels(target).items())
+    wanted = " ".join(f"{name}={value}" for name, value in labels_of(target).items())
     return (
         "has this vault's annotation and not its labels, so it may be a copy. If it was restored "
         f"from a backup: kubectl label secret {target.secret} -n {target.namespace} --overwrite "

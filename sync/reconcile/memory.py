@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sync.core.annotation import encode
+from sync.core.labels import labels_of
 from sync.core.model import CREATE_ONLY, STATE_ANNOTATION, Desired, Target
 from sync.core.ports import Cluster, Deadline
 from sync.core.state import State
 from sync.reconcile.guards import refuse_foreign, refuse_newer
-from sync.reconcile.observed import ObservedSecret, labels
+from sync.reconcile.observed import ObservedSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,12 @@ def noted_on(own: ObservedSecret, state: State) -> Desired:
     """Return what to apply to change the state alone: all else that we own stays as it is."""
     actual = own.actual
     if actual is None:
-        return Desired({}, labels(own.target), {STATE_ANNOTATION: encode(state)})
+        return Desired({}, labels_of(own.target), {STATE_ANNOTATION: encode(state)})
     return Desired(
         data={key: own.data[key] for key in own.removable},
         labels={
             **{name: actual.labels[name] for name in actual.owned_labels & actual.labels.keys()},
-            **labels(own.target),
+            **labels_of(own.target),
         },
         annotations={
             **{

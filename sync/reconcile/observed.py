@@ -6,9 +6,9 @@ from functools import cached_property
 
 from sync.core.annotation import decode
 from sync.core.errors import Permanent, SyncError
+from sync.core.labels import labels_of
 from sync.core.model import (
     FIELD_MANAGER,
-    MANAGED_BY_LABEL,
     STATE_ANNOTATION,
     Actual,
     ListedSecret,
@@ -177,7 +177,7 @@ def own_state(target: Target, actual: Actual) -> State | None:
         return None
     if state.secret not in {"", target.secret} or is_of_another_target(target, state):
         return None
-    labelled = labels(target).items() <= actual.labels.items()
+    labelled = labels_of(target).items() <= actual.labels.items()
     return state if actual.owns_state or labelled else None
 
 
@@ -192,21 +192,6 @@ def is_of_another_target(target: Target, state: State) -> bool:
     if state.application:
         return state.application != mine and bool(state.secrets)
     return state.own not in {"", target.own} or (bool(mine) and state.secret in {"", target.secret})
-
-
-def labels(target: Target) -> Mapping[str, str]:
-    """Return the labels that say which vault a Secret is of, whatever else the platform adds.
-
-    There is none for what neither the vault's name nor its entry tells.
-    """
-    parts = {
-        "project": target.project,
-        "stage": target.stage,
-        "region": target.region,
-        "number": "" if target.number is None else str(target.number),
-    }
-    told = {f"keyvault-sync/{part}": value for part, value in parts.items() if value}
-    return {MANAGED_BY_LABEL: FIELD_MANAGER, **told}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from sync.core.annotation import encode
 from sync.core.changes import Action, Change, Plan
+from sync.core.labels import labels_of
 from sync.core.model import STATE_ANNOTATION, Desired, SecretName
 from sync.core.reasons import Reason
 from sync.core.state import Failure, State
@@ -14,7 +15,7 @@ from sync.reconcile.desired import DesiredSecret, Entry
 from sync.reconcile.guards import refuse_unwritable
 from sync.reconcile.marks import NO_MARKS, Marks
 from sync.reconcile.memory import noted_on
-from sync.reconcile.observed import ObservedSecret, labels
+from sync.reconcile.observed import ObservedSecret
 
 _RENAMED = "its keys have other names now"
 _UNKNOWN = "nothing tells which vault secret it was of"
@@ -59,7 +60,7 @@ def diff(
         applications=state.applications if state else {},
         application="" if target.application is None else str(target.application),
     )
-    marks = {**more.labels, **labels(target)}
+    marks = {**more.labels, **labels_of(target)}
     if actual is None or state is None:
         # Do not create a Secret only to record wrong tags; a wrong value is recorded, as reading it
         # again costs work, and so does a search for a version that may be used.

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from sync.adapters.azure.portal import PORTALS
 from sync.core.errors import Permanent
 from sync.core.reasons import Reason
-from sync.settings.table import NAMES, SETTINGS, Settings
+from sync.settings.model import Settings
+from sync.settings.table import NAMES, SETTINGS
 
 PREFIX = "SYNC_"
 _UTC = frozenset({"", "utc", "etc/utc", "utc0", "gmt", "etc/gmt", "zulu", "etc/zulu"})

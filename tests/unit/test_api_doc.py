@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sync.app.requests import parse_resync
-from sync.http_api.openapi import MALFORMED, NONE_KNOWN, NOT_OURS, UNKNOWN_CALLER
+from sync.http_api.openapi import MALFORMED, NONE_KNOWN, NOT_OURS
+from sync.http_api.openapi_parts import UNKNOWN_CALLER
 from tests.described import at, document, media, named, schemas, validator, within
 from tests.unit.test_docs import ROOT
 

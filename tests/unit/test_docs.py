@@ -23,7 +23,8 @@ from sync.core.outcomes import Notice
 from sync.core.reasons import Reason
 from sync.http_api.principal import UnknownCaller
 from sync.settings.environment import SettingsError, read
-from sync.settings.table import SETTINGS, Setting
+from sync.settings.model import Setting
+from sync.settings.table import SETTINGS
 from tests.docs.pages import PAGES, rewritten
 
 ROOT = Path(__file__).parents[2]

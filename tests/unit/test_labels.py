@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 from local.kubernetes.validation import label_fault
 from sync.core.annotation import decode, encode
 from sync.core.errors import Permanent, Transient
-from sync.core.labels import is_name, is_value
+from sync.core.labels import is_name, is_value, labels_of
 from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION
 from sync.core.reasons import Reason
 from sync.core.state import State
 from sync.projection.rules import Rules
 from sync.projection.tags import read_tags
-from sync.reconcile.observed import labels
 from sync.settings.environment import SettingsError, read
 from tests.kit.fakes import Call
 from tests.kit.world import World
@@ -43,7 +42,7 @@ def labelled(world: World, word: str = "") -> Mapping[str, str]:
     """Return a Secret's labels beside those that say whose it is."""
     target = world.other(word) if word else world.target
     found = world.cluster.secrets[target.place].part("label")
-    return {k: v.decode() for k, v in found.items() if k not in labels(target)}
+    return {k: v.decode() for k, v in found.items() if k not in labels_of(target)}
 
 
 def state_of(world: World) -> State:

@@ -14,7 +14,8 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31
 from sync.app.requests import parse_explain, parse_resync, parse_status
 from sync.core.errors import Malformed
 from sync.core.reasons import Reason
-from sync.http_api.openapi import MALFORMED, NONE_KNOWN, NOT_OURS, UNKNOWN_CALLER
+from sync.http_api.openapi import MALFORMED, NONE_KNOWN, NOT_OURS
+from sync.http_api.openapi_parts import UNKNOWN_CALLER
 from sync.http_api.outcome_answers import REASONS, RESTARTS, WARNINGS
 from tests.described import Node, at, document, media, named, schemas, validator, within
 from tests.unit.test_docs import ROOT

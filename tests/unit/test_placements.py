@@ -16,6 +16,7 @@ from sync.app.shared_listing import SharedListing
 from sync.app.status import State, VaultStatus, statuses
 from sync.app.use_cases import App
 from sync.core.errors import NotOurs, Permanent, SyncError, Transient
+from sync.core.labels import labels_of
 from sync.core.model import STATE_ANNOTATION, Actual, SecretName, Target
 from sync.core.outcomes import Converged, Failed, Outcome
 from sync.core.ports import Deadline, Known
@@ -24,10 +25,9 @@ from sync.doctor.doctor import Doctor
 from sync.projection.placement import Excluded
 from sync.projection.rules import Rules
 from sync.projection.stages import StagePrefixes
-from sync.reconcile.observed import labels
 from sync.settings.environment import SettingsError, read
+from sync.settings.model import Settings
 from sync.settings.placements import read_entries
-from sync.settings.table import Settings
 from tests.kit.apps import app_of
 from tests.kit.command_line import say
 from tests.kit.errors import raises
@@ -73,7 +73,7 @@ def test_each_entry_of_a_vault_is_a_target() -> None:
     ]
     assert (dev.unprefixed, prd.unprefixed) == (False, True)
     assert (dev.region, dev.number) == ("", None)
-    assert labels(dev) == {
+    assert labels_of(dev) == {
         "app.kubernetes.io/managed-by": "keyvault-sync",
         "keyvault-sync/project": "myapp",
         "keyvault-sync/stage": "dev",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sync.core.annotation import encode
 from sync.core.changes import Action, Plan
 from sync.core.errors import Permanent
+from sync.core.labels import labels_of
 from sync.core.model import FIELD_MANAGER, STATE_ANNOTATION, Actual, SecretName
 from sync.core.ports import Deadline
 from sync.core.state import Record, State
@@ -23,7 +24,7 @@ from sync.reconcile.guards import (
     guarded_secrets,
     refuse_foreign,
 )
-from sync.reconcile.observed import ObservedSecret, labels
+from sync.reconcile.observed import ObservedSecret
 from sync.reconcile.plan import diff
 from tests.kit.errors import raises
 from tests.kit.fakes import NOON, Clock, FakeCluster, Wire, target_of, vault_name
@@ -225,7 +226,7 @@ def test_written_moves_with_the_data_only() -> None:
     assert state.written == NOON
 
 
-@pytest.mark.parametrize("label", sorted(labels(TARGET)))
+@pytest.mark.parametrize("label", sorted(labels_of(TARGET)))
 def test_labels_are_repaired(label: str) -> None:
     """A label that was changed or removed is written again, and foreign labels stay."""
     cluster = cluster_with({"a": entry("x")})
@@ -235,7 +236,7 @@ def test_labels_are_repaired(label: str) -> None:
     carry_out(cluster, plan)
     actual = cluster.read(TARGET, deadline())
     assert actual is not None
-    assert actual.labels == {**labels(TARGET), "team": "shop"}
+    assert actual.labels == {**labels_of(TARGET), "team": "shop"}
 
 
 def full(size: int) -> Mapping[str, Written]:

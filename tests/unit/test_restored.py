@@ -8,9 +8,10 @@ import pytest
 
 from sync.app.status import SecretStatus, State
 from sync.core.annotation import decode, encode
+from sync.core.labels import labels_of
 from sync.core.model import FIELD_MANAGER, MANAGED_BY_LABEL, STATE_ANNOTATION
 from sync.core.reasons import Reason
-from sync.reconcile.observed import ObservedSecret, labels
+from sync.reconcile.observed import ObservedSecret
 from tests.kit.fakes import Field, Stored
 from tests.kit.world import World
 
@@ -270,4 +271,4 @@ def test_the_name_and_the_uid_are_noted() -> None:
     noted = decode(stored.fields[STATE].decode())
     assert noted is not None
     assert noted.uid == "u-1"
-    assert labels(world.target)[MANAGED_BY_LABEL] == FIELD_MANAGER
+    assert labels_of(world.target)[MANAGED_BY_LABEL] == FIELD_MANAGER
