@@ -39,9 +39,12 @@ def test_a_roll_back_past_a_change_of_format_writes_nothing(tmp_path: Path) -> N
         copy = shutil.copytree if source.is_dir() else shutil.copyfile
         copy(source, folder / name)
     annotation = folder / "sync/core/annotation.py"
-    told = f"FORMAT = {CURRENT.format}\n"
-    annotation.write_text(annotation.read_text().replace(told, f"FORMAT = {CURRENT.format - 1}\n"))
+    text = annotation.read_text()
+    for told in (f"FORMAT = {CURRENT.format}\n", "_EARLIER = 3\n"):
+        assert told in text
+        text = text.replace(told, f"{told.partition(' ')[0]} = 2\n")
+    annotation.write_text(text)
     older = Release("the earlier format", folder)
-    assert older.format == CURRENT.format - 1
+    assert older.format == 2
     seen = run(tmp_path, older)
     assert any("StateNewer" in note for note in seen)

@@ -31,6 +31,7 @@ from sync.reconcile import (
     counts,
     desired,
     members,
+    observing,
     reconciler,
     secret_reader,
     stand_ins,
@@ -444,7 +445,7 @@ MUTANTS = (
     Mutant(
         "foreign taken",
         "a Secret that somebody else claims is taken unasked",
-        ((reconciler, "refuse_foreign", lambda *_, **__: None),),
+        ((observing, "refuse_foreign", lambda *_, **__: None),),
         "foreign",
         killers.CLAIMED,
     ),

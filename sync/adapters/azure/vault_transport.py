@@ -82,10 +82,12 @@ class VaultTransport(HttpTransport[HttpRequest, Whole]):
             )
             try:
                 return Whole(response.status, response.headers, body.whole(response))
+            except exceptions.ProtocolError as error:  # it was cut
+                failure: AzureError = IncompleteReadError(error, error=error)
             finally:
                 response.release_conn()
         except body.AnswerTooLarge:
-            failure: AzureError = DecodeError("the answer is too large")
+            failure = DecodeError("the answer is too large")
         except exceptions.HTTPError as error:
             failure = _failure(error)
         except OSError as error:  # the authorities cannot be read
@@ -162,8 +164,6 @@ _FAILURES: tuple[tuple[type[exceptions.HTTPError], Callable[..., AzureError]], .
 
 
 def _failure(error: exceptions.HTTPError) -> AzureError:
-    if any(isinstance(each, exceptions.IncompleteRead) for each in error.args):
-        return IncompleteReadError(error, error=error)
     for kind, failure in _FAILURES:
         if isinstance(error, kind):
             return failure(error, error=error)

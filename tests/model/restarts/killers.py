@@ -10,7 +10,7 @@ type Killer = tuple[Step, ...]
 _KNOWN = (Set(0, "a"), Look(), Tick(70), Deploy("w"), Tick(70), Look(), Tick(70))
 """A workload runs with a value, and remembers its count."""
 
-_AFTER_ITS_FIRST_WRITE = 9
+_AFTER_ITS_FIRST_WRITE = 10
 
 HALF_WRITTEN: Killer = (
     *_KNOWN,
