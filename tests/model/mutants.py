@@ -32,7 +32,6 @@ from sync.reconcile import (
     desired,
     members,
     observing,
-    reconciler,
     secret_reader,
     stand_ins,
     turn,
