@@ -354,6 +354,7 @@ def _is_undecidable(actor: Actor, was: Made, now: Made) -> bool:
 
 
 def data_of(document: Document) -> dict[str, bytes]:
+    """Return what a Secret holds."""
     return {key: base64.b64decode(value) for key, value in texts(document, "data").items()}
 
 

@@ -28,6 +28,7 @@ TAGS: tuple[Tags, ...] = ((), (), (), (("k8s-sync", "false"),))
 _FATES = sorted({*Fate} - {Fate.LAG}, key=lambda each: each.name)
 """How replicas lag is of the vaults' own histories."""
 
+_TRUE = st.just(value=True)
 _names = st.sampled_from(["a", "b", "c"])
 _applications = st.sampled_from([SECRETS[0], *SECRETS])
 _kinds = st.sampled_from([*KINDS, next(iter(KINDS))])
@@ -68,8 +69,8 @@ def _passes_of(instances: st.SearchStrategy[int]) -> st.SearchStrategy[Pass]:
     return st.one_of(
         st.builds(Pass, fates=_fates, instance=instances),
         st.builds(Pass, instance=instances),
-        st.builds(Pass, instance=instances, late=st.just(True)),
-        st.builds(Pass, instance=instances, removals=st.just(True)),
+        st.builds(Pass, instance=instances, late=_TRUE),
+        st.builds(Pass, instance=instances, removals=_TRUE),
         st.builds(Pass, event=st.integers(-3, -1), fates=_fates, instance=instances),
     )
 

@@ -38,12 +38,18 @@ class Witness(Watch):
         self._theirs: set[str] = set()
         self._own_lost = -1
         """When somebody else last wrote to the vault's own Secret."""
+        self._stateless: set[str] = set()
+        """Secrets of which somebody else took the state."""
         self._orphans: set[str] = set()
         """Secrets that the own Secret remembered until somebody else took its state."""
 
     def end(self) -> Iterator[Broken]:
         """Yield what is wrong once all is well and nothing more is to be done."""
         for secret in SECRETS:
+            found = self._world.secret(self._kept.namespace, secret) or {}
+            holder = text(state(found), "application")
+            if secret in self._orphans and not self.objects.leading_to(secret).get(holder):
+                continue  # nothing leads to it any more, and another application may not have it
             for what in self._inexact(secret):
                 yield Broken("exact", what)
             if self._ours(secret) and secret not in self._remembered():
@@ -65,16 +71,19 @@ class Witness(Watch):
         listing = [name for name, listed in leading.items() if listed]
         found = self._world.secret(self._kept.namespace, secret) or {}
         holder = text(state(found), "application")
-        if not listing and secret in self._orphans:
-            return  # nothing shows that the app wrote it
         if len(listing) == 1:
             (holder,) = listing
-        want = wanted(leading.get(holder, ()), self._kept.snapshot, values)
+        listed, snapshot = leading.get(holder, frozenset()), self._kept.snapshot
+        want = wanted(listed, snapshot, values)
+        is_refused = any(not variables(snapshot.get(name), values) for name in listed)
+        # Any key without a record may then be the last good value of what is refused.
+        may_stay = secret in self._stateless and (is_refused or bool(want.claimants))
         ours = self._ours(secret)
         for key in sorted(want.sure.keys() | ours.keys()):
             made = values.found(ours.get(key, b""))
             claimed = made is not None and made.name in want.claimants
-            if ours.get(key) != want.sure.get(key) and not claimed:
+            excused = claimed or (may_stay and key not in want.sure)
+            if ours.get(key) != want.sure.get(key) and not excused:
                 yield f"{key} of {secret}, for {holder or 'nobody'}, is at {made and made.ordinal}"
 
     def _asked(self, actor: Actor, sent: Sent) -> None:
@@ -117,8 +126,11 @@ class Witness(Watch):
         if actor is None:
             if change.type == "DELETED":
                 self._theirs.discard(secret)
+                self._stateless.discard(secret)
             elif change.type == "ADDED":
                 self._theirs.add(secret)
+            elif not state(after):
+                self._stateless.add(secret)
             return
         write = Write(actor, self._kept, secret, before, after, data_of(before), data_of(after))
         for rule, what in self._faults_of(write):
@@ -162,4 +174,3 @@ class Witness(Watch):
                 yield "stays", f"{key} of {write.secret}, from {was.name}, is gone"
         if not write.actor.removals and all(listed == frozenset() for listed in listings):
             yield "unasked", f"{key} of {write.secret} goes, since {holder} lists nothing"
-
