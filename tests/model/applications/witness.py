@@ -75,9 +75,13 @@ class Witness(Watch):
             (holder,) = listing
         listed, snapshot = leading.get(holder, frozenset()), self._kept.snapshot
         want = wanted(listed, snapshot, values)
-        is_refused = any(not variables(snapshot.get(name), values) for name in listed)
-        # Any key without a record may then be the last good value of what is refused.
-        may_stay = secret in self._stateless and (is_refused or bool(want.claimants))
+        # Any key without a record may be the last good value of what is refused.
+        is_refused = (
+            bool(want.claimants)
+            or (len(listing) > 1 and not holder)
+            or any(not variables(snapshot.get(name), values) for name in listed)
+        )
+        may_stay = is_refused and secret in self._stateless
         ours = self._ours(secret)
         for key in sorted(want.sure.keys() | ours.keys()):
             made = values.found(ours.get(key, b""))
