@@ -82,5 +82,9 @@ def _led(
                 ),
             )
             continue
-        rivals = tuple(str(each) for each in applications if each != application)
+        rivals = tuple(
+            str(each)
+            for each in applications
+            if each != application and (each.secrets or each.unreadable)
+        )
         yield own.of_application(secret, replace(application, rivals=rivals))

@@ -84,8 +84,8 @@ class Application:
 
     `kind` is its resource and group, as kubectl takes them. `secrets` are the listed names, and
     `unreadable` is how many more entries are no names of vault secrets. `own` is the own Secret of
-    the target that it belongs to. `rivals` are other objects that lead to the same Secret. `gone`
-    says that the object no longer exists.
+    the target that it belongs to. `rivals` are other objects that list something and lead
+    to the same Secret. `gone` says that the object no longer exists.
     """
 
     kind: str

@@ -43,6 +43,7 @@ def _of_application(
         application = request.confirm(application, held, deadline)
         target = replace(target, application=application)
         own = replace(own, target=target)
-    if own.state is None and not application.gone:
+    has_it = own.state is not None and own.state.application in {"", str(application)}
+    if not has_it and not application.gone:
         refuse_contested(target, contested=request.contested(target.parent, deadline))
     return ObservedVault(target, {target.secret: own})

@@ -177,11 +177,16 @@ class Reconciler:
         )
 
     def _remember(self, turn: Turn, request: ReconcileRequest, deadline: Deadline) -> None:
-        """Have an application's Secret noted before it is created, or if its note was lost."""
+        """Have a Secret noted before it is made for an application, or if its note was lost.
+
+        An emptied one of another application is made for this one, too.
+        """
         own = turn.vault.own
-        if own.target.application is None or request.dry_run:
+        application = own.target.application
+        if application is None or request.dry_run:
             return
-        is_new = own.state is None and bool(turn.plan(own))
+        is_mine = own.state is not None and own.state.application == str(application)
+        is_new = not (is_mine or application.gone) and bool(turn.plan(own))
         if is_new or (own.records and not request.remembered):
             request.remember(own.target, deadline)
 

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
+from tests.model.applications.machine import Explored as ExploredApplications
+from tests.model.applications.machine import explore as explore_applications
+from tests.model.applications.mutants import MUTANTS as APPLICATION_MUTANTS
+from tests.model.applications.steps import rules_broken as application_rules_broken
 from tests.model.interleavings import LARGE, SMALL
 from tests.model.machine import Explored, explore
 from tests.model.mutants import MUTANTS, Mutant
@@ -16,11 +20,14 @@ from tests.model.restarts.mutants import MUTANTS as RESTART_MUTANTS
 from tests.model.restarts.steps import rules_broken as restart_rules_broken
 from tests.model.steps import rules_broken
 
+type AnyExplored = Explored | ExploredRestarts | ExploredApplications
+
 BATCH = 250
 """How many histories are drawn from one seed."""
 
 PROOF = Path(__file__).parents[2] / "docs" / "proof.md"
 START, END = "<!-- mutants -->\n", "<!-- /mutants -->\n"
+APPLICATIONS_START, APPLICATIONS_END = "<!-- applications -->\n", "<!-- /applications -->\n"
 RESTARTS_START, RESTARTS_END = "<!-- restarts -->\n", "<!-- /restarts -->\n"
 
 
@@ -40,10 +47,15 @@ def main(arguments: list[str]) -> int:
     proving.add_argument(
         "--restarts", action="store_true", help="only histories of workloads that are restarted"
     )
+    proving.add_argument(
+        "--applications", action="store_true", help="only histories of objects that list secrets"
+    )
     hunting = commands.add_parser("mutants", help="break the protocol and see that it is caught")
     hunting.add_argument("--histories", type=int, default=500, help="the most for one mutant")
     hunting.add_argument("--write", action="store_true", help="put the table into docs/proof.md")
     asked = parser.parse_args(arguments)
+    if asked.command == "prove" and asked.applications:
+        return prove_applications(asked.histories, asked.seed, raw=asked.raw)
     if asked.command == "prove" and asked.restarts:
         return prove_restarts(asked.histories, asked.seed, raw=asked.raw)
     if asked.command == "prove":
@@ -96,12 +108,38 @@ def prove_restarts(histories: int, seed: int, *, raw: bool = False) -> int:
     return 0
 
 
+def prove_applications(histories: int, seed: int, *, raw: bool = False) -> int:
+    """Run so many histories of applications, and say which one breaks a rule, as `prove` does."""
+    began, run, calls = time.monotonic(), 0, 0
+    while run < histories:
+        found = explore_applications(min(BATCH, histories - run), shrink=not raw, seed=seed)
+        run, calls = run + found.histories, calls + found.calls
+        sys.stdout.write(f"seed {seed}: {found.histories} histories\n")
+        if found.broken is not None:
+            sys.stdout.write(f"{found.broken}\nrepeat((\n{_code(found)}))\n")
+            return 1
+        sys.stdout.flush()
+        seed += 1
+    seconds = time.monotonic() - began
+    sys.stdout.write(
+        f"{run:,} histories of applications, {calls:,} remote calls, no rule broken, in "
+        f"{seconds:,.0f} s\n"
+    )
+    return 0
+
+
 def hunt(histories: int, *, write: bool) -> int:
     """Run each mutant until it is caught; tell of each, and fail if one survives."""
     survivors = 0
     for start, end, mutants, found in (
         (START, END, MUTANTS, _hunted(histories)),
         (RESTARTS_START, RESTARTS_END, RESTART_MUTANTS, _hunted_restarts(histories)),
+        (
+            APPLICATIONS_START,
+            APPLICATIONS_END,
+            APPLICATION_MUTANTS,
+            _hunted_applications(histories),
+        ),
     ):
         rows = []
         for row in found:
@@ -138,8 +176,16 @@ def _hunted_restarts(histories: int) -> Iterator[str]:
         yield from _row(mutant, caught, found, histories)
 
 
+def _hunted_applications(histories: int) -> Iterator[str]:
+    for mutant in APPLICATION_MUTANTS:
+        with mutant.alive():
+            caught = application_rules_broken(mutant.killer)
+            found = explore_applications(histories, shrink=False)
+        yield from _row(mutant, caught, found, histories)
+
+
 def _row(
-    mutant: Mutant, caught: AbstractSet[str], found: Explored | ExploredRestarts, histories: int
+    mutant: Mutant, caught: AbstractSet[str], found: AnyExplored, histories: int
 ) -> Iterator[str]:
     if mutant.rule not in caught:
         sys.stdout.write(f"{mutant.name} survives its own history\n")
@@ -152,7 +198,7 @@ def _row(
     yield f"| {mutant.name} | {mutant.breaks} | {mutant.rule} | {at_random} |\n"
 
 
-def _code(found: Explored | ExploredRestarts) -> str:
+def _code(found: AnyExplored) -> str:
     return "".join(f"    {step},\n" for step in found.steps)
 
 

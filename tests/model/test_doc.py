@@ -3,7 +3,17 @@
 import re
 from collections.abc import Iterable
 
-from tests.model.__main__ import END, PROOF, RESTARTS_END, RESTARTS_START, START
+from tests.model.__main__ import (
+    APPLICATIONS_END,
+    APPLICATIONS_START,
+    END,
+    PROOF,
+    RESTARTS_END,
+    RESTARTS_START,
+    START,
+)
+from tests.model.applications.mutants import MUTANTS as APPLICATION_MUTANTS
+from tests.model.applications.witness import RULES as APPLICATION_RULES
 from tests.model.mutants import MUTANTS, Mutant
 from tests.model.restarts.mutants import MUTANTS as RESTART_MUTANTS
 from tests.model.restarts.witness import RULES as RESTART_RULES
@@ -15,8 +25,9 @@ def test_the_doc_lists_every_mutant_and_rule() -> None:
     text = PROOF.read_text("utf-8")
     assert _listed(text, START, END) == _rows(MUTANTS)
     assert _listed(text, RESTARTS_START, RESTARTS_END) == _rows(RESTART_MUTANTS)
+    assert _listed(text, APPLICATIONS_START, APPLICATIONS_END) == _rows(APPLICATION_MUTANTS)
     told = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
-    assert sorted(told) == sorted([*RULES, *RESTART_RULES])
+    assert sorted(told) == sorted([*RULES, *RESTART_RULES, *APPLICATION_RULES])
 
 
 def _listed(text: str, start: str, end: str) -> list[tuple[str, ...]]:

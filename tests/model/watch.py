@@ -132,7 +132,7 @@ class Watch:
             return
         before = change.before.document if change.before else {}
         after = change.after.document
-        write = Write(actor, kept, name, before, after, _data(before), _data(after))
+        write = Write(actor, kept, name, before, after, data_of(before), data_of(after))
         for key, value in write.new.items():
             if made := self._world.values.found(value):
                 self.written[kept.namespace, (name, key)].add(made.name)
@@ -353,7 +353,8 @@ def _is_undecidable(actor: Actor, was: Made, now: Made) -> bool:
     return was.second == now.second and Fate.LAG in actor.fates.values()
 
 
-def _data(document: Document) -> dict[str, bytes]:
+def data_of(document: Document) -> dict[str, bytes]:
+    """Return what a Secret holds."""
     return {key: base64.b64decode(value) for key, value in texts(document, "data").items()}
 
 

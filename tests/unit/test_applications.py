@@ -353,6 +353,37 @@ def test_two_objects_that_lead_to_one_secret_are_refused_and_a_holder_goes_on() 
     assert memory(world) == {"env": f"{kind}/search"}
 
 
+def test_an_emptied_secret_is_remembered_before_another_application_has_it() -> None:
+    """Otherwise nothing would find it if that one were gone before the next pass."""
+    env = replace(KIND, secret="env")
+    world = Declaring.new(env)
+    world.world.put("a", "x")
+    world.objects.put("checkout", "a")
+    world.settle()
+    world.objects.delete("checkout")
+    world.sweep()
+    world.objects.put("search", "a")
+    world.sweep()
+    assert world.held("env") == {"A": "x"}
+    assert memory(world) == {"env": f"{KIND}/search"}
+
+
+def test_two_that_lead_to_an_emptied_secret_do_not_write_it_in_turn() -> None:
+    """The one that had it goes on; the other is refused, though there is nothing to keep."""
+    env = replace(KIND, secret="env")
+    world = Declaring.new(env)
+    world.world.put("a", "x")
+    world.objects.put("checkout", "a", "b")
+    world.settle()
+    world.world.vaults.put(world.world.vault, "a", "", enabled=False)
+    world.world.put("b", '{"1st": "x"}')
+    world.objects.put("search", "a", "b")
+    world.settle()
+    assert world.held("env") == {}
+    world.sweep()
+    assert not [call for call in world.world.wire.calls if call.verb == "apply"]
+
+
 def test_a_tag_cannot_take_the_secret_of_an_application() -> None:
     """Even where the platform lets tags name Secrets outright."""
     world = Declaring.new(rules=Rules(names=("*",)))
