@@ -18,7 +18,7 @@ from sync.applications.kinds import Kind
 from sync.applications.paths import parse_path
 from sync.applications.reconciling import ApplicationReconciler
 from sync.core.errors import SyncError
-from sync.core.model import Converged, Failed, Outcome
+from sync.core.outcomes import Converged, Failed, Outcome
 from sync.reconcile.request import ReconcileRequest
 from tests.model.actors import Actor, Killed
 from tests.model.applications.objects import APPLICATION, KINDS, LISTED, SECRETS, body_of
