@@ -16,7 +16,7 @@ from sync.rollout.record import Record
 from sync.rollout.uses import Use
 from sync.rollout.workloads import Kind, Place, Workload, Write
 from tests.contract.api_servers import APPLY, MERGE, ApiServer
-from tests.contract.definitions import serve
+from tests.contract.definitions import ROLLOUTS, serve
 from tests.contract.test_cluster_port import connect
 from tests.kit.errors import raises
 from tests.kit.fakes import Clock
@@ -29,30 +29,6 @@ _RESOURCES = {
 }
 _KINDS = pytest.mark.parametrize("kind", _RESOURCES)
 _RECORD = Record({"orders": {"a": 1500}}, 1600)
-_OPEN: Document = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-_ROLLOUTS: Document = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "rollouts.argoproj.io"},
-    "spec": {
-        "group": "argoproj.io",
-        "scope": "Namespaced",
-        "names": {"kind": "Rollout", "plural": "rollouts", "singular": "rollout"},
-        "versions": [
-            {
-                "name": "v1alpha1",
-                "served": True,
-                "storage": True,
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "properties": {"spec": _OPEN, "status": _OPEN},
-                    }
-                },
-            }
-        ],
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +227,8 @@ def test_pods_are_listed(port: Port) -> None:
 def test_without_argo_rollouts_they_are_asked_for_once_an_hour(port: Port) -> None:
     """A cluster that lacks them is no error; once they are there, they are found."""
     assert port.workloads.list(port.place, soon()) == []
-    serve(port.server, _ROLLOUTS)
-    resource = custom_kind(_ROLLOUTS)
+    serve(port.server, ROLLOUTS)
+    resource = custom_kind(ROLLOUTS)
     borrowed: Document = {"kind": "Deployment", "apiVersion": "apps/v1", "name": "w"}
     port.make(DEPLOYMENT)
     port.make(resource, "r", restartAt="2026-01-01T00:00:00Z")

@@ -5,22 +5,20 @@ import sys
 import time
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from functools import partial
 from pathlib import Path
 
-from tests.model.applications.machine import Explored as ExploredApplications
 from tests.model.applications.machine import explore as explore_applications
 from tests.model.applications.mutants import MUTANTS as APPLICATION_MUTANTS
 from tests.model.applications.steps import rules_broken as application_rules_broken
+from tests.model.exploring import Explore, Explored
 from tests.model.interleavings import LARGE, SMALL
-from tests.model.machine import Explored, explore
+from tests.model.machine import explore
 from tests.model.mutants import MUTANTS, Mutant
-from tests.model.restarts.machine import Explored as ExploredRestarts
 from tests.model.restarts.machine import explore as explore_restarts
 from tests.model.restarts.mutants import MUTANTS as RESTART_MUTANTS
 from tests.model.restarts.steps import rules_broken as restart_rules_broken
 from tests.model.steps import rules_broken
-
-type AnyExplored = Explored | ExploredRestarts | ExploredApplications
 
 BATCH = 250
 """How many histories are drawn from one seed."""
@@ -55,75 +53,43 @@ def main(arguments: list[str]) -> int:
     hunting.add_argument("--write", action="store_true", help="put the table into docs/proof.md")
     asked = parser.parse_args(arguments)
     if asked.command == "prove" and asked.applications:
-        return prove_applications(asked.histories, asked.seed, raw=asked.raw)
+        what = "histories of applications"
+        return explored(explore_applications, what, asked.histories, asked.seed, raw=asked.raw)
     if asked.command == "prove" and asked.restarts:
-        return prove_restarts(asked.histories, asked.seed, raw=asked.raw)
+        what = "histories of workloads"
+        return explored(explore_restarts, what, asked.histories, asked.seed, raw=asked.raw)
     if asked.command == "prove":
         return prove(asked.histories, asked.seed, raw=asked.raw, placed=asked.placed)
     return hunt(asked.histories, write=asked.write)
 
 
 def prove(histories: int, seed: int, *, raw: bool = False, placed: bool = False) -> int:
-    """Run so many histories, and say which one breaks a rule, as the code that repeats it."""
-    began, cpu = time.monotonic(), time.process_time()
-    run, calls = 0, 0
-    while run < histories:
-        found = explore(BATCH, shrink=not raw, seed=seed, placed=placed)
-        run, calls = run + found.histories, calls + found.calls
-        sys.stdout.write(f"seed {seed}: {found.histories} histories\n")
-        if found.broken is not None:
-            sys.stdout.write(f"{found.broken}\nrepeat((\n{_code(found)}), vaults={found.vaults})\n")
-            return 1
-        sys.stdout.flush()
-        seed += 1
+    """Run histories of vaults as `explored` does, and every order of every scenario."""
+    cpu = time.process_time()
+    if explored(partial(explore, placed=placed), "histories", histories, seed, raw=raw):
+        return 1
     for name, scenario in {**SMALL, **LARGE}.items():
         sys.stdout.write(f"{name}: {scenario.walk():,} orders, which is all\n")
         sys.stdout.flush()
-    sys.stdout.write(
-        f"{run:,} histories, {calls:,} remote calls, no rule broken, in "
-        f"{time.monotonic() - began:,.0f} s ({time.process_time() - cpu:,.0f} s of CPU)\n"
-    )
+    sys.stdout.write(f"{time.process_time() - cpu:,.0f} s of CPU\n")
     return 0
 
 
-def prove_restarts(histories: int, seed: int, *, raw: bool = False) -> int:
-    """Run so many histories of workloads, and say which one breaks a rule, as `prove` does."""
-    began, run, calls = time.monotonic(), 0, 0
-    while run < histories:
-        found = explore_restarts(BATCH, shrink=not raw, seed=seed)
-        run, calls = run + found.histories, calls + found.calls
+def explored(run: Explore, what: str, histories: int, seed: int, *, raw: bool = False) -> int:
+    """Run so many histories, and say which one breaks a rule, as the code that repeats it."""
+    began, done, calls = time.monotonic(), 0, 0
+    while done < histories:
+        found = run(min(BATCH, histories - done), shrink=not raw, seed=seed)
+        done, calls = done + found.histories, calls + found.calls
         sys.stdout.write(f"seed {seed}: {found.histories} histories\n")
         if found.broken is not None:
-            sys.stdout.write(
-                f"{found.broken}\nrepeat((\n{_code(found)}), sees_pods={found.sees_pods})\n"
-            )
+            sys.stdout.write(f"{found.broken}\nrepeat((\n{_code(found)}){found.arguments})\n")
             return 1
         sys.stdout.flush()
         seed += 1
-    seconds = time.monotonic() - began
     sys.stdout.write(
-        f"{run:,} histories of workloads, {calls:,} remote calls, no rule broken, in "
-        f"{seconds:,.0f} s\n"
-    )
-    return 0
-
-
-def prove_applications(histories: int, seed: int, *, raw: bool = False) -> int:
-    """Run so many histories of applications, and say which one breaks a rule, as `prove` does."""
-    began, run, calls = time.monotonic(), 0, 0
-    while run < histories:
-        found = explore_applications(min(BATCH, histories - run), shrink=not raw, seed=seed)
-        run, calls = run + found.histories, calls + found.calls
-        sys.stdout.write(f"seed {seed}: {found.histories} histories\n")
-        if found.broken is not None:
-            sys.stdout.write(f"{found.broken}\nrepeat((\n{_code(found)}))\n")
-            return 1
-        sys.stdout.flush()
-        seed += 1
-    seconds = time.monotonic() - began
-    sys.stdout.write(
-        f"{run:,} histories of applications, {calls:,} remote calls, no rule broken, in "
-        f"{seconds:,.0f} s\n"
+        f"{done:,} {what}, {calls:,} remote calls, no rule broken, in "
+        f"{time.monotonic() - began:,.0f} s\n"
     )
     return 0
 
@@ -185,7 +151,7 @@ def _hunted_applications(histories: int) -> Iterator[str]:
 
 
 def _row(
-    mutant: Mutant, caught: AbstractSet[str], found: AnyExplored, histories: int
+    mutant: Mutant, caught: AbstractSet[str], found: Explored, histories: int
 ) -> Iterator[str]:
     if mutant.rule not in caught:
         sys.stdout.write(f"{mutant.name} survives its own history\n")
@@ -198,7 +164,7 @@ def _row(
     yield f"| {mutant.name} | {mutant.breaks} | {mutant.rule} | {at_random} |\n"
 
 
-def _code(found: AnyExplored) -> str:
+def _code(found: Explored) -> str:
     return "".join(f"    {step},\n" for step in found.steps)
 
 

@@ -1,15 +1,12 @@
 """The state machine: Hypothesis draws histories, and prints one that breaks a rule as its code."""
 
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
-from unittest import mock
+from typing import ClassVar
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, rule
 
 from tests.model.actors import Fate
+from tests.model.exploring import Explored, HistoryMachine, explore_with
 from tests.model.steps import (
     CreateNamespace,
     DeleteNamespace,
@@ -34,7 +31,7 @@ from tests.model.steps import (
     Turn,
 )
 from tests.model.values import Shape
-from tests.model.world import PLACED, Broken
+from tests.model.world import PLACED
 
 TAGS: tuple[Tags, ...] = (
     (),
@@ -155,32 +152,20 @@ races = st.builds(Together, st.tuples(_racing, _racing, _meanwhile), _choices)
 """Two instances and a change, all of one secret."""
 
 
-@dataclass(slots=True)
-class Explored:
-    """What was run, and the last history with what broke in it."""
-
-    histories: int = 0
-    calls: int = 0
-    vaults: int = 1
-    placed: bool = False
-    """Whether all histories are of one vault with several targets."""
-    steps: list[Step] = field(default_factory=list)
-    broken: Broken | None = None
-
-
-_EXPLORED = [Explored()]
-"""Of the exploration of the moment: Hypothesis makes the machines itself."""
-
-
-class Machine(RuleBasedStateMachine):
+class Machine(HistoryMachine):
     """Histories of the real app over the emulators."""
 
-    history: History
+    placed: ClassVar[bool] = False
+    """Whether all histories are of one vault with several targets."""
 
     def __init__(self) -> None:
         super().__init__()
         self.vaults = 1
-        self.steps: list[Step] = []
+
+    @property
+    def arguments(self) -> str:
+        """Return how many vaults there are."""
+        return f", vaults={self.vaults}"
 
     @initialize(
         vaults=st.sampled_from([1, 1, 1, 1, 1, 2, 3, PLACED]),
@@ -189,82 +174,62 @@ class Machine(RuleBasedStateMachine):
     )
     def begin(self, vaults: int, *, quirk: bool, known: list[Step]) -> None:
         """Make so many vaults, and bring a first secret in."""
-        self.vaults = PLACED if _EXPLORED[0].placed else vaults
+        self.vaults = PLACED if self.placed else vaults
         self.history = History(self.vaults)
         if quirk:
-            self._take(Quirk(0))
+            self.take(Quirk(0))
         for step in (Set(0, "a"), *known, Run(0)):
-            self._take(step)
+            self.take(step)
 
     @rule(step=sets)
     def set(self, step: Step) -> None:
         """Set a new version."""
-        self._take(step)
+        self.take(step)
 
     @rule(step=st.one_of(retags, turns))
     def change(self, step: Step) -> None:
         """Change what is in a vault."""
-        self._take(step)
+        self.take(step)
 
     @rule(step=st.builds(Deliver, _events))
     def deliver(self, step: Step) -> None:
         """Let an event come, for the first time or again."""
-        self._take(step)
+        self.take(step)
 
     @rule(step=runs)
     def run(self, step: Step) -> None:
         """Reconcile with whatever befalls the calls."""
-        self._take(step)
+        self.take(step)
 
     @rule()
     def sweep(self) -> None:
         """Let the timer fire."""
-        self._take(Sweep())
+        self.take(Sweep())
 
     @rule(step=foreign)
     def disturb(self, step: Step) -> None:
         """Let somebody else write to the cluster."""
-        self._take(step)
+        self.take(step)
 
     @rule(step=troubles)
     def trouble(self, step: Step) -> None:
         """Let something be down, or gone, or be back."""
-        self._take(step)
+        self.take(step)
 
     @rule(step=ticks)
     def tick(self, step: Step) -> None:
         """Let time pass."""
-        self._take(step)
+        self.take(step)
 
     @rule(step=races)
     def race(self, step: Step) -> None:
         """Let two instances and a change of the same secret race."""
-        self._take(step)
+        self.take(step)
 
     @rule(step=together)
     def together(self, step: Step) -> None:
         """Let several things happen at once."""
-        self._take(step)
-
-    def teardown(self) -> None:
-        """Heal the world and see that all agrees."""
-        if not self.history.world.broken:
-            self._try(self.history.finish)
-        _EXPLORED[0].histories += 1
-        _EXPLORED[0].calls += self.history.world.calls
-
-    def _take(self, step: Step) -> None:
-        self.steps.append(step)
-        self._try(lambda: self.history.take(step))
-
-    def _try(self, act: Callable[[], None]) -> None:
-        try:
-            act()
-        except Broken as broken:
-            explored = _EXPLORED[0]
-            explored.broken, explored.steps = broken, self.steps
-            explored.vaults = self.vaults
-            raise
+        self.take(step)
 
 
 def explore(
@@ -275,25 +240,9 @@ def explore(
     seed: int | None = None,
     placed: bool = False,
 ) -> Explored:
-    """Run so many histories, or up to the first that breaks a rule, made as small as it can be.
+    """Run histories of vaults as `explore_with` does.
 
-    Without a seed they are the same each time, as long as the machine is. `placed` histories are
-    all of one vault with several targets.
+    `placed` histories are all of one vault with several targets.
     """
-    explored = _EXPLORED[0] = Explored(placed=placed)
-    phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
-    with suppress(Broken), mock.patch("hypothesis.core.global_force_seed", seed):
-        run_state_machine_as_test(
-            Machine,
-            settings=settings(
-                max_examples=histories,
-                stateful_step_count=steps,
-                derandomize=seed is None,
-                database=None,
-                deadline=None,
-                phases=phases,
-                report_multiple_bugs=False,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
-    return explored
+    Machine.placed = placed
+    return explore_with(Machine, histories, steps, shrink=shrink, seed=seed)

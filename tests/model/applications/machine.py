@@ -1,13 +1,7 @@
 """The state machine of the applications' histories."""
 
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
-from unittest import mock
-
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, rule
 
 from tests.model.actors import Fate
 from tests.model.applications.objects import KINDS, SECRETS
@@ -20,9 +14,9 @@ from tests.model.applications.steps import (
     Pass,
     Unserved,
 )
+from tests.model.exploring import Explored, HistoryMachine, explore_with
 from tests.model.steps import Mark, Remove, Retag, Run, Set, Step, Tags, Tick, Together, Turn
 from tests.model.values import Shape
-from tests.model.world import Broken
 
 TAGS: tuple[Tags, ...] = ((), (), (), (("k8s-sync", "false"),))
 _FATES = sorted({*Fate} - {Fate.LAG}, key=lambda each: each.name)
@@ -87,105 +81,52 @@ _together = st.builds(
 )
 
 
-@dataclass(slots=True)
-class Explored:
-    """What was run, and the last history with what broke in it."""
-
-    histories: int = 0
-    calls: int = 0
-    steps: list[Step] = field(default_factory=list)
-    broken: Broken | None = None
-
-
-_EXPLORED = [Explored()]
-"""Of the exploration of the moment: Hypothesis makes the machines itself."""
-
-
-class Machine(RuleBasedStateMachine):
+class Machine(HistoryMachine):
     """Histories of objects that list vault secrets, and of the Secrets that the real app writes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.history = ApplicationHistory()
-        self.steps: list[Step] = []
 
     @initialize(names=_lists, kind=_kinds)
     def begin(self, names: tuple[str, ...], kind: str) -> None:
         """Bring an application in."""
         for step in (Set(0, "a"), Declare(SECRETS[0], names, kind), Pass(), Tick(10)):
-            self._take(step)
+            self.take(step)
 
     @rule(step=_values)
     def change(self, step: Step) -> None:
         """Change what is in the vault."""
-        self._take(step)
+        self.take(step)
 
     @rule(step=_objects)
     def declare(self, step: Step) -> None:
         """Make, change or delete an object."""
-        self._take(step)
+        self.take(step)
 
     @rule(step=_passes)
     def reconcile(self, step: Run) -> None:
         """Let an instance do its pass."""
-        self._take(step)
+        self.take(step)
 
     @rule(step=_disturbances)
     def disturb(self, step: Step) -> None:
         """Let somebody else write to a Secret, or refuse the lists."""
-        self._take(step)
+        self.take(step)
 
     @rule(step=_ticks)
     def tick(self, step: Step) -> None:
         """Let time pass."""
-        self._take(step)
+        self.take(step)
 
     @rule(step=_together)
     def together(self, step: Step) -> None:
         """Let two instances and something else race."""
-        self._take(step)
-
-    def teardown(self) -> None:
-        """Let all be well, and see what is there."""
-        if not self.history.world.broken:
-            self._try(self.history.finish)
-        _EXPLORED[0].histories += 1
-        _EXPLORED[0].calls += self.history.world.calls
-
-    def _take(self, step: Step) -> None:
-        self.steps.append(step)
-        self._try(lambda: self.history.take(step))
-
-    def _try(self, act: Callable[[], None]) -> None:
-        try:
-            act()
-        except Broken as broken:
-            explored = _EXPLORED[0]
-            explored.broken, explored.steps = broken, self.steps
-            raise
+        self.take(step)
 
 
 def explore(
     histories: int, steps: int = 12, *, shrink: bool = True, seed: int | None = None
 ) -> Explored:
-    """Run so many histories, or up to the first that breaks a rule, made as small as it can be.
-
-    Without a seed they are the same each time.
-    """
-    explored = _EXPLORED[0] = Explored()
-    phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
-    with suppress(Broken), mock.patch("hypothesis.core.global_force_seed", seed):
-        run_state_machine_as_test(
-            Machine,
-            settings=settings(
-                max_examples=histories,
-                stateful_step_count=steps,
-                derandomize=seed is None,
-                database=None,
-                deadline=None,
-                phases=phases,
-                report_multiple_bugs=False,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
-    return explored
+    """Run histories of applications as `explore_with` does."""
+    return explore_with(Machine, histories, steps, shrink=shrink, seed=seed)
