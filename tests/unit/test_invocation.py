@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-import time
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -52,16 +51,21 @@ def test_lines_are_written_in_the_invocation_as_they_come(thread: ThreadPoolExec
 
 def test_waiting_for_a_thread_counts(thread: ThreadPoolExecutor) -> None:
     """Who had to wait for a thread knows how long, and a first one did not."""
+    held = Event()
 
     async def two() -> list[float]:
         def act(work: Work) -> float:
-            time.sleep(0.2)
+            held.wait(SECONDS)
             return work.waited
 
-        return list(await asyncio.gather(*(on_thread(thread, act, SECONDS) for _ in range(2))))
+        both = asyncio.gather(*(on_thread(thread, act, SECONDS) for _ in range(2)))
+        await asyncio.sleep(0)  # both have asked for the thread
+        await asyncio.sleep(0.2)
+        held.set()
+        return list(await both)
 
     first, second = asyncio.run(two())
-    assert first < 0.1 < second
+    assert first < 0.2 <= second
 
 
 def test_no_thread_in_time_may_pass(thread: ThreadPoolExecutor) -> None:

@@ -21,7 +21,7 @@ from tests.kit.app import App, log_size
 
 _OTHERS = (processes.tokens, processes.names, processes.searches)
 _HANGING, _QUICK = 16, 6  # cases of one app at once: together less than its lanes
-_MOST_SPOILED = 100  # of some thousand: more would take too long, each alone
+_MOST_SPOILED = 20  # of some thousand
 _APART_SECONDS = 1.0
 """Between the beginnings of cases that hang: they would all end at once, and the app be late."""
 
