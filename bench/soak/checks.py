@@ -3,14 +3,13 @@
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import combinations
 
 from bench.soak.plots import EVENT, TIMER
 from bench.soak.run import FROM_CALLERS, MEBI, REST, TO_CLUSTER, TO_VAULTS, Moment, Run
 from bench.soak.samples import Sample
-from sync.app.work_queue import Threads
 
 MEMORY_MEBIBYTES = 4.0
 """How much anonymous memory may grow after the warm-up, by the slower half's trend.
@@ -24,8 +23,6 @@ DESCRIPTORS = 24.0
 """The number of pooled connections varies with the load; one leak per fault exceeds this limit."""
 
 THREADS = 6.0
-_POOLED_THREADS = sum(astuple(Threads())) + 32
-"""The threads of the work queue and of events: a pool starts them as they are needed, for good."""
 """Pools grow to their size and stay there; further growth means that something leaks threads."""
 
 CALM_SECONDS = 60.0
@@ -104,14 +101,13 @@ def under_load(moments: Sequence[Moment], warm_up: float) -> list[Sample]:
 
 
 def _idle(run: Run) -> Iterator[Verdict]:
-    """Compare the two pauses; the app's pools may keep their connections and their threads."""
+    """Compare the two pauses; the app's pools may keep connections to all vaults and clusters."""
     first, *_, last = run.idle
     pools = {TO_VAULTS: _POOL * len(run.load.plots), TO_CLUSTER: _POOL}
     before = dict(_own(first))
     before |= {kind: max(before.get(kind, 0), many) for kind, many in pools.items()}
     yield back("idle descriptors", before, _own(last), DESCRIPTORS)
-    threads = {"all": max(first.threads, _POOLED_THREADS)}
-    yield back("idle threads", threads, {"all": last.threads}, THREADS)
+    yield back("idle threads", {"all": first.threads}, {"all": last.threads}, THREADS)
 
 
 def _own(seen: Sample) -> Mapping[str, int]:

@@ -43,7 +43,7 @@ class Trouble:
             ("API server ill", 5, self._ill_cluster),
             ("connections reset", 4, self._reset),
             ("API server down", 5, self._stop_cluster),
-            ("slow answers", 5, self._slow),
+            ("slow answers", 5, self.slow),
             ("token endpoint down", 4, self._stop_identity),
             ("hangs", 10, self._hang),
             ("the cluster's token replaced", 2, self._new_login),
@@ -93,7 +93,8 @@ class Trouble:
         self.stack.stop_cluster()
         self._undo.append(self.stack.start_cluster)
 
-    def _slow(self) -> None:
+    def slow(self) -> None:
+        """Let every answer of the vaults and the cluster take a while."""
         for vault in self.vaults:
             vault.faults.delay(1.0, None)
         self.stack.cluster.faults.delay(0.5, None)

@@ -65,6 +65,8 @@ class Run:
                 while self._left() > 0:
                     self._rotate()
                     if not self.idle and self.now >= self.seconds / 4:
+                        with self.trouble.of(self.trouble.slow):
+                            self.load.crowd()
                         self.load.rest()
                         self._settle()
                         self.warm_up = self.now

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 
 from urllib3.exceptions import HTTPError
@@ -17,6 +18,7 @@ from tests.kit.app import App
 from tests.kit.events import new_version
 
 _BURST = 40
+_CROWD = 80
 _LOOK_SECONDS = 0.1
 _SECRET = "plain-01"  # noqa: S105 - a name
 
@@ -73,6 +75,26 @@ class Load:
     def rest(self) -> None:
         """Start nothing more until `go`, except the timer's passes."""
         self._running.clear()
+
+    def crowd(self) -> None:
+        """Ask for more at once than the app's pools have threads, so that none grows later."""
+        host = self.app.host
+        asks: list[tuple[str, Callable[[], object]]] = [
+            ("passes", self.app.fire),
+            ("calls", lambda: host.post("/api/resync", {"all": True, "refetch": True}).text),
+            ("calls", lambda: host.get("/api/status").text),
+        ]
+        for plot in self.plots:
+            vault = plot.vault.name
+            whole = {"vault": vault, "refetch": True}
+            asks.append(("calls", partial(host.post, "/api/resync", whole)))
+        with ThreadPoolExecutor(_CROWD) as threads:
+            done = [threads.submit(self._ask, kind, partial(_text, ask)) for kind, ask in asks]
+            for number in range(_CROWD - len(asks)):
+                plot = self.plots[number % len(self.plots)]
+                done.append(threads.submit(self._unknown_vault, plot))
+            for each in done:
+                each.result()
 
     def _repeat(self, pause: float, act: Callable[[Plot], None], *, rests: bool = True) -> None:
         """Call `act` about every `pause` seconds, with a random vault."""
@@ -140,6 +162,11 @@ class Load:
             self.wrong.append(f"{kind}: no answer, {type(error).__name__}")
             return
         self.wrong += [f"{kind} told a value, after {place!r}" for place in values.leaks(told)]
+
+
+def _text(ask: Callable[[], object]) -> str:
+    """Return what was answered, to be searched for values."""
+    return str(ask())
 
 
 def _calls(vault: str) -> tuple[tuple[str, object], ...]:

@@ -15,6 +15,7 @@ from local.platform import EXAMPLE
 from tests.functional.declaring import Declaring, declaring
 from tests.functional.world import World
 from tests.kit.chains import chain_of, key_pem, pem
+from tests.kit.deployments import start
 from tests.kit.waiting import wait_until
 from tests.leaks.dye import value
 
@@ -242,6 +243,7 @@ def test_a_rotation_restarts_what_reads_the_variables(world: World) -> None:
             "spec": {"selector": {"matchLabels": labels}, "template": template},
         }
         app.apply(DEPLOYMENT, "web", body)
+        start(app.place, "web")
         time.sleep(2)  # what is made within the second of a change may have read either value
         app.resync()
         before = template_of(app)

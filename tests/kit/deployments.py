@@ -66,6 +66,11 @@ def deploy(
         },
     }
     place.stack.cluster.create(DEPLOYMENT, place.namespace, body, Write("kubectl"))
+    start(place, name)
+
+
+def start(place: StackSite, name: str) -> None:
+    """Have the pods of a Deployment's present and later templates run."""
     place.stack.cluster.write_status(DEPLOYMENT, place.namespace, name, _RUNNING)
 
 
@@ -81,7 +86,7 @@ def hold(place: StackSite, name: str) -> None:
 def release(place: StackSite, name: str) -> None:
     """Have the Deployment's controller go on."""
     _annotate(place, name, {HOLD_STATUS: None})
-    place.stack.cluster.write_status(DEPLOYMENT, place.namespace, name, _RUNNING)
+    start(place, name)
 
 
 def _annotate(place: StackSite, name: str, annotations: Document) -> None:
